@@ -1,0 +1,35 @@
+# make setup once; then `. .venv/bin/activate`, or the targets below, which use the environment by themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+BANK ?= .mgcl/banks/generated
+
+.PHONY: setup sweep check test bench
+
+setup: .venv/.done
+
+.venv/.done: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mgcl needs Python 3.11 or newer: make setup PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# The whole chain on a bank: by default on a generated one, made here if it is not there yet.
+sweep: setup $(BANK)
+	$(BIN)/python sweeps/full_grid.py --bank $(BANK) --shots 1 5 --episodes 20 --queries 15
+
+$(BANK): | setup
+	$(BIN)/python tests/generated_bank.py $@
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q mgcl tests/unit tests/numerics tests/contracts
+
+test: check
+	$(BIN)/pytest tests/integration tests/end_to_end
+
+bench: setup
+	$(BIN)/pytest tests/benchmarks --benchmark-only -p no:warnings -o addopts=

@@ -1,0 +1,35 @@
+"""Name = file: ``load("method", "zero_shot")`` is the module ``mgcl.methods.zero_shot``.
+
+A new method is one new file in its room; nothing registers it.
+"""
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+from mgcl.errors import MgclError
+
+_ROOMS = {"method": "mgcl.methods"}
+_SHARED = {"method": {"method", "cache", "contrast", "training"}}
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """The names of everything of one kind, sorted; imports none of them.
+
+    >>> names("method")
+    ('mgcl', 'zero_shot')
+    """
+    room = importlib.import_module(_ROOMS[kind])
+    files = {module.name for module in pkgutil.iter_modules(room.__path__)}
+    return tuple(sorted(files - _SHARED[kind]))
+
+
+def load(kind: str, name: str) -> ModuleType:
+    """The module behind a name.
+
+    Raises:
+        MgclError: there is no such name; lists those there are.
+    """
+    if name not in names(kind):
+        raise MgclError(f"no {kind} is called {name!r}; there are: {', '.join(names(kind))}")
+    return importlib.import_module(f"{_ROOMS[kind]}.{name}")

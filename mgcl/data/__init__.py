@@ -1,0 +1,1 @@
+"""Data sets: their class subsets, and the episodes drawn from them."""

@@ -1,0 +1,84 @@
+"""Episodes: a pure function of (dataset, fold, way, shot, queries, seed, index), never of the method."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from mgcl.data.seeding import generator, seed_of
+from mgcl.errors import SweepError
+from mgcl.records import Clip, Episode, Fold
+
+SPLITS = ("clip", "source")
+
+Pool = Mapping[str, Sequence[Clip]]
+
+
+def pool(clips: Iterable[Clip]) -> Pool:
+    """Clips by class, in an order that depends on their ids alone."""
+    by_label: defaultdict[str, list[Clip]] = defaultdict(list)
+    for clip in sorted(clips, key=lambda clip: clip.clip_id):
+        by_label[clip.label].append(clip)
+    return dict(sorted(by_label.items()))
+
+
+def draw(
+    clips: Pool,
+    *,
+    dataset: str,
+    fold: Fold,
+    way: int,
+    shot: int,
+    queries: int,
+    seed: int,
+    index: int,
+    split: str = "clip",
+) -> Episode:
+    """Draw one episode: ``way`` classes of the fold, then support and query clips of each.
+
+    With split "source" no recording is in both support and query: clips cut from a support clip's recording are
+    passed over when the queries are taken. ``check_drawable`` says beforehand whether that can fail.
+    """
+    identity = (dataset, fold.kind, fold.index, fold.classes, way, shot, queries, seed, index)
+    random = generator("episode", *identity)
+    classes = tuple(map(str, random.permutation(fold.classes)[:way]))
+    shuffled = [[clips[label][i] for i in random.permutation(len(clips[label]))] for label in classes]
+    support = [each[:shot] for each in shuffled]
+    heard = {_source(clip) for each in support for clip in each} if split == "source" else set()
+    query = [[clip for clip in each[shot:] if _source(clip) not in heard][:queries] for each in shuffled]
+    return Episode(index, seed_of("method", *identity), classes, _ids(support), _ids(query))
+
+
+def check_drawable(clips: Pool, *, fold: Fold, way: int, shot: int, queries: int, split: str) -> None:
+    """Refuse a cell whose episodes some class cannot fill.
+
+    Raises:
+        SweepError: way > classes, or shot + queries > the clips that a class is sure to have left.
+    """
+    if min(way - 1, shot, queries) < 1:
+        raise SweepError(f"{way}-way {shot}-shot with {queries} queries: at least 2 ways, 1 shot and 1 query")
+    if way > len(fold.classes):
+        raise SweepError(f"{way}-way needs {way} classes, but fold {fold.index} has {len(fold.classes)}; lower --ways")
+    for label in fold.classes:
+        left = len(clips[label]) - _withheld(clips, fold, label, shot, split)
+        if queries > left:
+            raise SweepError(
+                f"class {label!r} has {len(clips[label])} clips: {shot}-shot leaves {max(left, 0)} for {queries} "
+                f"queries (split {split!r}); lower --shots or --queries"
+            )
+
+
+def _withheld(clips: Pool, fold: Fold, label: str, shot: int, split: str) -> int:
+    """How many clips of a class the support sets can, at worst, keep from its queries."""
+    if split == "clip":
+        return shot
+    own = Counter(map(_source, clips[label]))
+    foreign = {_source(clip) for other in fold.classes if other != label for clip in clips[other]}
+    shared = sum(count for source, count in own.items() if source in foreign)
+    return shared + sum(count for source, count in own.most_common(shot) if source not in foreign)
+
+
+def _source(clip: Clip) -> str:
+    return clip.clip_id if clip.source is None else clip.source
+
+
+def _ids(clips: Sequence[Sequence[Clip]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(clip.clip_id for clip in each) for each in clips)

@@ -1,0 +1,52 @@
+"""Which classes a fold holds: the published subsets, seeded ones, or all classes at once."""
+
+import json
+from collections.abc import Collection
+from importlib.resources import files
+
+from mgcl.data.seeding import generator
+from mgcl.errors import SweepError
+from mgcl.records import Fold
+
+
+def folds(
+    dataset: str, labels: Collection[str], *, count: int | None = None, size: int | None = None
+) -> tuple[Fold, ...]:
+    """The folds of a data set.
+
+    Args:
+        dataset: its name; "esc50" and "fsdkaggle18" have published folds.
+        labels: the classes that the bank holds.
+        count: number of seeded subsets to draw instead; needs ``size``.
+        size: classes in each of them.
+
+    Returns:
+        The seeded subsets if asked for, a function of (dataset, labels, size, index) alone; else the published
+        folds; else one fold of all classes.
+
+    Raises:
+        SweepError: only one of count and size is given, one is out of range, or a published class is missing.
+    """
+    if count is not None or size is not None:
+        return _seeded(dataset, sorted(labels), count, size)
+    published = json.loads(files("mgcl.data").joinpath("published_folds.json").read_text())["folds"].get(dataset)
+    if published is None:
+        return (Fold("all", 0, tuple(sorted(labels))),)
+    missing = sorted({label for fold in published for label in fold} - set(labels))
+    if missing:
+        raise SweepError(
+            f"the published folds of {dataset} need classes that the bank lacks: {', '.join(missing)}; "
+            "draw seeded subsets of what it holds with --folds N --fold-classes M"
+        )
+    return tuple(Fold("published", index, tuple(sorted(fold))) for index, fold in enumerate(published))
+
+
+def _seeded(dataset: str, labels: list[str], count: int | None, size: int | None) -> tuple[Fold, ...]:
+    if count is None or size is None:
+        raise SweepError("--folds and --fold-classes go together: how many subsets, of how many classes each")
+    if count < 1 or not 2 <= size <= len(labels):
+        raise SweepError(
+            f"--folds {count} --fold-classes {size}: at least 1 fold, and 2 to {len(labels)} classes in each"
+        )
+    subsets = (generator("fold", dataset, labels, size, index).permutation(labels)[:size] for index in range(count))
+    return tuple(Fold("seeded", index, tuple(sorted(map(str, subset)))) for index, subset in enumerate(subsets))

@@ -1,0 +1,34 @@
+"""The errors a user can mend: every message names the file or value and says what to do next."""
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+
+class MgclError(Exception):
+    """Bad input; the command line prints the message alone and exits with 2."""
+
+
+class BankError(MgclError):
+    """A feature bank, or the arrays that should become one, cannot be used."""
+
+
+class SweepError(MgclError):
+    """A sweep asks for something that its bank, its variants or its machines cannot give."""
+
+
+class TrackingError(MgclError):
+    """The MLflow store cannot be opened or does not hold what was asked for."""
+
+
+def run_and_exit(job: Callable[[], int]) -> NoReturn:
+    """Run a command and leave with its exit code: 2 with one line for a user's error, 130 after Ctrl-C."""
+    try:
+        code = job()
+    except MgclError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        code = 130
+    sys.exit(code)

@@ -1,0 +1,257 @@
+"""MGCL: multi-grained correspondence learning (ACM MM 2024, doi 10.1145/3664647.3681389)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from mgcl.methods.method import ClipFeatures, Match, Prediction, Support, check_choices
+from mgcl.records import Matching
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from mgcl.methods.contrast import Adapters
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Every choice of the method; the defaults are the paper's, or what is taken where the paper is silent.
+
+    Attributes:
+        alpha: weight of the cache in the logits (Eq. 21), >= 0.
+        beta: sharpness of the cache (Eq. 1), >= 0.
+        coarse: the coarse representation of a clip: the backbone's own ("clip") or the segments' "mean".
+        coarse_cache, fine_cache, coarse_contrast, fine_contrast: which of the four parts count; at least one.
+        matching, epsilon, tolerance, max_iterations, entropy_weight, gradient: of the segments; see
+            ``mgcl.records.Matching``.
+        logit_scale: multiplies the contrast before Eq. 21, > 0; None is the bank's.
+        late_weighting_scale: inverse temperature of the late weighting (Eq. 14), >= 0; 0 is a plain mean.
+        leave_one_out: a training clip does not see its own key in the cache; needs 2 shots.
+        mean_over_shots: divide the cache by K.
+        fusion: what is fused and contrasted: "both", "audio" or "caption"; the last needs the cache off.
+        initialisation: of the adapters: "halves", "audio" or "random".
+        sentences: what a class is described by: its "explanations", or its "prompt" alone.
+        explanations: use at most this many of the bank's explanations, >= 1.
+        explanation_draw: the "first" ones, or "seeded" by the episode.
+        epochs: full-batch Adam steps, >= 0; 0 is without training.
+        learning_rate: > 0.
+    """
+
+    alpha: float = 1.1
+    beta: float = 5.0
+    coarse: Literal["clip", "mean"] = "clip"
+    coarse_cache: bool = True
+    fine_cache: bool = True
+    coarse_contrast: bool = True
+    fine_contrast: bool = True
+    matching: Literal["transport", "uniform", "best-match"] = "transport"
+    epsilon: float = 0.1
+    tolerance: float = 1e-4
+    max_iterations: int | None = None
+    entropy_weight: float = 0.0
+    gradient: Literal["detached", "exact"] = "detached"
+    logit_scale: float | None = None
+    late_weighting_scale: float = 1.0
+    leave_one_out: bool = False
+    mean_over_shots: bool = False
+    fusion: Literal["both", "audio", "caption"] = "both"
+    initialisation: Literal["halves", "audio", "random"] = "halves"
+    sentences: Literal["explanations", "prompt"] = "explanations"
+    explanations: int = 8
+    explanation_draw: Literal["first", "seeded"] = "first"
+    epochs: int = 20
+    learning_rate: float = 1e-4
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        for name in ("epsilon", "tolerance", "learning_rate"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
+        for name in ("alpha", "beta", "entropy_weight", "late_weighting_scale", "epochs"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be at least 0 and finite, got {getattr(self, name)}")
+        for name in ("explanations", "max_iterations"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if self.logit_scale is not None and not 0 < self.logit_scale < float("inf"):
+            raise ValueError(f"logit_scale must be positive and finite, got {self.logit_scale}")
+        if not (self.cached or self.contrasted):
+            raise ValueError("without coarse and fine cache and contrast nothing is left to score with")
+        if self.fusion == "caption" and self.cached:
+            raise ValueError("fusion 'caption' looks at no audio: set coarse_cache and fine_cache to False")
+
+    @property
+    def cached(self) -> bool:
+        """Whether the cache counts."""
+        return self.coarse_cache or self.fine_cache
+
+    @property
+    def contrasted(self) -> bool:
+        """Whether the contrast counts: without it nothing is trained."""
+        return self.coarse_contrast or self.fine_contrast
+
+    @property
+    def segment_matching(self) -> Matching:
+        """How segments are matched."""
+        return Matching(
+            self.matching,
+            self.epsilon,
+            self.tolerance,
+            self.max_iterations,
+            self.entropy_weight,
+            self.gradient,
+        )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A support set with the adapters trained on it."""
+
+    support: Support
+    parameters: Parameters
+    adapters: Adapters
+    sentences: Float[Tensor, "way n_e d"]
+    unconverged: int = 0
+    """Transport problems that missed the tolerance while training."""
+
+
+def fit(support: Support, parameters: Parameters) -> Fitted:
+    """Train the adapters on the support clips (Eq. 22).
+
+    Raises:
+        ValueError: leave-one-out with one shot.
+    """
+    from mgcl.methods import contrast, training
+
+    if parameters.leave_one_out and support.shot == 1:
+        raise ValueError("leave_one_out needs 2 shots: with 1 a clip's class would have no key left")
+    clips = support.clips
+    adapters = contrast.initial_adapters(
+        clips.clip.shape[-1], parameters.initialisation, seed=support.seed, device=clips.clip.device
+    )
+    fitted = Fitted(support, parameters, adapters, _sentences(support, parameters))
+    if not parameters.contrasted:
+        return fitted
+    cached = _cache(fitted, clips, own=True)
+    unconverged = cached.unconverged
+
+    def logits() -> Tensor:
+        nonlocal unconverged
+        contrasted = _contrast(fitted, clips)
+        unconverged += contrasted.unconverged
+        return _total(cached, contrasted).logits
+
+    training.descend(
+        logits,
+        support.labels,
+        (adapters.coarse, adapters.fine, adapters.last),
+        epochs=parameters.epochs,
+        learning_rate=parameters.learning_rate,
+    )
+    return replace(fitted, unconverged=unconverged)
+
+
+def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
+    """Alpha times the cache plus the scaled contrast (Eq. 21), in up to four parts."""
+    return _total(_cache(fitted, clips), _contrast(fitted, clips))
+
+
+def explain(fitted: Fitted, clip: ClipFeatures, classes: tuple[int, ...]) -> tuple[Match, ...]:
+    """The plan to the support clip with the largest fine affinity, and to each class's explanations."""
+    from mgcl.methods import cache
+    from mgcl.transport import plans, unit
+
+    parameters, matching = fitted.parameters, fitted.parameters.segment_matching
+    if matching.kind != "transport":
+        return ()
+    matches = []
+    if parameters.fine_cache:
+        keys = fitted.support.clips.segments
+        nearest = int(cache.fine_affinity(clip.segments, keys, parameters.beta, matching).value.argmax())
+        matches.append(Match("fine_cache", nearest, plans(clip.segments, keys[nearest, None], matching)[0, 0]))
+    if parameters.fine_contrast:
+        fused = unit(_fused_segments(fitted, clip))
+        for index in classes:
+            plan = plans(fused, fitted.sentences[index, None], matching)[0, 0]
+            matches.append(Match("fine_contrast", index, plan))
+    return tuple(matches)
+
+
+def _total(cached: Prediction, contrasted: Prediction) -> Prediction:
+    return Prediction({**cached.parts, **contrasted.parts}, cached.unconverged + contrasted.unconverged)
+
+
+def _sentences(support: Support, parameters: Parameters) -> Float[Tensor, "way n_e d"]:
+    """The class descriptions that the contrast looks at."""
+    if parameters.sentences == "prompt":
+        return support.prompts[:, None]
+    count = support.explanations.shape[1]
+    order = np.arange(count)
+    if parameters.explanation_draw == "seeded":
+        order = np.random.default_rng(support.seed).permutation(count)
+    return support.explanations[:, order[: parameters.explanations].tolist()]
+
+
+def _coarse(clips: ClipFeatures, parameters: Parameters) -> Float[Tensor, "b d"]:
+    from mgcl.transport import unit
+
+    return clips.clip if parameters.coarse == "clip" else unit(clips.segments.mean(1))
+
+
+def _cache(fitted: Fitted, clips: ClipFeatures, *, own: bool = False) -> Prediction:
+    """The cache's parts, weighted by alpha; ``own``: the clips are the support clips themselves."""
+    from mgcl.methods import cache
+
+    support, parameters = fitted.support, fitted.parameters
+    affinities, unconverged = {}, 0
+    if parameters.coarse_cache:
+        query, keys = _coarse(clips, parameters), _coarse(support.clips, parameters)
+        affinities["coarse_cache"] = cache.coarse_affinity(query, keys, parameters.beta)
+    if parameters.fine_cache:
+        fine = cache.fine_affinity(clips.segments, support.clips.segments, parameters.beta, parameters.segment_matching)
+        affinities["fine_cache"] = fine.value
+        unconverged = fine.unconverged
+    if own and parameters.leave_one_out:
+        affinities = {part: cache.without_itself(each) for part, each in affinities.items()}
+    per_shot = support.shot if parameters.mean_over_shots else 1
+    parts = {
+        part: parameters.alpha * cache.read(each, support.values, per_shot=per_shot)
+        for part, each in affinities.items()
+    }
+    return Prediction(parts, unconverged)
+
+
+def _contrast(fitted: Fitted, clips: ClipFeatures) -> Prediction:
+    """The contrast's parts, multiplied by the logit scale."""
+    from mgcl.methods import contrast
+
+    parameters, sentences = fitted.parameters, fitted.sentences
+    scale = parameters.logit_scale or fitted.support.logit_scale
+    parts, unconverged = {}, 0
+    if parameters.coarse_contrast:
+        audio = None if parameters.fusion == "caption" else _coarse(clips, parameters)
+        caption = None if parameters.fusion == "audio" else clips.caption
+        fused = contrast.fuse(audio, caption, fitted.adapters.coarse)
+        parts["coarse_contrast"] = scale * contrast.coarse_contrast(fused, sentences, parameters.late_weighting_scale)
+    if parameters.fine_contrast:
+        fine = contrast.fine_contrast(_fused_segments(fitted, clips), sentences, parameters.segment_matching)
+        parts["fine_contrast"] = scale * fine.value
+        unconverged = fine.unconverged
+    return Prediction(parts, unconverged)
+
+
+def _fused_segments(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "b n d"]:
+    """W_l W_f [segment ; caption] (Eq. 17); the caption alone is one segment."""
+    from mgcl.methods import contrast
+
+    fusion, adapters = fitted.parameters.fusion, fitted.adapters
+    audio = None if fusion == "caption" else clips.segments
+    caption = None if fusion == "audio" else clips.caption[:, None]
+    return contrast.fuse(audio, caption, adapters.fine) @ adapters.last.T

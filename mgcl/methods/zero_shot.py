@@ -1,0 +1,42 @@
+"""Zero-shot CLAP: the cosine of a clip with each class's prompt, scaled (Wu et al. 2023, sec. 4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mgcl.methods.method import ClipFeatures, Match, Prediction, Support
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Nothing to choose: the bank's logit scale changes no decision."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The class prompts and the scale."""
+
+    prompts: Float[Tensor, "way d"]
+    logit_scale: float
+
+
+def fit(support: Support, _parameters: Parameters) -> Fitted:
+    """Keep the prompts; the support clips are not looked at."""
+    return Fitted(support.prompts, support.logit_scale)
+
+
+def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
+    """Scaled cosines of the clip embeddings with the prompts."""
+    return Prediction({"contrast": fitted.logit_scale * (clips.clip @ fitted.prompts.T)})
+
+
+def explain(_fitted: Fitted, _clip: ClipFeatures, _classes: tuple[int, ...]) -> tuple[Match, ...]:
+    """Nothing is matched."""
+    return ()

@@ -1,0 +1,200 @@
+"""Frozen records that every layer shares. Imports nothing of mgcl."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+Value = str | int | float | bool | None
+Gradient = Literal["detached", "exact"]
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: the same bytes for the same value, whatever its order."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What drawing an episode needs to know of one audio file."""
+
+    clip_id: str
+    label: str
+    source: str | None
+    """The recording the clip was cut from; None where it is unknown: then the clip is its own recording."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One subset of classes that episodes are drawn from (not ESC-50's audio folds)."""
+
+    kind: str
+    """Where it comes from: "all" classes, a "published" subset, or a "seeded" one."""
+    index: int
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One draw of ``way`` classes, with the clip ids of their support and query sets."""
+
+    index: int
+    seed: int
+    """Seeds whatever a method draws at random, so that it too is a function of the episode."""
+    classes: tuple[str, ...]
+    support: tuple[tuple[str, ...], ...]
+    """Shape (way, shot)."""
+    query: tuple[tuple[str, ...], ...]
+    """Shape (way, queries)."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One (variant, fold, way, shot, seed) cell: everything that can change its result, and nothing else."""
+
+    bank: str
+    """The feature bank's content digest."""
+    dataset: str
+    fold: Fold
+    way: int
+    shot: int
+    queries: int
+    episodes: int
+    seed: int
+    split: str
+    """"clip", or "source": no recording both in support and query."""
+    method: str
+    version: int
+    """The method's own version number."""
+    parameters: Mapping[str, Value]
+    """The variant's resolved parameters; its name is not part of a trial."""
+
+    @cached_property
+    def key(self) -> str:
+        """The first 16 hex digits of the SHA-256 of this record's canonical JSON."""
+        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class EpisodeResult:
+    """How one episode ended: ``confusion[true][predicted]`` counts query clips."""
+
+    index: int
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+    @property
+    def correct(self) -> int:
+        """Query clips that were recognised."""
+        return sum(row[i] for i, row in enumerate(self.confusion))
+
+    @property
+    def accuracy(self) -> float:
+        """The share of query clips that were recognised, in 0..1."""
+        return self.correct / sum(map(sum, self.confusion))
+
+
+@dataclass(frozen=True)
+class ExplainedClip:
+    """Why one query clip was answered as it was: the score parts a class, and the fine-grained plans."""
+
+    clip_id: str
+    label: str
+    predicted: str
+    segment_times: tuple[float, ...]
+    """Centre of each segment, in seconds."""
+    parts: Mapping[str, tuple[float, ...]]
+    """Score part -> its share of each class's logit; the parts sum to the logits."""
+    plans: Mapping[str, tuple[tuple[float, ...], ...]]
+    """What the segments (rows) were matched with -> the transport plan."""
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What a trial found, and what the machine it ran on says of it."""
+
+    key: str
+    episodes: tuple[EpisodeResult, ...]
+    unconverged: int
+    """Transport problems that missed the tolerance, training and evaluation together."""
+    explained: ExplainedClip
+    seconds: float
+    device: str
+    host: str
+
+    @property
+    def accuracy(self) -> float:
+        """Mean accuracy over the episodes, in 0..1."""
+        return sum(episode.accuracy for episode in self.episodes) / len(self.episodes)
+
+
+@dataclass(frozen=True)
+class TrialFailure:
+    """A trial that ended in an error."""
+
+    key: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all cells of one table share: results of different settings are never pooled."""
+
+    dataset: str
+    backbone: str
+    bank: str
+    """The bank's digest."""
+    folds: str
+    """Kind and size of the class subsets: "all 10", "published 15", "seeded 15"."""
+    split: str
+    queries: int
+    episodes: int
+
+
+@dataclass(frozen=True)
+class TrialRun:
+    """A trial as the tracking store remembers it: what a report is drawn from."""
+
+    run_id: str
+    key: str
+    status: str
+    """FINISHED or FAILED."""
+    setting: Setting
+    variants: tuple[str, ...]
+    """Every table row that resolves to this trial."""
+    fold: int
+    way: int
+    shot: int
+    seed: int
+    method: str
+    version: int
+    parameters: Mapping[str, str]
+    accuracies: tuple[float, ...]
+    """One an episode, in 0..1; empty for a failed trial."""
+    unconverged: int
+    device: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Matching:
+    """How segments are matched.
+
+    Attributes:
+        kind: "transport" (the paper); "uniform": every pair counts alike; "best-match": each segment of x
+            takes the segment of y it is closest to.
+        epsilon: of the transport, > 0.
+        tolerance: of the transport, > 0.
+        max_iterations: of the transport; None allows 100 at epsilon >= 0.1 and 2,000 below.
+        entropy_weight: λ >= 0; adds λ h(T) / log(n m) to the similarity (MGCL Eq. 5). 0 is Eq. 9 as printed.
+        gradient: "detached" (the plan is a constant) or "exact".
+    """
+
+    kind: Literal["transport", "uniform", "best-match"] = "transport"
+    epsilon: float = 0.1
+    tolerance: float = 1e-4
+    max_iterations: int | None = None
+    entropy_weight: float = 0.0
+    gradient: Gradient = "detached"

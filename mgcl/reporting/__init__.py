@@ -1,0 +1,1 @@
+"""Tables of recorded trials. Loads neither torch, Ray nor MLflow."""

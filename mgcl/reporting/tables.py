@@ -1,0 +1,196 @@
+"""Recorded trials as tables: variants as rows, way x shot as columns. The same runs give the same bytes."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mgcl.evaluation.statistics import Estimate, accuracy_estimate
+from mgcl.records import Setting, TrialRun
+
+Column = tuple[int, int]
+"""Way and shot."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a table says where a variant meets a way and shot."""
+
+    estimate: Estimate | None
+    """None where every trial failed."""
+    runs: tuple[TrialRun, ...]
+    """Failed ones included."""
+
+    @property
+    def failed(self) -> int:
+        """Trials that ended in an error."""
+        return sum(run.status == "FAILED" for run in self.runs)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Everything recorded in one setting."""
+
+    setting: Setting
+    rows: tuple[str, ...]
+    columns: tuple[Column, ...]
+    entries: dict[tuple[str, Column], Entry]
+
+    @property
+    def runs(self) -> tuple[TrialRun, ...]:
+        """Every run in the table, once."""
+        return tuple({run.key: run for entry in self.entries.values() for run in entry.runs}.values())
+
+
+def build(runs: Iterable[TrialRun], order: Sequence[str] = ()) -> tuple[Table, ...]:
+    """One table a setting; of a method's versions only the newest counts, and settings are never mixed.
+
+    Args:
+        runs: of one sweep, one a key.
+        order: variant names as they should stand; others follow by name.
+    """
+    by_setting: defaultdict[Setting, list[TrialRun]] = defaultdict(list)
+    for run in _newest_versions(sorted(runs, key=lambda run: run.key)):
+        by_setting[run.setting].append(run)
+    return tuple(_table(setting, each, order) for setting, each in sorted(by_setting.items(), key=_name_of_setting))
+
+
+def markdown(table: Table) -> str:
+    """The table with its caption, in GitHub's markdown."""
+    frame = pd.DataFrame(
+        [[_cell(table.entries.get((row, column))) for column in table.columns] for row in table.rows],
+        index=pd.Index(table.rows, name="variant"),
+        columns=[f"{way}-way {shot}-shot" for way, shot in table.columns],
+    )
+    lines = [frame.to_markdown(disable_numparse=True), "", *_caption(table)]
+    return "\n".join(lines)
+
+
+def write(name: str, tables: Sequence[Table], out: Path) -> Path:
+    """Write ``report.md`` and ``cells.csv`` into ``out/name`` and return that folder."""
+    folder = out / name
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = [f"# {name}"]
+    for table in tables:
+        parts += [f"## {table.setting.dataset}, {table.setting.backbone}", markdown(table)]
+    (folder / "report.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    cells = [_csv_row(table, row, column) for table in tables for row in table.rows for column in table.columns]
+    pd.DataFrame(cells).to_csv(folder / "cells.csv", index=False, lineterminator="\n", float_format="%.4f")
+    return folder
+
+
+def _newest_versions(runs: Sequence[TrialRun]) -> list[TrialRun]:
+    newest: dict[str, int] = {}
+    for run in runs:
+        newest[run.method] = max(run.version, newest.get(run.method, 0))
+    return [run for run in runs if run.version == newest[run.method]]
+
+
+def _name_of_setting(item: tuple[Setting, list[TrialRun]]) -> tuple[str, ...]:
+    setting = item[0]
+    return (
+        *map(str, (setting.dataset, setting.backbone, setting.bank, setting.folds, setting.split)),
+        f"{setting.queries:06}",
+        f"{setting.episodes:06}",
+    )
+
+
+def _table(setting: Setting, runs: Sequence[TrialRun], order: Sequence[str]) -> Table:
+    labels = _labels(runs)
+    members: defaultdict[tuple[str, Column], list[TrialRun]] = defaultdict(list)
+    for run in runs:
+        for variant in run.variants:
+            members[labels[run.key, variant], (run.way, run.shot)].append(run)
+    rank = {name: index for index, name in enumerate(order)}
+    rows = sorted({row for row, _ in members}, key=lambda row: (rank.get(row.split(" ")[0], len(rank)), row))
+    columns = sorted({column for _, column in members})
+    entries = {place: Entry(_estimate(each), tuple(each)) for place, each in members.items()}
+    return Table(setting, tuple(rows), tuple(columns), entries)
+
+
+def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
+    """(key, variant) -> row label: the variant's name, and what tells apart trials that share it and no more."""
+    by_variant: defaultdict[str, list[TrialRun]] = defaultdict(list)
+    for run in runs:
+        for variant in run.variants:
+            by_variant[variant].append(run)
+    labels = {}
+    for variant, each in by_variant.items():
+        names = sorted({name for run in each for name in run.parameters})
+        differing = [name for name in names if len({run.parameters.get(name) for run in each}) > 1]
+        for run in each:
+            suffix = ", ".join(f"{name}={run.parameters.get(name)}" for name in differing)
+            labels[run.key, variant] = f"{variant} ({suffix})" if suffix else variant
+    return labels
+
+
+def _estimate(runs: Sequence[TrialRun]) -> Estimate | None:
+    """Folds in order, seeds in order: the sums are the same whatever order the runs came in."""
+    episodes: defaultdict[int, list[float]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: (run.fold, run.seed)):
+        if run.status == "FINISHED":
+            episodes[run.fold].extend(run.accuracies)
+    return accuracy_estimate(episodes) if episodes else None
+
+
+def _cell(entry: Entry | None) -> str:
+    if entry is None:
+        return "not run"
+    if entry.estimate is None:
+        return "failed"
+    mean, half_width = 100 * entry.estimate.mean, 100 * entry.estimate.half_width
+    text = f"{mean:.2f}" if math.isnan(half_width) else f"{mean:.2f} ± {half_width:.2f}"
+    return f"{text} ({entry.failed} failed)" if entry.failed else text
+
+
+def _caption(table: Table) -> list[str]:
+    setting, runs = table.setting, table.runs
+    folds, seeds = sorted({run.fold for run in runs}), sorted({run.seed for run in runs})
+    if len(folds) > 1:
+        interval = (
+            f"95 % t interval over the means of {len(folds)} folds. Folds share classes, so it is approximate and "
+            "likely too short."
+        )
+    else:
+        interval = "95 % t interval over the episodes of the one fold: it covers the draw of episodes only."
+    lines = [
+        f"Accuracy in %: mean ± {interval}",
+        f"{setting.episodes} episodes a fold and seed, {setting.queries} queries a class, folds: {setting.folds}, "
+        f"split: {setting.split}, seeds: {', '.join(map(str, seeds))}.",
+        f"Data set {setting.dataset}, backbone {setting.backbone}, bank {setting.bank[:16]}.",
+    ]
+    devices = sorted({run.device for run in runs} - {""})
+    if len(devices) > 1:
+        lines.append(f"Devices are mixed ({', '.join(devices)}): accuracies may differ by one query in 1,000.")
+    unconverged = sum(run.unconverged for run in runs)
+    if unconverged:
+        lines.append(f"{unconverged} transport problems missed their tolerance; cells.csv says where.")
+    failed = [run for run in sorted(runs, key=lambda run: run.key) if run.status == "FAILED"]
+    lines += [f"Failed: trial {run.key} ({', '.join(run.variants)}): {run.error.splitlines()[0]}" for run in failed]
+    return ["  \n".join(lines)]
+
+
+def _csv_row(table: Table, row: str, column: Column) -> dict[str, object]:
+    entry = table.entries.get((row, column), Entry(None, ()))
+    setting = table.setting
+    return {
+        "dataset": setting.dataset,
+        "backbone": setting.backbone,
+        "bank": setting.bank,
+        "folds": setting.folds,
+        "split": setting.split,
+        "queries": setting.queries,
+        "episodes": setting.episodes,
+        "variant": row,
+        "way": column[0],
+        "shot": column[1],
+        "accuracy_percent": 100 * entry.estimate.mean if entry.estimate else None,
+        "half_width_percent": 100 * entry.estimate.half_width if entry.estimate else None,
+        "finished": len(entry.runs) - entry.failed,
+        "failed": entry.failed,
+        "unconverged": sum(run.unconverged for run in entry.runs),
+        "trial_keys": " ".join(sorted(run.key for run in entry.runs)),
+    }

@@ -1,0 +1,99 @@
+"""A sweep as data, and the trials it comes down to."""
+
+import itertools
+from dataclasses import dataclass
+
+from mgcl.data.episodes import SPLITS, check_drawable, pool
+from mgcl.data.splits import folds
+from mgcl.errors import SweepError
+from mgcl.features import FeatureBank
+from mgcl.records import Setting, Trial
+from mgcl.sweep.variants import resolve
+
+# A run keeps its episodes' counts in one tag, and MLflow's tags end at 8,000 characters.
+TAG_LIMIT = 8000
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All trials of one file in ``sweeps/``. Flags of the command line override any field but the name."""
+
+    name: str
+    variants: tuple[str, ...]
+    ways: tuple[int, ...]
+    shots: tuple[int, ...]
+    bank: str | None = None
+    """The feature bank's folder."""
+    episodes: int = 100
+    queries: int = 30
+    """Query clips a class."""
+    seeds: tuple[int, ...] = (0,)
+    split: str = "clip"
+    """"clip" as in the papers, or "source": no recording both in support and query."""
+    folds: int | None = None
+    """Seeded class subsets to draw instead of the data set's own; needs ``fold_classes``."""
+    fold_classes: int | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A trial and every variant name that resolves to it."""
+
+    trial: Trial
+    variants: tuple[str, ...]
+
+
+def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
+    """Every trial of a sweep, in the order of its fields; pure, loads neither torch nor Ray.
+
+    Raises:
+        SweepError: a variant, way, shot or split that the sweep or the bank cannot give.
+    """
+    _check(sweep)
+    header, clips = bank.header, pool(bank.clip_records)
+    variants = {name: resolve(name) for name in sweep.variants}
+    subsets = folds(header.dataset, clips, count=sweep.folds, size=sweep.fold_classes)
+    for fold, way, shot in itertools.product(subsets, sweep.ways, sweep.shots):
+        check_drawable(clips, fold=fold, way=way, shot=shot, queries=sweep.queries, split=sweep.split)
+    cells: dict[str, Cell] = {}
+    for (name, variant), way, shot, seed, fold in itertools.product(
+        variants.items(), sweep.ways, sweep.shots, sweep.seeds, subsets
+    ):
+        trial = Trial(
+            bank=bank.digest,
+            dataset=header.dataset,
+            fold=fold,
+            way=way,
+            shot=shot,
+            queries=sweep.queries,
+            episodes=sweep.episodes,
+            seed=seed,
+            split=sweep.split,
+            method=variant.method,
+            version=variant.version,
+            parameters=variant.parameters,
+        )
+        names = cells[trial.key].variants if trial.key in cells else ()
+        cells[trial.key] = Cell(trial, (*names, name))
+    return tuple(cells.values())
+
+
+def setting_of(trial: Trial, backbone: str) -> Setting:
+    """The table that a trial belongs to."""
+    folds = f"{trial.fold.kind} {len(trial.fold.classes)}"
+    return Setting(trial.dataset, backbone, trial.bank, folds, trial.split, trial.queries, trial.episodes)
+
+
+def _check(sweep: Sweep) -> None:
+    for name in ("variants", "ways", "shots", "seeds"):
+        values = getattr(sweep, name)
+        if not values:
+            raise SweepError(f"--{name} names nothing; give at least one")
+        if len(set(values)) < len(values):
+            raise SweepError(f"--{name} {' '.join(map(str, values))}: a value stands twice")
+    if sweep.split not in SPLITS:
+        raise SweepError(f"--split {sweep.split}: choose {' or '.join(SPLITS)}")
+    digits = len(str(max(sweep.ways) * sweep.queries)) + 1
+    most = TAG_LIMIT // digits
+    if not 1 <= sweep.episodes <= most:
+        raise SweepError(f"--episodes {sweep.episodes}: choose 1 to {most}; for more, add seeds with --seed")

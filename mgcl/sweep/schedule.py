@@ -1,0 +1,137 @@
+"""Trials on Ray Tune: one actor a slot, pinned to its share of a GPU. The only module that imports ray."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the other reporter ignores verbose=0
+
+import ray
+from ray import tune
+
+from mgcl.errors import SweepError
+from mgcl.records import Trial, TrialFailure, TrialResult
+
+Outcome = TrialResult | TrialFailure
+
+# Trials pass paths, not arrays: the object store stays almost empty.
+_OBJECT_STORE_BYTES = 128 * 2**20
+# A trial whose worker dies is started again this many times before it counts as failed.
+_RETRIES = 2
+
+
+@contextmanager
+def cluster(address: str | None, workers: int) -> Iterator[float]:
+    """Connect to a Ray cluster, or start one of ``workers`` CPUs on this machine; yields its GPUs.
+
+    Args:
+        address: "auto" or host:port of a running cluster; None starts one here and stops it at the end.
+        workers: CPUs of the one started here.
+
+    Raises:
+        SweepError: no cluster answers at the address.
+    """
+    here: dict[str, Any] = {"num_cpus": workers, "object_store_memory": _OBJECT_STORE_BYTES, "include_dashboard": False}
+    try:
+        ray.init(
+            address=address or "local",
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            **({} if address else here),
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise SweepError(
+            f"--address {address}: no Ray cluster answers ({reason}); start one, or leave it out"
+        ) from None
+    try:
+        yield float(ray.cluster_resources().get("GPU", 0))  # type: ignore[no-untyped-call]
+    finally:
+        ray.shutdown()
+
+
+def run_trials(
+    trials: Sequence[Trial],
+    bank: Path,
+    on_outcome: Callable[[Outcome], None],
+    *,
+    workers: int | None,
+    gpus_per_trial: float,
+) -> None:
+    """Run trials on the connected cluster; returns when all have ended, or after Ctrl-C.
+
+    Args:
+        trials: what to run.
+        bank: the bank's folder, the same path on every node; actors open it once and keep it.
+        on_outcome: called in this process with each outcome, as it comes.
+        workers: trials at once, at most; None: as many as the cluster's CPUs and GPUs take.
+        gpus_per_trial: each actor's share of a GPU; 0 runs on the CPU with one torch thread.
+    """
+    by_key = {trial.key: trial for trial in trials}
+    with tempfile.TemporaryDirectory(prefix="mgcl-tune-") as storage:
+        tune.Tuner(
+            tune.with_resources(
+                tune.with_parameters(_run_one, trials=by_key, bank=str(bank)),
+                {"cpu": 1, "gpu": gpus_per_trial},
+            ),
+            param_space={"key": tune.grid_search(list(by_key))},
+            tune_config=tune.TuneConfig(
+                reuse_actors=True,
+                max_concurrent_trials=workers,
+                trial_name_creator=lambda trial: str(trial.config["key"]),
+                trial_dirname_creator=lambda trial: str(trial.config["key"]),
+            ),
+            run_config=tune.RunConfig(
+                name="sweep",
+                storage_path=storage,
+                verbose=0,
+                callbacks=[_Listener(on_outcome)],
+                failure_config=tune.FailureConfig(max_failures=_RETRIES),
+            ),
+        ).fit()
+
+
+class _Listener(tune.Callback):
+    """Hands outcomes to the driver."""
+
+    def __init__(self, on_outcome: Callable[[Outcome], None]) -> None:
+        self._on_outcome = on_outcome
+
+    def on_trial_result(self, *_: Any, result: dict[str, Any], **__: Any) -> None:
+        if "outcome" in result:
+            self._on_outcome(result["outcome"])
+
+    def on_trial_error(self, *_: Any, trial: Any, **__: Any) -> None:
+        self._on_outcome(TrialFailure(trial.config["key"], f"the worker died {_RETRIES + 1} times: {trial.error_msg}"))
+
+
+def _run_one(config: dict[str, str], trials: Mapping[str, Trial], bank: str) -> None:
+    """In the actor: one trial, whose own error is an outcome, not a crash."""
+    import torch
+
+    from mgcl.evaluation.trial import run_trial
+
+    trial = trials[config["key"]]
+    device = "cuda" if ray.get_gpu_ids() else "cpu"
+    if device == "cpu":
+        torch.set_num_threads(1)
+    outcome: Outcome
+    try:
+        outcome = run_trial(trial, _open_bank(bank), device=device)
+    except Exception as error:
+        outcome = TrialFailure(trial.key, f"{type(error).__name__}: {error}")
+    tune.report({"outcome": outcome})
+
+
+@lru_cache(maxsize=1)
+def _open_bank(path: str) -> Any:
+    from mgcl.features import FeatureBank
+
+    return FeatureBank.open(path)

@@ -1,0 +1,267 @@
+"""The record of every trial, in MLflow. The only module that imports mlflow; only the driver writes."""
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# A store that is not there is said so after seconds, not minutes.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+
+import sqlalchemy
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag, ViewType
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from mgcl.errors import TrackingError
+from mgcl.home import home
+from mgcl.records import Setting, TrialFailure, TrialResult, TrialRun
+from mgcl.sweep.grid import TAG_LIMIT, Cell, setting_of
+
+for _name in ("alembic", "mlflow"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+_STALE_MS = 10 * 60 * 1000
+_PAGE = 1000
+
+
+def default_uri() -> str:
+    """A SQLite file in ``MGCL_HOME``."""
+    return f"sqlite:///{home() / 'mlflow.db'}"
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """The runs of one sweep in one store: an experiment, one parent run, one run a trial."""
+
+    client: MlflowClient
+    uri: str
+    experiment_id: str
+    parent_id: str
+
+    @classmethod
+    def open(cls, sweep: str, uri: str) -> "Tracking":
+        """Open a sweep's experiment, made if it is new, and drop its runs that were never completed.
+
+        Raises:
+            TrackingError: the store cannot be opened or written.
+        """
+        with _answering(uri):
+            client = _connect(uri)
+            experiment = client.get_experiment_by_name(sweep)
+            if experiment and experiment.lifecycle_stage == "deleted":
+                raise TrackingError(
+                    f"{uri}: the experiment {sweep!r} was deleted; bring it back with `mlflow experiments restore "
+                    f"--experiment-id {experiment.experiment_id}`, or name another --tracking-uri"
+                )
+            found = experiment.experiment_id if experiment else None
+            experiment_id = found or client.create_experiment(sweep, artifact_location=_artifacts(uri))
+            tracking = cls(client, uri, experiment_id, _parent(client, experiment_id, sweep))
+            tracking._delete_stale()
+            return tracking
+
+    def record(self, cell: Cell, outcome: TrialResult | TrialFailure, backbone: str, tags: Mapping[str, str]) -> None:
+        """Write one trial's run; it counts once its last write, ``complete=1``, is there.
+
+        Raises:
+            MlflowException: the store does not answer.
+        """
+        trial, setting = cell.trial, setting_of(cell.trial, backbone)
+        about = {
+            "kind": "trial",
+            "trial_key": trial.key,
+            "variant": ", ".join(cell.variants),
+            "fold": str(trial.fold.index),
+            "way": str(trial.way),
+            "shot": str(trial.shot),
+            "seed": str(trial.seed),
+            "method": trial.method,
+            "version": str(trial.version),
+            **{name: str(value) for name, value in asdict(setting).items()},
+            **tags,
+        }
+        name = f"{cell.variants[0]} {trial.way}-way {trial.shot}-shot fold {trial.fold.index} seed {trial.seed}"
+        run_id = self.client.create_run(
+            self.experiment_id, tags={**about, "mlflow.parentRunId": self.parent_id}, run_name=name
+        ).info.run_id
+        parameters = {
+            key: about[key] for key in ("variant", "fold", "way", "shot", "seed", "queries", "episodes", "split")
+        }
+        parameters |= {key: str(value) for key, value in trial.parameters.items()}
+        self.client.log_batch(run_id, params=[Param(*each) for each in parameters.items()])
+        if isinstance(outcome, TrialResult):
+            self._log_result(run_id, outcome)
+            self.client.log_dict(run_id, {"trial": asdict(trial), "result": asdict(outcome)}, "trial.json")
+        else:
+            self.client.set_tag(run_id, "error", outcome.error[:TAG_LIMIT])
+        self.client.set_terminated(run_id, "FINISHED" if isinstance(outcome, TrialResult) else "FAILED")
+        self.client.set_tag(run_id, "complete", "1")
+
+    def _log_result(self, run_id: str, result: TrialResult) -> None:
+        now = int(time.time() * 1000)
+        metrics = [Metric("episode_accuracy", each.accuracy, now, each.index) for each in result.episodes]
+        metrics += [
+            Metric("accuracy", result.accuracy, now, 0),
+            Metric("unconverged", result.unconverged, now, 0),
+            Metric("seconds", result.seconds, now, 0),
+        ]
+        tags = {
+            "episode_correct": " ".join(str(each.correct) for each in result.episodes),
+            "unconverged": str(result.unconverged),
+            "device": result.device,
+            "host": result.host,
+        }
+        for start in range(0, len(metrics), _PAGE):
+            self.client.log_batch(run_id, metrics=metrics[start : start + _PAGE])
+        self.client.log_batch(run_id, tags=[RunTag(*each) for each in tags.items()])
+
+    def runs(self) -> tuple[TrialRun, ...]:
+        """Every completed trial, one run a key: a finished one before a failed one, then the oldest."""
+        with _answering(self.uri):
+            return _trial_runs(self.client, self.experiment_id)
+
+    def name_variants(self, run: TrialRun, variants: Sequence[str]) -> None:
+        """Tag a run with variants that turned out to resolve to its trial."""
+        with _answering(self.uri):
+            self.client.set_tag(run.run_id, "variant", ", ".join(dict.fromkeys((*run.variants, *variants))))
+
+    def _delete_stale(self) -> None:
+        """A run without ``complete=1`` was cut off; another driver may still be writing a young one."""
+        before = int(time.time() * 1000) - _STALE_MS
+        for run in _search(self.client, self.experiment_id, "tags.kind = 'trial'"):
+            if run.data.tags.get("complete") != "1" and run.info.start_time < before:
+                self.client.delete_run(run.info.run_id)
+
+
+def recorded_runs(sweep: str, uri: str) -> tuple[TrialRun, ...]:
+    """The completed trials of a sweep, without writing anything; none if the sweep never ran.
+
+    Raises:
+        TrackingError: the store cannot be opened.
+    """
+    if not _exists(uri):
+        return ()
+    with _answering(uri):
+        client = _connect(uri)
+        experiment = client.get_experiment_by_name(sweep)
+        return _trial_runs(client, experiment.experiment_id) if experiment else ()
+
+
+@contextmanager
+def _answering(uri: str) -> Iterator[None]:
+    """Turn whatever a store raises into one line that names it."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise TrackingError(
+            f"--tracking-uri {uri}: the MLflow store cannot be opened ({reason}); name a sqlite:/// file in a folder "
+            "you can write to, or a running server"
+        ) from None
+
+
+def _connect(uri: str) -> MlflowClient:
+    """A client whose store has answered once. MLflow itself would retry a broken database for an hour."""
+    if _is_database(uri):
+        url = sqlalchemy.make_url(uri)
+        if url.get_backend_name() == "sqlite" and url.database:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = sqlalchemy.create_engine(url)
+        try:
+            sqlalchemy.inspect(engine).get_table_names()
+        finally:
+            engine.dispose()
+    client = MlflowClient(tracking_uri=uri)
+    client.search_experiments(max_results=1)
+    return client
+
+
+def _is_database(uri: str) -> bool:
+    return uri.split(":", 1)[0].split("+", 1)[0] in {"sqlite", "postgresql", "mysql", "mssql"}
+
+
+def _exists(uri: str) -> bool:
+    """False for a SQLite file that is not there yet."""
+    if not uri.startswith("sqlite"):
+        return True
+    database = sqlalchemy.make_url(uri).database
+    return bool(database) and Path(str(database)).exists()
+
+
+def _artifacts(uri: str) -> str | None:
+    """Beside a SQLite file; elsewhere the server knows."""
+    if not uri.startswith("sqlite"):
+        return None
+    return (Path(str(sqlalchemy.make_url(uri).database)).absolute().parent / "artifacts").as_uri()
+
+
+def _parent(client: MlflowClient, experiment_id: str, sweep: str) -> str:
+    """The sweep's parent run; finished from the start, so that no killed driver leaves it running."""
+    for run in _search(client, experiment_id, "tags.kind = 'sweep'"):
+        return str(run.info.run_id)
+    run_id = str(client.create_run(experiment_id, tags={"kind": "sweep"}, run_name=sweep).info.run_id)
+    client.set_terminated(run_id)
+    return run_id
+
+
+def _search(client: MlflowClient, experiment_id: str, filter_string: str) -> Iterator[Run]:
+    token = None
+    while True:
+        page = client.search_runs(
+            [experiment_id],
+            filter_string,
+            ViewType.ACTIVE_ONLY,
+            max_results=_PAGE,
+            order_by=["attributes.start_time ASC"],
+            page_token=token,
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _trial_runs(client: MlflowClient, experiment_id: str) -> tuple[TrialRun, ...]:
+    complete = [
+        _trial_run(run) for run in _search(client, experiment_id, "tags.kind = 'trial' AND tags.complete = '1'")
+    ]
+    one_a_key: dict[str, TrialRun] = {}
+    for run in sorted(complete, key=lambda run: run.status != "FINISHED"):
+        one_a_key.setdefault(run.key, run)
+    return tuple(one_a_key.values())
+
+
+def _trial_run(run: Run) -> TrialRun:
+    tags: dict[str, Any] = run.data.tags
+    numbers = {name: int(tags[name]) for name in ("way", "shot", "seed", "fold", "version")}
+    setting = Setting(
+        dataset=tags["dataset"],
+        backbone=tags["backbone"],
+        bank=tags["bank"],
+        folds=tags["folds"],
+        split=tags["split"],
+        queries=int(tags["queries"]),
+        episodes=int(tags["episodes"]),
+    )
+    total = numbers["way"] * setting.queries
+    about = {"variant", "fold", "way", "shot", "seed", "queries", "episodes", "split"}
+    return TrialRun(
+        run_id=run.info.run_id,
+        key=tags["trial_key"],
+        status=run.info.status,
+        setting=setting,
+        variants=tuple(tags["variant"].split(", ")),
+        **numbers,
+        method=tags["method"],
+        parameters={name: value for name, value in run.data.params.items() if name not in about},
+        accuracies=tuple(int(count) / total for count in tags.get("episode_correct", "").split()),
+        unconverged=int(tags.get("unconverged", 0)),
+        device=tags.get("device", ""),
+        error=tags.get("error", ""),
+    )

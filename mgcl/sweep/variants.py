@@ -1,0 +1,67 @@
+"""Variants: the rows of a table, as data. A new ablation is one line here."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from mgcl.catalogue import load
+from mgcl.errors import SweepError
+from mgcl.records import Value
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A method, and what differs from its default parameters."""
+
+    method: str
+    changes: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ResolvedVariant:
+    """What a variant comes down to: this, not its name, is part of a trial."""
+
+    method: str
+    version: int
+    parameters: Mapping[str, Value]
+
+
+VARIANTS: Mapping[str, Variant] = {
+    "full": Variant("mgcl"),
+    "zero-shot": Variant("zero_shot"),
+    # MGCL Table 2
+    "caption-only": Variant("mgcl", {"fusion": "caption", "coarse_cache": False, "fine_cache": False}),
+    "audio-only": Variant("mgcl", {"fusion": "audio"}),
+    # MGCL Table 3
+    "category-name": Variant("mgcl", {"sentences": "prompt"}),
+    "explanations-2": Variant("mgcl", {"explanations": 2}),
+    "explanations-4": Variant("mgcl", {"explanations": 4}),
+    "explanations-6": Variant("mgcl", {"explanations": 6}),
+    "explanations-8": Variant("mgcl", {"explanations": 8}),
+    # MGCL Table 4
+    "without-coarse-cache": Variant("mgcl", {"coarse_cache": False}),
+    "without-fine-cache": Variant("mgcl", {"fine_cache": False}),
+    "without-cache": Variant("mgcl", {"coarse_cache": False, "fine_cache": False}),
+    # MGCL Table 5
+    "without-coarse-contrast": Variant("mgcl", {"coarse_contrast": False}),
+    "without-fine-contrast": Variant("mgcl", {"fine_contrast": False}),
+    "without-contrast": Variant("mgcl", {"coarse_contrast": False, "fine_contrast": False}),
+    # Ours
+    "without-training": Variant("mgcl", {"epochs": 0}),
+}
+
+
+def resolve(name: str) -> ResolvedVariant:
+    """A variant's method and complete parameters; loads no torch.
+
+    Raises:
+        SweepError: there is no such variant, or its line asks for what the method does not have.
+    """
+    if name not in VARIANTS:
+        raise SweepError(f"no variant is called {name!r}; there are: {', '.join(VARIANTS)}")
+    variant = VARIANTS[name]
+    method = load("method", variant.method)
+    try:
+        parameters = method.Parameters(**variant.changes)
+    except (TypeError, ValueError) as error:
+        raise SweepError(f"variant {name!r}: {error}") from None
+    return ResolvedVariant(variant.method, method.VERSION, asdict(parameters))

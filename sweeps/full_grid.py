@@ -1,0 +1,33 @@
+"""Everything MGCL's tables compare, on one feature bank (Table 1 and the ablations of Tables 2-5).
+
+python sweeps/full_grid.py --bank DIR [--ways 5 10] [--shots 1 5 10] [--variants NAME ...] [--plan]
+"""
+
+from mgcl.sweep import Sweep, main
+
+SWEEP = Sweep(
+    name="full_grid",
+    ways=(5, 10),
+    shots=(1, 5, 10),
+    variants=(
+        "zero-shot",
+        "full",
+        "caption-only",
+        "audio-only",
+        "category-name",
+        "explanations-2",
+        "explanations-4",
+        "explanations-6",
+        "explanations-8",
+        "without-coarse-cache",
+        "without-fine-cache",
+        "without-cache",
+        "without-coarse-contrast",
+        "without-fine-contrast",
+        "without-contrast",
+        "without-training",
+    ),
+)
+
+if __name__ == "__main__":
+    main(SWEEP)
