@@ -127,5 +127,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 _IMPORT = """Rows of the csv files follow the arrays'. The npz holds float arrays: clip_embeddings and
-caption_embeddings (clips, d), segment_embeddings (clips, segments, d), prompt_embeddings (classes, d), explanation_embeddings
-(classes, explanations, d)."""
+caption_embeddings (clips, d), segment_embeddings (clips, segments, d), prompt_embeddings (classes, d),
+explanation_embeddings (classes, explanations, d)."""

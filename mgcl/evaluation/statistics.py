@@ -19,8 +19,8 @@ class Estimate:
 def t_interval(values: Sequence[float]) -> Estimate:
     """Mean and 95 % t interval of independent numbers.
 
-    >>> t_interval([0.90, 0.94, 0.92])
-    Estimate(mean=0.92, half_width=0.04968...)
+    >>> t_interval([0.5, 0.75, 1.0])
+    Estimate(mean=0.75, half_width=0.62103...)
     """
     mean = math.fsum(values) / len(values)
     if len(values) < 2:

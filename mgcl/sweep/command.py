@@ -61,8 +61,12 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
 
 def _override(sweep: Sweep, flags: argparse.Namespace) -> Sweep:
     """Every field but the name has a flag, whose default is the field."""
-    chosen: dict[str, Any] = {each.name: getattr(flags, each.name) for each in fields(sweep) if each.name != "name"}
-    return replace(sweep, **{name: tuple(v) if isinstance(v, list) else v for name, v in chosen.items()})
+    chosen: dict[str, Any] = {}
+    for each in fields(sweep):
+        if each.name != "name":
+            value = getattr(flags, each.name)
+            chosen[each.name] = tuple(value) if isinstance(value, list) else value
+    return replace(sweep, **chosen)
 
 
 def _run(

@@ -104,11 +104,18 @@ class _Listener(tune.Callback):
     def __init__(self, on_outcome: Callable[[Outcome], None]) -> None:
         self._on_outcome = on_outcome
 
-    def on_trial_result(self, *_: Any, result: dict[str, Any], **__: Any) -> None:
+    def on_trial_result(  # Tune's signature
+        self,
+        iteration: int,  # noqa: ARG002
+        trials: list[Any],  # noqa: ARG002
+        trial: Any,  # noqa: ARG002
+        result: dict[str, Any],
+        **_: Any,
+    ) -> None:
         if "outcome" in result:
             self._on_outcome(result["outcome"])
 
-    def on_trial_error(self, *_: Any, trial: Any, **__: Any) -> None:
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002
         self._on_outcome(TrialFailure(trial.config["key"], f"the worker died {_RETRIES + 1} times: {trial.error_msg}"))
 
 

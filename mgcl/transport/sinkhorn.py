@@ -39,7 +39,7 @@ def sinkhorn(
 ) -> Transport:
     """Entropic transport plan between two uniform histograms (MGCL Eq. 5-8; Cuturi 2013).
 
-    Each problem is solved as if it were alone: it stops at its own convergence, whatever stands beside it.
+    Each problem stops at its own convergence, whatever stands beside it: a batch differs from a loop by rounding.
 
     Args:
         cost: C, shape (*batch, n, m), any real unit; computed in float32 or wider.

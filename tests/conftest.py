@@ -1,0 +1,34 @@
+"""Banks that tests share, and one torch thread, as in a worker."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from mgcl.features import FeatureBank
+from tests.generated_bank import write_generated_bank
+
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+REAL_BANK = Path(__file__).parents[2] / "shared" / "data" / "esc10-bank"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> FeatureBank:
+    """Small: 6 classes of 16 clips, 5 segments, d = 24."""
+    path = tmp_path_factory.mktemp("banks") / "generated"
+    return write_generated_bank(path, classes=6, clips=16, segments=5, d=24)
+
+
+@pytest.fixture(scope="session")
+def real_bank() -> FeatureBank:
+    """The ESC-10 bank of real recordings; a clone does not have it."""
+    if not REAL_BANK.is_dir():
+        pytest.skip(f"{REAL_BANK} is not here")
+    return FeatureBank.open(REAL_BANK)

@@ -1,0 +1,19 @@
+"""Names are files."""
+
+import pytest
+
+from mgcl.catalogue import load, names
+from mgcl.errors import MgclError
+
+
+def test_a_name_is_its_module() -> None:
+    assert load("method", "zero_shot").__name__ == "mgcl.methods.zero_shot"
+
+
+def test_shared_modules_are_no_methods() -> None:
+    assert {"cache", "contrast", "training", "method"}.isdisjoint(names("method"))
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    with pytest.raises(MgclError, match=r"no method is called 'clap'; there are: mgcl, zero_shot"):
+        load("method", "clap")

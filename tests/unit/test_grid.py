@@ -1,0 +1,76 @@
+"""Planning: every trial once, and every impossible request refused by name."""
+
+from dataclasses import replace
+
+import pytest
+
+from mgcl.errors import SweepError
+from mgcl.sweep import variants
+from mgcl.sweep.grid import Sweep, plan
+from mgcl.sweep.variants import VARIANTS, Variant
+
+SWEEP = Sweep("s", ("full", "zero-shot"), ways=(2, 5), shots=(1, 3), queries=5, episodes=4)
+
+
+def test_a_plan_is_the_product_of_its_fields(bank) -> None:
+    cells = plan(replace(SWEEP, seeds=(0, 1), folds=3, fold_classes=5), bank)
+    assert len(cells) == len({cell.trial.key for cell in cells}) == 2 * 2 * 2 * 2 * 3
+
+
+def test_variants_that_are_the_same_trial_share_it(bank) -> None:
+    cells = plan(replace(SWEEP, variants=("full", "explanations-8", "explanations-2")), bank)
+    assert [cell.variants for cell in cells[::4]] == [("full", "explanations-8"), ("explanations-2",)]
+
+
+def test_the_name_of_a_variant_is_not_in_the_key(bank, monkeypatch) -> None:
+    monkeypatch.setitem(VARIANTS, "another-name", Variant("mgcl"))
+    assert plan(replace(SWEEP, variants=("another-name",)), bank)[0].trial == plan(SWEEP, bank)[0].trial
+
+
+def test_a_parameter_is_in_the_key(bank, monkeypatch) -> None:
+    before = plan(SWEEP, bank)[0].trial.key
+    monkeypatch.setitem(VARIANTS, "full", Variant("mgcl", {"alpha": 1.2}))
+    assert plan(SWEEP, bank)[0].trial.key != before
+
+
+def test_every_variant_resolves() -> None:
+    for name in VARIANTS:
+        assert variants.resolve(name).version >= 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"no_such": 1}, "variant 'full': .*no_such"),
+        ({"epsilon": 0.0}, "variant 'full': epsilon must be positive"),
+        ({"alpha": -1.0}, "alpha must be at least 0"),
+        ({"fusion": "sound"}, "fusion must be one of 'both', 'audio', 'caption', got 'sound'"),
+        ({"fusion": "caption"}, "set coarse_cache and fine_cache to False"),
+        ({"explanations": 0}, "explanations must be at least 1"),
+        ({"logit_scale": float("inf")}, "logit_scale must be positive and finite"),
+        (dict.fromkeys(("coarse_cache", "fine_cache", "coarse_contrast", "fine_contrast"), False), "nothing is left"),
+    ],
+)
+def test_a_wrong_line_of_a_variant_is_refused(bank, monkeypatch, changes, message) -> None:
+    monkeypatch.setitem(VARIANTS, "full", Variant("mgcl", changes))
+    with pytest.raises(SweepError, match=message):
+        plan(SWEEP, bank)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"variants": ("ful",)}, "no variant is called 'ful'; there are: full, zero-shot"),
+        ({"ways": (7,)}, "7-way needs 7 classes, but fold 0 has 6; lower --ways"),
+        ({"shots": (12,)}, "12-shot leaves 4 for 5 queries"),
+        ({"ways": ()}, "--ways names nothing"),
+        ({"shots": (1, 1)}, "--shots 1 1: a value stands twice"),
+        ({"split": "speaker"}, "--split speaker: choose clip or source"),
+        ({"episodes": 0}, "--episodes 0: choose 1 to 2666"),
+        ({"episodes": 2667}, "--episodes 2667: choose 1 to 2666"),
+        ({"folds": 2}, "--folds and --fold-classes go together"),
+    ],
+)
+def test_an_impossible_sweep_is_refused(bank, changes, message) -> None:
+    with pytest.raises(SweepError, match=message):
+        plan(replace(SWEEP, **changes), bank)

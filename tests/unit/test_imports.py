@@ -1,0 +1,28 @@
+"""What a first look at mgcl loads: neither torch nor Ray."""
+
+import subprocess
+import sys
+
+import pytest
+
+PLAN = """
+from mgcl.features import FeatureBank
+from mgcl.sweep import Sweep
+from mgcl.sweep.grid import plan
+from mgcl.sweep.variants import VARIANTS
+assert len(plan(Sweep("s", tuple(VARIANTS), (2,), (1,), queries=5), FeatureBank.open(sys.argv[1]))) == len(VARIANTS) - 1
+"""
+REPORT = "import mgcl.sweep.tracking, mgcl.reporting.tables"
+HELP = "from mgcl.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"
+
+
+@pytest.mark.parametrize("code", ["import mgcl", HELP, PLAN, REPORT], ids=["import", "help", "plan", "report"])
+def test_loads_neither_torch_nor_ray(code: str, bank) -> None:
+    check = "\nheavy = {'torch', 'ray'} & set(sys.modules)\nassert not heavy, heavy"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}{check}", str(bank.path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
