@@ -2,7 +2,6 @@
 
 import platform
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,16 +28,13 @@ class _Setting:
     device: torch.device
 
 
-def run_trial(
-    trial: Trial, bank: FeatureBank, *, device: str = "cpu", on_episode: Callable[[], None] | None = None
-) -> TrialResult:
+def run_trial(trial: Trial, bank: FeatureBank, *, device: str = "cpu") -> TrialResult:
     """Run a trial's episodes in order.
 
     Args:
         trial: what to run.
         bank: the bank that the trial names by digest.
         device: a torch device; accuracies are the same to the bit for one device type and one torch build.
-        on_episode: called after each episode.
 
     Raises:
         SweepError: the bank has another content than the trial was planned for, or this mgcl another version of
@@ -62,8 +58,6 @@ def run_trial(
         result, missed, explained = _run_episode(setting, episode, explained)
         results.append(result)
         unconverged += missed
-        if on_episode:
-            on_episode()
     if explained is None:
         raise SweepError("a trial needs at least one episode; raise --episodes")
     seconds = time.perf_counter() - started

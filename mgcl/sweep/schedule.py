@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -40,13 +41,15 @@ def cluster(address: str | None, workers: int) -> Iterator[float]:
     """
     here: dict[str, Any] = {"num_cpus": workers, "object_store_memory": _OBJECT_STORE_BYTES, "include_dashboard": False}
     try:
+        if address and address != "auto":
+            _knock(address)
         ray.init(
             address=address or "local",
             logging_level=logging.ERROR,
             log_to_driver=False,
             **({} if address else here),
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise SweepError(
             f"--address {address}: no Ray cluster answers ({reason}); start one, or leave it out"
@@ -55,6 +58,12 @@ def cluster(address: str | None, workers: int) -> Iterator[float]:
         yield float(ray.cluster_resources().get("GPU", 0))  # type: ignore[no-untyped-call]
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Ray itself waits for minutes where nobody listens."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def run_trials(

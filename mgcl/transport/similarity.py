@@ -41,10 +41,6 @@ def similarity(x: Float[Tensor, "a n d"], y: Float[Tensor, "b m d"], matching: M
     matching = matching or Matching()
     if x.shape[1] == 0 or y.shape[1] == 0:
         raise ValueError(f"a clip without segments cannot be matched: shapes {x.shape} and {y.shape}")
-    if x.shape[0] > y.shape[0] and matching.kind != "best-match":
-        # The longer list goes last, where the solver's memory runs.
-        flipped = similarity(y, x, matching)
-        return Similarity(flipped.value.T, flipped.converged.T)
     cosines = pairwise_cosine(x, y)
     match matching.kind:
         case "transport":

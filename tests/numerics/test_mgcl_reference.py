@@ -117,7 +117,7 @@ class Slow:
             optimiser.step()
 
 
-CASES = {
+CASES: dict[str, dict[str, object]] = {
     "full": {},
     "mean": {"coarse": "mean"},
     "leave-one-out": {"leave_one_out": True},
@@ -139,4 +139,3 @@ def test_logits_are_the_slow_methods(case, support, query) -> None:
     got = mgcl.predict(fitted, query)
     assert (expected - before).abs().max() > 0.1
     assert got.logits.numpy() == pytest.approx(expected.numpy(), abs=5e-4)
-    assert fitted.unconverged == got.unconverged == 0

@@ -1,0 +1,65 @@
+"""Bad input: exit code 2, one line that says what to do, before any worker starts."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.integration.conftest import SMALL, Place
+
+CASES = {
+    "no bank": (("--bank", "nowhere"), "nowhere: no such feature bank; make one with `mgcl bank import`"),
+    "variant": (("--variants", "ful"), "no variant is called 'ful'; there are: full, zero-shot"),
+    "way": (("--ways", "7"), "7-way needs 7 classes, but fold 0 has 6; lower --ways"),
+    "shot": (("--shots", "12"), "class 'class_00' has 16 clips: 12-shot leaves 4 for 5 queries"),
+    "split": (("--split", "speaker"), "--split speaker: choose clip or source"),
+    "folds": (("--folds", "3"), "--folds and --fold-classes go together"),
+    "workers": (("--workers", "0"), "--workers 0: at least 1"),
+    "gpus": (("--gpus-per-trial", "-1"), "--gpus-per-trial -1.0: 0 or more"),
+    "fraction": (("--gpus-per-trial", "1.5"), "--gpus-per-trial 1.5: above 1 only whole GPUs"),
+    "store folder": (("--tracking-uri", "sqlite:////proc/none/mlflow.db"), "the MLflow store cannot be opened"),
+    "store file": (("--tracking-uri", "sqlite:///no-database.txt"), "the MLflow store cannot be opened"),
+    "store kind": (("--tracking-uri", "ftp://127.0.0.1/x"), "the MLflow store cannot be opened"),
+    "store server": (("--tracking-uri", "http://127.0.0.1:9"), "the MLflow store cannot be opened"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_one_line_and_exit_code_2(place: Place, case: str) -> None:
+    flags, message = CASES[case]
+    (place.folder / "no-database.txt").write_text("text " * 100)
+    started = time.monotonic()
+    done = place.run(*SMALL, *flags)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert time.monotonic() - started < 60
+
+
+def test_a_sweep_without_a_bank_says_how_to_get_one(place: Place) -> None:
+    script = place.folder / "sweep.py"
+    script.write_text('from mgcl.sweep import Sweep, main\nmain(Sweep("s", ("full",), (2,), (1,)))\n')
+    done = subprocess.run([sys.executable, str(script)], cwd=place.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "no feature bank: name one with --bank DIR, or make one first: `mgcl bank import`" in done.stderr
+
+
+def test_a_deleted_experiment_says_how_to_restore_it(place: Place) -> None:
+    client = MlflowClient(tracking_uri=f"sqlite:///{place.store}")
+    client.delete_experiment(client.create_experiment("full_grid"))
+    done = place.run(*SMALL)
+    assert done.returncode == 2
+    assert "the experiment 'full_grid' was deleted; bring it back with `mlflow experiments restore" in done.stderr
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9", "nonsense", "auto"])
+def test_no_cluster_at_the_address(place: Place, address: str) -> None:
+    done = place.run(*SMALL, "--address", address)
+    assert done.returncode == 2, done.stderr
+    assert f"error: --address {address}: no Ray cluster answers" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert place.complete_runs() == 0

@@ -1,0 +1,188 @@
+"""A sweep's life: run, run again, on other workers, interrupted, killed, failed, extended."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from urllib.parse import urlparse
+
+import psutil
+import pytest
+
+from tests.integration.conftest import SMALL, Place
+
+# Trials of about a second: long enough to be cut in half.
+SLOW = ("--ways", "3", "5", "--shots", "1", "3", "--variants", "full", "audio-only", "zero-shot", "--episodes", "40",
+        "--queries", "5")  # fmt: skip
+
+
+def wait_until(condition, process, seconds: float = 120) -> None:
+    """Poll while the process lives."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+
+
+def test_a_sweep_ends_with_its_runs_and_its_table(place: Place) -> None:
+    done = place.run(*SMALL)
+    assert done.returncode == 0, done.stderr
+    assert "full_grid: 12 trials, 0 recorded, 12 to run" in done.stdout
+    assert "12 finished, 0 failed, 0 missing" in done.stdout
+    assert "12/12" in done.stderr
+
+    statuses = place.query(
+        "SELECT r.status FROM runs r JOIN tags t USING (run_uuid) WHERE t.key='kind' AND t.value='trial'"
+    )
+    assert statuses == [("FINISHED",)] * 12
+    parents = place.query(
+        "SELECT r.status FROM runs r JOIN tags t USING (run_uuid) WHERE t.key='kind' AND t.value='sweep'"
+    )
+    assert parents == [("FINISHED",)]
+
+    report = (place.report / "report.md").read_text()
+    rows = [line for line in report.splitlines() if line.startswith("| ") and "±" in line]
+    assert [row.split("|")[1].strip() for row in rows] == ["full", "zero-shot", "without-contrast"]
+    assert all(row.count("±") == 4 for row in rows)
+    assert all(row in done.stdout for row in rows)
+    assert (place.report / "cells.csv").read_text().count("\n") == 13
+
+    again = place.run(*SMALL)
+    assert again.returncode == 0
+    assert "nothing to run, all 12 trials are recorded" in again.stdout
+    assert place.complete_runs() == 12
+
+    plan = place.run(*SMALL, "--shots", "1", "3", "--plan")
+    assert plan.stdout.splitlines()[-1] == "12 trials: 6 done, 6 missing, 0 failed"
+
+
+def test_a_run_holds_what_the_contract_says(place: Place) -> None:
+    flags = ("--ways", "3", "--shots", "2", "--variants", "full", "explanations-8", "--episodes", "4", "--queries", "5")
+    assert place.run(*flags).returncode == 0
+    ((run_id, artifacts),) = place.query(
+        "SELECT run_uuid, artifact_uri FROM runs JOIN tags t USING (run_uuid) WHERE t.key='kind' AND t.value='trial'"
+    )
+    tags = dict(place.query(f"SELECT key, value FROM tags WHERE run_uuid='{run_id}'"))
+    assert tags["variant"] == "full, explanations-8"
+    assert {
+        "way": "3",
+        "shot": "2",
+        "fold": "0",
+        "seed": "0",
+        "dataset": "generated",
+        "folds": "all 6",
+    }.items() <= tags.items()
+    assert tags["mlflow.parentRunId"]
+    parameters = dict(place.query(f"SELECT key, value FROM params WHERE run_uuid='{run_id}'"))
+    assert {"alpha": "1.1", "beta": "5.0", "epsilon": "0.1", "epochs": "20", "way": "3"}.items() <= parameters.items()
+
+    steps = place.query(
+        f"SELECT step, value FROM metrics WHERE run_uuid='{run_id}' AND key='episode_accuracy' ORDER BY step"
+    )
+    assert [step for step, _ in steps] == [0, 1, 2, 3]
+    (accuracy,) = place.query(f"SELECT value FROM latest_metrics WHERE run_uuid='{run_id}' AND key='accuracy'")[0]
+    assert accuracy == pytest.approx(sum(value for _, value in steps) / 4)
+    assert [int(count) / 15 for count in tags["episode_correct"].split()] == pytest.approx(
+        [value for _, value in steps]
+    )
+
+    content = json.loads((Path(urlparse(artifacts).path) / "trial.json").read_text())
+    episodes, explained = content["result"]["episodes"], content["result"]["explained"]
+    assert content["result"]["key"] == tags["trial_key"]
+    assert [sum(map(sum, episode["confusion"])) for episode in episodes] == [15] * 4
+    assert set(explained["parts"]) == {"coarse_cache", "fine_cache", "coarse_contrast", "fine_contrast"}
+    assert len(explained["segment_times"]) == 5
+    for name, plan in explained["plans"].items():
+        assert name.startswith(("fine_cache: clip_", "fine_contrast: class_"))
+        assert sum(map(sum, plan)) == pytest.approx(1, abs=1e-3)
+
+
+def test_workers_and_kills_change_no_byte(place: Place, another_place: Place) -> None:
+    undisturbed = another_place.run(*SLOW, "--workers", "1")
+    assert undisturbed.returncode == 0, undisturbed.stderr
+
+    killed = place.start(*SLOW, "--workers", "2")
+    wait_until(lambda: place.complete_runs() >= 4, killed)
+    # Ray's agents notice after a minute or two that their node is gone; what works or schedules must go at once.
+    children = [each for each in psutil.Process(killed.pid).children(recursive=True) if "Agent" not in each.name()]
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    before = place.complete_runs()
+    assert 4 <= before < 12
+    assert not psutil.wait_procs(children, timeout=60)[1], "Ray outlived its driver"
+
+    resumed = place.run(*SLOW, "--workers", "2")
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"12 trials, {before} recorded, {12 - before} to run" in resumed.stdout
+    assert place.complete_runs() == 12
+    assert place.report_bytes() == another_place.report_bytes()
+
+
+def test_ctrl_c_keeps_what_is_finished(place: Place) -> None:
+    process = place.start(*SLOW, "--workers", "2")
+    wait_until(lambda: place.complete_runs() >= 2, process)
+    os.kill(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "stopped early: the same command runs the rest" in errors
+    kept = place.complete_runs()
+    assert 2 <= kept < 12
+    assert f"{kept} finished, 0 failed, {12 - kept} missing" in output
+    plan = place.run(*SLOW, "--plan")
+    assert plan.stdout.splitlines()[-1] == f"12 trials: {kept} done, {12 - kept} missing, 0 failed"
+
+
+def test_a_worker_that_dies_is_replaced(place: Place) -> None:
+    process = place.start(*SLOW, "--workers", "1")
+    wait_until(lambda: place.complete_runs() >= 1, process)
+
+    def workers() -> list[psutil.Process]:
+        every = psutil.Process(process.pid).children(recursive=True)
+        return [each for each in every if each.name().startswith("ray::ImplicitFunc")]
+
+    wait_until(workers, process)
+    for worker in workers():
+        worker.kill()
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert place.complete_runs() == 12
+
+
+DIVERGING = """
+from mgcl.sweep import Sweep, main
+from mgcl.sweep.variants import VARIANTS, Variant
+VARIANTS["diverging"] = Variant("mgcl", {"learning_rate": 1e30})
+main(Sweep("full_grid", ("diverging", "zero-shot"), ways=(3,), shots=(1,), queries=5, episodes=3))
+"""
+
+
+def test_a_trial_that_fails_is_recorded_and_the_sweep_goes_on(place: Place) -> None:
+    script = place.folder / "diverging.py"
+    script.write_text(DIVERGING)
+    done = place.run(script=script)
+    assert done.returncode == 1
+    assert "1 finished, 1 failed, 0 missing" in done.stdout
+    assert "FloatingPointError: the training loss is nan in epoch" in done.stderr
+    assert "| diverging | failed" in done.stdout.replace("  ", " ").replace("  ", " ")
+    assert "Failed: trial" in (place.report / "report.md").read_text()
+
+    again = place.run(script=script)
+    assert again.returncode == 1
+    assert "nothing to run" in again.stdout
+
+    retried = place.run("--retry", "failed", script=script)
+    assert "2 trials, 1 recorded, 1 to run" in retried.stdout
+    assert place.run("--plan", script=script).stdout.splitlines()[-1] == "2 trials: 1 done, 0 missing, 1 failed"
+
+
+def test_a_second_name_for_a_trial_runs_nothing(place: Place) -> None:
+    flags = ("--ways", "2", "--shots", "1", "--episodes", "2", "--queries", "5", "--variants")
+    assert place.run(*flags, "full").returncode == 0
+    done = place.run(*flags, "full", "explanations-8")
+    assert "nothing to run" in done.stdout
+    rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [row[1].strip() for row in rows[1:]] == ["full", "explanations-8"]
+    assert rows[1][2] == rows[2][2]

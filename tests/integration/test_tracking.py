@@ -1,0 +1,92 @@
+"""The record: a run counts when it is complete, one run a key, stale ones go, a report reads without writing."""
+
+import time
+
+import pytest
+from mlflow import MlflowClient
+
+from mgcl.evaluation.trial import run_trial
+from mgcl.records import TrialFailure
+from mgcl.reporting.tables import build, write
+from mgcl.sweep.grid import Sweep, plan
+from mgcl.sweep.tracking import Tracking, recorded_runs
+
+SWEEP = Sweep("s", ("full", "zero-shot"), ways=(2,), shots=(1,), queries=5, episodes=3)
+
+
+@pytest.fixture
+def uri(tmp_path, empty_store) -> str:
+    (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+@pytest.fixture
+def cells(bank):
+    return plan(SWEEP, bank)
+
+
+def record_all(store: Tracking, cells, bank) -> None:
+    for cell in cells:
+        store.record(cell, run_trial(cell.trial, bank), "drawn", {"commit": "c"})
+
+
+def test_what_was_recorded_comes_back(uri, cells, bank) -> None:
+    store = Tracking.open("s", uri)
+    record_all(store, cells, bank)
+    runs = {run.key: run for run in recorded_runs("s", uri)}
+    for cell in cells:
+        run, result = runs[cell.trial.key], run_trial(cell.trial, bank)
+        assert run.accuracies == pytest.approx([episode.accuracy for episode in result.episodes])
+        assert run.parameters == {name: str(value) for name, value in cell.trial.parameters.items()}
+        assert (run.variants, run.way, run.shot, run.status) == (cell.variants, 2, 1, "FINISHED")
+        assert (run.setting.dataset, run.setting.folds, run.setting.backbone) == ("generated", "all 6", "drawn")
+
+
+def test_a_sweep_has_one_parent_run_that_is_finished(uri) -> None:
+    first, second = (Tracking.open("s", uri) for _ in range(2))
+    assert first.parent_id == second.parent_id
+    assert first.client.get_run(first.parent_id).info.status == "FINISHED"
+
+
+def test_a_finished_run_outranks_a_failed_one(uri, cells, bank) -> None:
+    store = Tracking.open("s", uri)
+    store.record(cells[0], TrialFailure(cells[0].trial.key, "out of memory"), "drawn", {})
+    (failed,) = store.runs()
+    assert (failed.status, failed.error, failed.accuracies) == ("FAILED", "out of memory", ())
+    record_all(store, cells[:1], bank)
+    (finished,) = store.runs()
+    assert finished.status == "FINISHED"
+
+
+def test_two_drivers_may_record_a_trial_twice_and_it_counts_once(uri, cells, bank, tmp_path) -> None:
+    store = Tracking.open("s", uri)
+    record_all(store, cells, bank)
+    before = write("s", build(store.runs()), tmp_path / "before")
+    record_all(Tracking.open("s", uri), cells, bank)
+    after = write("s", build(store.runs()), tmp_path / "after")
+    assert (after / "cells.csv").read_bytes() == (before / "cells.csv").read_bytes()
+
+
+def test_an_incomplete_run_does_not_count_and_goes_when_it_is_old(uri, cells, bank) -> None:
+    store = Tracking.open("s", uri)
+    record_all(store, cells[:1], bank)
+    now = int(time.time() * 1000)
+    young, old = (
+        store.client.create_run(store.experiment_id, start, tags={"kind": "trial", "trial_key": "k"}).info.run_id
+        for start in (now, now - 11 * 60 * 1000)
+    )
+    assert len(store.runs()) == 1
+    Tracking.open("s", uri)
+    stages = [store.client.get_run(run_id).info.lifecycle_stage for run_id in (young, old)]
+    assert stages == ["active", "deleted"]
+    assert len(store.runs()) == 1
+
+
+def test_reading_a_store_that_is_not_there_makes_none(tmp_path) -> None:
+    assert recorded_runs("s", f"sqlite:///{tmp_path / 'none.db'}") == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_a_sweep_that_never_ran_makes_no_experiment(uri) -> None:
+    assert recorded_runs("never", uri) == ()
+    assert MlflowClient(tracking_uri=uri).get_experiment_by_name("never") is None

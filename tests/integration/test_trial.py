@@ -1,0 +1,59 @@
+"""A trial on a bank: reproducible, explained, and refused where bank or method are not what was planned."""
+
+from dataclasses import replace
+
+import pytest
+
+from mgcl.errors import SweepError
+from mgcl.evaluation.trial import run_trial
+from mgcl.sweep.grid import Sweep, plan
+from tests.generated_bank import write_generated_bank
+
+SWEEP = Sweep("s", ("full", "zero-shot"), ways=(3,), shots=(2,), queries=5, episodes=3)
+
+
+@pytest.fixture
+def trial(bank):
+    return plan(SWEEP, bank)[0].trial
+
+
+def test_the_same_trial_is_the_same_to_the_bit(trial, bank) -> None:
+    first, second = (run_trial(trial, bank) for _ in range(2))
+    assert first.episodes == second.episodes
+    assert first.explained == second.explained
+
+
+def test_episodes_do_not_depend_on_the_method(bank) -> None:
+    full, zero_shot = (run_trial(cell.trial, bank) for cell in plan(SWEEP, bank))
+    assert [each.classes for each in full.episodes] == [each.classes for each in zero_shot.episodes]
+
+
+def test_more_episodes_begin_with_the_same_ones(trial, bank) -> None:
+    longer = run_trial(replace(trial, episodes=5), bank)
+    assert longer.episodes[:3] == run_trial(trial, bank).episodes
+
+
+def test_every_query_clip_is_counted(trial, bank) -> None:
+    for episode in run_trial(trial, bank).episodes:
+        assert [sum(row) for row in episode.confusion] == [5, 5, 5]
+
+
+def test_the_explained_clip_adds_up(trial, bank) -> None:
+    explained = run_trial(trial, bank).explained
+    logits = [sum(each) for each in zip(*explained.parts.values(), strict=True)]
+    assert len(logits) == 3
+    assert explained.segment_times == pytest.approx((0.5, 1.5, 2.5, 3.5, 4.5))
+    assert f"fine_contrast: {explained.label}" in explained.plans
+    assert f"fine_contrast: {explained.predicted}" in explained.plans
+    assert all(sum(map(sum, plan)) == pytest.approx(1, abs=1e-3) for plan in explained.plans.values())
+
+
+def test_another_bank_is_refused(trial, tmp_path) -> None:
+    other = write_generated_bank(tmp_path / "bank", classes=6, clips=16, segments=5, d=24, seed=1)
+    with pytest.raises(SweepError, match="changed since the sweep was planned"):
+        run_trial(trial, other)
+
+
+def test_another_version_of_the_method_is_refused(trial, bank) -> None:
+    with pytest.raises(SweepError, match="method mgcl is version 1 here, 2 where the sweep was planned"):
+        run_trial(replace(trial, version=2), bank)

@@ -1,0 +1,66 @@
+"""The ``mgcl`` command: what it prints and how it leaves."""
+
+import pytest
+
+from mgcl.cli import main
+from tests.unit.test_exchange import material  # noqa: F401  # a fixture
+
+
+def run(capsys, *arguments) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return left.value.code, captured.out, captured.err
+
+
+def test_bank_info(bank, capsys) -> None:
+    code, output, _ = run(capsys, "bank", "info", bank.path)
+    assert code == 0
+    for line in (
+        f"digest    {bank.digest}",
+        "dataset   generated 0",
+        "licence   CC0-1.0",
+        "backbone  drawn, d = 24, logit scale 30",
+        "audio     5 s at 16000 Hz, 5 segments a clip",
+        "clips     96 from 48 recordings",
+        "classes   6, 8 explanations each",
+        "  class_05     16 clips",
+    ):
+        assert line in output.splitlines()
+
+
+def test_bank_import_and_export(material, capsys, tmp_path) -> None:  # noqa: F811
+    files = [each for name, path in material.items() for each in (f"--{name}", path)]
+    about = (
+        "--dataset",
+        "generated",
+        "--backbone",
+        "drawn",
+        "--logit-scale",
+        30,
+        "--sample-rate",
+        16000,
+        "--seconds",
+        5,
+    )
+    code, output, _ = run(capsys, "bank", "import", *files, *about)
+    assert (code, "96 clips, 6 classes" in output) == (0, True)
+    code, _, errors = run(capsys, "bank", "import", *files, *about)
+    assert (code, "exists already" in errors) == (2, True)
+    code, _, _ = run(capsys, "bank", "export", material["out"], "--parquet", tmp_path / "parquet")
+    assert code == 0
+    assert {file.name for file in (tmp_path / "parquet").iterdir()} == {"clips.parquet", "classes.parquet", "bank.json"}
+
+
+def test_a_wrong_bank_is_one_line_and_exit_code_2(capsys, tmp_path) -> None:
+    code, output, errors = run(capsys, "bank", "info", tmp_path / "nowhere")
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert errors.startswith("error: ")
+
+
+def test_a_report_of_nothing_is_refused(capsys, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("MGCL_HOME", str(tmp_path / "home"))
+    code, _, errors = run(capsys, "report", "full_grid", "--out", tmp_path)
+    assert code == 2
+    assert "no finished trial of a sweep called 'full_grid'; run sweeps/full_grid.py" in errors
+    assert list(tmp_path.iterdir()) == []

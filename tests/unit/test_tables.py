@@ -1,0 +1,118 @@
+"""Tables: right numbers, nothing mixed, nothing silently absent, the same bytes whatever the order."""
+
+from dataclasses import replace
+
+import pytest
+from scipy import stats
+
+from mgcl.records import Setting, TrialRun
+from mgcl.reporting.tables import build, markdown, write
+
+SETTING = Setting("esc10", "clap", "b" * 64, "all 10", "clip", 15, 3)
+RUN = TrialRun(
+    run_id="r",
+    key="k",
+    status="FINISHED",
+    setting=SETTING,
+    variants=("full",),
+    fold=0,
+    way=5,
+    shot=1,
+    seed=0,
+    method="mgcl",
+    version=1,
+    parameters={"alpha": "1.1"},
+    accuracies=(0.9, 0.94, 0.92),
+    unconverged=0,
+    device="cpu",
+    error="",
+)
+ZERO = replace(RUN, key="z", variants=("zero-shot",), method="zero_shot", parameters={}, accuracies=(0.5, 0.5, 0.5))
+
+
+def cell(runs, row="full", column=(5, 1)) -> str:
+    (table,) = build(runs)
+    lines = markdown(table).splitlines()
+    names = [name.strip() for name in lines[0].split("|")]
+    index = names.index(f"{column[0]}-way {column[1]}-shot")
+    return next(line.split("|")[index].strip() for line in lines if line.startswith(f"| {row} "))
+
+
+def test_one_fold_is_its_episodes_by_scipys_arithmetic() -> None:
+    half_width = stats.sem(RUN.accuracies) * stats.t.ppf(0.975, 2)
+    assert cell([RUN]) == f"92.00 ± {100 * half_width:.2f}" == "92.00 ± 4.97"
+
+
+def test_folds_weigh_alike_whatever_their_seeds() -> None:
+    runs = [
+        RUN,
+        replace(RUN, key="k1", seed=1, accuracies=(0.8, 0.8, 0.8)),
+        replace(RUN, key="k2", fold=1, accuracies=(0.7, 0.7, 0.7)),
+    ]
+    folds = [(0.92 * 3 + 0.8 * 3) / 6, 0.7]
+    half_width = stats.sem(folds) * stats.t.ppf(0.975, 1)
+    assert cell(runs) == f"{50 * sum(folds):.2f} ± {100 * half_width:.2f}"
+
+
+def test_the_caption_says_what_the_interval_covers() -> None:
+    assert "covers the draw of episodes only" in markdown(build([RUN])[0])
+    caption = markdown(build([RUN, replace(RUN, key="k2", fold=1)])[0])
+    assert "over the means of 2 folds. Folds share classes" in caption
+    assert "3 episodes a fold and seed, 15 queries a class, folds: all 10, split: clip, seeds: 0." in caption
+
+
+@pytest.mark.parametrize("field", ["dataset", "backbone", "bank", "folds", "split", "queries", "episodes"])
+def test_settings_are_never_mixed(field) -> None:
+    value = 99 if field in ("queries", "episodes") else "other"
+    tables = build([RUN, replace(RUN, key="k2", setting=replace(SETTING, **{field: value}))])
+    assert len(tables) == 2
+
+
+def test_only_the_newest_version_of_a_method_counts() -> None:
+    newer = replace(RUN, key="k2", version=2, accuracies=(0.1, 0.1, 0.1))
+    assert cell([newer, RUN, ZERO]) == "10.00 ± 0.00"
+
+
+def test_parameters_that_differ_are_different_rows() -> None:
+    other = replace(RUN, key="k2", parameters={"alpha": "2.0"})
+    assert build([RUN, other])[0].rows == ("full (alpha=1.1)", "full (alpha=2.0)")
+
+
+def test_rows_follow_the_given_order_then_their_names() -> None:
+    runs = [RUN, ZERO, replace(RUN, key="a", variants=("zebra", "antelope"))]
+    assert build(runs, order=("zero-shot", "full"))[0].rows == ("zero-shot", "full", "antelope", "zebra")
+
+
+def test_a_trial_of_two_names_is_two_rows() -> None:
+    runs = [replace(RUN, variants=("full", "explanations-8"))]
+    assert cell(runs) == cell(runs, "explanations-8")
+
+
+def test_what_was_not_run_or_failed_is_said() -> None:
+    failed = replace(RUN, key="f", shot=5, status="FAILED", accuracies=(), error="FloatingPointError: nan\nmore")
+    half = replace(RUN, key="h", fold=1, status="FAILED", accuracies=(), error="killed")
+    assert cell([RUN, ZERO, failed], column=(5, 5)) == "failed"
+    assert cell([RUN, ZERO, failed], "zero-shot", (5, 5)) == "not run"
+    assert cell([RUN, half]).endswith("(1 failed)")
+    assert "Failed: trial f (full): FloatingPointError: nan" in markdown(build([RUN, failed])[0])
+
+
+def test_unconverged_problems_and_mixed_devices_are_said() -> None:
+    caption = markdown(build([replace(RUN, unconverged=3), replace(ZERO, device="cuda")])[0])
+    assert "3 transport problems missed their tolerance" in caption
+    assert "Devices are mixed (cpu, cuda)" in caption
+
+
+def test_the_order_of_the_runs_changes_no_byte(tmp_path) -> None:
+    runs = [replace(RUN, key=f"k{seed}{fold}", seed=seed, fold=fold, accuracies=(0.1 * seed, 0.3, 0.7 / (fold + 1)))
+            for seed in range(3) for fold in range(5)]  # fmt: skip
+    folders = [write("s", build(each), tmp_path / name) for name, each in (("a", runs), ("b", runs[::-1]))]
+    for file in ("report.md", "cells.csv"):
+        assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes()
+
+
+def test_the_csv_holds_the_cells_and_their_keys(tmp_path) -> None:
+    lines = (write("s", build([RUN, ZERO]), tmp_path) / "cells.csv").read_text().splitlines()
+    header, full = (line.split(",") for line in lines[:2])
+    row = dict(zip(header, full, strict=True))
+    assert {"variant": "full", "way": "5", "accuracy_percent": "92.0000", "trial_keys": "k"}.items() <= row.items()
