@@ -18,4 +18,6 @@ def test_sinkhorn(benchmark, solver, costs) -> None:
     if solver == "mgcl":
         benchmark.pedantic(lambda: sinkhorn(cost, epsilon=0.1, max_iterations=2000), rounds=5, warmup_rounds=1)
     else:
-        benchmark.pedantic(lambda: ot.solve_batch(cost, reg=0.1, max_iter=2000, tol=1e-4, method="sinkhorn"), rounds=5, warmup_rounds=1)
+        benchmark.pedantic(
+            lambda: ot.solve_batch(cost, reg=0.1, max_iter=2000, tol=1e-4, method="sinkhorn"), rounds=5, warmup_rounds=1
+        )
