@@ -1,7 +1,8 @@
 # make setup once; then `. .venv/bin/activate`, or the targets below, which use the environment by themselves.
 PYTHON ?= python3
 BIN := .venv/bin
-BANK ?= .mgcl/banks/generated
+GENERATED := .mgcl/banks/generated
+BANK ?= $(GENERATED)
 
 .PHONY: setup sweep check test bench
 
@@ -14,11 +15,11 @@ setup: .venv/.done
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-# The whole chain on a bank: by default on a generated one, made here if it is not there yet.
-sweep: setup $(BANK)
+# The whole chain on a bank; the generated one, which is the default, is made first if it is not there.
+sweep: setup $(filter $(GENERATED),$(BANK))
 	$(BIN)/python sweeps/full_grid.py --bank $(BANK) --shots 1 5 --episodes 20 --queries 15
 
-$(BANK): | setup
+$(GENERATED): | setup
 	$(BIN)/python tests/generated_bank.py $@
 
 check: setup

@@ -136,6 +136,8 @@ class TrialFailure:
 
     key: str
     error: str
+    """One line: its type and message."""
+    traceback: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Banks from a user's own arrays, and banks as Parquet."""
 
-import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +97,7 @@ def export_parquet(bank: FeatureBank, out: Path) -> None:
     out.mkdir(parents=True)
     pq.write_table(bank.clips, out / "clips.parquet")
     pq.write_table(bank.classes, out / "classes.parquet")
-    (out / HEADER).write_text(json.dumps(bank.header.to_json(), indent=1) + "\n", encoding="utf-8")
+    shutil.copyfile(bank.path / HEADER, out / HEADER)
 
 
 def _arrays(file: Path) -> dict[str, Floats]:

@@ -1,35 +1,20 @@
-"""The command line of a sweep file: plan, run what is missing, record, report."""
+"""The command line of a sweep file: plan, run what is missing, report."""
 
 import argparse
 import functools
-import os
 import sys
-from collections import Counter, deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from mgcl.errors import SweepError, TrackingError, run_and_exit
+from mgcl.errors import SweepError, run_and_exit
 from mgcl.features import FeatureBank
-from mgcl.records import TrialFailure, TrialRun
+from mgcl.records import TrialRun
 from mgcl.reporting import tables
+from mgcl.sweep.driver import Machines, count, run_missing, state
 from mgcl.sweep.grid import Cell, Sweep, plan, setting_of
-from mgcl.sweep.provenance import source_revision
 from mgcl.sweep.variants import VARIANTS
-
-if TYPE_CHECKING:
-    from mgcl.sweep.schedule import Outcome
-    from mgcl.sweep.tracking import Tracking
-
-
-@dataclass(frozen=True)
-class Machines:
-    """Where trials run."""
-
-    address: str | None
-    workers: int | None
-    gpus_per_trial: float | None
 
 
 def main(sweep: Sweep, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -41,7 +26,6 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     flags = _parser(sweep).parse_args(arguments)
     sweep = _override(sweep, flags)
     machines = Machines(flags.address, flags.workers, flags.gpus_per_trial)
-    _check_machines(machines)
     if sweep.bank is None:
         raise SweepError(
             "no feature bank: name one with --bank DIR, or make one first: `mgcl bank import` from your own arrays, "
@@ -56,7 +40,15 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     if flags.plan:
         _print_plan(cells, tracking.recorded_runs(sweep.name, uri))
         return 0
-    return _run(sweep, bank, cells, tracking.Tracking.open(sweep.name, uri), machines, flags)
+    store = tracking.Tracking.open(sweep.name, uri)
+    run_missing(sweep.name, cells, bank, store, machines, retry_failed=flags.retry == "failed")
+    settings = {setting_of(cell.trial, bank.header.backbone) for cell in cells}
+    runs = store.runs()
+    _print_tables([run for run in runs if run.setting in settings])
+    folder = tables.write(sweep.name, tables.build(runs, order=tuple(VARIANTS)), Path(flags.out))
+    print(f"report: {folder / 'report.md'}")
+    print(f"runs:   mlflow ui --backend-store-uri {uri}   (experiment {sweep.name!r}, Runs)")
+    return _conclude(cells, runs)
 
 
 def _override(sweep: Sweep, flags: argparse.Namespace) -> Sweep:
@@ -69,141 +61,32 @@ def _override(sweep: Sweep, flags: argparse.Namespace) -> Sweep:
     return replace(sweep, **chosen)
 
 
-def _run(
-    sweep: Sweep,
-    bank: FeatureBank,
-    cells: Sequence[Cell],
-    store: "Tracking",
-    machines: Machines,
-    flags: argparse.Namespace,
-) -> int:
-    recorded = {run.key: run for run in store.runs()}
-    todo = [cell for cell in cells if _missing(cell, recorded, flags.retry)]
-    for cell in cells:
-        run = recorded.get(cell.trial.key)
-        if run and not set(cell.variants) <= set(run.variants):
-            store.name_variants(run, cell.variants)
-    driver = _Driver(store, bank.header.backbone, {cell.trial.key: cell for cell in todo})
-    if todo:
-        print(f"{sweep.name}: {len(cells)} trials, {len(cells) - len(todo)} recorded, {len(todo)} to run")
-        _schedule(bank, todo, driver, machines, total=len(cells))
-    else:
-        print(f"{sweep.name}: nothing to run, all {len(cells)} trials are recorded")
-    return _finish(sweep, bank, cells, store, Path(flags.out))
-
-
-def _schedule(bank: FeatureBank, todo: Sequence[Cell], driver: "_Driver", machines: Machines, total: int) -> None:
-    from tqdm import tqdm
-
-    from mgcl.sweep import schedule
-
-    workers = machines.workers or (None if machines.address else len(os.sched_getaffinity(0)))
-    with schedule.cluster(machines.address, workers or 1) as gpus:
-        share = (1.0 if machines.gpus_per_trial is None else machines.gpus_per_trial) if gpus else 0.0
-        if machines.gpus_per_trial and not gpus:
-            print("the cluster has no GPU: trials run on CPUs")
-        with tqdm(total=total, initial=total - len(todo), unit="trial", smoothing=0) as driver.bar:
-            schedule.run_trials([cell.trial for cell in todo], bank.path, driver, workers=workers, gpus_per_trial=share)
-    driver.flush(last=True)
-
-
-class _Driver:
-    """Takes outcomes as they come: progress, and the record. While the store does not answer, they wait here."""
-
-    def __init__(self, store: "Tracking", backbone: str, cells: Mapping[str, Cell]) -> None:
-        self.bar: Any = None
-        self._store, self._backbone, self._cells = store, backbone, cells
-        self._tags = source_revision()
-        self._waiting: list[Outcome] = []
-        self._failed = 0
-        self._latest: deque[str] = deque(maxlen=2)
-
-    def __call__(self, outcome: "Outcome") -> None:
-        self._waiting.append(outcome)
-        self.flush()
-        trial = self._cells[outcome.key].trial
-        name = f"{self._cells[outcome.key].variants[0]} {trial.way}w{trial.shot}s"
-        if isinstance(outcome, TrialFailure):
-            self._failed += 1
-            self.bar.write(f"failed: {name} (trial {outcome.key}): {outcome.error}", file=sys.stderr)
-        else:
-            self._latest.append(f"{name} {100 * outcome.accuracy:.1f} %")
-        self.bar.set_postfix_str(f"failed {self._failed}, last " + ", ".join(self._latest), refresh=False)
-        self.bar.update()
-
-    def flush(self, *, last: bool = False) -> None:
-        """Record what waits; what the store does not take now waits for the next outcome.
-
-        Raises:
-            TrackingError: it does not take it even now that nothing more will come.
-        """
-        from mlflow.exceptions import MlflowException
-
-        while self._waiting:
-            outcome = self._waiting[0]
-            try:
-                self._store.record(self._cells[outcome.key], outcome, self._backbone, self._tags)
-            except MlflowException as error:
-                if not last:
-                    return
-                raise TrackingError(
-                    f"{self._store.uri}: does not answer ({error}); {len(self._waiting)} results are not recorded: "
-                    "start the sweep again when it does"
-                ) from None
-            self._waiting.pop(0)
-
-
-def _finish(sweep: Sweep, bank: FeatureBank, cells: Sequence[Cell], store: "Tracking", out: Path) -> int:
-    runs = store.runs()
+def _print_plan(cells: Sequence[Cell], runs: Sequence[TrialRun]) -> None:
     recorded = {run.key: run for run in runs}
-    settings = {setting_of(cell.trial, bank.header.backbone) for cell in cells}
+    for cell in cells:
+        trial, names = cell.trial, ", ".join(cell.variants)
+        where = f"{trial.way}-way {trial.shot}-shot  fold {trial.fold.index}  seed {trial.seed}"
+        print(f"{state(cell, recorded):8}{trial.key}  {where}  {names}")
+    counts = count(cells, recorded)
+    print(f"{len(cells)} trials: {counts['done']} done, {counts['missing']} missing, {counts['failed']} failed")
+
+
+def _print_tables(runs: Sequence[TrialRun]) -> None:
     print()
-    for table in tables.build([run for run in runs if run.setting in settings], order=tuple(VARIANTS)):
+    for table in tables.build(runs, order=tuple(VARIANTS)):
         print(tables.markdown(table), end="\n\n")
-    folder = tables.write(sweep.name, tables.build(runs, order=tuple(VARIANTS)), out)
-    counts = _count(cells, recorded)
+
+
+def _conclude(cells: Sequence[Cell], runs: Sequence[TrialRun]) -> int:
+    """Say how the sweep stands; its exit code."""
+    counts = count(cells, {run.key: run for run in runs})
     print(f"{counts['done']} finished, {counts['failed']} failed, {counts['missing']} missing")
-    print(f"report: {folder / 'report.md'}")
-    print(f"runs:   mlflow ui --backend-store-uri {store.uri}   (experiment {sweep.name!r}, Runs)")
     if counts["missing"]:
         print("stopped early: the same command runs the rest", file=sys.stderr)
         return 130
     if counts["failed"]:
         print("some trials failed: see their `error` tag; `--retry failed` runs them again", file=sys.stderr)
     return 1 if counts["failed"] else 0
-
-
-def _missing(cell: Cell, recorded: Mapping[str, TrialRun], retry: str | None) -> bool:
-    run = recorded.get(cell.trial.key)
-    return run is None or (run.status == "FAILED" and retry == "failed")
-
-
-def _count(cells: Sequence[Cell], recorded: Mapping[str, TrialRun]) -> Counter[str]:
-    return Counter(_state(cell, recorded) for cell in cells)
-
-
-def _state(cell: Cell, recorded: Mapping[str, TrialRun]) -> str:
-    run = recorded.get(cell.trial.key)
-    return "missing" if run is None else "done" if run.status == "FINISHED" else "failed"
-
-
-def _print_plan(cells: Sequence[Cell], runs: Sequence[TrialRun]) -> None:
-    recorded = {run.key: run for run in runs}
-    for cell in cells:
-        trial, names = cell.trial, ", ".join(cell.variants)
-        cell_name = f"{trial.way}-way {trial.shot}-shot  fold {trial.fold.index}  seed {trial.seed}"
-        print(f"{_state(cell, recorded):8}{trial.key}  {cell_name}  {names}")
-    counts = _count(cells, recorded)
-    print(f"{len(cells)} trials: {counts['done']} done, {counts['missing']} missing, {counts['failed']} failed")
-
-
-def _check_machines(machines: Machines) -> None:
-    if machines.workers is not None and machines.workers < 1:
-        raise SweepError(f"--workers {machines.workers}: at least 1")
-    if machines.gpus_per_trial is not None and not 0 <= machines.gpus_per_trial < float("inf"):
-        raise SweepError(f"--gpus-per-trial {machines.gpus_per_trial}: 0 or more; fractions share a GPU")
-    if (machines.gpus_per_trial or 0) > 1 and machines.gpus_per_trial != int(machines.gpus_per_trial or 0):
-        raise SweepError(f"--gpus-per-trial {machines.gpus_per_trial}: above 1 only whole GPUs can be given")
 
 
 def _parser(sweep: Sweep) -> argparse.ArgumentParser:

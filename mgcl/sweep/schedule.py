@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -125,7 +126,8 @@ class _Listener(tune.Callback):
             self._on_outcome(result["outcome"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002
-        self._on_outcome(TrialFailure(trial.config["key"], f"the worker died {_RETRIES + 1} times: {trial.error_msg}"))
+        error = f"its worker died {_RETRIES + 1} times"
+        self._on_outcome(TrialFailure(trial.config["key"], error, str(trial.error_msg)))
 
 
 def _run_one(config: dict[str, str], trials: Mapping[str, Trial], bank: str) -> None:
@@ -142,7 +144,7 @@ def _run_one(config: dict[str, str], trials: Mapping[str, Trial], bank: str) -> 
     try:
         outcome = run_trial(trial, _open_bank(bank), device=device)
     except Exception as error:
-        outcome = TrialFailure(trial.key, f"{type(error).__name__}: {error}")
+        outcome = TrialFailure(trial.key, f"{type(error).__name__}: {error}", traceback.format_exc())
     tune.report({"outcome": outcome})
 
 

@@ -3,11 +3,10 @@
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # A store that is not there is said so after seconds, not minutes.
@@ -21,8 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mgcl.errors import TrackingError
 from mgcl.home import home
-from mgcl.records import Setting, TrialFailure, TrialResult, TrialRun
-from mgcl.sweep.grid import TAG_LIMIT, Cell, setting_of
+from mgcl.records import TrialFailure, TrialResult, TrialRun
+from mgcl.sweep.grid import TAG_LIMIT, Cell
+from mgcl.sweep.runs import parameters_of, result_tags, run_name, tags_of, trial_run, variant_tag
 
 for _name in ("alembic", "mlflow"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -69,39 +69,29 @@ class Tracking:
     def record(self, cell: Cell, outcome: TrialResult | TrialFailure, backbone: str, tags: Mapping[str, str]) -> None:
         """Write one trial's run; it counts once its last write, ``complete=1``, is there.
 
+        Args:
+            cell: the trial.
+            outcome: its result, or how it failed.
+            backbone: of the bank it ran on.
+            tags: what else should be known of it, e.g. the commit.
+
         Raises:
-            MlflowException: the store does not answer.
+            TrackingError: the store does not answer; the run does not count.
         """
-        trial, setting = cell.trial, setting_of(cell.trial, backbone)
-        about = {
-            "kind": "trial",
-            "trial_key": trial.key,
-            "variant": ", ".join(cell.variants),
-            "fold": str(trial.fold.index),
-            "way": str(trial.way),
-            "shot": str(trial.shot),
-            "seed": str(trial.seed),
-            "method": trial.method,
-            "version": str(trial.version),
-            **{name: str(value) for name, value in asdict(setting).items()},
-            **tags,
-        }
-        name = f"{cell.variants[0]} {trial.way}-way {trial.shot}-shot fold {trial.fold.index} seed {trial.seed}"
-        run_id = self.client.create_run(
-            self.experiment_id, tags={**about, "mlflow.parentRunId": self.parent_id}, run_name=name
-        ).info.run_id
-        parameters = {
-            key: about[key] for key in ("variant", "fold", "way", "shot", "seed", "queries", "episodes", "split")
-        }
-        parameters |= {key: str(value) for key, value in trial.parameters.items()}
-        self.client.log_batch(run_id, params=[Param(*each) for each in parameters.items()])
-        if isinstance(outcome, TrialResult):
-            self._log_result(run_id, outcome)
-            self.client.log_dict(run_id, {"trial": asdict(trial), "result": asdict(outcome)}, "trial.json")
-        else:
-            self.client.set_tag(run_id, "error", outcome.error[:TAG_LIMIT])
-        self.client.set_terminated(run_id, "FINISHED" if isinstance(outcome, TrialResult) else "FAILED")
-        self.client.set_tag(run_id, "complete", "1")
+        about = {**tags_of(cell, backbone), **tags, "mlflow.parentRunId": self.parent_id}
+        with _answering(self.uri):
+            run_id = self.client.create_run(self.experiment_id, tags=about, run_name=run_name(cell)).info.run_id
+            parameters = [Param(*each) for each in parameters_of(cell, backbone).items()]
+            self.client.log_batch(run_id, params=parameters)
+            if isinstance(outcome, TrialResult):
+                self._log_result(run_id, outcome)
+                self.client.log_dict(run_id, {"trial": asdict(cell.trial), "result": asdict(outcome)}, "trial.json")
+                self.client.set_terminated(run_id, "FINISHED")
+            else:
+                self.client.set_tag(run_id, "error", outcome.error[:TAG_LIMIT])
+                self.client.log_text(run_id, outcome.traceback, "traceback.txt")
+                self.client.set_terminated(run_id, "FAILED")
+            self.client.set_tag(run_id, "complete", "1")
 
     def _log_result(self, run_id: str, result: TrialResult) -> None:
         now = int(time.time() * 1000)
@@ -111,25 +101,19 @@ class Tracking:
             Metric("unconverged", result.unconverged, now, 0),
             Metric("seconds", result.seconds, now, 0),
         ]
-        tags = {
-            "episode_correct": " ".join(str(each.correct) for each in result.episodes),
-            "unconverged": str(result.unconverged),
-            "device": result.device,
-            "host": result.host,
-        }
         for start in range(0, len(metrics), _PAGE):
             self.client.log_batch(run_id, metrics=metrics[start : start + _PAGE])
-        self.client.log_batch(run_id, tags=[RunTag(*each) for each in tags.items()])
+        self.client.log_batch(run_id, tags=[RunTag(*each) for each in result_tags(result).items()])
 
     def runs(self) -> tuple[TrialRun, ...]:
         """Every completed trial, one run a key: a finished one before a failed one, then the oldest."""
         with _answering(self.uri):
             return _trial_runs(self.client, self.experiment_id)
 
-    def name_variants(self, run: TrialRun, variants: Sequence[str]) -> None:
+    def name_variants(self, run: TrialRun, variants: tuple[str, ...]) -> None:
         """Tag a run with variants that turned out to resolve to its trial."""
         with _answering(self.uri):
-            self.client.set_tag(run.run_id, "variant", ", ".join(dict.fromkeys((*run.variants, *variants))))
+            self.client.set_tag(run.run_id, "variant", variant_tag(run.variants + variants))
 
     def _delete_stale(self) -> None:
         """A run without ``complete=1`` was cut off; another driver may still be writing a young one."""
@@ -161,7 +145,7 @@ def _answering(uri: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise TrackingError(
-            f"--tracking-uri {uri}: the MLflow store cannot be opened ({reason}); name a sqlite:/// file in a folder "
+            f"--tracking-uri {uri}: the MLflow store does not answer ({reason}); name a sqlite:/// file in a folder "
             "you can write to, or a running server"
         ) from None
 
@@ -229,39 +213,10 @@ def _search(client: MlflowClient, experiment_id: str, filter_string: str) -> Ite
 
 def _trial_runs(client: MlflowClient, experiment_id: str) -> tuple[TrialRun, ...]:
     complete = [
-        _trial_run(run) for run in _search(client, experiment_id, "tags.kind = 'trial' AND tags.complete = '1'")
+        trial_run(run.info.run_id, run.info.status, run.data.tags, run.data.params)
+        for run in _search(client, experiment_id, "tags.kind = 'trial' AND tags.complete = '1'")
     ]
     one_a_key: dict[str, TrialRun] = {}
     for run in sorted(complete, key=lambda run: run.status != "FINISHED"):
         one_a_key.setdefault(run.key, run)
     return tuple(one_a_key.values())
-
-
-def _trial_run(run: Run) -> TrialRun:
-    tags: dict[str, Any] = run.data.tags
-    numbers = {name: int(tags[name]) for name in ("way", "shot", "seed", "fold", "version")}
-    setting = Setting(
-        dataset=tags["dataset"],
-        backbone=tags["backbone"],
-        bank=tags["bank"],
-        folds=tags["folds"],
-        split=tags["split"],
-        queries=int(tags["queries"]),
-        episodes=int(tags["episodes"]),
-    )
-    total = numbers["way"] * setting.queries
-    about = {"variant", "fold", "way", "shot", "seed", "queries", "episodes", "split"}
-    return TrialRun(
-        run_id=run.info.run_id,
-        key=tags["trial_key"],
-        status=run.info.status,
-        setting=setting,
-        variants=tuple(tags["variant"].split(", ")),
-        **numbers,
-        method=tags["method"],
-        parameters={name: value for name, value in run.data.params.items() if name not in about},
-        accuracies=tuple(int(count) / total for count in tags.get("episode_correct", "").split()),
-        unconverged=int(tags.get("unconverged", 0)),
-        device=tags.get("device", ""),
-        error=tags.get("error", ""),
-    )

@@ -4,10 +4,13 @@ import time
 
 import pytest
 from mlflow import MlflowClient
+from tqdm import tqdm
 
+from mgcl.errors import TrackingError
 from mgcl.evaluation.trial import run_trial
 from mgcl.records import TrialFailure
 from mgcl.reporting.tables import build, write
+from mgcl.sweep.driver import _Desk
 from mgcl.sweep.grid import Sweep, plan
 from mgcl.sweep.tracking import Tracking, recorded_runs
 
@@ -50,7 +53,7 @@ def test_a_sweep_has_one_parent_run_that_is_finished(uri) -> None:
 
 def test_a_finished_run_outranks_a_failed_one(uri, cells, bank) -> None:
     store = Tracking.open("s", uri)
-    store.record(cells[0], TrialFailure(cells[0].trial.key, "out of memory"), "drawn", {})
+    store.record(cells[0], TrialFailure(cells[0].trial.key, "out of memory", "Traceback ..."), "drawn", {})
     (failed,) = store.runs()
     assert (failed.status, failed.error, failed.accuracies) == ("FAILED", "out of memory", ())
     record_all(store, cells[:1], bank)
@@ -90,3 +93,22 @@ def test_reading_a_store_that_is_not_there_makes_none(tmp_path) -> None:
 def test_reading_a_sweep_that_never_ran_makes_no_experiment(uri) -> None:
     assert recorded_runs("never", uri) == ()
     assert MlflowClient(tracking_uri=uri).get_experiment_by_name("never") is None
+
+
+def test_while_the_store_does_not_answer_results_wait(uri, cells, bank, monkeypatch) -> None:
+    """The desk of a driver: an outage costs nothing, and one that never ends is an error that counts what is lost."""
+    store = Tracking.open("s", uri)
+    desk = _Desk(cells, store, "drawn", tqdm(disable=True))
+    record = Tracking.record
+
+    def silent(*_: object, **__: object) -> None:
+        raise TrackingError("no answer")
+
+    monkeypatch.setattr(Tracking, "record", silent)
+    desk.take(run_trial(cells[0].trial, bank))
+    assert store.runs() == ()
+    with pytest.raises(TrackingError, match="no answer; 1 results are not recorded"):
+        desk.close()
+    monkeypatch.setattr(Tracking, "record", record)
+    desk.take(run_trial(cells[1].trial, bank))
+    assert {run.key for run in store.runs()} == {cell.trial.key for cell in cells}

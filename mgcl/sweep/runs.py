@@ -1,0 +1,85 @@
+"""A trial as an MLflow run's tags and parameters, and back. Pure: no store."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from mgcl.records import Setting, TrialResult, TrialRun
+from mgcl.sweep.grid import Cell, setting_of
+
+_COLUMNS = ("variant", "fold", "way", "shot", "seed", "queries", "episodes", "split")
+"""What the parameter columns show besides the method's own parameters."""
+
+
+def run_name(cell: Cell) -> str:
+    """What MLflow's list of runs shows."""
+    trial = cell.trial
+    return f"{cell.variants[0]} {trial.way}-way {trial.shot}-shot fold {trial.fold.index} seed {trial.seed}"
+
+
+def variant_tag(variants: tuple[str, ...]) -> str:
+    """Every row that a trial stands in."""
+    return ", ".join(dict.fromkeys(variants))
+
+
+def tags_of(cell: Cell, backbone: str) -> dict[str, str]:
+    """What a run is found by, and what a report reads."""
+    trial = cell.trial
+    numbers = {"fold": trial.fold.index, "way": trial.way, "shot": trial.shot, "seed": trial.seed}
+    setting = asdict(setting_of(trial, backbone))
+    return {
+        "kind": "trial",
+        "trial_key": trial.key,
+        "variant": variant_tag(cell.variants),
+        "method": trial.method,
+        "version": str(trial.version),
+        **{name: str(value) for name, value in (numbers | setting).items()},
+    }
+
+
+def parameters_of(cell: Cell, backbone: str) -> dict[str, str]:
+    """What MLflow's compare page puts on its axes."""
+    tags = tags_of(cell, backbone)
+    own = {name: str(value) for name, value in cell.trial.parameters.items()}
+    return {name: tags[name] for name in _COLUMNS} | own
+
+
+def result_tags(result: TrialResult) -> dict[str, str]:
+    """Each episode's correct query clips, exact and short, and what else a report needs."""
+    return {
+        "episode_correct": " ".join(str(episode.correct) for episode in result.episodes),
+        "unconverged": str(result.unconverged),
+        "device": result.device,
+        "host": result.host,
+    }
+
+
+def trial_run(run_id: str, status: str, tags: Mapping[str, str], parameters: Mapping[str, str]) -> TrialRun:
+    """What ``tags_of``, ``parameters_of`` and ``result_tags`` wrote, read back."""
+    setting = Setting(
+        dataset=tags["dataset"],
+        backbone=tags["backbone"],
+        bank=tags["bank"],
+        folds=tags["folds"],
+        split=tags["split"],
+        queries=int(tags["queries"]),
+        episodes=int(tags["episodes"]),
+    )
+    queries = int(tags["way"]) * setting.queries
+    return TrialRun(
+        run_id=run_id,
+        key=tags["trial_key"],
+        status=status,
+        setting=setting,
+        variants=tuple(tags["variant"].split(", ")),
+        fold=int(tags["fold"]),
+        way=int(tags["way"]),
+        shot=int(tags["shot"]),
+        seed=int(tags["seed"]),
+        method=tags["method"],
+        version=int(tags["version"]),
+        parameters={name: value for name, value in parameters.items() if name not in _COLUMNS},
+        accuracies=tuple(int(count) / queries for count in tags.get("episode_correct", "").split()),
+        unconverged=int(tags.get("unconverged", 0)),
+        device=tags.get("device", ""),
+        error=tags.get("error", ""),
+    )
