@@ -47,7 +47,7 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     _print_tables([run for run in runs if run.setting in settings])
     folder = tables.write(sweep.name, tables.build(runs, order=tuple(VARIANTS)), Path(flags.out))
     print(f"report: {folder / 'report.md'}")
-    print(f"runs:   mlflow ui --backend-store-uri {uri}   (experiment {sweep.name!r}, Runs)")
+    print(f"runs:   {store.where_to_look()}")
     return _conclude(cells, runs)
 
 

@@ -66,6 +66,13 @@ class Tracking:
             tracking._delete_stale()
             return tracking
 
+    def where_to_look(self) -> str:
+        """How to open the sweep's runs in a browser; MLflow's front page opens in another view."""
+        page = f"/#/experiments/{self.experiment_id}/runs?workflowType=machine_learning"
+        if self.uri.startswith("http"):
+            return self.uri.rstrip("/") + page
+        return f"mlflow ui --backend-store-uri {self.uri}, then http://127.0.0.1:5000{page}"
+
     def record(self, cell: Cell, outcome: TrialResult | TrialFailure, backbone: str, tags: Mapping[str, str]) -> None:
         """Write one trial's run; it counts once its last write, ``complete=1``, is there.
 
