@@ -1,5 +1,6 @@
 """A trial: E episodes of one method on one bank. Pure: no Ray, no MLflow, nothing written."""
 
+import os
 import platform
 import time
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ def _setting(trial: Trial, bank: FeatureBank, device: str) -> _Setting:
 
 def _settle_arithmetic() -> None:
     """Float32 means float32, and the same bits each time: no TF32, no kernel whose sums depend on scheduling."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS's own condition for the same bits
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.use_deterministic_algorithms(True)
