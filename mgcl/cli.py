@@ -2,6 +2,8 @@
 
 import argparse
 import functools
+import math
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,6 +61,13 @@ def _bank_import(flags: argparse.Namespace) -> int:
         licence=flags.licence,
     )
     print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
+    if flags.logit_scale < 10:
+        meant = math.exp(flags.logit_scale)
+        print(
+            f"warning: --logit-scale {flags.logit_scale:g} is small for a CLAP; if a checkpoint says so, that is its "
+            f"logarithm, and the scale is {meant:.4g}",
+            file=sys.stderr,
+        )
     return 0
 
 
@@ -79,7 +88,9 @@ def _report(flags: argparse.Namespace) -> int:
     uri = flags.tracking_uri or tracking.default_uri()
     runs = tracking.recorded_runs(flags.name, uri)
     if not runs:
-        raise TrackingError(f"{uri}: no finished trial of a sweep called {flags.name!r}; run sweeps/{flags.name}.py")
+        raise TrackingError(
+            f"{uri}: no trial of a sweep called {flags.name!r} is recorded; run its file in sweeps/ first"
+        )
     folder = tables.write(flags.name, tables.build(runs, order=tuple(VARIANTS)), flags.out)
     print(f"{len(runs)} trials: {folder / 'report.md'}, {folder / 'cells.csv'}")
     return 0
@@ -106,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         make.add_argument(f"--{name}", required=True, metavar="PATH", type=Path, help=what)
     make.add_argument("--dataset", required=True, metavar="NAME", help="esc50 and fsdkaggle18 have published folds")
     make.add_argument("--backbone", required=True, metavar="NAME", help="what made the embeddings")
-    make.add_argument("--logit-scale", type=float, default=100.0, help="1..200, already exponentiated (default 100)")
+    make.add_argument("--logit-scale", type=float, required=True, help="1..200, already exponentiated (CLAP: 100)")
     make.add_argument("--sample-rate", type=int, required=True, metavar="HZ")
     make.add_argument("--seconds", type=float, required=True, help="that the segments cover")
     make.add_argument("--revision", default="", help="of the data set")

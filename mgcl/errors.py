@@ -17,6 +17,10 @@ class SweepError(MgclError):
     """A sweep asks for something that its bank, its variants or its machines cannot give."""
 
 
+class ReportError(MgclError):
+    """A report cannot be written."""
+
+
 class TrackingError(MgclError):
     """The MLflow store cannot be opened or does not hold what was asked for."""
 

@@ -65,6 +65,8 @@ class Trial:
     seed: int
     split: str
     """"clip", or "source": no recording both in support and query."""
+    protocol: int
+    """Version of how episodes are drawn and counted."""
     method: str
     version: int
     """The method's own version number."""

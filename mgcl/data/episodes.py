@@ -7,6 +7,9 @@ from mgcl.data.seeding import generator, seed_of
 from mgcl.errors import SweepError
 from mgcl.records import Clip, Episode, Fold
 
+VERSION = 1
+"""Part of every trial's key: raised whenever the same identity draws, or counts, other clips."""
+
 SPLITS = ("clip", "source")
 
 Pool = Mapping[str, Sequence[Clip]]
@@ -44,6 +47,8 @@ def draw(
     support = [each[:shot] for each in shuffled]
     heard = {_source(clip) for each in support for clip in each} if split == "source" else set()
     query = [[clip for clip in each[shot:] if _source(clip) not in heard][:queries] for each in shuffled]
+    if any(len(row) != size for rows, size in ((support, shot), (query, queries)) for row in rows):
+        raise SweepError(f"fold {fold.index}, episode {index}: a class ran out of clips; lower --shots or --queries")
     return Episode(index, seed_of("method", *identity), classes, _ids(support), _ids(query))
 
 
@@ -53,6 +58,9 @@ def check_drawable(clips: Pool, *, fold: Fold, way: int, shot: int, queries: int
     Raises:
         SweepError: way > classes, or shot + queries > the clips that a class is sure to have left.
     """
+    unknown = sum(clip.source is None for label in fold.classes for clip in clips[label])
+    if split == "source" and unknown:
+        raise SweepError(f"--split source: the bank does not know the recording of {unknown} clips; use --split clip")
     if min(way - 1, shot, queries) < 1:
         raise SweepError(f"{way}-way {shot}-shot with {queries} queries: at least 2 ways, 1 shot and 1 query")
     if way > len(fold.classes):
@@ -67,13 +75,17 @@ def check_drawable(clips: Pool, *, fold: Fold, way: int, shot: int, queries: int
 
 
 def _withheld(clips: Pool, fold: Fold, label: str, shot: int, split: str) -> int:
-    """How many clips of a class the support sets can, at worst, keep from its queries."""
+    """How many clips of a class the support sets can, at worst, keep from its queries.
+
+    With split "source": every clip of a recording that another class has too, and of the ``shot`` largest of the rest.
+    """
     if split == "clip":
         return shot
     own = Counter(map(_source, clips[label]))
     foreign = {_source(clip) for other in fold.classes if other != label for clip in clips[other]}
     shared = sum(count for source, count in own.items() if source in foreign)
-    return shared + sum(count for source, count in own.most_common(shot) if source not in foreign)
+    private = Counter({source: count for source, count in own.items() if source not in foreign})
+    return shared + sum(count for _, count in private.most_common(shot))
 
 
 def _source(clip: Clip) -> str:

@@ -1,6 +1,7 @@
 """Which classes a fold holds: the published subsets, seeded ones, or all classes at once."""
 
 import json
+import re
 from collections.abc import Collection
 from importlib.resources import files
 
@@ -15,7 +16,7 @@ def folds(
     """The folds of a data set.
 
     Args:
-        dataset: its name; "esc50" and "fsdkaggle18" have published folds.
+        dataset: its name; ESC-50 and FSDKaggle18, however spelt, have published folds.
         labels: the classes that the bank holds.
         count: number of seeded subsets to draw instead; needs ``size``.
         size: classes in each of them.
@@ -29,7 +30,9 @@ def folds(
     """
     if count is not None or size is not None:
         return _seeded(dataset, sorted(labels), count, size)
-    published = json.loads(files("mgcl.data").joinpath("published_folds.json").read_text())["folds"].get(dataset)
+    published = json.loads(files("mgcl.data").joinpath("published_folds.json").read_text())["folds"].get(
+        _known_name(dataset)
+    )
     if published is None:
         return (Fold("all", 0, tuple(sorted(labels))),)
     missing = sorted({label for fold in published for label in fold} - set(labels))
@@ -39,6 +42,11 @@ def folds(
             "draw seeded subsets of what it holds with --folds N --fold-classes M"
         )
     return tuple(Fold("published", index, tuple(sorted(fold))) for index, fold in enumerate(published))
+
+
+def _known_name(dataset: str) -> str:
+    """ESC-50 is esc50, and FSDKaggle2018 fsdkaggle18, however a bank spells them."""
+    return re.sub(r"[^a-z0-9]", "", dataset.lower()).replace("2018", "18")
 
 
 def _seeded(dataset: str, labels: list[str], count: int | None, size: int | None) -> tuple[Fold, ...]:

@@ -1,4 +1,4 @@
-"""A trial: E episodes of one method on one bank. Pure: no Ray, no MLflow, nothing written."""
+"""A trial: E episodes of one method on one bank. No Ray, no MLflow, nothing written; it settles torch's arithmetic."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from mgcl.catalogue import load
-from mgcl.data.episodes import Pool, draw, pool
+from mgcl.data.episodes import VERSION, Pool, draw, pool
 from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
 from mgcl.methods.method import ClipFeatures, Method, Prediction, Support
@@ -35,7 +35,7 @@ def run_trial(trial: Trial, bank: FeatureBank, *, device: str = "cpu") -> TrialR
     Args:
         trial: what to run.
         bank: the bank that the trial names by digest.
-        device: a torch device; accuracies are the same to the bit for one device type and one torch build.
+        device: a torch device; accuracies are the same to the bit for one device type, one torch build and one thread.
 
     Raises:
         SweepError: the bank has another content than the trial was planned for, or this mgcl another version of
@@ -68,6 +68,8 @@ def run_trial(trial: Trial, bank: FeatureBank, *, device: str = "cpu") -> TrialR
 def _setting(trial: Trial, bank: FeatureBank, device: str) -> _Setting:
     if bank.digest != trial.bank:
         raise SweepError(f"{bank.path}: changed since the sweep was planned; start the sweep again")
+    if trial.protocol != VERSION:
+        raise SweepError(f"episodes are drawn by protocol {VERSION} here, {trial.protocol} where the sweep was planned")
     method: Method = load("method", trial.method)
     if trial.version != method.VERSION:
         raise SweepError(
@@ -146,7 +148,7 @@ def _explain(
     header, classes = setting.bank.header, episode.classes
     predicted = int(prediction.logits[0].argmax())
     clip = ClipFeatures(query.segments[:1], query.clip[:1], query.caption[:1])
-    names = {"fine_cache": _flat(episode.support), "fine_contrast": classes}
+    names = {"support": _flat(episode.support), "class": classes}
     step = header.seconds / header.segments
     return ExplainedClip(
         clip_id=episode.query[0][0],
@@ -155,7 +157,7 @@ def _explain(
         segment_times=tuple((index + 0.5) * step for index in range(header.segments)),
         parts={part: tuple(scores[0].tolist()) for part, scores in prediction.parts.items()},
         plans={
-            f"{match.part}: {names[match.part][match.index]}": tuple(map(tuple, match.plan.tolist()))
+            f"{match.part}: {names[match.against][match.index]}": tuple(map(tuple, match.plan.tolist()))
             for match in setting.method.explain(fitted, clip, tuple(sorted({0, predicted})))
         },
     )

@@ -1,7 +1,10 @@
 """Banks from a user's own arrays, and banks as Parquet."""
 
 import shutil
+import warnings
+import zlib
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -11,13 +14,14 @@ from mgcl.errors import BankError
 from mgcl.features.bank import FeatureBank, Floats, write_bank
 from mgcl.features.schema import HEADER, Header
 
-ARRAYS = (
-    "clip_embeddings",
-    "caption_embeddings",
-    "segment_embeddings",
-    "prompt_embeddings",
-    "explanation_embeddings",
-)
+ARRAYS = {
+    "clip_embeddings": ("clips", "d"),
+    "caption_embeddings": ("clips", "d"),
+    "segment_embeddings": ("clips", "segments", "d"),
+    "prompt_embeddings": ("classes", "d"),
+    "explanation_embeddings": ("classes", "explanations", "d"),
+}
+"""The arrays of an import and what their dimensions count; the same word is the same number in all of them."""
 
 
 def import_arrays(
@@ -57,20 +61,19 @@ def import_arrays(
     clip_rows = _csv(clips, ("clip_id", "label", "caption"), len(data["clip_embeddings"]), arrays)
     class_rows = _csv(classes, ("label", "prompt", "explanation_1"), len(data["prompt_embeddings"]), arrays)
     sentences = [name for name in class_rows if name.startswith("explanation_")]
-    segments = data["segment_embeddings"]
-    if segments.ndim != 3:
-        raise BankError(f"{arrays}: segment_embeddings has shape {segments.shape}, not (clips, segments, d)")
+    _, segments, d = data["segment_embeddings"].shape
     header = Header(
         dataset=dataset,
         revision=revision,
         licence=licence,
         backbone=backbone,
-        embedding_dim=segments.shape[2],
+        embedding_dim=d,
         logit_scale=logit_scale,
         sample_rate=sample_rate,
         seconds=seconds,
-        segments=segments.shape[1],
+        segments=segments,
     )
+    _check_labels(clip_rows["label"], class_rows["label"], clips, classes)
     return write_bank(
         out,
         header,
@@ -102,25 +105,45 @@ def export_parquet(bank: FeatureBank, out: Path) -> None:
 
 def _arrays(file: Path) -> dict[str, Floats]:
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        # A number too large for float32 becomes infinite, and is refused as such.
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive, np.errstate(over="ignore"):
             missing = [name for name in ARRAYS if name not in archive]
             if missing:
                 raise BankError(f"{file}: no array {missing[0]!r}; an import needs {', '.join(ARRAYS)}")
-            return {name: np.asarray(archive[name], dtype=np.float32) for name in ARRAYS}
+            data = {name: np.asarray(archive[name], dtype=np.float32) for name in ARRAYS}
     except FileNotFoundError:
         raise BankError(f"{file}: no such file") from None
-    except (ValueError, OSError, EOFError, AttributeError, TypeError) as error:
-        raise BankError(f"{file}: not an npz of number arrays ({error})") from None
+    except (ValueError, OSError, EOFError, AttributeError, TypeError, BadZipFile, zlib.error) as error:
+        raise BankError(f"{file}: not an npz of number arrays ({error}); write it with numpy.savez") from None
+    _check_arrays(data, file)
+    return data
+
+
+def _check_arrays(data: dict[str, Floats], file: Path) -> None:
+    sizes: dict[str, tuple[int, str]] = {}
+    for name, dimensions in ARRAYS.items():
+        array = data[name]
+        if array.ndim != len(dimensions) or 0 in array.shape:
+            raise BankError(f"{file}: {name} has shape {array.shape}, where ({', '.join(dimensions)}) is needed")
+        for dimension, size in zip(dimensions, array.shape, strict=True):
+            expected, first = sizes.setdefault(dimension, (size, name))
+            if size != expected:
+                raise BankError(f"{file}: {name} has {dimension} = {size}, where {first} has {expected}")
+        bad = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(1))
+        if len(bad):
+            raise BankError(f"{file}: {name}, row {bad[0]}: a number is NaN or infinite")
 
 
 def _csv(file: Path, required: tuple[str, ...], rows: int, arrays: Path) -> dict[str, list[str]]:
-    """Columns as strings; only those of ``fold`` and ``source`` may be empty."""
+    """The columns an import looks at, as strings; only ``fold`` and ``source`` may be empty."""
     try:
-        frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with more cells than the header
+            frame = pd.read_csv(file, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig")
     except FileNotFoundError:
         raise BankError(f"{file}: no such file") from None
-    except (ValueError, OSError) as error:
-        raise BankError(f"{file}: not a csv file ({error})") from None
+    except (ValueError, OSError, pd.errors.ParserWarning) as error:
+        raise BankError(f"{file}: not a csv file ({str(error).strip()}); quote cells that hold a comma") from None
     for name in required:
         if name not in frame:
             raise BankError(f"{file}: no column {name!r}; an import needs {', '.join(required)}")
@@ -128,9 +151,15 @@ def _csv(file: Path, required: tuple[str, ...], rows: int, arrays: Path) -> dict
         raise BankError(f"{file}: {len(frame)} rows, where {arrays} has {rows}; rows follow the arrays'")
     for name in frame:
         empty = np.flatnonzero(frame[name] == "")
-        if name not in ("fold", "source") and len(empty):
+        if len(empty) and (name in required or str(name).startswith("explanation_")):
             raise BankError(f"{file}: column {name!r}, row {empty[0]}: the cell is empty")
     return {str(name): frame[name].tolist() for name in frame}
+
+
+def _check_labels(labels: list[str], known: list[str], clips: Path, classes: Path) -> None:
+    for row, label in enumerate(labels):
+        if label not in known:
+            raise BankError(f"{clips}: column 'label', row {row}: {label!r} has no row in {classes}")
 
 
 def _folds(values: list[str], file: Path) -> list[int | None]:

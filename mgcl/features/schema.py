@@ -73,22 +73,29 @@ def parse_header(text: str, file: str) -> Header:
             raise BankError(f"{file}: format {content['format']!r}; this mgcl reads format {FORMAT}")
         dataset, backbone, audio = content["dataset"], content["backbone"], content["audio"]
         header = Header(
-            dataset=str(dataset["name"]),
-            revision=str(dataset["revision"]),
-            licence=str(dataset["licence"]),
-            backbone=str(backbone["name"]),
-            embedding_dim=int(backbone["embedding_dim"]),
-            logit_scale=float(backbone["logit_scale"]),
-            sample_rate=int(audio["sample_rate"]),
-            seconds=float(audio["seconds"]),
-            segments=int(audio["segments"]),
+            dataset=_typed(dataset, "name", str),
+            revision=_typed(dataset, "revision", str),
+            licence=_typed(dataset, "licence", str),
+            backbone=_typed(backbone, "name", str),
+            embedding_dim=_typed(backbone, "embedding_dim", int),
+            logit_scale=float(_typed(backbone, "logit_scale", int, float)),
+            sample_rate=_typed(audio, "sample_rate", int),
+            seconds=float(_typed(audio, "seconds", int, float)),
+            segments=_typed(audio, "segments", int),
         )
     except KeyError as error:
         raise BankError(f"{file}: key {error} is missing; write the bank again") from None
-    except (TypeError, ValueError) as error:
+    except TypeError as error:
         raise BankError(f"{file}: a value has the wrong type ({error}); write the bank again") from None
     check_header(header, file)
     return header
+
+
+def _typed(section: dict[str, Any], key: str, *kinds: type) -> Any:
+    value = section[key]
+    if type(value) not in kinds:
+        raise TypeError(f"{key} is {value!r}")
+    return value
 
 
 def check_header(header: Header, file: str) -> None:

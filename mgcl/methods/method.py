@@ -67,8 +67,9 @@ class Match:
     """A transport plan behind a prediction: a clip's segments against one support clip, or one class's sentences."""
 
     part: str
+    against: Literal["support", "class"]
     index: int
-    """Of the support clip, where the part is a cache; of the class, where it is a contrast."""
+    """Of the support clip, or of the class."""
     plan: Float[Tensor, "n m"]
 
 

@@ -175,12 +175,14 @@ def explain(fitted: Fitted, clip: ClipFeatures, classes: tuple[int, ...]) -> tup
     if parameters.fine_cache:
         keys = fitted.support.clips.segments
         nearest = int(cache.fine_affinity(clip.segments, keys, parameters.beta, matching).value.argmax())
-        matches.append(Match("fine_cache", nearest, plans(clip.segments, keys[nearest, None], matching)[0, 0]))
+        matches.append(
+            Match("fine_cache", "support", nearest, plans(clip.segments, keys[nearest, None], matching)[0, 0])
+        )
     if parameters.fine_contrast:
         fused = unit(_fused_segments(fitted, clip))
         for index in classes:
             plan = plans(fused, fitted.sentences[index, None], matching)[0, 0]
-            matches.append(Match("fine_contrast", index, plan))
+            matches.append(Match("fine_contrast", "class", index, plan))
     return tuple(matches)
 
 

@@ -1,6 +1,7 @@
 """Recorded trials as tables: variants as rows, way x shot as columns. The same runs give the same bytes."""
 
 import math
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mgcl.errors import ReportError
 from mgcl.evaluation.statistics import Estimate, accuracy_estimate
 from mgcl.records import Setting, TrialRun
 
@@ -23,6 +25,8 @@ class Entry:
     """None where every trial failed."""
     runs: tuple[TrialRun, ...]
     """Failed ones included."""
+    expected: int
+    """Trials that a whole entry of its table has: every fold and seed in it."""
 
     @property
     def failed(self) -> int:
@@ -69,17 +73,40 @@ def markdown(table: Table) -> str:
     return "\n".join(lines)
 
 
-def write(name: str, tables: Sequence[Table], out: Path) -> Path:
-    """Write ``report.md`` and ``cells.csv`` into ``out/name`` and return that folder."""
+def prepare(name: str, out: Path) -> Path:
+    """Make the folder ``out/name``.
+
+    Raises:
+        ReportError: it cannot be made or written.
+    """
     folder = out / name
-    folder.mkdir(parents=True, exist_ok=True)
-    parts = [f"# {name}"]
-    for table in tables:
-        parts += [f"## {table.setting.dataset}, {table.setting.backbone}", markdown(table)]
-    (folder / "report.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise ReportError(f"--out {out}: {folder} cannot be written ({error.strerror}); name another folder") from None
+
+
+def write(name: str, tables: Sequence[Table], out: Path) -> Path:
+    """Write ``report.md`` and ``cells.csv`` into ``out/name`` and return that folder.
+
+    Raises:
+        ReportError: it cannot be made or written.
+    """
+    folder = prepare(name, out)
+    sections = [f"## {_heading(table.setting)}\n\n{markdown(table)}" for table in tables]
+    (folder / "report.md").write_text("\n\n".join([f"# {name}", *sections]) + "\n", encoding="utf-8")
     cells = [_csv_row(table, row, column) for table in tables for row in table.rows for column in table.columns]
     pd.DataFrame(cells).to_csv(folder / "cells.csv", index=False, lineterminator="\n", float_format="%.4f")
     return folder
+
+
+def _heading(setting: Setting) -> str:
+    return (
+        f"{setting.dataset}, {setting.backbone}, bank {setting.bank[:16]}: {setting.episodes} episodes, "
+        f"{setting.queries} queries, folds {setting.folds}, split {setting.split}"
+    )
 
 
 def _newest_versions(runs: Sequence[TrialRun]) -> list[TrialRun]:
@@ -107,7 +134,8 @@ def _table(setting: Setting, runs: Sequence[TrialRun], order: Sequence[str]) -> 
     rank = {name: index for index, name in enumerate(order)}
     rows = sorted({row for row, _ in members}, key=lambda row: (rank.get(row.split(" ")[0], len(rank)), row))
     columns = sorted({column for _, column in members})
-    entries = {place: Entry(_estimate(each), tuple(each)) for place, each in members.items()}
+    expected = len({run.fold for run in runs}) * len({run.seed for run in runs})
+    entries = {place: Entry(_estimate(each), tuple(each), expected) for place, each in members.items()}
     return Table(setting, tuple(rows), tuple(columns), entries)
 
 
@@ -143,7 +171,8 @@ def _cell(entry: Entry | None) -> str:
         return "failed"
     mean, half_width = 100 * entry.estimate.mean, 100 * entry.estimate.half_width
     text = f"{mean:.2f}" if math.isnan(half_width) else f"{mean:.2f} ± {half_width:.2f}"
-    return f"{text} ({entry.failed} failed)" if entry.failed else text
+    finished = len(entry.runs) - entry.failed
+    return text if finished == entry.expected else f"{text} ({finished} of {entry.expected} trials)"
 
 
 def _caption(table: Table) -> list[str]:
@@ -174,7 +203,7 @@ def _caption(table: Table) -> list[str]:
 
 
 def _csv_row(table: Table, row: str, column: Column) -> dict[str, object]:
-    entry = table.entries.get((row, column), Entry(None, ()))
+    entry = table.entries.get((row, column), Entry(None, (), 0))
     setting = table.setting
     return {
         "dataset": setting.dataset,

@@ -13,7 +13,7 @@ from mgcl.features import FeatureBank
 from mgcl.records import TrialRun
 from mgcl.reporting import tables
 from mgcl.sweep.driver import Machines, count, run_missing, state
-from mgcl.sweep.grid import Cell, Sweep, plan, setting_of
+from mgcl.sweep.grid import Cell, Sweep, plan
 from mgcl.sweep.variants import VARIANTS
 
 
@@ -40,15 +40,17 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     if flags.plan:
         _print_plan(cells, tracking.recorded_runs(sweep.name, uri))
         return 0
+    tables.prepare(sweep.name, Path(flags.out))
     store = tracking.Tracking.open(sweep.name, uri)
     run_missing(sweep.name, cells, bank, store, machines, retry_failed=flags.retry == "failed")
-    settings = {setting_of(cell.trial, bank.header.backbone) for cell in cells}
     runs = store.runs()
-    _print_tables([run for run in runs if run.setting in settings])
-    folder = tables.write(sweep.name, tables.build(runs, order=tuple(VARIANTS)), Path(flags.out))
-    print(f"report: {folder / 'report.md'}")
+    _print_tables(cells, runs)
+    code = _conclude(cells, runs)
+    if runs:
+        folder = tables.write(sweep.name, tables.build(runs, order=tuple(VARIANTS)), Path(flags.out))
+        print(f"report: {folder / 'report.md'}")
     print(f"runs:   {store.where_to_look()}")
-    return _conclude(cells, runs)
+    return code
 
 
 def _override(sweep: Sweep, flags: argparse.Namespace) -> Sweep:
@@ -71,9 +73,11 @@ def _print_plan(cells: Sequence[Cell], runs: Sequence[TrialRun]) -> None:
     print(f"{len(cells)} trials: {counts['done']} done, {counts['missing']} missing, {counts['failed']} failed")
 
 
-def _print_tables(runs: Sequence[TrialRun]) -> None:
+def _print_tables(cells: Sequence[Cell], runs: Sequence[TrialRun]) -> None:
+    """This sweep's own trials; the report has everything that the store has of it."""
+    keys = {cell.trial.key for cell in cells}
     print()
-    for table in tables.build(runs, order=tuple(VARIANTS)):
+    for table in tables.build([run for run in runs if run.key in keys], order=tuple(VARIANTS)):
         print(tables.markdown(table), end="\n\n")
 
 

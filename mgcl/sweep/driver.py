@@ -81,7 +81,7 @@ def _schedule(todo: Sequence[Cell], total: int, bank: FeatureBank, store: "Track
 
     from mgcl.sweep import schedule
 
-    workers = machines.workers or (None if machines.address else os.cpu_count() or 1)
+    workers = machines.workers or (None if machines.address else _cpus())
     with schedule.cluster(machines.address, workers or 1) as gpus:
         share = (1.0 if machines.gpus_per_trial is None else machines.gpus_per_trial) if gpus else 0.0
         if machines.gpus_per_trial and not gpus:
@@ -91,6 +91,11 @@ def _schedule(todo: Sequence[Cell], total: int, bank: FeatureBank, store: "Track
             trials = [cell.trial for cell in todo]
             schedule.run_trials(trials, bank.path, desk.take, workers=workers, gpus_per_trial=share)
     desk.close()
+
+
+def _cpus() -> int:
+    """Those this process may use; all of them where the system cannot say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Desk:

@@ -3,12 +3,12 @@
 import itertools
 from dataclasses import dataclass
 
-from mgcl.data.episodes import SPLITS, check_drawable, pool
+from mgcl.data.episodes import SPLITS, VERSION, check_drawable, pool
 from mgcl.data.splits import folds
 from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
 from mgcl.records import Setting, Trial
-from mgcl.sweep.variants import resolve
+from mgcl.sweep.variants import VARIANTS, resolve
 
 # A run keeps its episodes' counts in one tag, and MLflow's tags end at 8,000 characters.
 TAG_LIMIT = 8000
@@ -52,6 +52,7 @@ def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
     _check(sweep)
     header, clips = bank.header, pool(bank.clip_records)
     variants = {name: resolve(name) for name in sweep.variants}
+    _check_explanations(sweep, bank)
     subsets = folds(header.dataset, clips, count=sweep.folds, size=sweep.fold_classes)
     for fold, way, shot in itertools.product(subsets, sweep.ways, sweep.shots):
         check_drawable(clips, fold=fold, way=way, shot=shot, queries=sweep.queries, split=sweep.split)
@@ -69,6 +70,7 @@ def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
             episodes=sweep.episodes,
             seed=seed,
             split=sweep.split,
+            protocol=VERSION,
             method=variant.method,
             version=variant.version,
             parameters=variant.parameters,
@@ -84,13 +86,24 @@ def setting_of(trial: Trial, backbone: str) -> Setting:
     return Setting(trial.dataset, backbone, trial.bank, folds, trial.split, trial.queries, trial.episodes)
 
 
+def _check_explanations(sweep: Sweep, bank: FeatureBank) -> None:
+    """A row named after more explanations than there are would be another row under a false name."""
+    held = bank.explanation_embeddings.shape[1]
+    for name in sweep.variants:
+        asked = VARIANTS[name].changes.get("explanations")
+        if isinstance(asked, int) and asked > held:
+            raise SweepError(
+                f"variant {name!r} asks for {asked} explanations a class, the bank has {held}; leave it out"
+            )
+
+
 def _check(sweep: Sweep) -> None:
     for name in ("variants", "ways", "shots", "seeds"):
-        values = getattr(sweep, name)
+        values, flag = getattr(sweep, name), "--seed" if name == "seeds" else f"--{name}"
         if not values:
-            raise SweepError(f"--{name} names nothing; give at least one")
+            raise SweepError(f"{flag} names nothing; give at least one")
         if len(set(values)) < len(values):
-            raise SweepError(f"--{name} {' '.join(map(str, values))}: a value stands twice")
+            raise SweepError(f"{flag} {' '.join(map(str, values))}: a value stands twice")
     if sweep.split not in SPLITS:
         raise SweepError(f"--split {sweep.split}: choose {' or '.join(SPLITS)}")
     digits = len(str(max(sweep.ways) * sweep.queries)) + 1

@@ -7,13 +7,13 @@ import mgcl
 
 
 def source_revision() -> dict[str, str]:
-    """The version, and in a git checkout the commit and whether tracked files differ from it."""
+    """The version, and in a git checkout the commit and whether the package differs from it."""
     about = {"mgcl_version": mgcl.__version__}
     if _git("ls-files", "--error-unmatch", "errors.py") is None:
         return about  # installed from a package: another project's repository may lie around it
     return about | {
         "commit": (_git("rev-parse", "HEAD") or "none").strip(),
-        "dirty": str(bool((_git("status", "--porcelain", "--untracked-files=no") or "").strip())),
+        "dirty": str(bool((_git("status", "--porcelain", "--untracked-files=no", ".") or "").strip())),
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from mgcl.records import Setting, TrialResult, TrialRun
 from mgcl.sweep.grid import Cell, setting_of
 
-_COLUMNS = ("variant", "fold", "way", "shot", "seed", "queries", "episodes", "split")
+COLUMNS = ("variant", "fold", "way", "shot", "seed", "queries", "episodes", "split")
 """What the parameter columns show besides the method's own parameters."""
 
 
@@ -16,7 +16,7 @@ def run_name(cell: Cell) -> str:
     return f"{cell.variants[0]} {trial.way}-way {trial.shot}-shot fold {trial.fold.index} seed {trial.seed}"
 
 
-def variant_tag(variants: tuple[str, ...]) -> str:
+def variants_tag(variants: tuple[str, ...]) -> str:
     """Every row that a trial stands in."""
     return ", ".join(dict.fromkeys(variants))
 
@@ -29,7 +29,8 @@ def tags_of(cell: Cell, backbone: str) -> dict[str, str]:
     return {
         "kind": "trial",
         "trial_key": trial.key,
-        "variant": variant_tag(cell.variants),
+        "variant": cell.variants[0],
+        "variants": variants_tag(cell.variants),
         "method": trial.method,
         "version": str(trial.version),
         **{name: str(value) for name, value in (numbers | setting).items()},
@@ -40,7 +41,7 @@ def parameters_of(cell: Cell, backbone: str) -> dict[str, str]:
     """What MLflow's compare page puts on its axes."""
     tags = tags_of(cell, backbone)
     own = {name: str(value) for name, value in cell.trial.parameters.items()}
-    return {name: tags[name] for name in _COLUMNS} | own
+    return {name: tags[name] for name in COLUMNS} | own
 
 
 def result_tags(result: TrialResult) -> dict[str, str]:
@@ -70,14 +71,14 @@ def trial_run(run_id: str, status: str, tags: Mapping[str, str], parameters: Map
         key=tags["trial_key"],
         status=status,
         setting=setting,
-        variants=tuple(tags["variant"].split(", ")),
+        variants=tuple(tags["variants"].split(", ")),
         fold=int(tags["fold"]),
         way=int(tags["way"]),
         shot=int(tags["shot"]),
         seed=int(tags["seed"]),
         method=tags["method"],
         version=int(tags["version"]),
-        parameters={name: value for name, value in parameters.items() if name not in _COLUMNS},
+        parameters={name: value for name, value in parameters.items() if name not in COLUMNS},
         accuracies=tuple(int(count) / queries for count in tags.get("episode_correct", "").split()),
         unconverged=int(tags.get("unconverged", 0)),
         device=tags.get("device", ""),

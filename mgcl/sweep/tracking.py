@@ -2,9 +2,10 @@
 
 import logging
 import os
+import shlex
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 import sqlalchemy
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
@@ -22,7 +24,7 @@ from mgcl.errors import TrackingError
 from mgcl.home import home
 from mgcl.records import TrialFailure, TrialResult, TrialRun
 from mgcl.sweep.grid import TAG_LIMIT, Cell
-from mgcl.sweep.runs import parameters_of, result_tags, run_name, tags_of, trial_run, variant_tag
+from mgcl.sweep.runs import parameters_of, result_tags, run_name, tags_of, trial_run, variants_tag
 
 for _name in ("alembic", "mlflow"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -71,7 +73,7 @@ class Tracking:
         page = f"/#/experiments/{self.experiment_id}/runs?workflowType=machine_learning"
         if self.uri.startswith("http"):
             return self.uri.rstrip("/") + page
-        return f"mlflow ui --backend-store-uri {self.uri}, then http://127.0.0.1:5000{page}"
+        return f"mlflow ui --backend-store-uri {shlex.quote(self.uri)}, then http://127.0.0.1:5000{page}"
 
     def record(self, cell: Cell, outcome: TrialResult | TrialFailure, backbone: str, tags: Mapping[str, str]) -> None:
         """Write one trial's run; it counts once its last write, ``complete=1``, is there.
@@ -120,7 +122,7 @@ class Tracking:
     def name_variants(self, run: TrialRun, variants: tuple[str, ...]) -> None:
         """Tag a run with variants that turned out to resolve to its trial."""
         with _answering(self.uri):
-            self.client.set_tag(run.run_id, "variant", variant_tag(run.variants + variants))
+            self.client.set_tag(run.run_id, "variants", variants_tag(run.variants + variants))
 
     def _delete_stale(self) -> None:
         """A run without ``complete=1`` was cut off; another driver may still be writing a young one."""
@@ -150,7 +152,7 @@ def _answering(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise TrackingError(
             f"--tracking-uri {uri}: the MLflow store does not answer ({reason}); name a sqlite:/// file in a folder "
             "you can write to, or a running server"
@@ -159,18 +161,25 @@ def _answering(uri: str) -> Iterator[None]:
 
 def _connect(uri: str) -> MlflowClient:
     """A client whose store has answered once. MLflow itself would retry a broken database for an hour."""
-    if _is_database(uri):
-        url = sqlalchemy.make_url(uri)
-        if url.get_backend_name() == "sqlite" and url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = sqlalchemy.create_engine(url)
-        try:
-            sqlalchemy.inspect(engine).get_table_names()
-        finally:
-            engine.dispose()
     client = MlflowClient(tracking_uri=uri)
-    client.search_experiments(max_results=1)
+    with _alone(uri):
+        if _is_database(uri):
+            engine = sqlalchemy.create_engine(uri)
+            try:
+                sqlalchemy.inspect(engine).get_table_names()
+            finally:
+                engine.dispose()
+        client.search_experiments(max_results=1)
     return client
+
+
+def _alone(uri: str) -> AbstractContextManager[object]:
+    """Of several drivers that start on a new SQLite file, one makes its tables while the others wait."""
+    if not uri.startswith("sqlite"):
+        return nullcontext()
+    database = Path(str(sqlalchemy.make_url(uri).database)).absolute()
+    database.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(f"{database}.lock")
 
 
 def _is_database(uri: str) -> bool:

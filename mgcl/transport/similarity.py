@@ -49,11 +49,19 @@ def similarity(x: Float[Tensor, "a n d"], y: Float[Tensor, "b m d"], matching: M
             value = cosines.mean((0, 1))
         case "best-match":
             value = cosines.amax(1).mean(0)
+        case unknown:
+            raise ValueError(f"kind must be transport, uniform or best-match, got {unknown!r}")
     return Similarity(value, torch.ones_like(value, dtype=torch.bool))
 
 
 def plans(x: Float[Tensor, "a n d"], y: Float[Tensor, "b m d"], matching: Matching) -> Float[Tensor, "a b n m"]:
-    """The transport plans behind ``similarity``, for looking at; ``matching.kind`` must be "transport"."""
+    """The transport plans behind ``similarity``, for looking at; ``matching.kind`` must be "transport".
+
+    Raises:
+        ValueError: it is not.
+    """
+    if matching.kind != "transport":
+        raise ValueError(f"only a transport has plans, not {matching.kind!r}")
     return sinkhorn(
         1 - pairwise_cosine(x, y).permute(2, 3, 0, 1),
         epsilon=matching.epsilon,
@@ -63,12 +71,12 @@ def plans(x: Float[Tensor, "a n d"], y: Float[Tensor, "b m d"], matching: Matchi
 
 
 def _transport(cosines: Float[Tensor, "n m a b"], matching: Matching) -> Similarity:
-    n, m, a, b = cosines.shape
+    (n, m, a, b), limit = cosines.shape, matching.max_iterations
     cosines = cosines.reshape(n, m, a * b)
     solved = solve(
         1 - cosines.detach(),
         epsilon=matching.epsilon,
-        max_iterations=matching.max_iterations or iteration_limit(matching.epsilon),
+        max_iterations=iteration_limit(matching.epsilon) if limit is None else limit,
         tolerance=matching.tolerance,
     )
     plan = solved.plan

@@ -54,10 +54,12 @@ def sinkhorn(
         Transport with plan (*batch, n, m), marginal_error, iterations and converged (*batch,).
 
     Raises:
-        ValueError: epsilon, tolerance, max_iterations or a shape is out of range; names the value.
+        ValueError: epsilon, tolerance, max_iterations or a shape is out of range; names the value. A NaN in the
+            cost is no error: its problem comes back as NaN and not converged.
     """
     limit = iteration_limit(epsilon) if max_iterations is None else max_iterations
-    _check(cost, epsilon, limit, tolerance)
+    if cost.dim() < 2 or 0 in cost.shape[-2:]:
+        raise ValueError(f"cost needs at least one row and one column a problem, got {tuple(cost.shape)}")
     *batch, n, m = cost.shape
     problems = cost.detach().reshape(-1, n, m).permute(1, 2, 0)
     if not problems.is_floating_point() or problems.dtype in (torch.float16, torch.bfloat16):
@@ -71,6 +73,7 @@ def sinkhorn(
 
 def solve(cost: Float[Tensor, "n m b"], *, epsilon: float, max_iterations: int, tolerance: float) -> Transport:
     """The same with the problem index last, where the solver works; fields (n, m, b), (b,), (b,), (b,)."""
+    _check(epsilon, max_iterations, tolerance)
     tiles = [_solve(tile, epsilon, max_iterations, tolerance) for tile in torch.split(cost, _TILE, dim=-1)]
     return Transport(*(torch.cat(field, dim=-1) for field in zip(*tiles, strict=True)))
 
@@ -83,9 +86,7 @@ def attach_exact_gradient(
     return attached
 
 
-def _check(cost: Tensor, epsilon: float, max_iterations: int, tolerance: float) -> None:
-    if cost.dim() < 2 or 0 in cost.shape[-2:]:
-        raise ValueError(f"cost needs at least one row and one column a problem, got {tuple(cost.shape)}")
+def _check(epsilon: float, max_iterations: int, tolerance: float) -> None:
     if not 0 < epsilon < float("inf"):
         raise ValueError(f"epsilon must be positive and finite, got {epsilon}")
     if max_iterations < 1:
@@ -137,7 +138,8 @@ class _ExactGradient(torch.autograd.Function):
     """dT/dC at a converged plan (Luise et al. 2018): the marginals pin the potentials' own change.
 
     With G the gradient at T: dL/dC = -(T / epsilon) (G - a 1' - 1 b'), where a and b solve
-    [diag p, T; T', diag q][a; b] = [(T G) 1; (T G)' 1]. The system has one free constant: b_m = 0.
+    [diag p, T; T', diag q][a; b] = [(T G) 1; (T G)' 1]. The system has one free constant, which
+    the pseudo-inverse settles; where a plan is all but a permutation it has more.
     """
 
     @staticmethod
@@ -155,9 +157,9 @@ class _ExactGradient(torch.autograd.Function):
         rows, columns = weighted.sum(-1), weighted.sum(-2)
         p, q = plan.sum(-1), plan.sum(-2)
         scaled = plan / p[..., None]
-        schur = (torch.diag_embed(q) - plan.mT @ scaled)[..., :-1, :-1]
-        right = (columns - (scaled.mT @ rows[..., None])[..., 0])[..., :-1]
-        b = torch.nn.functional.pad(torch.linalg.solve(schur, right), (0, 1))
+        schur = torch.diag_embed(q) - plan.mT @ scaled
+        right = columns[..., None] - scaled.mT @ rows[..., None]
+        b = (torch.linalg.pinv(schur, rtol=1e-12, hermitian=True) @ right)[..., 0]
         a = (rows - (plan @ b[..., None])[..., 0]) / p
         slope = -plan / ctx.epsilon * (upstream - a[..., None] - b[..., None, :])
         return slope.to(gradient.dtype), None, None

@@ -19,6 +19,7 @@ CASES = {
     "workers": (("--workers", "0"), "--workers 0: at least 1"),
     "gpus": (("--gpus-per-trial", "-1"), "--gpus-per-trial -1.0: 0 or more"),
     "fraction": (("--gpus-per-trial", "1.5"), "--gpus-per-trial 1.5: above 1 only whole GPUs"),
+    "report folder": (("--out", "no-database.txt"), "no-database.txt/full_grid cannot be written (Not a directory)"),
     "store folder": (("--tracking-uri", "sqlite:////proc/none/mlflow.db"), "the MLflow store does not answer"),
     "store file": (("--tracking-uri", "sqlite:///no-database.txt"), "the MLflow store does not answer"),
     "store kind": (("--tracking-uri", "ftp://127.0.0.1/x"), "the MLflow store does not answer"),

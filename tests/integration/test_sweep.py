@@ -65,7 +65,7 @@ def test_a_run_holds_what_the_contract_says(place: Place) -> None:
         "SELECT run_uuid, artifact_uri FROM runs JOIN tags t USING (run_uuid) WHERE t.key='kind' AND t.value='trial'"
     )
     tags = dict(place.query(f"SELECT key, value FROM tags WHERE run_uuid='{run_id}'"))
-    assert tags["variant"] == "full, explanations-8"
+    assert (tags["variant"], tags["variants"]) == ("full", "full, explanations-8")
     assert {
         "way": "3",
         "shot": "2",
@@ -186,3 +186,27 @@ def test_a_second_name_for_a_trial_runs_nothing(place: Place) -> None:
     rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| ")]
     assert [row[1].strip() for row in rows[1:]] == ["full", "explanations-8"]
     assert rows[1][2] == rows[2][2]
+
+
+def test_two_drivers_that_start_together_on_a_new_store_both_end_well(place: Place) -> None:
+    place.store.unlink()
+    flags = (
+        "--ways",
+        "2",
+        "--shots",
+        "1",
+        "--episodes",
+        "2",
+        "--queries",
+        "5",
+        "--variants",
+        "zero-shot",
+        "--workers",
+        "1",
+    )
+    drivers = [place.start(*flags) for _ in range(2)]
+    for driver in drivers:
+        output, errors = driver.communicate(timeout=300)
+        assert driver.returncode == 0, errors
+        assert "1 finished, 0 failed, 0 missing" in output
+    assert place.run(*flags, "--plan").stdout.splitlines()[-1] == "1 trials: 1 done, 0 missing, 0 failed"

@@ -202,6 +202,8 @@ HEADERS = {
     ),
     "missing key": ('"name": "drawn",', "", r"bank.json: key 'name' is missing"),
     "wrong value": ("16000", '"fast"', r"bank.json: a value has the wrong type"),
+    "null name": ('"name": "drawn"', '"name": null', r"bank.json: a value has the wrong type \(name is None\)"),
+    "broken d": ('"embedding_dim": 24', '"embedding_dim": 24.9', r"wrong type \(embedding_dim is 24.9\)"),
     "not positive": ("5.0", "-5.0", r"bank.json: seconds is -5.0; it must be positive"),
     "not JSON": ("{", "(", r"bank.json: not JSON"),
 }

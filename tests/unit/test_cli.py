@@ -52,6 +52,14 @@ def test_bank_import_and_export(material, capsys, tmp_path) -> None:  # noqa: F8
     assert {file.name for file in (tmp_path / "parquet").iterdir()} == {"clips.parquet", "classes.parquet", "bank.json"}
 
 
+def test_a_logarithm_for_a_scale_is_pointed_out(material, capsys) -> None:  # noqa: F811
+    files = [each for name, path in material.items() for each in (f"--{name}", path)]
+    about = ("--dataset", "d", "--backbone", "b", "--logit-scale", 4.6052, "--sample-rate", 16000, "--seconds", 5)
+    code, _, errors = run(capsys, "bank", "import", *files, *about)
+    assert code == 0
+    assert "that is its logarithm, and the scale is 100" in errors
+
+
 def test_a_wrong_bank_is_one_line_and_exit_code_2(capsys, tmp_path) -> None:
     code, output, errors = run(capsys, "bank", "info", tmp_path / "nowhere")
     assert (code, output, errors.count("\n")) == (2, "", 1)
@@ -62,5 +70,5 @@ def test_a_report_of_nothing_is_refused(capsys, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("MGCL_HOME", str(tmp_path / "home"))
     code, _, errors = run(capsys, "report", "full_grid", "--out", tmp_path)
     assert code == 2
-    assert "no finished trial of a sweep called 'full_grid'; run sweeps/full_grid.py" in errors
+    assert "no trial of a sweep called 'full_grid' is recorded; run its file in sweeps/ first" in errors
     assert list(tmp_path.iterdir()) == []

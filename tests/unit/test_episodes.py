@@ -61,9 +61,40 @@ def test_a_recording_shared_by_two_classes_is_kept_apart_too() -> None:
         check_drawable(pool(clips), fold=fold, way=2, shot=1, queries=1, split="source")
 
 
-def test_an_unknown_source_is_the_clip_itself() -> None:
+def test_split_source_needs_known_sources() -> None:
     clips = [Clip(f"{label}{index}", label, None) for label in "ab" for index in range(4)]
-    check_drawable(pool(clips), fold=Fold("all", 0, ("a", "b")), way=2, shot=2, queries=2, split="source")
+    request = {"fold": Fold("all", 0, ("a", "b")), "way": 2, "shot": 2, "queries": 2}
+    check_drawable(pool(clips), **request, split="clip")
+    with pytest.raises(SweepError, match="the bank does not know the recording of 8 clips"):
+        check_drawable(pool(clips), **request, split="source")
+
+
+@st.composite
+def recordings(draw_from) -> list[Clip]:
+    """Two or three classes whose clips are cut from few recordings, some of them shared."""
+    counts = draw_from(st.lists(st.lists(st.integers(0, 4), min_size=6, max_size=6), min_size=2, max_size=3))
+    return [
+        Clip(f"{label}{source}-{index}", label, f"r{source}")
+        for label, row in zip("abc", counts, strict=False)
+        for source, count in enumerate(row)
+        for index in range(count)
+    ]
+
+
+@given(clips=recordings(), shot=st.integers(1, 3), queries=st.integers(1, 6))
+def test_what_is_drawable_is_drawn_in_full(clips, shot, queries) -> None:
+    """The check is a bound: whatever it lets through, every episode fills every class."""
+    by_label = pool(clips)
+    fold = Fold("all", 0, tuple(by_label))
+    try:
+        check_drawable(by_label, fold=fold, way=len(fold.classes), shot=shot, queries=queries, split="source")
+    except SweepError:
+        return
+    for index in range(40):
+        drawn = episode(
+            clips, fold=fold, way=len(fold.classes), shot=shot, queries=queries, index=index, split="source"
+        )
+        assert all(len(row) == queries for row in drawn.query)
 
 
 @pytest.mark.parametrize(

@@ -79,16 +79,48 @@ def set_cell(row: int, column: str, value: str):
 
 SPOILT = {
     "no array": (spoil_arrays(prompt_embeddings=lambda _: None), r"arrays.npz: no array 'prompt_embeddings'"),
-    "flat segments": (spoil_arrays(segment_embeddings=lambda a: a[:, 0]), r"segment_embeddings has shape \(96, 24\)"),
-    "wrong d": (spoil_arrays(caption_embeddings=lambda a: a[:, :20]), r"caption_embeddings: shape \(96, 20\)"),
+    "flat segments": (
+        spoil_arrays(segment_embeddings=lambda a: a[:, 0]),
+        r"arrays.npz: segment_embeddings has shape \(96, 24\), where",
+    ),
+    "wrong d": (
+        spoil_arrays(caption_embeddings=lambda a: a[:, :20]),
+        r"arrays.npz: caption_embeddings has d = 20, where clip_embeddings has 24",
+    ),
     "rows": (spoil_csv("clips", lambda f: f[:-1]), r"clips.csv: 95 rows, where .*arrays.npz has 96"),
     "column": (spoil_csv("classes", lambda f: f.drop(columns="prompt")), r"classes.csv: no column 'prompt'"),
     "empty cell": (spoil_csv("clips", set_cell(4, "caption", "")), r"clips.csv: column 'caption', row 4: the cell"),
     "fold": (spoil_csv("clips", set_cell(2, "fold", "x")), r"clips.csv: column 'fold', row 2: 'x' is no fold number"),
-    "NaN": (spoil_arrays(clip_embeddings=lambda a: np.where(np.arange(96)[:, None] == 3, np.nan, a)),
-            r"column 'clip_embedding', row 3: a number is NaN"),
-    "label": (spoil_csv("clips", set_cell(2, "label", "owl")), r"column 'label', row 2: 'owl' has no row"),
-}  # fmt: skip
+    "NaN": (
+        spoil_arrays(clip_embeddings=lambda a: np.where(np.arange(96)[:, None] == 3, np.nan, a)),
+        r"arrays.npz: clip_embeddings, row 3: a number is NaN",
+    ),
+    "label": (
+        spoil_csv("clips", set_cell(2, "label", "owl")),
+        r"clips.csv: column 'label', row 2: 'owl' has no row in .*classes.csv",
+    ),
+}
+
+
+SPOILT |= {
+    "no dimension": (spoil_arrays(clip_embeddings=lambda _: np.float32(1)), r"clip_embeddings has shape \(\), where"),
+    "too large": (
+        spoil_arrays(prompt_embeddings=lambda a: a.astype(float) * 1e60),
+        r"prompt_embeddings, row 0: a number",
+    ),
+    "truncated": (
+        lambda material: material["arrays"].write_bytes(material["arrays"].read_bytes()[:5000]),
+        r"arrays.npz: not an npz of number arrays",
+    ),
+    "corrupt": (
+        lambda material: material["arrays"].write_bytes(material["arrays"].read_bytes().replace(b"\x3d", b"\x3e")),
+        r"arrays.npz: not an npz of number arrays",
+    ),
+    "commas": (
+        lambda material: material["clips"].write_text(material["clips"].read_text().replace("event 1", "event, 1")),
+        r"clips.csv: not a csv file .*; quote cells that hold a comma",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", SPOILT)
@@ -98,6 +130,11 @@ def test_wrong_material_is_refused_and_nothing_is_written(material, case) -> Non
     with pytest.raises(BankError, match=message):
         import_arrays(**material, **ABOUT)
     assert not material["out"].exists()
+
+
+def test_columns_that_an_import_does_not_know_are_left_alone(material) -> None:
+    pd.read_csv(material["clips"]).assign(notes="").to_csv(material["clips"], index=False)
+    assert import_arrays(**material, **ABOUT).clips.num_rows == 96
 
 
 def test_pickled_arrays_are_not_loaded(material) -> None:

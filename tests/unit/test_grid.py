@@ -33,6 +33,14 @@ def test_a_parameter_is_in_the_key(bank, monkeypatch) -> None:
     assert plan(SWEEP, bank)[0].trial.key != before
 
 
+def test_more_explanations_than_the_bank_has_are_refused(bank, monkeypatch) -> None:
+    monkeypatch.setitem(VARIANTS, "explanations-9", Variant("mgcl", {"explanations": 9}))
+    with pytest.raises(
+        SweepError, match="'explanations-9' asks for 9 explanations a class, the bank has 8; leave it out"
+    ):
+        plan(replace(SWEEP, variants=("full", "explanations-9")), bank)
+
+
 def test_every_variant_resolves() -> None:
     for name in VARIANTS:
         assert variants.resolve(name).version >= 1
@@ -65,6 +73,7 @@ def test_a_wrong_line_of_a_variant_is_refused(bank, monkeypatch, changes, messag
         ({"shots": (12,)}, "12-shot leaves 4 for 5 queries"),
         ({"ways": ()}, "--ways names nothing"),
         ({"shots": (1, 1)}, "--shots 1 1: a value stands twice"),
+        ({"seeds": (0, 0)}, "--seed 0 0: a value stands twice"),
         ({"split": "speaker"}, "--split speaker: choose clip or source"),
         ({"episodes": 0}, "--episodes 0: choose 1 to 2666"),
         ({"episodes": 2667}, "--episodes 2667: choose 1 to 2666"),

@@ -16,6 +16,7 @@ TRIAL = Trial(
     episodes=3,
     seed=0,
     split="clip",
+    protocol=1,
     method="mgcl",
     version=1,
     parameters={"alpha": 1.1, "beta": 5.0},
@@ -23,7 +24,7 @@ TRIAL = Trial(
 
 
 def test_the_key_is_the_same_on_every_machine() -> None:
-    assert TRIAL.key == "9fda18b6e9e4d704"
+    assert TRIAL.key == "209d2d1ee8ec4cb4"
 
 
 def test_the_order_of_parameters_does_not_matter() -> None:
@@ -40,6 +41,7 @@ CHANGES = {
     "episodes": 4,
     "seed": 1,
     "split": "source",
+    "protocol": 2,
     "method": "zero_shot",
     "version": 2,
     "parameters": {"alpha": 1.2, "beta": 5.0},

@@ -38,6 +38,12 @@ def test_published_folds(dataset, size, classes) -> None:
     assert len(labels) == classes
 
 
+@pytest.mark.parametrize("name", ["ESC-50", "esc_50", "ESC50"])
+def test_a_data_sets_name_may_be_spelt_as_people_do(name) -> None:
+    with pytest.raises(SweepError, match="published folds of"):
+        folds(name, ["dog"])
+
+
 @pytest.mark.skipif(not SUBSETS.is_file(), reason="the fact sheet is not here")
 @pytest.mark.parametrize("dataset", ["esc50", "fsdkaggle18"])
 def test_published_folds_are_the_fact_sheets(dataset) -> None:

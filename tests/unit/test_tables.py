@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
+from mgcl.errors import ReportError
 from mgcl.records import Setting, TrialRun
 from mgcl.reporting.tables import build, markdown, write
 
@@ -51,7 +52,7 @@ def test_folds_weigh_alike_whatever_their_seeds() -> None:
     ]
     folds = [(0.92 * 3 + 0.8 * 3) / 6, 0.7]
     half_width = stats.sem(folds) * stats.t.ppf(0.975, 1)
-    assert cell(runs) == f"{50 * sum(folds):.2f} ± {100 * half_width:.2f}"
+    assert cell(runs) == f"{50 * sum(folds):.2f} ± {100 * half_width:.2f} (3 of 4 trials)"
 
 
 def test_the_caption_says_what_the_interval_covers() -> None:
@@ -93,8 +94,26 @@ def test_what_was_not_run_or_failed_is_said() -> None:
     half = replace(RUN, key="h", fold=1, status="FAILED", accuracies=(), error="killed")
     assert cell([RUN, ZERO, failed], column=(5, 5)) == "failed"
     assert cell([RUN, ZERO, failed], "zero-shot", (5, 5)) == "not run"
-    assert cell([RUN, half]).endswith("(1 failed)")
+    assert cell([RUN, half]).endswith("(1 of 2 trials)")
     assert "Failed: trial f (full): FloatingPointError: nan" in markdown(build([RUN, failed])[0])
+
+
+def test_a_cell_that_lacks_a_fold_or_seed_says_so() -> None:
+    runs = [
+        RUN,
+        ZERO,
+        replace(RUN, key="k1", fold=1),
+        replace(RUN, key="k2", seed=1),
+        replace(RUN, key="k3", fold=1, seed=1),
+    ]
+    assert cell(runs, "zero-shot") == "50.00 ± 0.00 (1 of 4 trials)"
+    assert "of" not in cell(runs)
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ReportError, match=r"--out .*file: .* cannot be written \(Not a directory\)"):
+        write("s", build([RUN]), tmp_path / "file")
 
 
 def test_unconverged_problems_and_mixed_devices_are_said() -> None:
