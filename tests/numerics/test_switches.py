@@ -7,55 +7,55 @@ import torch
 from mgcl.methods import mgcl, zero_shot
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.transport import unit
-from tests.numerics.test_mgcl_reference import D, query, support  # noqa: F401  # fixtures
+from tests.numerics.conftest import D
 
 OFF = {"coarse_cache": False, "fine_cache": False, "coarse_contrast": False, "fine_contrast": False}
 
 
-def logits(support: Support, clips: ClipFeatures, **changes) -> torch.Tensor:  # noqa: F811
+def logits(support: Support, clips: ClipFeatures, **changes) -> torch.Tensor:
     parameters = mgcl.Parameters(**changes)
     return mgcl.predict(mgcl.fit(support, parameters), clips).logits
 
 
-def test_without_cache_training_and_sentences_it_is_zero_shot(support, query) -> None:  # noqa: F811
+def test_without_cache_training_and_sentences_it_is_zero_shot(support, query) -> None:
     reduced = logits(support, query, alpha=0.0, epochs=0, sentences="prompt", fusion="audio", fine_contrast=False)
     plain = zero_shot.predict(zero_shot.fit(support, zero_shot.Parameters()), query).logits
     assert reduced.numpy() == pytest.approx(plain.numpy(), abs=1e-5)
 
 
 @pytest.mark.parametrize("part", OFF)
-def test_one_part_alone_is_that_part_of_the_whole(support, query, part) -> None:  # noqa: F811
+def test_one_part_alone_is_that_part_of_the_whole(support, query, part) -> None:
     whole = mgcl.predict(mgcl.fit(support, mgcl.Parameters(epochs=0)), query)
     alone = mgcl.predict(mgcl.fit(support, mgcl.Parameters(**{**OFF, part: True, "epochs": 0})), query)
     assert list(alone.parts) == [part]
     assert torch.equal(alone.logits, whole.parts[part])
 
 
-def test_the_parts_sum_to_the_logits(support, query) -> None:  # noqa: F811
+def test_the_parts_sum_to_the_logits(support, query) -> None:
     whole = mgcl.predict(mgcl.fit(support, mgcl.Parameters()), query)
     assert list(whole.parts) == list(OFF)
     assert torch.equal(sum(whole.parts.values()), whole.logits)
 
 
-def test_without_contrast_alpha_changes_no_decision_and_nothing_is_trained(support, query) -> None:  # noqa: F811
+def test_without_contrast_alpha_changes_no_decision_and_nothing_is_trained(support, query) -> None:
     off = {"coarse_contrast": False, "fine_contrast": False}
     one, more = (logits(support, query, alpha=alpha, **off) for alpha in (1.0, 3.0))
     assert more.numpy() == pytest.approx(3 * one.numpy(), rel=1e-6)
     assert torch.equal(one, logits(support, query, alpha=1.0, epochs=0, **off))
 
 
-def test_alpha_zero_is_without_cache(support, query) -> None:  # noqa: F811
+def test_alpha_zero_is_without_cache(support, query) -> None:
     without = logits(support, query, coarse_cache=False, fine_cache=False)
     assert torch.equal(logits(support, query, alpha=0.0), without)
 
 
-def test_no_late_weighting_is_a_plain_mean(support, query) -> None:  # noqa: F811
+def test_no_late_weighting_is_a_plain_mean(support, query) -> None:
     only = {**OFF, "coarse_contrast": True, "epochs": 0, "fusion": "audio", "late_weighting_scale": 0.0}
     expected = support.logit_scale * (query.clip @ support.explanations.mean(1).T)
     assert logits(support, query, **only).numpy() == pytest.approx(expected.numpy(), abs=1e-5)
 
 
-def test_fewer_sentences_are_the_first_or_a_seeded_draw(support) -> None:  # noqa: F811
+def test_fewer_sentences_are_the_first_or_a_seeded_draw(support) -> None:
     first = mgcl.fit(support, mgcl.Parameters(explanations=2, epochs=0)).sentences
     assert torch.equal(first, support.explanations[:, :2])
     drawn = mgcl.fit(support, mgcl.Parameters(explanations=2, epochs=0, explanation_draw="seeded")).sentences
@@ -64,7 +64,7 @@ def test_fewer_sentences_are_the_first_or_a_seeded_draw(support) -> None:  # noq
     assert torch.equal(mgcl.fit(support, mgcl.Parameters(explanations=99, epochs=0)).sentences, support.explanations)
 
 
-def test_the_fusion_looks_at_what_it_says(support, query) -> None:  # noqa: F811
+def test_the_fusion_looks_at_what_it_says(support, query) -> None:
     other = ClipFeatures(query.segments, query.clip, unit(torch.randn(len(query.clip), D)))
     quiet = ClipFeatures(unit(torch.randn_like(query.segments)), unit(torch.randn_like(query.clip)), query.caption)
     no_cache = {"coarse_cache": False, "fine_cache": False}
@@ -75,35 +75,35 @@ def test_the_fusion_looks_at_what_it_says(support, query) -> None:  # noqa: F811
     assert not torch.equal(logits(support, query), logits(support, quiet))
 
 
-def test_the_audio_start_ignores_the_caption_until_trained(support, query) -> None:  # noqa: F811
+def test_the_audio_start_ignores_the_caption_until_trained(support, query) -> None:
     untrained = {"epochs": 0, "fusion": "both", "initialisation": "audio"}
     expected = logits(support, query, epochs=0, fusion="audio")
     assert logits(support, query, **untrained).numpy() == pytest.approx(expected.numpy(), abs=1e-5)
 
 
-def test_a_random_start_is_seeded_by_the_episode(support, query) -> None:  # noqa: F811
+def test_a_random_start_is_seeded_by_the_episode(support, query) -> None:
     first, again = (logits(support, query, initialisation="random") for _ in range(2))
     assert torch.equal(first, again)
     assert not torch.equal(first, logits(support, query))
 
 
-def test_leave_one_out_needs_two_shots(support) -> None:  # noqa: F811
+def test_leave_one_out_needs_two_shots(support) -> None:
     one = Support(support.clips, support.labels, 1, support.prompts, support.explanations, 1.0, 0)
     with pytest.raises(ValueError, match="leave_one_out needs 2 shots"):
         mgcl.fit(one, mgcl.Parameters(leave_one_out=True))
 
 
-def test_a_loss_that_is_not_finite_names_the_epoch(support) -> None:  # noqa: F811
+def test_a_loss_that_is_not_finite_names_the_epoch(support) -> None:
     with pytest.raises(FloatingPointError, match="the training loss is nan in epoch"):
         mgcl.fit(support, mgcl.Parameters(learning_rate=1e30, epochs=5))
 
 
-def test_the_exact_gradient_trains_otherwise(support, query) -> None:  # noqa: F811
+def test_the_exact_gradient_trains_otherwise(support, query) -> None:
     exact, detached = (logits(support, query, gradient=each, learning_rate=1e-2) for each in ("exact", "detached"))
     assert not torch.equal(exact, detached)
 
 
-def test_opposite_audio_and_caption_cancel_without_harm(support, query) -> None:  # noqa: F811
+def test_opposite_audio_and_caption_cancel_without_harm(support, query) -> None:
     clips = support.clips
     cancelled = Support(
         ClipFeatures(clips.segments, clips.clip, -clips.clip), *(getattr(support, name) for name in (

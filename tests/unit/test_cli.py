@@ -3,7 +3,6 @@
 import pytest
 
 from mgcl.cli import main
-from tests.unit.test_exchange import material  # noqa: F401  # a fixture
 
 
 def run(capsys, *arguments) -> tuple[int, str, str]:
@@ -29,7 +28,7 @@ def test_bank_info(bank, capsys) -> None:
         assert line in output.splitlines()
 
 
-def test_bank_import_and_export(material, capsys, tmp_path) -> None:  # noqa: F811
+def test_bank_import_and_export(material, capsys, tmp_path) -> None:
     files = [each for name, path in material.items() for each in (f"--{name}", path)]
     about = (
         "--dataset",
@@ -52,7 +51,7 @@ def test_bank_import_and_export(material, capsys, tmp_path) -> None:  # noqa: F8
     assert {file.name for file in (tmp_path / "parquet").iterdir()} == {"clips.parquet", "classes.parquet", "bank.json"}
 
 
-def test_a_logarithm_for_a_scale_is_pointed_out(material, capsys) -> None:  # noqa: F811
+def test_a_logarithm_for_a_scale_is_pointed_out(material, capsys) -> None:
     files = [each for name, path in material.items() for each in (f"--{name}", path)]
     about = ("--dataset", "d", "--backbone", "b", "--logit-scale", 4.6052, "--sample-rate", 16000, "--seconds", 5)
     code, _, errors = run(capsys, "bank", "import", *files, *about)

@@ -9,21 +9,6 @@ import pytest
 from mgcl.errors import BankError
 from mgcl.features.exchange import ARRAYS, export_parquet, import_arrays
 
-
-@pytest.fixture
-def material(bank, tmp_path) -> dict[str, Path]:
-    """The generated bank, as a user would hold it."""
-    np.savez(tmp_path / "arrays.npz", **{name: getattr(bank, name) for name in ARRAYS})
-    clips = bank.clips.select(["clip_id", "label", "caption", "source"]).to_pandas()
-    clips.assign(fold=np.arange(len(clips)) % 5 + 1).to_csv(tmp_path / "clips.csv", index=False)
-    classes = bank.classes.select(["label", "prompt"]).to_pandas()
-    names = [f"explanation_{number}" for number in range(1, 9)]
-    sentences = pd.DataFrame(bank.classes["explanations"].to_pylist(), columns=names)
-    pd.concat([classes, sentences], axis=1).to_csv(tmp_path / "classes.csv", index=False)
-    files = {"arrays": "arrays.npz", "clips": "clips.csv", "classes": "classes.csv", "out": "bank"}
-    return {name: tmp_path / file for name, file in files.items()}
-
-
 ABOUT = {
     "dataset": "generated",
     "revision": "0",
