@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from mgcl.features import FeatureBank
 from tests.generated_bank import write_generated_bank
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+# A busy machine is no failure.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 REAL_BANK = Path(__file__).parents[2] / "shared" / "data" / "esc10-bank"
 

@@ -161,7 +161,7 @@ def test_the_iteration_limit_by_default() -> None:
     assert (iteration_limit(0.1), iteration_limit(0.0999)) == (100, 2000)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(n=st.integers(1, 5), m=st.integers(1, 5), seed=st.integers(0, 1000))
 def test_the_exact_gradient_is_the_derivative_of_the_plan(n, m, seed) -> None:
     cost = cosine_costs(2, n, m, d=3, seed=seed).double().requires_grad_()

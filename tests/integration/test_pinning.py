@@ -1,0 +1,57 @@
+"""Trials pinned to shares of a GPU: fake devices, real Ray, the worker's own view of its device."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration.conftest import ROOT, Place
+
+SCRIPT = """
+import json, os, sys, time
+import ray
+from mgcl.records import Fold, Trial, TrialFailure
+from mgcl.sweep import schedule
+
+share, folder = float(sys.argv[1]), sys.argv[2]
+
+def look(config, trials, bank):
+    started = time.time()
+    time.sleep(1)
+    devices, ids = os.environ["CUDA_VISIBLE_DEVICES"], ray.get_gpu_ids()
+    seen = {"start": started, "end": time.time(), "devices": devices, "ids": ids}
+    schedule.tune.report({"outcome": TrialFailure(config["key"], json.dumps(seen))})
+
+schedule._run_one = look
+fold = Fold("all", 0, ("a", "b"))
+trials = [Trial("b", "d", fold, 2, 1, 1, 1, seed, "clip", 1, "mgcl", 1, {}) for seed in range(8)]
+ray.init(address="local", num_cpus=8, num_gpus=2, include_dashboard=False, log_to_driver=False)
+seen = []
+take = lambda outcome: seen.append(json.loads(outcome.error))
+schedule.run_trials(trials, folder, take, workers=None, gpus_per_trial=share)
+print(json.dumps(seen))
+"""
+
+
+@pytest.mark.parametrize(("share", "at_once"), [(0.5, 2), (1.0, 1)])
+def test_never_more_trials_on_a_device_than_its_shares(place: Place, share: float, at_once: int) -> None:
+    script = place.folder / "pin.py"
+    script.write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, str(script), str(share), str(place.folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert len(seen) == 8
+    assert {each["devices"] for each in seen} == {"0", "1"}
+    assert all(each["devices"] == ",".join(map(str, each["ids"])) for each in seen)
+    for device in "01":
+        spans = [(each["start"], each["end"]) for each in seen if each["devices"] == device]
+        busiest = max(sum(start <= moment < end for start, end in spans) for moment, _ in spans)
+        assert busiest == at_once
