@@ -153,6 +153,7 @@ class Setting:
     folds: str
     """Kind and size of the class subsets: "all 10", "published 15", "seeded 15"."""
     split: str
+    protocol: int
     queries: int
     episodes: int
 

@@ -120,6 +120,7 @@ def _name_of_setting(item: tuple[Setting, list[TrialRun]]) -> tuple[str, ...]:
     setting = item[0]
     return (
         *map(str, (setting.dataset, setting.backbone, setting.bank, setting.folds, setting.split)),
+        f"{setting.protocol:06}",
         f"{setting.queries:06}",
         f"{setting.episodes:06}",
     )

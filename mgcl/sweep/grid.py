@@ -83,7 +83,16 @@ def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
 def setting_of(trial: Trial, backbone: str) -> Setting:
     """The table that a trial belongs to."""
     folds = f"{trial.fold.kind} {len(trial.fold.classes)}"
-    return Setting(trial.dataset, backbone, trial.bank, folds, trial.split, trial.queries, trial.episodes)
+    return Setting(
+        dataset=trial.dataset,
+        backbone=backbone,
+        bank=trial.bank,
+        folds=folds,
+        split=trial.split,
+        protocol=trial.protocol,
+        queries=trial.queries,
+        episodes=trial.episodes,
+    )
 
 
 def _check_explanations(sweep: Sweep, bank: FeatureBank) -> None:

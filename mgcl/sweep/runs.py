@@ -62,6 +62,7 @@ def trial_run(run_id: str, status: str, tags: Mapping[str, str], parameters: Map
         bank=tags["bank"],
         folds=tags["folds"],
         split=tags["split"],
+        protocol=int(tags["protocol"]),
         queries=int(tags["queries"]),
         episodes=int(tags["episodes"]),
     )

@@ -54,7 +54,7 @@ class Tracking:
         Raises:
             TrackingError: the store cannot be opened or written.
         """
-        with _answering(uri):
+        with _answering(uri), _alone(uri):
             client = _connect(uri)
             experiment = client.get_experiment_by_name(sweep)
             if experiment and experiment.lifecycle_stage == "deleted":
@@ -140,7 +140,7 @@ def recorded_runs(sweep: str, uri: str) -> tuple[TrialRun, ...]:
     """
     if not _exists(uri):
         return ()
-    with _answering(uri):
+    with _answering(uri), _alone(uri):
         client = _connect(uri)
         experiment = client.get_experiment_by_name(sweep)
         return _trial_runs(client, experiment.experiment_id) if experiment else ()
@@ -161,20 +161,19 @@ def _answering(uri: str) -> Iterator[None]:
 
 def _connect(uri: str) -> MlflowClient:
     """A client whose store has answered once. MLflow itself would retry a broken database for an hour."""
+    if _is_database(uri):
+        engine = sqlalchemy.create_engine(uri)
+        try:
+            sqlalchemy.inspect(engine).get_table_names()
+        finally:
+            engine.dispose()
     client = MlflowClient(tracking_uri=uri)
-    with _alone(uri):
-        if _is_database(uri):
-            engine = sqlalchemy.create_engine(uri)
-            try:
-                sqlalchemy.inspect(engine).get_table_names()
-            finally:
-                engine.dispose()
-        client.search_experiments(max_results=1)
+    client.search_experiments(max_results=1)
     return client
 
 
 def _alone(uri: str) -> AbstractContextManager[object]:
-    """Of several drivers that start on a new SQLite file, one makes its tables while the others wait."""
+    """Of several drivers that start on a new SQLite file, one makes tables and experiment while the others wait."""
     if not uri.startswith("sqlite"):
         return nullcontext()
     database = Path(str(sqlalchemy.make_url(uri).database)).absolute()

@@ -9,7 +9,7 @@ from mgcl.errors import ReportError
 from mgcl.records import Setting, TrialRun
 from mgcl.reporting.tables import build, markdown, write
 
-SETTING = Setting("esc10", "clap", "b" * 64, "all 10", "clip", 15, 3)
+SETTING = Setting("esc10", "clap", "b" * 64, "all 10", "clip", 1, 15, 3)
 RUN = TrialRun(
     run_id="r",
     key="k",
@@ -62,9 +62,9 @@ def test_the_caption_says_what_the_interval_covers() -> None:
     assert "3 episodes a fold and seed, 15 queries a class, folds: all 10, split: clip, seeds: 0." in caption
 
 
-@pytest.mark.parametrize("field", ["dataset", "backbone", "bank", "folds", "split", "queries", "episodes"])
+@pytest.mark.parametrize("field", ["dataset", "backbone", "bank", "folds", "split", "protocol", "queries", "episodes"])
 def test_settings_are_never_mixed(field) -> None:
-    value = 99 if field in ("queries", "episodes") else "other"
+    value = 99 if isinstance(getattr(SETTING, field), int) else "other"
     tables = build([RUN, replace(RUN, key="k2", setting=replace(SETTING, **{field: value}))])
     assert len(tables) == 2
 
