@@ -25,8 +25,9 @@ Outcome = TrialResult | TrialFailure
 
 # Trials pass paths, not arrays: the object store stays almost empty.
 _OBJECT_STORE_BYTES = 128 * 2**20
-# A trial whose worker dies is started again this many times before it counts as failed.
-_RETRIES = 2
+# A trial whose worker dies is started this many times in all before it counts as failed. Tune's own retries leave out
+# a worker that dies between two trials, so they are off.
+_ATTEMPTS = 3
 
 
 @contextmanager
@@ -84,35 +85,45 @@ def run_trials(
         workers: trials at once, at most; None: as many as the cluster's CPUs and GPUs take.
         gpus_per_trial: each actor's share of a GPU; 0 runs on the CPU with one torch thread.
     """
-    by_key = {trial.key: trial for trial in trials}
+    left = {trial.key: trial for trial in trials}
+    for _ in range(_ATTEMPTS):
+        listener = _Listener(on_outcome)
+        _run_once(left, bank, listener, workers, gpus_per_trial)
+        interrupted = listener.ended + len(listener.died) < len(left)
+        if interrupted or not listener.died:
+            return
+        left = {key: left[key] for key in listener.died}
+    for key, error in listener.died.items():
+        on_outcome(TrialFailure(key, f"its worker died {_ATTEMPTS} times", error))
+
+
+def _run_once(
+    trials: Mapping[str, Trial], bank: Path, listener: "_Listener", workers: int | None, gpus_per_trial: float
+) -> None:
     with tempfile.TemporaryDirectory(prefix="mgcl-tune-") as storage:
         tune.Tuner(
             tune.with_resources(
-                tune.with_parameters(_run_one, trials=by_key, bank=str(bank)),
+                tune.with_parameters(_run_one, trials=trials, bank=str(bank)),
                 {"cpu": 1, "gpu": gpus_per_trial},
             ),
-            param_space={"key": tune.grid_search(list(by_key))},
+            param_space={"key": tune.grid_search(list(trials))},
             tune_config=tune.TuneConfig(
                 reuse_actors=True,
                 max_concurrent_trials=workers,
                 trial_name_creator=lambda trial: str(trial.config["key"]),
                 trial_dirname_creator=lambda trial: str(trial.config["key"]),
             ),
-            run_config=tune.RunConfig(
-                name="sweep",
-                storage_path=storage,
-                verbose=0,
-                callbacks=[_Listener(on_outcome)],
-                failure_config=tune.FailureConfig(max_failures=_RETRIES),
-            ),
+            run_config=tune.RunConfig(name="sweep", storage_path=storage, verbose=0, callbacks=[listener]),
         ).fit()
 
 
 class _Listener(tune.Callback):
-    """Hands outcomes to the driver."""
+    """Hands outcomes to the driver, and keeps the keys of trials whose worker died, with the error."""
 
     def __init__(self, on_outcome: Callable[[Outcome], None]) -> None:
         self._on_outcome = on_outcome
+        self.ended = 0
+        self.died: dict[str, str] = {}
 
     def on_trial_result(  # Tune's signature
         self,
@@ -123,11 +134,11 @@ class _Listener(tune.Callback):
         **_: Any,
     ) -> None:
         if "outcome" in result:
+            self.ended += 1
             self._on_outcome(result["outcome"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002
-        error = f"its worker died {_RETRIES + 1} times"
-        self._on_outcome(TrialFailure(trial.config["key"], error, str(trial.error_msg)))
+        self.died[trial.config["key"]] = str(trial.get_error() or "")
 
 
 def _run_one(config: dict[str, str], trials: Mapping[str, Trial], bank: str) -> None:
