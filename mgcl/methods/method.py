@@ -82,7 +82,7 @@ class Method(Protocol):
     """A frozen dataclass with a default for every field; wrong values raise ValueError."""
 
     def fit(self, support: Support, parameters: Any) -> Any:
-        """Adapt to a support set."""
+        """Adapt to a support set; transport problems missed while training are counted in ``unconverged``, if any."""
         ...
 
     def predict(self, fitted: Any, clips: ClipFeatures) -> Prediction:

@@ -89,7 +89,7 @@ def run_trials(
     for _ in range(_ATTEMPTS):
         listener = _Listener(on_outcome)
         _run_once(left, bank, listener, workers, gpus_per_trial)
-        interrupted = listener.ended + len(listener.died) < len(left)
+        interrupted = len(listener.ended) + len(listener.died) < len(left)
         if interrupted or not listener.died:
             return
         left = {key: left[key] for key in listener.died}
@@ -122,23 +122,24 @@ class _Listener(tune.Callback):
 
     def __init__(self, on_outcome: Callable[[Outcome], None]) -> None:
         self._on_outcome = on_outcome
-        self.ended = 0
+        self.ended: set[str] = set()
         self.died: dict[str, str] = {}
 
     def on_trial_result(  # Tune's signature
         self,
         iteration: int,  # noqa: ARG002
         trials: list[Any],  # noqa: ARG002
-        trial: Any,  # noqa: ARG002
+        trial: Any,
         result: dict[str, Any],
         **_: Any,
     ) -> None:
         if "outcome" in result:
-            self.ended += 1
+            self.ended.add(trial.config["key"])
             self._on_outcome(result["outcome"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002
-        self.died[trial.config["key"]] = str(trial.get_error() or "")
+        if trial.config["key"] not in self.ended:  # a worker may die after its result came
+            self.died[trial.config["key"]] = str(trial.get_error() or "")
 
 
 def _run_one(config: dict[str, str], trials: Mapping[str, Trial], bank: str) -> None:
