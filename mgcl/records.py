@@ -80,6 +80,20 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Convergence:
+    """Transport problems that were looked at, and how many of them missed their tolerance."""
+
+    problems: int = 0
+    unconverged: int = 0
+
+    def __add__(self, other: "Convergence") -> "Convergence":
+        return Convergence(self.problems + other.problems, self.unconverged + other.unconverged)
+
+
+NO_TRANSPORT = Convergence()
+
+
+@dataclass(frozen=True)
 class EpisodeResult:
     """How one episode ended: ``confusion[true][predicted]`` counts query clips."""
 
@@ -119,11 +133,13 @@ class TrialResult:
 
     key: str
     episodes: tuple[EpisodeResult, ...]
-    unconverged: int
-    """Transport problems that missed the tolerance, training and evaluation together."""
+    convergence: Convergence
+    """Training and evaluation together."""
     explained: ExplainedClip
     seconds: float
     device: str
+    stack: int
+    """Episodes computed together; part of the arithmetic."""
     host: str
 
     @property
@@ -178,7 +194,7 @@ class TrialRun:
     parameters: Mapping[str, str]
     accuracies: tuple[float, ...]
     """One an episode, in 0..1; empty for a failed trial."""
-    unconverged: int
+    convergence: Convergence
     device: str
     error: str
 

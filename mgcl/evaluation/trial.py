@@ -3,7 +3,10 @@
 import os
 import platform
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,8 +16,12 @@ from mgcl.data.episodes import VERSION, Pool, draw, pool
 from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
 from mgcl.methods.method import ClipFeatures, Method, Prediction, Support
-from mgcl.records import Episode, EpisodeResult, ExplainedClip, Trial, TrialResult
-from mgcl.transport import unit
+from mgcl.records import NO_TRANSPORT, Convergence, Episode, EpisodeResult, ExplainedClip, Matching, Trial, TrialResult
+from mgcl.transport import Similarity, SimilarityStore, unit
+
+# On a GPU as many episodes are computed together as fill two gigabytes, and no more than this.
+_LARGEST_STACK = 32
+_STACK_NUMBERS = 2**29
 
 
 @dataclass(frozen=True)
@@ -26,46 +33,50 @@ class _Setting:
     method: Method
     parameters: object
     clips: Pool
+    similarities: SimilarityStore
     device: torch.device
 
 
-def run_trial(trial: Trial, bank: FeatureBank, *, device: str = "cpu") -> TrialResult:
+def similarity_store(bank: FeatureBank, *, root: Path | None = None, device: str = "cpu") -> SimilarityStore:
+    """The all-pairs store of a bank's clips; tiles are kept under ``root``, or in memory."""
+    labels = np.array(bank.clips["label"].to_pylist())
+    return SimilarityStore(bank.segment_embeddings, labels, digest=bank.digest, root=root, device=device)
+
+
+def run_trial(
+    trial: Trial, bank: FeatureBank, *, device: str = "cpu", similarities: SimilarityStore | None = None
+) -> TrialResult:
     """Run a trial's episodes in order.
 
     Args:
         trial: what to run.
         bank: the bank that the trial names by digest.
         device: a torch device; accuracies are the same to the bit for one device type, one torch build and one thread.
+        similarities: the bank's store on that device, to be shared by trials; None keeps one in memory for this trial.
 
     Raises:
         SweepError: the bank has another content than the trial was planned for, or this mgcl another version of
             the method.
     """
-    setting = _setting(trial, bank, device)
-    started, results, unconverged = time.perf_counter(), [], 0
-    explained: ExplainedClip | None = None
-    for index in range(trial.episodes):
-        episode = draw(
-            setting.clips,
-            dataset=trial.dataset,
-            fold=trial.fold,
-            way=trial.way,
-            shot=trial.shot,
-            queries=trial.queries,
-            seed=trial.seed,
-            index=index,
-            split=trial.split,
-        )
-        result, missed, explained = _run_episode(setting, episode, explained)
-        results.append(result)
-        unconverged += missed
-    if explained is None:
+    started = time.perf_counter()
+    setting = _setting(trial, bank, device, similarities or similarity_store(bank, device=device))
+    if not trial.episodes:
         raise SweepError("a trial needs at least one episode; raise --episodes")
-    seconds = time.perf_counter() - started
-    return TrialResult(trial.key, tuple(results), unconverged, explained, seconds, device, platform.node())
+    stack = _stack_size(setting)
+    while True:
+        try:
+            episodes, convergence, explained = _run_episodes(setting, stack)
+        except torch.cuda.OutOfMemoryError:
+            if stack == 1:
+                raise
+            stack //= 2  # all of it again: the stack is part of the arithmetic
+            torch.cuda.empty_cache()
+        else:
+            seconds = time.perf_counter() - started
+            return TrialResult(trial.key, episodes, convergence, explained, seconds, device, stack, platform.node())
 
 
-def _setting(trial: Trial, bank: FeatureBank, device: str) -> _Setting:
+def _setting(trial: Trial, bank: FeatureBank, device: str, similarities: SimilarityStore) -> _Setting:
     if bank.digest != trial.bank:
         raise SweepError(f"{bank.path}: changed since the sweep was planned; start the sweep again")
     if trial.protocol != VERSION:
@@ -78,7 +89,21 @@ def _setting(trial: Trial, bank: FeatureBank, device: str) -> _Setting:
         )
     _settle_arithmetic()
     parameters = method.Parameters(**trial.parameters)
-    return _Setting(trial, bank, method, parameters, pool(bank.clip_records), torch.device(device))
+    return _Setting(trial, bank, method, parameters, pool(bank.clip_records), similarities, torch.device(device))
+
+
+def _stack_size(setting: _Setting) -> int:
+    """Episodes to compute together: one on a CPU; on a GPU, where small kernels wait for their start, what fits.
+
+    It follows from the trial and the bank alone, not from the free memory: the same trial, the same arithmetic.
+    """
+    if setting.device.type == "cpu":
+        return 1
+    trial, header = setting.trial, setting.bank.header
+    rows = trial.way * (trial.shot + trial.queries) * header.segments
+    # Five d x d matrices with a gradient and Adam's two moments, and some copies of each segment.
+    numbers = 20 * header.embedding_dim**2 + 8 * rows * header.embedding_dim
+    return max(1, min(_LARGEST_STACK, trial.episodes, _STACK_NUMBERS // numbers))
 
 
 def _settle_arithmetic() -> None:
@@ -89,47 +114,88 @@ def _settle_arithmetic() -> None:
     torch.use_deterministic_algorithms(True)
 
 
-def _run_episode(
-    setting: _Setting, episode: Episode, explained: ExplainedClip | None
-) -> tuple[EpisodeResult, int, ExplainedClip]:
-    """Fit, predict and count; the first episode's first query clip is explained too."""
-    bank, method = setting.bank, setting.method
-    support = _support(setting, episode)
-    fitted = method.fit(support, setting.parameters)
-    query = _clip_features(bank, _flat(episode.query), setting.device)
-    prediction = method.predict(fitted, query)
-    if not bool(prediction.logits.isfinite().all()):
-        raise FloatingPointError(f"episode {episode.index}: a logit is not finite")
-    predicted = prediction.logits.argmax(-1).cpu().numpy().reshape(len(episode.classes), -1)
-    way = range(len(episode.classes))
-    confusion = tuple(tuple(int(count) for count in np.bincount(row, minlength=len(way))) for row in predicted)
-    if explained is None:
-        explained = _explain(setting, episode, fitted, query, prediction)
-    missed = prediction.unconverged + getattr(fitted, "unconverged", 0)
-    return EpisodeResult(episode.index, episode.classes, confusion), missed, explained
+def _run_episodes(setting: _Setting, stack: int) -> tuple[tuple[EpisodeResult, ...], Convergence, ExplainedClip]:
+    results: list[EpisodeResult] = []
+    explained: list[ExplainedClip] = []
+    convergence = NO_TRANSPORT
+    for first in range(0, setting.trial.episodes, stack):
+        episodes = [_draw(setting, index) for index in range(first, min(first + stack, setting.trial.episodes))]
+        support, query = _support(setting, episodes), _clip_features(setting, [each.query for each in episodes])
+        fitted = setting.method.fit(support, setting.parameters)
+        prediction = setting.method.predict(fitted, query)
+        results += _counted(episodes, prediction)
+        convergence += prediction.convergence + getattr(fitted, "convergence", NO_TRANSPORT)
+        if not explained:
+            explained.append(_explain(setting, episodes[0], fitted, query, prediction))
+    return tuple(results), convergence, explained[0]
 
 
-def _support(setting: _Setting, episode: Episode) -> Support:
-    bank, device = setting.bank, setting.device
-    rows = [bank.row_of_class[label] for label in episode.classes]
-    shot = setting.trial.shot
-    return Support(
-        clips=_clip_features(bank, _flat(episode.support), device),
-        labels=torch.arange(len(rows), device=device).repeat_interleave(shot),
-        shot=shot,
-        prompts=_units(bank.prompt_embeddings[rows], device),
-        explanations=_units(bank.explanation_embeddings[rows], device),
-        logit_scale=bank.header.logit_scale,
-        seed=episode.seed,
+def _draw(setting: _Setting, index: int) -> Episode:
+    trial = setting.trial
+    return draw(
+        setting.clips,
+        dataset=trial.dataset,
+        fold=trial.fold,
+        way=trial.way,
+        shot=trial.shot,
+        queries=trial.queries,
+        seed=trial.seed,
+        index=index,
+        split=trial.split,
     )
 
 
-def _clip_features(bank: FeatureBank, clip_ids: list[str], device: torch.device) -> ClipFeatures:
-    rows = [bank.row_of_clip[clip_id] for clip_id in clip_ids]
+def _counted(episodes: list[Episode], prediction: Prediction) -> Iterator[EpisodeResult]:
+    answers = prediction.logits.argmax(-1).cpu().numpy()
+    finite = prediction.logits.isfinite().flatten(1).all(1).tolist()
+    for episode, predicted, usable in zip(episodes, answers, finite, strict=True):
+        if not usable:
+            raise FloatingPointError(f"episode {episode.index}: a logit is not finite")
+        way = len(episode.classes)
+        confusion = tuple(
+            tuple(int(count) for count in np.bincount(row, minlength=way)) for row in predicted.reshape(way, -1)
+        )
+        yield EpisodeResult(episode.index, episode.classes, confusion)
+
+
+def _support(setting: _Setting, episodes: list[Episode]) -> Support:
+    bank, device, trial = setting.bank, setting.device, setting.trial
+    rows = np.array([[bank.row_of_class[label] for label in episode.classes] for episode in episodes])
+    return Support(
+        clips=_clip_features(setting, [episode.support for episode in episodes]),
+        labels=torch.arange(trial.way, device=device).repeat_interleave(trial.shot),
+        shot=trial.shot,
+        prompts=_units(bank.prompt_embeddings[rows], device),
+        explanations=_units(bank.explanation_embeddings[rows], device),
+        logit_scale=bank.header.logit_scale,
+        seeds=torch.tensor([episode.seed for episode in episodes], device=device),
+        known_similarity=partial(_known_similarity, setting.similarities),
+    )
+
+
+def _known_similarity(
+    similarities: SimilarityStore, clips: ClipFeatures, others: ClipFeatures, matching: Matching
+) -> Similarity:
+    pairs = zip(_rows(clips), _rows(others), strict=True)
+    values, converged = zip(*(similarities.look_up(*each, matching) for each in pairs), strict=True)
+    return Similarity(torch.stack(values), torch.stack(converged))
+
+
+def _rows(clips: ClipFeatures) -> np.ndarray:
+    if clips.rows is None:
+        raise ValueError("only a bank's clips have known similarities")
+    return clips.rows
+
+
+def _clip_features(setting: _Setting, clip_ids: list[tuple[tuple[str, ...], ...]]) -> ClipFeatures:
+    """Of a stack of episodes, each (way, clips)."""
+    bank, device = setting.bank, setting.device
+    rows = np.array([[bank.row_of_clip[clip_id] for clip_id in _flat(episode)] for episode in clip_ids])
     return ClipFeatures(
         segments=_units(bank.segment_embeddings[rows], device),
         clip=_units(bank.clip_embeddings[rows], device),
         caption=_units(bank.caption_embeddings[rows], device),
+        rows=rows,
     )
 
 
@@ -144,10 +210,10 @@ def _flat(clip_ids: tuple[tuple[str, ...], ...]) -> list[str]:
 def _explain(
     setting: _Setting, episode: Episode, fitted: object, query: ClipFeatures, prediction: Prediction
 ) -> ExplainedClip:
-    """The first query clip, which is of the episode's first class."""
+    """The first query clip of a stack's first episode, which is of its first class."""
     header, classes = setting.bank.header, episode.classes
-    predicted = int(prediction.logits[0].argmax())
-    clip = ClipFeatures(query.segments[:1], query.clip[:1], query.caption[:1])
+    predicted = int(prediction.logits[0, 0].argmax())
+    clip = ClipFeatures(query.segments[:, :1], query.clip[:, :1], query.caption[:, :1], _rows(query)[:, :1])
     names = {"support": _flat(episode.support), "class": classes}
     step = header.seconds / header.segments
     return ExplainedClip(
@@ -155,7 +221,7 @@ def _explain(
         label=classes[0],
         predicted=classes[predicted],
         segment_times=tuple((index + 0.5) * step for index in range(header.segments)),
-        parts={part: tuple(scores[0].tolist()) for part, scores in prediction.parts.items()},
+        parts={part: tuple(scores[0, 0].tolist()) for part, scores in prediction.parts.items()},
         plans={
             f"{match.part}: {names[match.against][match.index]}": tuple(map(tuple, match.plan.tolist()))
             for match in setting.method.explain(fitted, clip, tuple(sorted({0, predicted})))

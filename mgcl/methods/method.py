@@ -6,44 +6,65 @@ A method is one module: ``VERSION`` and ``Parameters``, which planning reads wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, get_origin, get_type_hints
 
+import numpy as np
+
+from mgcl.records import NO_TRANSPORT, Convergence, Matching
+
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from torch import Tensor
+
+    from mgcl.transport import Similarity
 
 
 @dataclass(frozen=True)
 class ClipFeatures:
     """A backbone's outputs for b clips; every vector has unit length, or is zero."""
 
-    segments: Float[Tensor, "b n d"]
-    clip: Float[Tensor, "b d"]
-    caption: Float[Tensor, "b d"]
+    segments: Float[Tensor, "*stack b n d"]
+    clip: Float[Tensor, "*stack b d"]
+    caption: Float[Tensor, "*stack b d"]
+    rows: np.ndarray | None = None
+    """Which clips of a bank they are, shape (*stack, b)."""
 
 
 @dataclass(frozen=True)
 class Support:
-    """What a method learns from: labelled clips, and the sentences on their classes."""
+    """What a method learns from: labelled clips, and the sentences on their classes.
+
+    Several episodes of one way and shot may be stacked along leading dimensions; without any, it is one episode.
+    """
 
     clips: ClipFeatures
     labels: Int[Tensor, b]
-    """Class index of each clip, in 0..way-1."""
+    """Class index of each clip, in 0..way-1; the same in every episode of a stack."""
     shot: int
-    prompts: Float[Tensor, "way d"]
-    explanations: Float[Tensor, "way n_e d"]
+    prompts: Float[Tensor, "*stack way d"]
+    explanations: Float[Tensor, "*stack way n_e d"]
     logit_scale: float
     """The bank's."""
-    seed: int
-    """For whatever the method draws at random."""
+    seeds: Int[Tensor, "*stack"]
+    """For whatever the method draws at random, one an episode."""
+    known_similarity: Callable[[ClipFeatures, ClipFeatures, Matching], Similarity] | None = None
+    """Looks up how alike the segments of clips a and clips b are; without it, it is computed."""
+
+    def key_similarity(self, clips: ClipFeatures, matching: Matching) -> Similarity:
+        """How alike the segments of clips and support clips are, shape (*stack, b, support); known or computed."""
+        from mgcl.transport import similarity
+
+        if self.known_similarity:
+            return self.known_similarity(clips, self.clips, matching)
+        return similarity(clips.segments, self.clips.segments, matching)
 
     @cached_property
     def values(self) -> Float[Tensor, "b way"]:
         """The labels as one-hot rows."""
-        classes = self.labels.new_tensor(range(len(self.prompts)))
+        classes = self.labels.new_tensor(range(self.prompts.shape[-2]))
         return (self.labels[:, None] == classes).to(self.prompts)
 
 
@@ -51,12 +72,12 @@ class Support:
 class Prediction:
     """Logits of b clips as the sum of named parts."""
 
-    parts: Mapping[str, Float[Tensor, "b way"]]
-    unconverged: int = 0
-    """Transport problems behind these logits that missed the tolerance."""
+    parts: Mapping[str, Float[Tensor, "*stack b way"]]
+    convergence: Convergence = NO_TRANSPORT
+    """Of the transport problems behind these logits."""
 
     @cached_property
-    def logits(self) -> Float[Tensor, "b way"]:
+    def logits(self) -> Float[Tensor, "*stack b way"]:
         """The sum of the parts."""
         first, *rest = self.parts.values()
         return sum(rest, start=first)
@@ -82,7 +103,7 @@ class Method(Protocol):
     """A frozen dataclass with a default for every field; wrong values raise ValueError."""
 
     def fit(self, support: Support, parameters: Any) -> Any:
-        """Adapt to a support set; transport problems missed while training are counted in ``unconverged``, if any."""
+        """Adapt to a support set; transport solved while training is counted in ``convergence``, if any."""
         ...
 
     def predict(self, fitted: Any, clips: ClipFeatures) -> Prediction:
@@ -90,7 +111,10 @@ class Method(Protocol):
         ...
 
     def explain(self, fitted: Any, clip: ClipFeatures, classes: tuple[int, ...]) -> tuple[Match, ...]:
-        """The fine-grained plans behind one clip's scores for some classes; none where nothing is matched."""
+        """The fine-grained plans behind one clip's scores for some classes; none where nothing is matched.
+
+        Of a stack, the first episode's first clip is explained.
+        """
         ...
 
 

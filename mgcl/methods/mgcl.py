@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from mgcl.methods.method import ClipFeatures, Match, Prediction, Support, check_choices
-from mgcl.records import Matching
+from mgcl.records import NO_TRANSPORT, Convergence, Matching
 
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
     from mgcl.methods.contrast import Adapters
+    from mgcl.transport import Similarity
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -100,14 +99,8 @@ class Parameters:
     @property
     def segment_matching(self) -> Matching:
         """How segments are matched."""
-        return Matching(
-            self.matching,
-            self.epsilon,
-            self.tolerance,
-            self.max_iterations,
-            self.entropy_weight,
-            self.gradient,
-        )
+        names = ("epsilon", "tolerance", "max_iterations", "entropy_weight", "gradient")
+        return Matching(self.matching, **{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True)
@@ -117,9 +110,9 @@ class Fitted:
     support: Support
     parameters: Parameters
     adapters: Adapters
-    sentences: Float[Tensor, "way n_e d"]
-    unconverged: int = 0
-    """Transport problems that missed the tolerance while training."""
+    sentences: Float[Tensor, "*stack way n_e d"]
+    convergence: Convergence = NO_TRANSPORT
+    """Of the transport problems solved while training."""
 
 
 def fit(support: Support, parameters: Parameters) -> Fitted:
@@ -128,34 +121,34 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
     Raises:
         ValueError: leave-one-out with one shot.
     """
+    import torch
+
     from mgcl.methods import contrast, training
 
     if parameters.leave_one_out and support.shot == 1:
         raise ValueError("leave_one_out needs 2 shots: with 1 a clip's class would have no key left")
     clips = support.clips
-    adapters = contrast.initial_adapters(
-        clips.clip.shape[-1], parameters.initialisation, seed=support.seed, device=clips.clip.device
-    )
+    adapters = contrast.initial_adapters(clips.clip.shape[-1], parameters.initialisation, seeds=support.seeds)
     fitted = Fitted(support, parameters, adapters, _sentences(support, parameters))
     if not parameters.contrasted:
         return fitted
     cached = _cache(fitted, clips, own=True)
-    unconverged = cached.unconverged
+    convergence = cached.convergence
 
     def logits() -> Tensor:
-        nonlocal unconverged
+        nonlocal convergence
         contrasted = _contrast(fitted, clips)
-        unconverged += contrasted.unconverged
+        convergence += contrasted.convergence
         return _total(cached, contrasted).logits
 
     training.descend(
         logits,
         support.labels,
         (adapters.coarse, adapters.fine, adapters.last),
+        optimiser=lambda weights: torch.optim.Adam(weights, lr=parameters.learning_rate, fused=True),
         epochs=parameters.epochs,
-        learning_rate=parameters.learning_rate,
     )
-    return replace(fitted, unconverged=unconverged)
+    return replace(fitted, convergence=convergence)
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
@@ -164,8 +157,7 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
 
 
 def explain(fitted: Fitted, clip: ClipFeatures, classes: tuple[int, ...]) -> tuple[Match, ...]:
-    """The plan to the support clip with the largest fine affinity, and to each class's explanations."""
-    from mgcl.methods import cache
+    """The plan to the support clip that its segments are most like, and to each class's explanations."""
     from mgcl.transport import plans, unit
 
     parameters, matching = fitted.parameters, fitted.parameters.segment_matching
@@ -173,38 +165,42 @@ def explain(fitted: Fitted, clip: ClipFeatures, classes: tuple[int, ...]) -> tup
         return ()
     matches = []
     if parameters.fine_cache:
-        keys = fitted.support.clips.segments
-        nearest = int(cache.fine_affinity(clip.segments, keys, parameters.beta, matching).value.argmax())
+        nearest = int(_first(fitted.support.key_similarity(clip, matching).value, 2)[0].argmax())
+        segments, keys = _first(clip.segments, 3), _first(fitted.support.clips.segments, 3)
         matches.append(
-            Match("fine_cache", "support", nearest, plans(clip.segments, keys[nearest, None], matching)[0, 0])
+            Match("fine_cache", "support", nearest, plans(segments[:1], keys[nearest, None], matching)[0, 0])
         )
     if parameters.fine_contrast:
-        fused = unit(_fused_segments(fitted, clip))
+        fused, sentences = _first(unit(_fused_segments(fitted, clip)), 3)[:1], _first(fitted.sentences, 3)
         for index in classes:
-            plan = plans(fused, fitted.sentences[index, None], matching)[0, 0]
+            plan = plans(fused, sentences[index, None], matching)[0, 0]
             matches.append(Match("fine_contrast", "class", index, plan))
     return tuple(matches)
 
 
+def _first(x: Tensor, dimensions: int) -> Tensor:
+    """The first episode of a stack, or of none."""
+    return x.reshape(-1, *x.shape[-dimensions:])[0]
+
+
 def _total(cached: Prediction, contrasted: Prediction) -> Prediction:
-    return Prediction({**cached.parts, **contrasted.parts}, cached.unconverged + contrasted.unconverged)
+    return Prediction({**cached.parts, **contrasted.parts}, cached.convergence + contrasted.convergence)
 
 
-def _sentences(support: Support, parameters: Parameters) -> Float[Tensor, "way n_e d"]:
+def _sentences(support: Support, parameters: Parameters) -> Float[Tensor, "*stack way n_e d"]:
     """The class descriptions that the contrast looks at."""
+    from mgcl.methods import contrast
+
     if parameters.sentences == "prompt":
-        return support.prompts[:, None]
-    count = support.explanations.shape[1]
-    order = np.arange(count)
-    if parameters.explanation_draw == "seeded":
-        order = np.random.default_rng(support.seed).permutation(count)
-    return support.explanations[:, order[: parameters.explanations].tolist()]
+        return support.prompts.unsqueeze(-2)
+    seeds = support.seeds if parameters.explanation_draw == "seeded" else None
+    return contrast.choose_sentences(support.explanations, parameters.explanations, seeds)
 
 
-def _coarse(clips: ClipFeatures, parameters: Parameters) -> Float[Tensor, "b d"]:
+def _coarse(clips: ClipFeatures, parameters: Parameters) -> Float[Tensor, "*stack b d"]:
     from mgcl.transport import unit
 
-    return clips.clip if parameters.coarse == "clip" else unit(clips.segments.mean(1))
+    return clips.clip if parameters.coarse == "clip" else unit(clips.segments.mean(-2))
 
 
 def _cache(fitted: Fitted, clips: ClipFeatures, *, own: bool = False) -> Prediction:
@@ -212,14 +208,14 @@ def _cache(fitted: Fitted, clips: ClipFeatures, *, own: bool = False) -> Predict
     from mgcl.methods import cache
 
     support, parameters = fitted.support, fitted.parameters
-    affinities, unconverged = {}, 0
+    affinities, convergence = {}, NO_TRANSPORT
     if parameters.coarse_cache:
         query, keys = _coarse(clips, parameters), _coarse(support.clips, parameters)
         affinities["coarse_cache"] = cache.coarse_affinity(query, keys, parameters.beta)
     if parameters.fine_cache:
-        fine = cache.fine_affinity(clips.segments, support.clips.segments, parameters.beta, parameters.segment_matching)
-        affinities["fine_cache"] = fine.value
-        unconverged = fine.unconverged
+        fine = support.key_similarity(clips, parameters.segment_matching)
+        affinities["fine_cache"] = cache.affinity(fine.value, parameters.beta)
+        convergence = _convergence(fine, parameters)
     if own and parameters.leave_one_out:
         affinities = {part: cache.without_itself(each) for part, each in affinities.items()}
     per_shot = support.shot if parameters.mean_over_shots else 1
@@ -227,7 +223,13 @@ def _cache(fitted: Fitted, clips: ClipFeatures, *, own: bool = False) -> Predict
         part: parameters.alpha * cache.read(each, support.values, per_shot=per_shot)
         for part, each in affinities.items()
     }
-    return Prediction(parts, unconverged)
+    return Prediction(parts, convergence)
+
+
+def _convergence(matched: Similarity, parameters: Parameters) -> Convergence:
+    if parameters.matching != "transport":
+        return NO_TRANSPORT
+    return Convergence(matched.converged.numel(), int((~matched.converged).sum()))
 
 
 def _contrast(fitted: Fitted, clips: ClipFeatures) -> Prediction:
@@ -236,24 +238,24 @@ def _contrast(fitted: Fitted, clips: ClipFeatures) -> Prediction:
 
     parameters, sentences = fitted.parameters, fitted.sentences
     scale = parameters.logit_scale or fitted.support.logit_scale
-    parts, unconverged = {}, 0
+    parts, convergence = {}, NO_TRANSPORT
     if parameters.coarse_contrast:
         audio = None if parameters.fusion == "caption" else _coarse(clips, parameters)
         caption = None if parameters.fusion == "audio" else clips.caption
-        fused = contrast.fuse(audio, caption, fitted.adapters.coarse)
+        fused = contrast.fuse_clips(audio, caption, fitted.adapters.coarse)
         parts["coarse_contrast"] = scale * contrast.coarse_contrast(fused, sentences, parameters.late_weighting_scale)
     if parameters.fine_contrast:
         fine = contrast.fine_contrast(_fused_segments(fitted, clips), sentences, parameters.segment_matching)
         parts["fine_contrast"] = scale * fine.value
-        unconverged = fine.unconverged
-    return Prediction(parts, unconverged)
+        convergence = _convergence(fine, parameters)
+    return Prediction(parts, convergence)
 
 
-def _fused_segments(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "b n d"]:
+def _fused_segments(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b n d"]:
     """W_l W_f [segment ; caption] (Eq. 17); the caption alone is one segment."""
     from mgcl.methods import contrast
 
     fusion, adapters = fitted.parameters.fusion, fitted.adapters
     audio = None if fusion == "caption" else clips.segments
-    caption = None if fusion == "audio" else clips.caption[:, None]
-    return contrast.fuse(audio, caption, adapters.fine) @ adapters.last.T
+    caption = None if fusion == "audio" else clips.caption
+    return contrast.fuse_segments(audio, caption, adapters.fine, adapters.last)

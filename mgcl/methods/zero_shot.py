@@ -23,7 +23,7 @@ class Parameters:
 class Fitted:
     """The class prompts and the scale."""
 
-    prompts: Float[Tensor, "way d"]
+    prompts: Float[Tensor, "*stack way d"]
     logit_scale: float
 
 
@@ -34,7 +34,9 @@ def fit(support: Support, _parameters: Parameters) -> Fitted:
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
     """Scaled cosines of the clip embeddings with the prompts."""
-    return Prediction({"contrast": fitted.logit_scale * (clips.clip @ fitted.prompts.T)})
+    from mgcl.transport import inner
+
+    return Prediction({"contrast": fitted.logit_scale * inner(clips.clip, fitted.prompts)})
 
 
 def explain(_fitted: Fitted, _clip: ClipFeatures, _classes: tuple[int, ...]) -> tuple[Match, ...]:

@@ -4,14 +4,14 @@ import math
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from mgcl.errors import ReportError
 from mgcl.evaluation.statistics import Estimate, accuracy_estimate
-from mgcl.records import Setting, TrialRun
+from mgcl.records import NO_TRANSPORT, Setting, TrialRun
 
 Column = tuple[int, int]
 """Way and shot."""
@@ -195,9 +195,12 @@ def _caption(table: Table) -> list[str]:
     devices = sorted({run.device for run in runs} - {""})
     if len(devices) > 1:
         lines.append(f"Devices are mixed ({', '.join(devices)}): accuracies may differ by one query in 1,000.")
-    unconverged = sum(run.unconverged for run in runs)
-    if unconverged:
-        lines.append(f"{unconverged} transport problems missed their tolerance; cells.csv says where.")
+    convergence = sum((run.convergence for run in runs), start=NO_TRANSPORT)
+    if convergence.unconverged:
+        lines.append(
+            f"{convergence.unconverged:,} of {convergence.problems:,} transport problems missed their tolerance; "
+            "cells.csv says where."
+        )
     failed = [run for run in sorted(runs, key=lambda run: run.key) if run.status == "FAILED"]
     lines += [f"Failed: trial {run.key} ({', '.join(run.variants)}): {run.error.splitlines()[0]}" for run in failed]
     return ["  \n".join(lines)]
@@ -221,6 +224,6 @@ def _csv_row(table: Table, row: str, column: Column) -> dict[str, object]:
         "half_width_percent": 100 * entry.estimate.half_width if entry.estimate else None,
         "finished": len(entry.runs) - entry.failed,
         "failed": entry.failed,
-        "unconverged": sum(run.unconverged for run in entry.runs),
+        **asdict(sum((run.convergence for run in entry.runs), start=NO_TRANSPORT)),
         "trial_keys": " ".join(sorted(run.key for run in entry.runs)),
     }

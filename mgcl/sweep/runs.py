@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from mgcl.records import Setting, TrialResult, TrialRun
+from mgcl.records import Convergence, Setting, TrialResult, TrialRun
 from mgcl.sweep.grid import Cell, setting_of
 
 COLUMNS = ("variant", "fold", "way", "shot", "seed", "queries", "episodes", "split")
@@ -48,8 +48,10 @@ def result_tags(result: TrialResult) -> dict[str, str]:
     """Each episode's correct query clips, exact and short, and what else a report needs."""
     return {
         "episode_correct": " ".join(str(episode.correct) for episode in result.episodes),
-        "unconverged": str(result.unconverged),
+        "problems": str(result.convergence.problems),
+        "unconverged": str(result.convergence.unconverged),
         "device": result.device,
+        "stack": str(result.stack),
         "host": result.host,
     }
 
@@ -81,7 +83,7 @@ def trial_run(run_id: str, status: str, tags: Mapping[str, str], parameters: Map
         version=int(tags["version"]),
         parameters={name: value for name, value in parameters.items() if name not in COLUMNS},
         accuracies=tuple(int(count) / queries for count in tags.get("episode_correct", "").split()),
-        unconverged=int(tags.get("unconverged", 0)),
+        convergence=Convergence(int(tags.get("problems", 0)), int(tags.get("unconverged", 0))),
         device=tags.get("device", ""),
         error=tags.get("error", ""),
     )

@@ -19,6 +19,7 @@ import ray
 from ray import tune
 
 from mgcl.errors import SweepError
+from mgcl.home import home
 from mgcl.records import Trial, TrialFailure, TrialResult
 
 Outcome = TrialResult | TrialFailure
@@ -103,7 +104,7 @@ def _run_once(
     with tempfile.TemporaryDirectory(prefix="mgcl-tune-") as storage:
         tune.Tuner(
             tune.with_resources(
-                tune.with_parameters(_run_one, trials=trials, bank=str(bank)),
+                tune.with_parameters(_run_one, trials=trials, bank=str(bank), home_folder=str(home())),
                 {"cpu": 1, "gpu": gpus_per_trial},
             ),
             param_space={"key": tune.grid_search(list(trials))},
@@ -142,7 +143,7 @@ class _Listener(tune.Callback):
             self.died[trial.config["key"]] = str(trial.get_error() or "")
 
 
-def _run_one(config: dict[str, str], trials: Mapping[str, Trial], bank: str) -> None:
+def _run_one(config: dict[str, str], trials: Mapping[str, Trial], bank: str, home_folder: str) -> None:
     """In the actor: one trial, whose own error is an outcome, not a crash."""
     import torch
 
@@ -154,14 +155,19 @@ def _run_one(config: dict[str, str], trials: Mapping[str, Trial], bank: str) -> 
         torch.set_num_threads(1)
     outcome: Outcome
     try:
-        outcome = run_trial(trial, _open_bank(bank), device=device)
+        opened, similarities = _open_bank(bank, home_folder, device)
+        outcome = run_trial(trial, opened, device=device, similarities=similarities)
     except Exception as error:
         outcome = TrialFailure(trial.key, f"{type(error).__name__}: {error}", traceback.format_exc())
     tune.report({"outcome": outcome})
 
 
 @lru_cache(maxsize=1)
-def _open_bank(path: str) -> Any:
+def _open_bank(path: str, home_folder: str, device: str) -> tuple[Any, Any]:
+    """The bank and its similarities, which a worker keeps open from trial to trial."""
+    from mgcl.evaluation.trial import similarity_store
     from mgcl.features import FeatureBank
+    from mgcl.transport.tiles import machine_root
 
-    return FeatureBank.open(path)
+    bank = FeatureBank.open(path)
+    return bank, similarity_store(bank, root=machine_root(Path(home_folder)), device=device)

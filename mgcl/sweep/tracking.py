@@ -107,7 +107,7 @@ class Tracking:
         metrics = [Metric("episode_accuracy", each.accuracy, now, each.index) for each in result.episodes]
         metrics += [
             Metric("accuracy", result.accuracy, now, 0),
-            Metric("unconverged", result.unconverged, now, 0),
+            Metric("unconverged", result.convergence.unconverged, now, 0),
             Metric("seconds", result.seconds, now, 0),
         ]
         for start in range(0, len(metrics), _PAGE):

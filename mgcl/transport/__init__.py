@@ -1,13 +1,17 @@
 """Optimal transport between two sets of segments: cost, Sinkhorn's plan, and the similarity it gives."""
 
-from mgcl.transport.cost import cosine, pairwise_cosine, unit
-from mgcl.transport.similarity import Similarity, plans, similarity
+from mgcl.transport.cost import inner, pairwise_cosine, unit
+from mgcl.transport.pairwise import SimilarityStore
+from mgcl.transport.similarity import Matched, Similarity, matched, plans, similarity
 from mgcl.transport.sinkhorn import Transport, sinkhorn
 
 __all__ = [
+    "Matched",
     "Similarity",
+    "SimilarityStore",
     "Transport",
-    "cosine",
+    "inner",
+    "matched",
     "pairwise_cosine",
     "plans",
     "similarity",

@@ -1,8 +1,11 @@
-"""Unit vectors and their cosines, the ground cost of every match."""
+"""Unit vectors and their cosines, the ground cost of every match. Leading dimensions are a stack of episodes."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import linear
+
+_ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
 def unit(x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
@@ -11,17 +14,24 @@ def unit(x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
     return x / torch.where(length > 0, length, 1.0)
 
 
-def cosine(x: Float[Tensor, "a d"], y: Float[Tensor, "b d"]) -> Float[Tensor, "a b"]:
-    """Cosines between two lists of unit vectors."""
-    return x @ y.T
+def inner(x: Float[Tensor, "*stack a d"], y: Float[Tensor, "*stack b d"]) -> Float[Tensor, "*stack a b"]:
+    """Inner products of the rows of x with those of y: their cosines, where both are unit vectors."""
+    if x.device.type != "cpu" or x.dtype != torch.float32 or not _ONEDNN:
+        return x @ y.mT
+    if x.dim() > 2:
+        return torch.stack([inner(each, other) for each, other in zip(x, y, strict=True)])
+    # oneDNN: the same float32 as MKL, in half the time on a processor that is not Intel's.
+    return linear(x.to_mkldnn(), y.contiguous()).to_dense()
 
 
-def pairwise_cosine(x: Float[Tensor, "a n d"], y: Float[Tensor, "b m d"]) -> Float[Tensor, "n m a b"]:
+def pairwise_cosine(
+    x: Float[Tensor, "*stack a n d"], y: Float[Tensor, "*stack b m d"]
+) -> Float[Tensor, "n m *stack a b"]:
     """Cosines between the n unit segments of each of a clips and the m of each of b.
 
     The pairs of clips come last and lie side by side in memory, as the solver wants them: the segments of
     ``y`` are put in segment-major order before the product, so that no large array is permuted after it.
     """
-    (a, n, d), (b, m, _) = x.shape, y.shape
-    product = x.reshape(a * n, d) @ y.transpose(0, 1).reshape(m * b, d).T
-    return product.reshape(a, n, m, b).permute(1, 2, 0, 3)
+    (*stack, a, n, _), (b, m) = x.shape, y.shape[-3:-1]
+    product = inner(x.flatten(-3, -2), y.transpose(-3, -2).flatten(-3, -2))
+    return product.reshape(*stack, a, n, m, b).movedim((-3, -2), (0, 1))

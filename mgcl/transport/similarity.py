@@ -9,38 +9,56 @@ from torch import Tensor
 
 from mgcl.records import Matching
 from mgcl.transport.cost import pairwise_cosine
-from mgcl.transport.sinkhorn import attach_exact_gradient, iteration_limit, sinkhorn, solve
+from mgcl.transport.gradient import attach_exact_gradient
+from mgcl.transport.sinkhorn import iteration_limit, sinkhorn, solve
 
 
 class Similarity(NamedTuple):
-    """All-pairs similarity, and which transport problems behind it reached their tolerance."""
+    """All-pairs similarity, and which of the problems behind it reached their tolerance."""
 
-    value: Float[Tensor, "a b"]
-    converged: Bool[Tensor, "a b"]
-
-    @property
-    def unconverged(self) -> int:
-        """How many missed it."""
-        return int((~self.converged).sum())
+    value: Float[Tensor, "*stack a b"]
+    converged: Bool[Tensor, "*stack a b"]
 
 
-def similarity(x: Float[Tensor, "a n d"], y: Float[Tensor, "b m d"], matching: Matching | None = None) -> Similarity:
+class Matched(NamedTuple):
+    """What a match is worth before its entropy is weighed."""
+
+    cosine: Float[Tensor, "*stack a b"]
+    """<T, cos>, in -1..1."""
+    entropy: Float[Tensor, "*stack a b"]
+    """h(T) / log(n m), in 0..1; 0 where there is but one pair of segments, or no transport."""
+    converged: Bool[Tensor, "*stack a b"]
+
+    def weighted(self, entropy_weight: float) -> Similarity:
+        """The similarity at an entropy weight λ (MGCL Eq. 5); 0 is Eq. 9 as printed."""
+        value = self.cosine + entropy_weight * self.entropy if entropy_weight else self.cosine
+        return Similarity(value, self.converged)
+
+
+def similarity(
+    x: Float[Tensor, "*stack a n d"], y: Float[Tensor, "*stack b m d"], matching: Matching | None = None
+) -> Similarity:
     """Similarity of each of a clips' n segments to each of b clips' m (MGCL Eq. 3-9, 17-18).
 
     Args:
-        x: unit segments, shape (a, n, d).
-        y: unit segments, shape (b, m, d).
+        x: unit segments, shape (*stack, a, n, d).
+        y: unit segments, shape (*stack, b, m, d).
         matching: how they are matched; by default transport at epsilon 0.1.
 
     Returns:
-        Similarity with value (a, b) = <T, cos>, in -1..1 where the entropy weight is 0, and converged (a, b).
+        Similarity with value (*stack, a, b) = <T, cos>, in -1..1 where the entropy weight is 0, and converged alike.
 
     Raises:
         ValueError: a clip without segments, or a value of ``matching`` out of range.
     """
     matching = matching or Matching()
-    if x.shape[1] == 0 or y.shape[1] == 0:
-        raise ValueError(f"a clip without segments cannot be matched: shapes {x.shape} and {y.shape}")
+    return matched(x, y, matching).weighted(matching.entropy_weight)
+
+
+def matched(x: Float[Tensor, "*stack a n d"], y: Float[Tensor, "*stack b m d"], matching: Matching) -> Matched:
+    """The same before the entropy is weighed: what can be kept for any entropy weight."""
+    if x.shape[-2] == 0 or y.shape[-2] == 0:
+        raise ValueError(f"a clip without segments cannot be matched: shapes {tuple(x.shape)} and {tuple(y.shape)}")
     cosines = pairwise_cosine(x, y)
     match matching.kind:
         case "transport":
@@ -51,7 +69,7 @@ def similarity(x: Float[Tensor, "a n d"], y: Float[Tensor, "b m d"], matching: M
             value = cosines.amax(1).mean(0)
         case unknown:
             raise ValueError(f"kind must be transport, uniform or best-match, got {unknown!r}")
-    return Similarity(value, torch.ones_like(value, dtype=torch.bool))
+    return Matched(value, torch.zeros_like(value), torch.ones_like(value, dtype=torch.bool))
 
 
 def plans(x: Float[Tensor, "a n d"], y: Float[Tensor, "b m d"], matching: Matching) -> Float[Tensor, "a b n m"]:
@@ -70,9 +88,9 @@ def plans(x: Float[Tensor, "a n d"], y: Float[Tensor, "b m d"], matching: Matchi
     ).plan
 
 
-def _transport(cosines: Float[Tensor, "n m a b"], matching: Matching) -> Similarity:
-    (n, m, a, b), limit = cosines.shape, matching.max_iterations
-    cosines = cosines.reshape(n, m, a * b)
+def _transport(cosines: Float[Tensor, "n m *stack_a_b"], matching: Matching) -> Matched:
+    (n, m, *pairs), limit = cosines.shape, matching.max_iterations
+    cosines = cosines.reshape(n, m, -1)
     solved = solve(
         1 - cosines.detach(),
         epsilon=matching.epsilon,
@@ -83,9 +101,7 @@ def _transport(cosines: Float[Tensor, "n m a b"], matching: Matching) -> Similar
     if matching.gradient == "exact":
         plan = attach_exact_gradient(1 - cosines.permute(2, 0, 1), plan.permute(2, 0, 1), matching.epsilon)
         plan = plan.permute(1, 2, 0)
-    value = (plan * cosines).sum((0, 1))
-    if matching.entropy_weight and n * m > 1:
-        tiny = torch.finfo(plan.dtype).tiny
-        entropy = -(plan * plan.clamp_min(tiny).log()).sum((0, 1))
-        value = value + matching.entropy_weight / math.log(n * m) * entropy
-    return Similarity(value.reshape(a, b), solved.converged.reshape(a, b))
+    cosine = (plan * cosines).sum((0, 1))
+    tiny = torch.finfo(plan.dtype).tiny
+    entropy = -(plan * plan.clamp_min(tiny).log()).sum((0, 1)) / math.log(max(2, n * m))
+    return Matched(cosine.reshape(pairs), entropy.reshape(pairs), solved.converged.reshape(pairs))

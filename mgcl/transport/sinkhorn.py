@@ -1,18 +1,20 @@
 """Entropic optimal transport by Sinkhorn's iteration: many small problems at once, in float32."""
 
-from typing import Any, NamedTuple
+from itertools import repeat
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mgcl.records import Gradient
+from mgcl.transport.gradient import attach_exact_gradient
 
 # Iterations between two looks at the error. The scalings u and v start each round at 1 and spread by at most
 # a factor n m an iteration, so that eight of them stay inside float32 up to n m = 60,000.
 _ROUND = 8
-# Problems solved together: more of them fall out of the processor's cache.
-_TILE = 4096
+# Numbers worked on together: more of them fall out of a processor's cache, fewer leave a GPU idle.
+_CPU_TILE, _GPU_TILE = 2**19, 2**26
 
 
 class Transport(NamedTuple):
@@ -35,9 +37,10 @@ def sinkhorn(
     epsilon: float,
     max_iterations: int | None = None,
     tolerance: float = 1e-4,
+    marginals: tuple[Float[Tensor, "*#batch n"], Float[Tensor, "*#batch m"]] | None = None,
     gradient: Gradient = "detached",
 ) -> Transport:
-    """Entropic transport plan between two uniform histograms (MGCL Eq. 5-8; Cuturi 2013).
+    """Entropic transport plan between two histograms (MGCL Eq. 5-8; Cuturi 2013).
 
     Each problem stops at its own convergence, whatever stands beside it: a batch differs from a loop by rounding.
 
@@ -45,45 +48,89 @@ def sinkhorn(
         cost: C, shape (*batch, n, m), any real unit; computed in float32 or wider.
         epsilon: temperature of the kernel exp(-C / epsilon), > 0, in the unit of ``cost``.
         max_iterations: at least 1; None allows 100 at epsilon >= 0.1 and 2,000 below.
-        tolerance: > 0; a problem has converged once max_i |(T 1)_i - 1/n| n is at most this. Looked at
+        tolerance: > 0; a problem has converged once max_i |(T 1)_i - p_i| / p_i is at most this. Looked at
             every eight iterations; the column marginal is exact after each.
+        marginals: p (*batch, n) or (n,), and q likewise, positive, each of sum 1; None: uniform, as the paper's.
         gradient: "detached" treats the plan as a constant, as the paper's code family does; "exact"
-            differentiates the converged plan by the implicit function theorem.
+            differentiates the converged plan in its cost by the implicit function theorem.
 
     Returns:
         Transport with plan (*batch, n, m), marginal_error, iterations and converged (*batch,).
 
     Raises:
-        ValueError: epsilon, tolerance, max_iterations or a shape is out of range; names the value. A NaN in the
-            cost is no error: its problem comes back as NaN and not converged.
+        ValueError: epsilon, tolerance, max_iterations, a marginal or a shape is out of range; names the value.
+            A NaN in the cost is no error: its problem comes back as NaN and not converged.
     """
     limit = iteration_limit(epsilon) if max_iterations is None else max_iterations
     if cost.dim() < 2 or 0 in cost.shape[-2:]:
         raise ValueError(f"cost needs at least one row and one column a problem, got {tuple(cost.shape)}")
     *batch, n, m = cost.shape
-    problems = cost.detach().reshape(-1, n, m).permute(1, 2, 0)
+    problems = cost.detach()
     if not problems.is_floating_point() or problems.dtype in (torch.float16, torch.bfloat16):
         problems = problems.float()
-    solved = solve(problems, epsilon=epsilon, max_iterations=limit, tolerance=tolerance)
+    if marginals is not None:
+        p, q = (
+            _checked(each, name).to(problems).expand(*batch, size).reshape(-1, size).T
+            for each, name, size in zip(marginals, ("row", "column"), (n, m), strict=True)
+        )
+        marginals = p, q
+    solved = solve(
+        problems.reshape(-1, n, m).permute(1, 2, 0),
+        epsilon=epsilon,
+        max_iterations=limit,
+        tolerance=tolerance,
+        marginals=marginals,
+    )
     plan = solved.plan.permute(2, 0, 1).reshape(cost.shape)
     if gradient == "exact":
         plan = attach_exact_gradient(cost, plan, epsilon)
     return Transport(plan, *(each.reshape(batch) for each in solved[1:]))
 
 
-def solve(cost: Float[Tensor, "n m b"], *, epsilon: float, max_iterations: int, tolerance: float) -> Transport:
+def solve(
+    cost: Float[Tensor, "n m b"],
+    *,
+    epsilon: float,
+    max_iterations: int,
+    tolerance: float,
+    marginals: tuple[Float[Tensor, "n b"], Float[Tensor, "m b"]] | None = None,
+) -> Transport:
     """The same with the problem index last, where the solver works; fields (n, m, b), (b,), (b,), (b,)."""
     _check(epsilon, max_iterations, tolerance)
-    tiles = [_solve(tile, epsilon, max_iterations, tolerance) for tile in torch.split(cost, _TILE, dim=-1)]
-    return Transport(*(torch.cat(field, dim=-1) for field in zip(*tiles, strict=True)))
+    n, m, count = cost.shape
+    tile = max(1, (_CPU_TILE if cost.device.type == "cpu" else _GPU_TILE) // (n * m))
+    p, q = marginals or (cost.new_full((n, 1), 1 / n).expand(n, count), cost.new_full((m, 1), 1 / m).expand(m, count))
+    plan = torch.empty_like(cost, memory_format=torch.contiguous_format)
+    error = cost.new_empty(count)
+    iterations = torch.empty(count, dtype=torch.int64, device=cost.device)
+    going, start = torch.arange(count, device=cost.device), None
+    spent, plans = 0, plan
+    while going.numel():
+        steps = min(_ROUND, max_iterations - spent)
+        spent += steps
+        starts = repeat(None) if start is None else torch.split(start, tile, -1)
+        tiles = zip(*(torch.split(whole, tile, -1) for whole in (cost, p, q, plans)), starts, strict=False)
+        rounds = [_round(*each, steps=steps, epsilon=epsilon) for each in tiles]
+        now, start = (torch.cat(each, -1) for each in zip(*rounds, strict=True))
+        done = (now <= tolerance) | (spent == max_iterations)
+        ended, left = done.nonzero()[:, 0], (~done).nonzero()[:, 0]
+        if plans is not plan:
+            plan.index_copy_(-1, going[ended], plans.index_select(-1, ended))
+        error[going[ended]] = now[ended]
+        iterations[going[ended]] = spent
+        going = going[left]
+        cost, start, p, q = (whole.index_select(-1, left) for whole in (cost, start, p, q))
+        plans = torch.empty_like(cost)
+    return Transport(plan, error, iterations, error <= tolerance)
 
 
-def attach_exact_gradient(
-    cost: Float[Tensor, "*batch n m"], plan: Float[Tensor, "*batch n m"], epsilon: float
-) -> Float[Tensor, "*batch n m"]:
-    """The plan, differentiable in the cost: its implicit derivative at the converged solution."""
-    attached: Tensor = _ExactGradient.apply(cost, plan, epsilon)  # type: ignore[no-untyped-call]
-    return attached
+def _checked(marginal: Tensor, name: str) -> Tensor:
+    if not bool((marginal > 0).all()) or not bool(((marginal.sum(-1) - 1).abs() < 1e-5).all()):
+        raise ValueError(
+            f"a {name} marginal must be positive and sum to 1; got one with smallest mass {marginal.min().item()} "
+            f"and sums from {marginal.sum(-1).min().item()} to {marginal.sum(-1).max().item()}"
+        )
+    return marginal
 
 
 def _check(epsilon: float, max_iterations: int, tolerance: float) -> None:
@@ -95,71 +142,24 @@ def _check(epsilon: float, max_iterations: int, tolerance: float) -> None:
         raise ValueError(f"tolerance must be positive, got {tolerance}")
 
 
-def _solve(cost: Tensor, epsilon: float, limit: int, tolerance: float) -> Transport:
-    n, _, count = cost.shape
-    plan = torch.empty_like(cost, memory_format=torch.contiguous_format)
-    error = cost.new_empty(count)
-    iterations = torch.empty(count, dtype=torch.int64, device=cost.device)
-    active = torch.arange(count, device=cost.device)
-    # Potentials. Row minima, then column minima of the rest, leave a 1 in every row and column of the kernel:
-    # exp cannot underflow a whole row, however small epsilon is, and the plan stays the same.
-    f = cost.amin(1)
-    g = (cost - f[:, None]).amin(0)
-    spent = 0
-    while active.numel():
-        steps = min(_ROUND, limit - spent)
-        spent += steps
-        kernel = torch.exp((f[:, None] + g - cost) / epsilon)
-        u, v, row_sums = _iterate(kernel, steps)
-        now = (n * u * row_sums - 1).abs().amax(0)
-        done = (now <= tolerance) | (spent == limit)
-        finished, going = active[done], ~done
-        plan[..., finished] = (u[:, None] * kernel * v)[..., done]
-        error[finished] = now[done]
-        iterations[finished] = spent
-        active, cost = active[going], cost[..., going]
-        f = (f + epsilon * u.log())[..., going]
-        g = (g + epsilon * v.log())[..., going]
-    return Transport(plan, error, iterations, error <= tolerance)
+def _round(
+    cost: Tensor, p: Tensor, q: Tensor, plan: Tensor, start: Tensor | None, *, steps: int, epsilon: float
+) -> tuple[Tensor, Tensor]:
+    """Some iterations from the potentials (n + m, b) at the start; writes the plan, returns its error and potentials.
 
-
-def _iterate(kernel: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Scalings u (n, b) and v (m, b) after some steps from v = 1, and the row sums of kernel * v."""
-    n, m, _ = kernel.shape
+    The first start is row minima, then column minima of the rest: they leave a 1 in every row and column of the
+    kernel, so that exp cannot underflow a whole row, however small epsilon is, and the plan stays the same.
+    """
+    n = len(cost)
+    cost = cost.flatten(0, 1).contiguous().view_as(cost)
+    f = cost.amin(1) if start is None else start[:n]
+    product = f[:, None] - cost
+    g = -product.amax(0) if start is None else start[n:]
+    kernel = torch.add(product, g).div_(epsilon).exp_()
     row_sums = kernel.sum(1)
     for _ in range(steps):
-        u = 1 / (n * row_sums)
-        v = 1 / (m * (kernel * u[:, None]).sum(0))
-        row_sums = (kernel * v).sum(1)
-    return u, v, row_sums
-
-
-class _ExactGradient(torch.autograd.Function):
-    """dT/dC at a converged plan (Luise et al. 2018): the marginals pin the potentials' own change.
-
-    With G the gradient at T: dL/dC = -(T / epsilon) (G - a 1' - 1 b'), where a and b solve
-    [diag p, T; T', diag q][a; b] = [(T G) 1; (T G)' 1]. The system has one free constant, which
-    the pseudo-inverse settles; where a plan is all but a permutation it has more.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, _cost: Tensor, plan: Tensor, epsilon: float) -> Tensor:
-        ctx.save_for_backward(plan)
-        ctx.epsilon = epsilon
-        return plan.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        # In double: the system is ill-conditioned where epsilon is small.
-        (gradient,) = gradients
-        plan, upstream = ctx.saved_tensors[0].double(), gradient.double()
-        weighted = plan * upstream
-        rows, columns = weighted.sum(-1), weighted.sum(-2)
-        p, q = plan.sum(-1), plan.sum(-2)
-        scaled = plan / p[..., None]
-        schur = torch.diag_embed(q) - plan.mT @ scaled
-        right = columns[..., None] - scaled.mT @ rows[..., None]
-        b = (torch.linalg.pinv(schur, rtol=1e-12, hermitian=True) @ right)[..., 0]
-        a = (rows - (plan @ b[..., None])[..., 0]) / p
-        slope = -plan / ctx.epsilon * (upstream - a[..., None] - b[..., None, :])
-        return slope.to(gradient.dtype), None, None
+        u = p / row_sums
+        v = q / torch.mul(kernel, u[:, None], out=product).sum(0)
+        row_sums = torch.mul(kernel, v, out=product).sum(1)
+    torch.mul(product, u[:, None], out=plan)
+    return (u * row_sums / p - 1).abs().amax(0), torch.cat([f + epsilon * u.log(), g + epsilon * v.log()])

@@ -31,7 +31,7 @@ def support_set() -> Support:
         prompts=unit(torch.randn(WAY, D, generator=random)),
         explanations=unit(torch.randn(WAY, 8, D, generator=random)),
         logit_scale=30.0,
-        seed=4,
+        seeds=torch.tensor(4),
     )
 
 

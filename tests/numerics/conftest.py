@@ -24,7 +24,7 @@ def support() -> Support:
         prompts=unit(torch.randn(WAY, D, generator=random)),
         explanations=unit(torch.randn(WAY, SENTENCES, D, generator=random)),
         logit_scale=20.0,
-        seed=7,
+        seeds=torch.tensor(7),
     )
 
 

@@ -123,7 +123,7 @@ def test_a_problem_is_solved_as_if_it_were_alone(epsilon) -> None:
 
 def test_more_problems_than_a_tile(monkeypatch) -> None:
     whole = sinkhorn(SETS["hard"], epsilon=0.1)
-    monkeypatch.setattr(sys.modules["mgcl.transport.sinkhorn"], "_TILE", 7)
+    monkeypatch.setattr(sys.modules["mgcl.transport.sinkhorn"], "_CPU_TILE", 7 * 256)
     tiled = sinkhorn(SETS["hard"], epsilon=0.1)
     assert torch.equal(tiled.iterations, whole.iterations)
     assert tiled.plan.numpy() == pytest.approx(whole.plan.numpy(), rel=1e-5)

@@ -59,7 +59,7 @@ def test_fewer_sentences_are_the_first_or_a_seeded_draw(support) -> None:
     first = mgcl.fit(support, mgcl.Parameters(explanations=2, epochs=0)).sentences
     assert torch.equal(first, support.explanations[:, :2])
     drawn = mgcl.fit(support, mgcl.Parameters(explanations=2, epochs=0, explanation_draw="seeded")).sentences
-    order = np.random.default_rng(support.seed).permutation(4)[:2]
+    order = np.random.default_rng(int(support.seeds)).permutation(4)[:2]
     assert torch.equal(drawn, support.explanations[:, order])
     assert torch.equal(mgcl.fit(support, mgcl.Parameters(explanations=99, epochs=0)).sentences, support.explanations)
 
@@ -107,6 +107,6 @@ def test_opposite_audio_and_caption_cancel_without_harm(support, query) -> None:
     clips = support.clips
     cancelled = Support(
         ClipFeatures(clips.segments, clips.clip, -clips.clip), *(getattr(support, name) for name in (
-            "labels", "shot", "prompts", "explanations", "logit_scale", "seed"))
+            "labels", "shot", "prompts", "explanations", "logit_scale", "seeds"))
     )  # fmt: skip
     assert logits(cancelled, query).isfinite().all()

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from mgcl.errors import ReportError
-from mgcl.records import Setting, TrialRun
+from mgcl.records import Convergence, Setting, TrialRun
 from mgcl.reporting.tables import build, markdown, write
 
 SETTING = Setting("esc10", "clap", "b" * 64, "all 10", "clip", 1, 15, 3)
@@ -24,7 +24,7 @@ RUN = TrialRun(
     version=1,
     parameters={"alpha": "1.1"},
     accuracies=(0.9, 0.94, 0.92),
-    unconverged=0,
+    convergence=Convergence(800, 0),
     device="cpu",
     error="",
 )
@@ -117,8 +117,8 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path) -> None:
 
 
 def test_unconverged_problems_and_mixed_devices_are_said() -> None:
-    caption = markdown(build([replace(RUN, unconverged=3), replace(ZERO, device="cuda")])[0])
-    assert "3 transport problems missed their tolerance" in caption
+    caption = markdown(build([replace(RUN, convergence=Convergence(800, 3)), replace(ZERO, device="cuda")])[0])
+    assert "3 of 1,600 transport problems missed their tolerance" in caption
     assert "Devices are mixed (cpu, cuda)" in caption
 
 

@@ -1,0 +1,139 @@
+"""All-pairs similarity of a bank's clips, computed once: whatever fold, way, shot, variant or seed asks."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mgcl.records import Matching, canonical_json
+from mgcl.transport import tiles
+from mgcl.transport.cost import unit
+from mgcl.transport.similarity import Matched, Similarity, matched
+from mgcl.transport.sinkhorn import iteration_limit
+
+# Raised whenever the same input gives other numbers.
+_KERNEL = 1
+# Clips along a tile's edge: large enough that a look-up meets few tiles, small enough to fill within a second.
+_EDGE = 512
+# Clips of x and y matched at a time.
+_CPU_BLOCK, _GPU_BLOCK = (32, 128), (256, 512)
+_OPEN_TILES = 4096
+_SYMMETRIC = ("transport", "uniform")
+
+
+class SimilarityStore:
+    """Matches between any two clips of one bank, filled a tile at a time when first asked for.
+
+    A tile holds <T, cos>, h(T) / log(n m) and the converged flag of its pairs, so that any entropy weight is a
+    look-up. Clips are laid out class by class: an episode touches its own classes' tiles. For transport and
+    uniform plans a pair of tiles is computed once, and read transposed the other way round.
+    """
+
+    def __init__(
+        self,
+        segments: np.ndarray,
+        labels: np.ndarray,
+        *,
+        digest: str,
+        root: Path | None = None,
+        device: str = "cpu",
+    ) -> None:
+        """Nothing is computed yet.
+
+        Args:
+            segments: shape (clips, n, d), of any length; made unit vectors here.
+            labels: the clips' classes, shape (clips,).
+            digest: names the bank's content.
+            root: where tiles are kept, on this machine's own disk; None keeps them in memory.
+            device: where tiles are computed.
+        """
+        self._segments, self._digest, self._root = segments, digest, root
+        self._device = torch.device(device)
+        self._order = np.argsort(labels, kind="stable")
+        self._place = np.argsort(self._order)
+        self._open: dict[tuple[str, int, int], np.ndarray] = {}
+
+    def look_up(self, rows: np.ndarray, columns: np.ndarray, matching: Matching) -> Similarity:
+        """Similarity of bank rows a to bank rows b, shape (a, b), on the store's device; without a gradient."""
+        (rows, first), (columns, second) = (_sorted(self._place[clips]) for clips in (rows, columns))
+        pairs = np.empty((tiles.FIELDS, len(rows), len(columns)), np.float32)
+        for i, across in _tiles(rows):
+            for j, down in _tiles(columns):
+                pairs[:, across, down] = self._pairs(rows[across], columns[down], i, j, matching)
+        asked = first[:, None] * len(columns) + second
+        cosine, entropy, converged = torch.from_numpy(pairs.reshape(tiles.FIELDS, -1).take(asked, 1)).to(self._device)
+        return Matched(cosine, entropy, converged.bool()).weighted(matching.entropy_weight)
+
+    def _pairs(self, rows: np.ndarray, columns: np.ndarray, i: int, j: int, matching: Matching) -> np.ndarray:
+        """The pairs of two sets of places that lie in tile i, j."""
+        row, column = (rows - i * _EDGE)[:, None], columns - j * _EDGE
+        if i > j and matching.kind in _SYMMETRIC:
+            i, j, row, column = j, i, column, row
+        tile = self._tile(i, j, matching)
+        pairs: np.ndarray = tile.reshape(tiles.FIELDS, -1).take(row * tile.shape[-1] + column, 1)
+        return pairs
+
+    def _tile(self, i: int, j: int, matching: Matching) -> np.ndarray:
+        name, about = _identity(self._digest, self._device.type, matching)
+        if (name, i, j) not in self._open:
+            if len(self._open) >= _OPEN_TILES:
+                self._open.clear()
+            self._open[name, i, j] = (
+                tiles.kept(self._root / name / f"{i:04}-{j:04}.npy", about, lambda: self._compute(i, j, matching))
+                if self._root
+                else self._compute(i, j, matching)
+            )
+        return self._open[name, i, j]
+
+    @torch.no_grad()
+    def _compute(self, i: int, j: int, matching: Matching) -> np.ndarray:
+        x, y = (self._unit_segments(index) for index in (i, j))
+        tile = np.empty((tiles.FIELDS, len(x), len(y)), np.float32)
+        rows, columns = _CPU_BLOCK if self._device.type == "cpu" else _GPU_BLOCK
+        for top in range(0, len(x), rows):
+            for left in range(0, len(y), columns):
+                block = torch.stack([*matched(x[top : top + rows], y[left : left + columns], matching)])
+                tile[:, top : top + rows, left : left + columns] = block.cpu()
+        return tile
+
+    def _unit_segments(self, index: int) -> torch.Tensor:
+        rows = self._order[index * _EDGE : (index + 1) * _EDGE]
+        return unit(torch.from_numpy(self._segments[rows]).to(self._device))
+
+
+def _sorted(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The places in order, and where each of the given ones went."""
+    order = np.argsort(places, kind="stable")
+    return places[order], np.argsort(order)
+
+
+def _tiles(places: np.ndarray) -> Iterator[tuple[int, slice]]:
+    """Each tile index that sorted places meet, with the slice of them that lies in it."""
+    indices, first = np.unique(places // _EDGE, return_index=True)
+    for index, start, end in zip(indices, first, [*first[1:], len(places)], strict=True):
+        yield int(index), slice(start, end)
+
+
+@lru_cache(maxsize=64)
+def _identity(digest: str, device: str, matching: Matching) -> tuple[str, Mapping[str, object]]:
+    """A store's name, and everything that changes its numbers: the entropy weight and the gradient do not."""
+    solver: dict[str, object] = {}
+    if matching.kind == "transport":
+        solver = {
+            "epsilon": matching.epsilon,
+            "tolerance": matching.tolerance,
+            "max_iterations": matching.max_iterations or iteration_limit(matching.epsilon),
+        }
+    about = {
+        "bank": digest,
+        "kind": matching.kind,
+        **solver,
+        "kernel": _KERNEL,
+        "torch": torch.__version__,
+        "device": device,
+        "dtype": "float32",
+    }
+    return hashlib.sha256(canonical_json(about).encode()).hexdigest()[:16], about

@@ -1,0 +1,162 @@
+"""Tiles of all-pairs matches on this machine's disk: whole or not there, the least recently opened evicted.
+
+``ROOT/STORE/about.json`` says what a store holds, ``ROOT/STORE/0003-0007.npy`` is a tile of it. ROOT belongs to one
+machine: ``$MGCL_HOME/similarity/HOST``.
+"""
+
+import json
+import os
+import platform
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from mgcl.errors import MgclError
+
+# <T, cos>, h(T) / log(n m), and 1 where the problem converged: float32, shape (3, rows, columns).
+FIELDS = 3
+# Another worker computes the same tile: wait for it, but not for ever.
+_PATIENCE_SECONDS = 120
+_DRAFT = ".draft-"
+
+
+@dataclass(frozen=True)
+class StoredSimilarity:
+    """One store on disk."""
+
+    path: Path
+    about: Mapping[str, object]
+    tiles: int
+    size: int
+    """Bytes."""
+    opened: float
+    """When a tile of it was last opened, in seconds since 1970; 0 without tiles."""
+
+
+def machine_root(home: Path) -> Path:
+    """Where this machine keeps its stores: never shared, even where several machines see one home."""
+    return home / "similarity" / platform.node()
+
+
+def size_limit() -> float:
+    """Bytes that the tiles under one root may take: ``MGCL_SIMILARITY_GB``, 20 GB by default.
+
+    Raises:
+        MgclError: it is no positive number.
+    """
+    given = os.environ.get("MGCL_SIMILARITY_GB", "20")
+    try:
+        limit = float(given)
+    except ValueError:
+        limit = 0.0
+    if not limit > 0:
+        raise MgclError(f"MGCL_SIMILARITY_GB must be a positive number of gigabytes, got {given!r}")
+    return limit * 1e9
+
+
+def kept(file: Path, about: Mapping[str, object], compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """A tile by memory map, computed and written first if it is not there.
+
+    Several workers may ask for one tile: one computes it and the others wait. Where it cannot be written a warning
+    says so, and the tile is in memory only.
+    """
+    values = None
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(file.with_suffix(".lock"), timeout=_PATIENCE_SECONDS):
+            if (found := _read(file)) is not None:
+                return found
+            values = compute()
+            _write(file, about, values)
+        _evict(file.parent.parent, file)
+    except Timeout:
+        return compute()
+    except OSError as error:
+        warnings.warn(f"{file.parent}: cannot be written, similarities stay in memory ({error})", stacklevel=2)
+        return compute() if values is None else values
+    return values
+
+
+def stores(root: Path) -> list[StoredSimilarity]:
+    """The stores under a root, the least recently opened first."""
+    found = []
+    for label in root.glob("*/about.json"):
+        tiles = [(file.stat().st_mtime, file.stat().st_size) for file in label.parent.glob("*.npy")]
+        found.append(
+            StoredSimilarity(
+                label.parent,
+                json.loads(label.read_text()),
+                len(tiles),
+                sum(size for _, size in tiles),
+                max((opened for opened, _ in tiles), default=0.0),
+            )
+        )
+    return sorted(found, key=lambda store: store.opened)
+
+
+def remove(store: StoredSimilarity) -> None:
+    """Delete a store; a process that has tiles of it open keeps them."""
+    shutil.rmtree(store.path)
+
+
+def _read(file: Path) -> np.ndarray | None:
+    try:
+        values: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (FileNotFoundError, ValueError, EOFError):
+        return None  # not there, or cut short by a power failure: computed again
+    os.utime(file)
+    return values
+
+
+def _write(file: Path, about: Mapping[str, object], values: np.ndarray) -> None:
+    label = file.with_name("about.json")
+    if not label.exists():
+        _replace(label, lambda draft: draft.write(json.dumps(about, indent=1).encode()))
+    _replace(file, lambda draft: np.save(draft, values))
+
+
+def _replace(file: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write under a temporary name, then rename: a reader sees the whole file or none."""
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=_DRAFT, delete=False) as draft:
+        try:
+            write(draft)
+            draft.flush()
+            os.fsync(draft.fileno())
+            Path(draft.name).replace(file)
+        except BaseException:
+            Path(draft.name).unlink(missing_ok=True)
+            raise
+
+
+def _evict(root: Path, newest: Path) -> None:
+    """Delete the least recently opened tiles until the rest fit, and what a worker that died left half-written."""
+    hour_ago = time.time() - 3600
+    for opened, _, draft in _files(root, f"*/{_DRAFT}*"):
+        if opened < hour_ago:
+            draft.unlink(missing_ok=True)
+    tiles = sorted(_files(root, "*/*.npy"))
+    excess = sum(size for _, size, _ in tiles) - size_limit()
+    for _, size, tile in tiles:
+        if excess <= 0:
+            break
+        if tile != newest:
+            tile.unlink(missing_ok=True)
+            excess -= size
+
+
+def _files(root: Path, pattern: str) -> Iterator[tuple[float, int, Path]]:
+    """When each file was last opened or written, its size, and its path; others may delete some meanwhile."""
+    for file in root.glob(pattern):
+        try:
+            status = file.stat()
+        except FileNotFoundError:
+            continue
+        yield status.st_mtime, status.st_size, file
