@@ -1,8 +1,7 @@
 """The multi-grained contrast of fused clips with class explanations (MGCL Eq. 13-20), and its adapters."""
 
-from dataclasses import dataclass
 from functools import reduce
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -15,14 +14,15 @@ from mgcl.transport import Similarity, inner, similarity, unit
 Initialisation = Literal["halves", "audio", "random"]
 
 
-@dataclass(frozen=True)
-class Adapters:
+class Adapters(NamedTuple):
     """The trainable part: theta of Eq. 22. A fusing matrix is stored as its audio and its caption half."""
 
-    coarse: Float[Tensor, "*stack 2 d d"]
-    """W_c."""
-    fine: Float[Tensor, "*stack 2 d d"]
-    """W_f."""
+    coarse_audio: Float[Tensor, "*stack d d"]
+    """W_c's."""
+    coarse_caption: Float[Tensor, "*stack d d"]
+    fine_audio: Float[Tensor, "*stack d d"]
+    """W_f's."""
+    fine_caption: Float[Tensor, "*stack d d"]
     last: Float[Tensor, "*stack d d"]
     """W_l."""
 
@@ -34,23 +34,19 @@ def initial_adapters(d: int, initialisation: Initialisation, *, seeds: Int[Tenso
     """
     stack, device = seeds.shape, seeds.device
     if initialisation == "random":
-        drawn = [_random(d, seed) for seed in seeds.flatten().tolist()]
-        coarse, fine, last = (torch.stack(each).to(device) for each in zip(*drawn, strict=True))
-        return Adapters(coarse.reshape(*stack, 2, d, d), fine.reshape(*stack, 2, d, d), last.reshape(*stack, d, d))
+        drawn = torch.stack([_random(d, seed) for seed in seeds.flatten().tolist()], 1).to(device)
+        return Adapters(*(each.reshape(*stack, d, d).clone() for each in drawn))
     eye = torch.eye(d, device=device)
-    halves = torch.stack([eye / 2, eye / 2 if initialisation == "halves" else 0 * eye])
-    fusing = halves.expand(*stack, 2, d, d)
-    return Adapters(fusing.clone(), fusing.clone(), eye.expand(*stack, d, d).clone())
+    audio, caption = eye / 2, eye / 2 if initialisation == "halves" else 0 * eye
+    starts = (audio, caption, audio, caption, eye)
+    return Adapters(*(start.expand(*stack, d, d).clone() for start in starts))
 
 
-def _random(d: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    random = torch.Generator().manual_seed(seed)
-
-    def uniform(inputs: int, *shape: int) -> Tensor:
-        bound: float = inputs**-0.5
-        return torch.rand(*shape, generator=random) * 2 * bound - bound
-
-    return uniform(2 * d, 2, d, d), uniform(2 * d, 2, d, d), uniform(d, d, d)
+def _random(d: int, seed: int) -> Tensor:
+    """Five d x d matrices; a fusing half has 2 d inputs beside it, the last layer d."""
+    inputs = torch.tensor([2.0 * d] * 4 + [d])
+    numbers = torch.rand(5, d, d, generator=torch.Generator().manual_seed(seed))
+    return (2 * numbers - 1) * inputs.rsqrt()[:, None, None]
 
 
 def choose_sentences(
@@ -67,43 +63,42 @@ def choose_sentences(
 
 
 def fuse_clips(
-    audio: Float[Tensor, "*stack b d"] | None,
-    caption: Float[Tensor, "*stack b d"] | None,
-    fusing: Float[Tensor, "*stack 2 d d"],
+    audio: Float[Tensor, "*stack b d"] | None, caption: Float[Tensor, "*stack b d"] | None, adapters: Adapters
 ) -> Float[Tensor, "*stack b d"]:
     """W_c [audio ; caption] (Eq. 13), with each half multiplied by its own block; an absent half adds nothing."""
-    halves = fusing.unbind(-3)
-    fused = [inner(x, half) for x, half in zip((audio, caption), halves, strict=True) if x is not None]
-    if not fused:
-        raise ValueError("nothing to fuse: give the audio, the caption, or both")
-    return reduce(torch.add, fused)
+    fused = []
+    if audio is not None:
+        fused.append(inner(audio, adapters.coarse_audio))
+    if caption is not None:
+        fused.append(inner(caption, adapters.coarse_caption))
+    return _sum(fused)
 
 
 def fuse_segments(
-    segments: Float[Tensor, "*stack b n d"] | None,
-    caption: Float[Tensor, "*stack b d"] | None,
-    fusing: Float[Tensor, "*stack 2 d d"],
-    last: Float[Tensor, "*stack d d"],
+    segments: Float[Tensor, "*stack b n d"] | None, caption: Float[Tensor, "*stack b d"] | None, adapters: Adapters
 ) -> Float[Tensor, "*stack b segments d"]:
     """W_l W_f [segment ; caption] (Eq. 17); the caption alone is one segment.
 
     Exact rewrites: a caption is multiplied once a clip, not once a segment; W_l and W_f's audio half become one
     matrix first where there are more segments than dimensions.
     """
-    audio_half, caption_half = fusing.unbind(-3)
     fused = []
     if segments is not None:
         rows = segments.flatten(-3, -2)
         if rows.shape[-2] > rows.shape[-1]:
-            rows = inner(rows, inner(last, audio_half.mT))
+            rows = inner(rows, inner(adapters.last, adapters.fine_audio.mT))
         else:
-            rows = inner(inner(rows, audio_half), last)
+            rows = inner(inner(rows, adapters.fine_audio), adapters.last)
         fused.append(rows.view(segments.shape))
     if caption is not None:
-        fused.append(inner(inner(caption, caption_half), last).unsqueeze(-2))
-    if not fused:
-        raise ValueError("nothing to fuse: give the segments, the caption, or both")
-    return reduce(torch.add, fused)
+        fused.append(inner(inner(caption, adapters.fine_caption), adapters.last).unsqueeze(-2))
+    return _sum(fused)
+
+
+def _sum(halves: list[Tensor]) -> Tensor:
+    if not halves:
+        raise ValueError("nothing to fuse: give the audio, the caption, or both")
+    return reduce(torch.add, halves)
 
 
 def coarse_contrast(
@@ -119,4 +114,4 @@ def fine_contrast(
     fused: Float[Tensor, "*stack b n d"], explanations: Float[Tensor, "*stack way n_e d"], matching: Matching
 ) -> Similarity:
     """Matched similarity of a clip's fused segments with a class's explanations (Eq. 17-19)."""
-    return similarity(unit(fused), explanations, matching)
+    return similarity(fused, explanations, matching)

@@ -144,7 +144,7 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
     training.descend(
         logits,
         support.labels,
-        (adapters.coarse, adapters.fine, adapters.last),
+        adapters,
         optimiser=lambda weights: torch.optim.Adam(weights, lr=parameters.learning_rate, fused=True),
         epochs=parameters.epochs,
     )
@@ -158,7 +158,7 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
 
 def explain(fitted: Fitted, clip: ClipFeatures, classes: tuple[int, ...]) -> tuple[Match, ...]:
     """The plan to the support clip that its segments are most like, and to each class's explanations."""
-    from mgcl.transport import plans, unit
+    from mgcl.transport import plans
 
     parameters, matching = fitted.parameters, fitted.parameters.segment_matching
     if matching.kind != "transport":
@@ -171,7 +171,7 @@ def explain(fitted: Fitted, clip: ClipFeatures, classes: tuple[int, ...]) -> tup
             Match("fine_cache", "support", nearest, plans(segments[:1], keys[nearest, None], matching)[0, 0])
         )
     if parameters.fine_contrast:
-        fused, sentences = _first(unit(_fused_segments(fitted, clip)), 3)[:1], _first(fitted.sentences, 3)
+        fused, sentences = _first(_fused_segments(fitted, clip), 3)[:1], _first(fitted.sentences, 3)
         for index in classes:
             plan = plans(fused, sentences[index, None], matching)[0, 0]
             matches.append(Match("fine_contrast", "class", index, plan))
@@ -242,7 +242,7 @@ def _contrast(fitted: Fitted, clips: ClipFeatures) -> Prediction:
     if parameters.coarse_contrast:
         audio = None if parameters.fusion == "caption" else _coarse(clips, parameters)
         caption = None if parameters.fusion == "audio" else clips.caption
-        fused = contrast.fuse_clips(audio, caption, fitted.adapters.coarse)
+        fused = contrast.fuse_clips(audio, caption, fitted.adapters)
         parts["coarse_contrast"] = scale * contrast.coarse_contrast(fused, sentences, parameters.late_weighting_scale)
     if parameters.fine_contrast:
         fine = contrast.fine_contrast(_fused_segments(fitted, clips), sentences, parameters.segment_matching)
@@ -255,7 +255,7 @@ def _fused_segments(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stac
     """W_l W_f [segment ; caption] (Eq. 17); the caption alone is one segment."""
     from mgcl.methods import contrast
 
-    fusion, adapters = fitted.parameters.fusion, fitted.adapters
+    fusion = fitted.parameters.fusion
     audio = None if fusion == "caption" else clips.segments
     caption = None if fusion == "audio" else clips.caption
-    return contrast.fuse_segments(audio, caption, adapters.fine, adapters.last)
+    return contrast.fuse_segments(audio, caption, fitted.adapters)

@@ -10,8 +10,12 @@ _ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-
 
 def unit(x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
     """Scale every vector to length 1; a zero vector stays zero, so its cosine with everything is 0."""
-    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    return x / torch.where(length > 0, length, 1.0)
+    return x * _inverse_length(x)[..., None]
+
+
+def _inverse_length(x: Tensor) -> Tensor:
+    length = torch.linalg.vector_norm(x, dim=-1)
+    return 1 / torch.where(length > 0, length, 1.0)
 
 
 def inner(x: Float[Tensor, "*stack a d"], y: Float[Tensor, "*stack b d"]) -> Float[Tensor, "*stack a b"]:
@@ -27,11 +31,14 @@ def inner(x: Float[Tensor, "*stack a d"], y: Float[Tensor, "*stack b d"]) -> Flo
 def pairwise_cosine(
     x: Float[Tensor, "*stack a n d"], y: Float[Tensor, "*stack b m d"]
 ) -> Float[Tensor, "n m *stack a b"]:
-    """Cosines between the n unit segments of each of a clips and the m of each of b.
+    """Cosines between the n segments of each of a clips and the m of each of b, of any length.
 
-    The pairs of clips come last and lie side by side in memory, as the solver wants them: the segments of
+    A zero vector's cosine is 0. The pairs of clips come last and lie side by side in memory, as the solver wants them: the segments of
     ``y`` are put in segment-major order before the product, so that no large array is permuted after it.
     """
     (*stack, a, n, _), (b, m) = x.shape, y.shape[-3:-1]
-    product = inner(x.flatten(-3, -2), y.transpose(-3, -2).flatten(-3, -2))
+    rows, columns = x.flatten(-3, -2), y.transpose(-3, -2).flatten(-3, -2)
+    # The products are divided, not the vectors: there are fewer of them where gradients flow.
+    lengths = _inverse_length(rows)[..., None] * _inverse_length(columns)[..., None, :]
+    product = inner(rows, columns) * lengths
     return product.reshape(*stack, a, n, m, b).movedim((-3, -2), (0, 1))

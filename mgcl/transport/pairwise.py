@@ -10,7 +10,6 @@ import torch
 
 from mgcl.records import Matching, canonical_json
 from mgcl.transport import tiles
-from mgcl.transport.cost import unit
 from mgcl.transport.similarity import Matched, Similarity, matched
 from mgcl.transport.sinkhorn import iteration_limit
 
@@ -44,7 +43,7 @@ class SimilarityStore:
         """Nothing is computed yet.
 
         Args:
-            segments: shape (clips, n, d), of any length; made unit vectors here.
+            segments: shape (clips, n, d), of any length.
             labels: the clips' classes, shape (clips,).
             digest: names the bank's content.
             root: where tiles are kept, on this machine's own disk; None keeps them in memory.
@@ -90,7 +89,7 @@ class SimilarityStore:
 
     @torch.no_grad()
     def _compute(self, i: int, j: int, matching: Matching) -> np.ndarray:
-        x, y = (self._unit_segments(index) for index in (i, j))
+        x, y = (self._tile_segments(index) for index in (i, j))
         tile = np.empty((tiles.FIELDS, len(x), len(y)), np.float32)
         rows, columns = _CPU_BLOCK if self._device.type == "cpu" else _GPU_BLOCK
         for top in range(0, len(x), rows):
@@ -99,9 +98,9 @@ class SimilarityStore:
                 tile[:, top : top + rows, left : left + columns] = block.cpu()
         return tile
 
-    def _unit_segments(self, index: int) -> torch.Tensor:
+    def _tile_segments(self, index: int) -> torch.Tensor:
         rows = self._order[index * _EDGE : (index + 1) * _EDGE]
-        return unit(torch.from_numpy(self._segments[rows]).to(self._device))
+        return torch.from_numpy(self._segments[rows]).to(self._device)
 
 
 def _sorted(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -41,8 +41,8 @@ def similarity(
     """Similarity of each of a clips' n segments to each of b clips' m (MGCL Eq. 3-9, 17-18).
 
     Args:
-        x: unit segments, shape (*stack, a, n, d).
-        y: unit segments, shape (*stack, b, m, d).
+        x: segments, shape (*stack, a, n, d), of any length; a zero vector is like nothing.
+        y: segments, shape (*stack, b, m, d).
         matching: how they are matched; by default transport at epsilon 0.1.
 
     Returns:

@@ -55,5 +55,5 @@ def test_another_bank_is_refused(trial, tmp_path) -> None:
 
 
 def test_another_version_of_the_method_is_refused(trial, bank) -> None:
-    with pytest.raises(SweepError, match="method mgcl is version 1 here, 2 where the sweep was planned"):
-        run_trial(replace(trial, version=2), bank)
+    with pytest.raises(SweepError, match="method mgcl is version 2 here, 3 where the sweep was planned"):
+        run_trial(replace(trial, version=3), bank)
