@@ -17,7 +17,7 @@ def names(kind: str) -> tuple[str, ...]:
     """The names of everything of one kind, sorted; imports none of them.
 
     >>> names("method")
-    ('mgcl', 'zero_shot')
+    ('matching', 'mgcl', 'prototypical', 'tip_adapter', 'treff_adapter', 'zero_shot')
     """
     room = importlib.import_module(_ROOMS[kind])
     files = {module.name for module in pkgutil.iter_modules(room.__path__)}

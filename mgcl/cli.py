@@ -6,11 +6,16 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from mgcl import __version__
-from mgcl.errors import TrackingError, run_and_exit
+from mgcl.errors import MgclError, TrackingError, run_and_exit
+from mgcl.home import home
+
+if TYPE_CHECKING:
+    from mgcl.transport.tiles import StoredSimilarity
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -96,6 +101,52 @@ def _report(flags: argparse.Namespace) -> int:
     return 0
 
 
+def _cache_ls(_flags: argparse.Namespace) -> int:
+    from mgcl.transport.tiles import size_limit
+
+    root, stores = _stores()
+    for store in stores:
+        about = store.about
+        solver = f"epsilon {about['epsilon']}, tolerance {about['tolerance']}" if "epsilon" in about else ""
+        opened = f"{datetime.fromtimestamp(store.opened):%Y-%m-%d %H:%M}" if store.tiles else "-"
+        print(
+            f"{store.path.name}  bank {str(about['bank'])[:16]}  {about['kind']:10}  {solver:32}  {about['device']:4}  "
+            f"{store.tiles:5} tiles  {store.size / 1e6:8.1f} MB  opened {opened}"
+        )
+    size = sum(store.size for store in stores)
+    print(f"{root}: {len(stores)} stores, {size / 1e9:.2f} of {size_limit() / 1e9:g} GB")
+    return 0
+
+
+def _cache_rm(flags: argparse.Namespace) -> int:
+    from mgcl.transport.tiles import remove
+
+    root, stores = _stores()
+    for name in flags.names:
+        if not any(_answers_to(store, name) for store in stores):
+            raise MgclError(
+                f"{root}: no store is called {name!r}, nor is one of such a bank; `mgcl cache ls` lists them"
+            )
+    chosen = [store for store in stores if flags.all or any(_answers_to(store, name) for name in flags.names)]
+    if not flags.names and not flags.all:
+        raise MgclError("name stores or bank digests as `mgcl cache ls` shows them, or say --all")
+    for store in chosen:
+        remove(store)
+    print(f"{root}: removed {len(chosen)} stores, {sum(store.size for store in chosen) / 1e6:.1f} MB")
+    return 0
+
+
+def _stores() -> tuple[Path, "list[StoredSimilarity]"]:
+    from mgcl.transport.tiles import machine_root, stores
+
+    root = machine_root(home())
+    return root, stores(root)
+
+
+def _answers_to(store: "StoredSimilarity", name: str) -> bool:
+    return name == store.path.name or (len(name) >= 8 and str(store.about["bank"]).startswith(name))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mgcl", description="Few-shot sound recognition on frozen features.")
     parser.add_argument("--version", action="version", version=f"mgcl {__version__}")
@@ -128,6 +179,17 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("bank", metavar="DIR", type=Path)
     export.add_argument("--parquet", required=True, metavar="DIR", type=Path, help="folder to make")
     export.set_defaults(job=_bank_export)
+
+    cache = commands.add_parser("cache", help="the similarities kept on this machine, $MGCL_HOME/similarity")
+    caches = cache.add_subparsers(required=True, metavar="COMMAND")
+    ls = caches.add_parser("ls", help="list them, the least recently opened first")
+    ls.set_defaults(job=_cache_ls)
+    rm = caches.add_parser("rm", help="remove some; they are computed again when needed")
+    rm.add_argument(
+        "names", nargs="*", metavar="NAME", help="a store, or the first 8 or more digits of a bank's digest"
+    )
+    rm.add_argument("--all", action="store_true", help="every store of this machine")
+    rm.set_defaults(job=_cache_rm)
 
     report = commands.add_parser("report", help="draw a sweep's tables from MLflow")
     report.add_argument("name", help="of the sweep, e.g. full_grid")

@@ -100,7 +100,10 @@ class Method(Protocol):
     VERSION: int
     """Raised whenever the same parameters give other numbers."""
     Parameters: type
-    """A frozen dataclass with a default for every field; wrong values raise ValueError."""
+    """A frozen dataclass with a default for every field; wrong values raise ValueError.
+
+    A property ``least_shots``, if it has one, says how many support clips a class it needs.
+    """
 
     def fit(self, support: Support, parameters: Any) -> Any:
         """Adapt to a support set; transport solved while training is counted in ``convergence``, if any."""
@@ -116,6 +119,25 @@ class Method(Protocol):
         Of a stack, the first episode's first clip is explained.
         """
         ...
+
+
+def explain_nothing(_fitted: object, _clip: ClipFeatures, _classes: tuple[int, ...]) -> tuple[Match, ...]:
+    """The ``explain`` of a method that matches no segments."""
+    return ()
+
+
+def check_ranges(parameters: object, *, positive: tuple[str, ...], at_least_zero: tuple[str, ...]) -> None:
+    """Refuse a number out of its range.
+
+    Raises:
+        ValueError: names the field and the value.
+    """
+    for name in positive:
+        if not 0 < getattr(parameters, name) < float("inf"):
+            raise ValueError(f"{name} must be positive and finite, got {getattr(parameters, name)}")
+    for name in at_least_zero:
+        if not 0 <= getattr(parameters, name) < float("inf"):
+            raise ValueError(f"{name} must be at least 0 and finite, got {getattr(parameters, name)}")
 
 
 def check_choices(parameters: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from mgcl.methods.method import ClipFeatures, Match, Prediction, Support, check_choices
+from mgcl.methods.method import ClipFeatures, Match, Prediction, Support, check_choices, check_ranges
 from mgcl.records import NO_TRANSPORT, Convergence, Matching
 
 if TYPE_CHECKING:
@@ -69,12 +69,11 @@ class Parameters:
 
     def __post_init__(self) -> None:
         check_choices(self)
-        for name in ("epsilon", "tolerance", "learning_rate"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
-        for name in ("alpha", "beta", "entropy_weight", "late_weighting_scale", "epochs"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be at least 0 and finite, got {getattr(self, name)}")
+        check_ranges(
+            self,
+            positive=("epsilon", "tolerance", "learning_rate"),
+            at_least_zero=("alpha", "beta", "entropy_weight", "late_weighting_scale", "epochs"),
+        )
         for name in ("explanations", "max_iterations"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -95,6 +94,11 @@ class Parameters:
     def contrasted(self) -> bool:
         """Whether the contrast counts: without it nothing is trained."""
         return self.coarse_contrast or self.fine_contrast
+
+    @property
+    def least_shots(self) -> int:
+        """With one shot a clip that does not see itself would find no key of its class."""
+        return 2 if self.leave_one_out else 1
 
     @property
     def segment_matching(self) -> Matching:
@@ -125,7 +129,7 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
 
     from mgcl.methods import contrast, training
 
-    if parameters.leave_one_out and support.shot == 1:
+    if support.shot < parameters.least_shots:
         raise ValueError("leave_one_out needs 2 shots: with 1 a clip's class would have no key left")
     clips = support.clips
     adapters = contrast.initial_adapters(clips.clip.shape[-1], parameters.initialisation, seeds=support.seeds)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mgcl.methods.method import ClipFeatures, Match, Prediction, Support
+from mgcl.methods.method import ClipFeatures, Prediction, Support, explain_nothing
 
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
 VERSION = 1
+explain = explain_nothing
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,3 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
     from mgcl.transport import inner
 
     return Prediction({"contrast": fitted.logit_scale * inner(clips.clip, fitted.prompts)})
-
-
-def explain(_fitted: Fitted, _clip: ClipFeatures, _classes: tuple[int, ...]) -> tuple[Match, ...]:
-    """Nothing is matched."""
-    return ()

@@ -13,7 +13,7 @@ from mgcl.features import FeatureBank
 from mgcl.records import TrialRun
 from mgcl.reporting import tables
 from mgcl.sweep.driver import Machines, count, run_missing, state
-from mgcl.sweep.grid import Cell, Sweep, plan
+from mgcl.sweep.grid import Cell, Sweep, left_out, plan
 from mgcl.sweep.variants import VARIANTS
 
 
@@ -33,6 +33,8 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
         )
     bank = FeatureBank.open(sweep.bank)
     cells = plan(sweep, bank)
+    for words in left_out(sweep):
+        print(words)
 
     from mgcl.sweep import tracking
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mgcl.errors import SweepError, TrackingError
 from mgcl.features import FeatureBank
-from mgcl.records import TrialFailure, TrialRun
+from mgcl.records import TrialFailure, TrialResult, TrialRun
 from mgcl.sweep.grid import Cell
 from mgcl.sweep.provenance import source_revision
 
@@ -106,7 +106,7 @@ class _Desk:
         self._store, self._backbone, self._bar = store, backbone, bar
         self._tags = source_revision()
         self._waiting: deque[Outcome] = deque()
-        self._failed = 0
+        self._failed, self._warned = 0, False
         self._latest: deque[str] = deque(maxlen=2)
 
     def take(self, outcome: "Outcome") -> None:
@@ -144,5 +144,16 @@ class _Desk:
             self._bar.write(f"failed: {name} (trial {outcome.key}): {outcome.error}", file=sys.stderr)
         else:
             self._latest.append(f"{name} {100 * outcome.accuracy:.1f} %")
+            self._warn_once(name, outcome)
         self._bar.set_postfix_str(f"failed {self._failed}, last " + ", ".join(self._latest), refresh=False)
         self._bar.update()
+
+    def _warn_once(self, name: str, result: TrialResult) -> None:
+        missed = result.convergence
+        if missed.unconverged and not self._warned:
+            self._warned = True
+            self._bar.write(
+                f"warning: {name} (trial {result.key}): {missed.unconverged:,} of {missed.problems:,} transport "
+                "problems missed their tolerance; the report counts them all",
+                file=sys.stderr,
+            )

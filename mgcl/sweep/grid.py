@@ -44,7 +44,7 @@ class Cell:
 
 
 def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
-    """Every trial of a sweep, in the order of its fields; pure, loads neither torch nor Ray.
+    """Every trial of a sweep but those ``left_out``, in the order of its fields; pure, loads neither torch nor Ray.
 
     Raises:
         SweepError: a variant, way, shot or split that the sweep or the bank cannot give.
@@ -60,6 +60,8 @@ def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
     for (name, variant), way, shot, seed, fold in itertools.product(
         variants.items(), sweep.ways, sweep.shots, sweep.seeds, subsets
     ):
+        if shot < variant.least_shots:
+            continue
         trial = Trial(
             bank=bank.digest,
             dataset=header.dataset,
@@ -77,7 +79,18 @@ def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
         )
         names = cells[trial.key].variants if trial.key in cells else ()
         cells[trial.key] = Cell(trial, (*names, name))
+    if not cells:
+        raise SweepError("; ".join(left_out(sweep)))
     return tuple(cells.values())
+
+
+def left_out(sweep: Sweep) -> tuple[str, ...]:
+    """The cells that a sweep asks for and no plan can give, each in words."""
+    return tuple(
+        f"{name} needs {least} shots: left out at {shot}-shot"
+        for name, shot in itertools.product(sweep.variants, sweep.shots)
+        if shot < (least := resolve(name).least_shots)
+    )
 
 
 def setting_of(trial: Trial, backbone: str) -> Setting:

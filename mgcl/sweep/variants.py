@@ -23,11 +23,20 @@ class ResolvedVariant:
     method: str
     version: int
     parameters: Mapping[str, Value]
+    least_shots: int
+    """Support clips a class that it needs."""
 
 
 VARIANTS: Mapping[str, Variant] = {
     "full": Variant("mgcl"),
+    # Baselines of MGCL Table 1, all on the same frozen features
+    "prototypical": Variant("prototypical"),
+    "matching": Variant("matching"),
     "zero-shot": Variant("zero_shot"),
+    "tip-adapter": Variant("tip_adapter"),
+    "tip-adapter-f": Variant("tip_adapter", {"epochs": 20}),
+    "treff-adapter-training-free": Variant("treff_adapter", {"epochs": 0}),
+    "treff-adapter": Variant("treff_adapter"),
     # MGCL Table 2
     "caption-only": Variant("mgcl", {"fusion": "caption", "coarse_cache": False, "fine_cache": False}),
     "audio-only": Variant("mgcl", {"fusion": "audio"}),
@@ -46,6 +55,10 @@ VARIANTS: Mapping[str, Variant] = {
     "without-fine-contrast": Variant("mgcl", {"fine_contrast": False}),
     "without-contrast": Variant("mgcl", {"coarse_contrast": False, "fine_contrast": False}),
     # Ours
+    "without-transport": Variant("mgcl", {"matching": "uniform"}),
+    "best-match": Variant("mgcl", {"matching": "best-match"}),
+    "mean-weighting": Variant("mgcl", {"late_weighting_scale": 0.0}),
+    "leave-one-out": Variant("mgcl", {"leave_one_out": True}),
     "without-training": Variant("mgcl", {"epochs": 0}),
 }
 
@@ -64,4 +77,5 @@ def resolve(name: str) -> ResolvedVariant:
         parameters = method.Parameters(**variant.changes)
     except (TypeError, ValueError) as error:
         raise SweepError(f"variant {name!r}: {error}") from None
-    return ResolvedVariant(variant.method, method.VERSION, asdict(parameters))
+    least_shots = getattr(parameters, "least_shots", 1)
+    return ResolvedVariant(variant.method, method.VERSION, asdict(parameters), least_shots)

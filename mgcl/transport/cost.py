@@ -33,8 +33,9 @@ def pairwise_cosine(
 ) -> Float[Tensor, "n m *stack a b"]:
     """Cosines between the n segments of each of a clips and the m of each of b, of any length.
 
-    A zero vector's cosine is 0. The pairs of clips come last and lie side by side in memory, as the solver wants them: the segments of
-    ``y`` are put in segment-major order before the product, so that no large array is permuted after it.
+    A zero vector's cosine is 0. The pairs of clips come last and lie side by side in memory, as the solver wants
+    them: the segments of ``y`` are put in segment-major order before the product, so that no large array is
+    permuted after it.
     """
     (*stack, a, n, _), (b, m) = x.shape, y.shape[-3:-1]
     rows, columns = x.flatten(-3, -2), y.transpose(-3, -2).flatten(-3, -2)

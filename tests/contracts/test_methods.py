@@ -2,10 +2,13 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mgcl.catalogue import load, names
 from mgcl.methods.method import ClipFeatures, Support
@@ -22,10 +25,15 @@ def clips(count: int, seed: int) -> ClipFeatures:
     return ClipFeatures(unit(segments), unit(clip), unit(caption))
 
 
-def support_set() -> Support:
-    random = torch.Generator().manual_seed(1)
+def stacked(episodes: Sequence[ClipFeatures]) -> ClipFeatures:
+    each = [(clips.segments, clips.clip, clips.caption) for clips in episodes]
+    return ClipFeatures(*map(torch.stack, zip(*each, strict=True)))
+
+
+def support_set(seed: int = 1) -> Support:
+    random = torch.Generator().manual_seed(seed)
     return Support(
-        clips=clips(WAY * SHOT, 2),
+        clips=clips(WAY * SHOT, seed + 1),
         labels=torch.arange(WAY).repeat_interleave(SHOT),
         shot=SHOT,
         prompts=unit(torch.randn(WAY, D, generator=random)),
@@ -79,6 +87,66 @@ def test_a_clip_is_scored_as_if_it_were_alone(method) -> None:
     for i in range(7):
         one = ClipFeatures(query.segments[i, None], query.clip[i, None], query.caption[i, None])
         assert method.predict(fitted, one).logits[0].numpy() == pytest.approx(together[i].numpy(), abs=1e-4)
+
+
+def test_stacked_episodes_do_not_touch_each_other(method) -> None:
+    episodes = [(support_set(seed), clips(7, seed + 9)) for seed in (1, 20, 30)]
+    supports, queries = zip(*episodes, strict=True)
+    stack = dataclasses.replace(
+        supports[0],
+        clips=stacked([support.clips for support in supports]),
+        prompts=torch.stack([support.prompts for support in supports]),
+        explanations=torch.stack([support.explanations for support in supports]),
+        seeds=torch.stack([support.seeds for support in supports]),
+    )
+    fitted = method.fit(stack, method.Parameters())
+    together = method.predict(fitted, stacked(queries))
+    for index, (support, query) in enumerate(episodes):
+        assert together.logits[index].numpy() == pytest.approx(logits(method, support, query).numpy(), abs=1e-3)
+    alone = method.fit(supports[0], method.Parameters())
+    matches = method.explain(alone, clips(1, 10), (0, 2))
+    first_clips = stacked([clips(1, 10), clips(1, 29), clips(1, 39)])
+    for match, expected in zip(method.explain(fitted, first_clips, (0, 2)), matches, strict=True):
+        assert (match.part, match.index) == (expected.part, expected.index)
+        assert match.plan.numpy() == pytest.approx(expected.plan.numpy(), abs=1e-5)
+
+
+@given(
+    way=st.integers(1, 3),
+    shot=st.integers(1, 3),
+    segments=st.integers(1, 4),
+    kind=st.sampled_from(["random", "silent", "identical", "opposite"]),
+    seed=st.integers(0, 100),
+)
+@settings(max_examples=40)
+@pytest.mark.parametrize("name", names("method"))
+def test_degenerate_episodes_have_finite_logits(name, way, shot, segments, kind, seed) -> None:
+    """One class, one segment, zero vectors, identical and opposite ones."""
+    random = torch.Generator().manual_seed(seed)
+
+    def drawn(*shape: int) -> torch.Tensor:
+        vectors = unit(torch.randn(*shape, D, generator=random))
+        if kind == "silent":
+            return vectors * (torch.rand(*shape, 1, generator=random) < 0.3)
+        if kind in ("identical", "opposite"):
+            vectors = torch.ones_like(vectors) / D**0.5
+        return vectors * (torch.randint(2, (*shape, 1), generator=random) * 2 - 1) if kind == "opposite" else vectors
+
+    def some(count: int) -> ClipFeatures:
+        return ClipFeatures(drawn(count, segments), drawn(count), drawn(count))
+
+    support = Support(
+        clips=some(way * shot),
+        labels=torch.arange(way).repeat_interleave(shot),
+        shot=shot,
+        prompts=drawn(way),
+        explanations=drawn(way, 2),
+        logit_scale=100.0,
+        seeds=torch.tensor(seed),
+    )
+    answers = logits(load("method", name), support, some(4))
+    assert answers.shape == (4, way)
+    assert answers.isfinite().all()
 
 
 def test_renaming_the_classes_renames_the_answers(method) -> None:

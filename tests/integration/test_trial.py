@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
+import mgcl.evaluation.trial as trial_module
 from mgcl.errors import SweepError
-from mgcl.evaluation.trial import run_trial
+from mgcl.evaluation.trial import run_trial, similarity_store
 from mgcl.sweep.grid import Sweep, plan
+from mgcl.transport import SimilarityStore
 from tests.generated_bank import write_generated_bank
 
 SWEEP = Sweep("s", ("full", "zero-shot"), ways=(3,), shots=(2,), queries=5, episodes=3)
@@ -46,6 +49,43 @@ def test_the_explained_clip_adds_up(trial, bank) -> None:
     assert f"fine_contrast: {explained.label}" in explained.plans
     assert f"fine_contrast: {explained.predicted}" in explained.plans
     assert all(sum(map(sum, plan)) == pytest.approx(1, abs=1e-3) for plan in explained.plans.values())
+
+
+def test_stacked_episodes_give_the_same_answers(trial, bank, monkeypatch) -> None:
+    one_by_one = run_trial(trial, bank)
+    monkeypatch.setattr("mgcl.evaluation.trial._stack_size", lambda _setting: 2)
+    together = run_trial(trial, bank)
+    assert together.stack == 2
+    assert together.episodes == one_by_one.episodes
+    assert together.convergence.problems == one_by_one.convergence.problems > 0
+
+
+def test_out_of_memory_halves_the_stack_and_starts_the_trial_again(trial, bank, monkeypatch) -> None:
+    tried = []
+    run = trial_module._run_episodes
+
+    def forgetful(setting, stack):
+        tried.append(stack)
+        if stack > 1:
+            raise torch.cuda.OutOfMemoryError
+        return run(setting, stack)
+
+    monkeypatch.setattr(trial_module, "_stack_size", lambda _setting: 5)
+    monkeypatch.setattr(trial_module, "_run_episodes", forgetful)
+    assert run_trial(trial, bank).stack == 1
+    assert tried == [5, 2, 1]
+
+
+def test_similarities_are_kept_for_the_next_trial(trial, bank, tmp_path, monkeypatch) -> None:
+    first = run_trial(trial, bank, similarities=similarity_store(bank, root=tmp_path))
+    monkeypatch.setattr(SimilarityStore, "_compute", None)
+    again = run_trial(trial, bank, similarities=similarity_store(bank, root=tmp_path))
+    assert again.episodes == first.episodes == run_without_disk(monkeypatch, trial, bank).episodes
+
+
+def run_without_disk(monkeypatch, trial, bank):
+    monkeypatch.undo()
+    return run_trial(trial, bank)
 
 
 def test_another_bank_is_refused(trial, tmp_path) -> None:

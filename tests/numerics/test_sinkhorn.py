@@ -76,6 +76,35 @@ def test_epsilon_to_infinity_is_the_product_of_the_marginals() -> None:
     assert plan.numpy() == pytest.approx(1 / (16 * 8), rel=1e-4)
 
 
+@pytest.mark.parametrize("epsilon", [0.05, 0.5])
+@pytest.mark.parametrize("name", SETS)
+def test_given_marginals_are_pots(name, epsilon) -> None:
+    costs = SETS[name]
+    random = torch.Generator().manual_seed(2)
+    p, q = (0.02 + torch.rand(len(costs), size, generator=random) for size in costs.shape[1:])
+    p, q = p / p.sum(1, keepdim=True), q / q.sum(1, keepdim=True)
+    solved = sinkhorn(costs, epsilon=epsilon, tolerance=1e-6, max_iterations=50_000, marginals=(p, q))
+    assert solved.converged.all()
+    assert solved.plan.sum(-2).numpy() == pytest.approx(q.numpy(), rel=1e-5)
+    for i in range(0, len(costs), 5):
+        a, b = (each[i].double().numpy() for each in (p, q))
+        reference = ot.sinkhorn(a / a.sum(), b / b.sum(), costs[i].double().numpy(), epsilon, "sinkhorn_log",
+                                numItermax=100_000, stopThr=1e-12)  # fmt: skip
+        assert solved.plan[i].numpy() == pytest.approx(reference, abs=3e-6)
+
+
+def test_uniform_marginals_are_the_default() -> None:
+    uniform = torch.full((16,), 1 / 16), torch.full((8,), 1 / 8)
+    given = sinkhorn(SETS["oblong"], epsilon=0.1, marginals=uniform)
+    assert torch.equal(given.plan, sinkhorn(SETS["oblong"], epsilon=0.1).plan)
+
+
+@pytest.mark.parametrize("p", [[0.5, 0.6], [1.0, 0.0], [1.5, -0.5], [float("nan"), 1.0]])
+def test_marginals_that_are_none_are_refused(p) -> None:
+    with pytest.raises(ValueError, match="a row marginal must be positive and sum to 1"):
+        sinkhorn(torch.rand(2, 2), epsilon=0.1, marginals=(torch.tensor(p), torch.tensor([0.5, 0.5])))
+
+
 @pytest.mark.parametrize("epsilon", [0.1, 0.01, 0.005])
 def test_nothing_is_ever_infinite_or_nan(epsilon) -> None:
     costs = torch.cat([SETS["easy"], SETS["hard"], 2 * torch.rand(40, 16, 16), torch.eye(16).expand(1, 16, 16)])

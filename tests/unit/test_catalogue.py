@@ -15,5 +15,7 @@ def test_shared_modules_are_no_methods() -> None:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(MgclError, match=r"no method is called 'clap'; there are: mgcl, zero_shot"):
+    with pytest.raises(
+        MgclError, match=r"no method is called 'clap'; there are: matching, mgcl, prototypical, tip_adapter"
+    ):
         load("method", "clap")

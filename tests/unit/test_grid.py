@@ -6,7 +6,7 @@ import pytest
 
 from mgcl.errors import SweepError
 from mgcl.sweep import variants
-from mgcl.sweep.grid import Sweep, plan
+from mgcl.sweep.grid import Sweep, left_out, plan
 from mgcl.sweep.variants import VARIANTS, Variant
 
 SWEEP = Sweep("s", ("full", "zero-shot"), ways=(2, 5), shots=(1, 3), queries=5, episodes=4)
@@ -31,6 +31,14 @@ def test_a_parameter_is_in_the_key(bank, monkeypatch) -> None:
     before = plan(SWEEP, bank)[0].trial.key
     monkeypatch.setitem(VARIANTS, "full", Variant("mgcl", {"alpha": 1.2}))
     assert plan(SWEEP, bank)[0].trial.key != before
+
+
+def test_cells_without_enough_shots_are_left_out_and_said(bank) -> None:
+    sweep = replace(SWEEP, variants=("full", "leave-one-out"))
+    assert {cell.trial.shot for cell in plan(sweep, bank) if cell.variants == ("leave-one-out",)} == {3}
+    assert left_out(sweep) == ("leave-one-out needs 2 shots: left out at 1-shot",)
+    with pytest.raises(SweepError, match="leave-one-out needs 2 shots: left out at 1-shot"):
+        plan(replace(sweep, variants=("leave-one-out",), shots=(1,)), bank)
 
 
 def test_more_explanations_than_the_bank_has_are_refused(bank, monkeypatch) -> None:
@@ -68,7 +76,7 @@ def test_a_wrong_line_of_a_variant_is_refused(bank, monkeypatch, changes, messag
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"variants": ("ful",)}, "no variant is called 'ful'; there are: full, zero-shot"),
+        ({"variants": ("ful",)}, "no variant is called 'ful'; there are: full, prototypical, matching"),
         ({"ways": (7,)}, "7-way needs 7 classes, but fold 0 has 6; lower --ways"),
         ({"shots": (12,)}, "12-shot leaves 4 for 5 queries"),
         ({"ways": ()}, "--ways names nothing"),

@@ -1,0 +1,182 @@
+"""The all-pairs store says what the similarity says, whatever is asked of it and whoever filled it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mgcl.errors import MgclError
+from mgcl.records import Matching
+from mgcl.transport import SimilarityStore, similarity, tiles
+
+CLIPS, SEGMENTS, D = 50, 5, 12
+MATCHINGS = {
+    "transport": Matching(),
+    "blurred": Matching(epsilon=0.5, entropy_weight=0.3),
+    "uniform": Matching("uniform"),
+    "best-match": Matching("best-match"),
+}
+
+
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch) -> None:
+    """Four tiles an edge, and blocks that do not divide them."""
+    module = sys.modules["mgcl.transport.pairwise"]
+    monkeypatch.setattr(module, "_EDGE", 16)
+    monkeypatch.setattr(module, "_CPU_BLOCK", (5, 7))
+
+
+@pytest.fixture
+def segments() -> np.ndarray:
+    array = np.random.default_rng(0).standard_normal((CLIPS, SEGMENTS, D)).astype(np.float32)
+    array[7] = 0  # silence
+    return array
+
+
+def store(segments: np.ndarray, root: Path | None = None, digest: str = "d" * 64) -> SimilarityStore:
+    labels = np.random.default_rng(1).choice(list("abcde"), CLIPS)
+    return SimilarityStore(segments, labels, digest=digest, root=root)
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+@pytest.mark.parametrize("name", MATCHINGS)
+def test_a_look_up_is_the_similarity(name, on_disk, segments, tmp_path) -> None:
+    matching = replace(MATCHINGS[name], tolerance=1e-6, max_iterations=5000)
+    rows, columns = np.random.default_rng(2).choice(CLIPS, (2, 30))
+    known = store(segments, tmp_path if on_disk else None).look_up(rows, columns, matching)
+    x, y = (torch.from_numpy(segments[chosen]) for chosen in (rows, columns))
+    assert known.value.numpy() == pytest.approx(similarity(x, y, matching).value.numpy(), abs=1e-5)
+    assert known.converged.all()
+
+
+def test_unconverged_pairs_are_remembered(segments, tmp_path) -> None:
+    matching, every = Matching(epsilon=0.02, max_iterations=4), np.arange(CLIPS)
+    first = store(segments, tmp_path).look_up(every, every, matching)
+    again = store(segments, tmp_path).look_up(every, every, matching)
+    assert 0 < int((~first.converged).sum()) < CLIPS * CLIPS
+    assert torch.equal(first.converged, again.converged)
+    assert torch.equal(first.value, again.value)
+
+
+def test_what_was_kept_is_not_computed_again(segments, tmp_path, monkeypatch) -> None:
+    every = np.arange(CLIPS)
+    first = store(segments, tmp_path).look_up(every, every, Matching(entropy_weight=0.2))
+    monkeypatch.setattr(SimilarityStore, "_compute", None)
+    again = store(segments, tmp_path).look_up(every, every, Matching(entropy_weight=0.2))
+    assert torch.equal(first.value, again.value)
+    store(segments, tmp_path).look_up(every, every, Matching(entropy_weight=0.9, gradient="exact"))
+
+
+def test_a_pair_of_clips_is_solved_once_both_ways(segments, tmp_path) -> None:
+    every, known = np.arange(CLIPS), store(segments, tmp_path)
+    value = known.look_up(every, every, Matching(epsilon=0.5)).value
+    assert len(list(tmp_path.glob("*/*.npy"))) == 4 * 5 / 2
+    assert value.T.numpy() == pytest.approx(value.numpy(), abs=1e-4)
+
+
+def test_only_tiles_of_the_asked_classes_are_filled(segments, tmp_path) -> None:
+    labels = np.repeat(list("abcdefgh"), 7)[:CLIPS]
+    known = SimilarityStore(segments, labels, digest="d", root=tmp_path)
+    known.look_up(np.arange(7), np.arange(7), Matching())
+    assert [file.name for file in tmp_path.glob("*/*.npy")] == ["0000-0000.npy"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"epsilon": 0.2}, {"tolerance": 1e-3}, {"max_iterations": 7}, {"kind": "uniform"}, {"kind": "best-match"}],
+)
+def test_another_matching_is_another_store(change, segments, tmp_path) -> None:
+    for matching in (Matching(), replace(Matching(), **change), Matching(max_iterations=100)):
+        store(segments, tmp_path).look_up(np.arange(3), np.arange(3), matching)
+    store(segments, tmp_path, digest="e" * 64).look_up(np.arange(3), np.arange(3), Matching())
+    assert len(tiles.stores(tmp_path)) == 3  # 100 iterations are the default at this epsilon
+
+
+@pytest.mark.parametrize("harm", [b"", b"\x93NUMPY", b"no numpy file at all"])
+def test_a_broken_tile_is_computed_again(harm, segments, tmp_path) -> None:
+    some = np.arange(10)
+    first = store(segments, tmp_path).look_up(some, some, Matching())
+    for file in tmp_path.glob("*/*.npy"):
+        file.write_bytes(harm)
+    again = store(segments, tmp_path).look_up(some, some, Matching())
+    assert torch.equal(first.value, again.value)
+    assert all(np.load(file).shape[0] == tiles.FIELDS for file in tmp_path.glob("*/*.npy"))
+
+
+def test_where_nothing_can_be_written_it_says_so_and_goes_on(segments, tmp_path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    some = np.arange(10)
+    known = store(segments, tmp_path / "file")
+    with pytest.warns(UserWarning, match="cannot be written, similarities stay in memory"):
+        value = known.look_up(some, some, Matching()).value
+    assert torch.equal(value, store(segments).look_up(some, some, Matching()).value)
+
+
+def test_the_least_recently_opened_tiles_go_first(segments, tmp_path, monkeypatch) -> None:
+    every, known = np.arange(CLIPS), store(segments, tmp_path)
+    known.look_up(every, every, Matching())
+    files = sorted(tmp_path.glob("*/*.npy"))
+    for age, file in enumerate(files):
+        os.utime(file, (1000 + age, 1000 + age))
+    size = sum(file.stat().st_size for file in files)
+    fresh = store(segments, tmp_path)
+    fresh.look_up(fresh._order[:1], fresh._order[:1], Matching())  # opens the oldest tile
+    monkeypatch.setenv("MGCL_SIMILARITY_GB", str((size - 100) / 1e9))
+    fresh.look_up(np.arange(1), np.arange(1), Matching("uniform"))
+    left = {file.name for file in tmp_path.glob(f"{files[0].parent.name}/*.npy")}
+    assert files[0].name in left
+    assert files[1].name not in left
+    assert files[-1].name in left
+    assert sum(file.stat().st_size for file in tmp_path.glob("*/*.npy")) <= size - 100
+    assert torch.equal(
+        known.look_up(every, every, Matching()).value, store(segments).look_up(every, every, Matching()).value
+    )
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many", "nan"])
+def test_a_limit_that_is_none_is_refused(limit, monkeypatch) -> None:
+    monkeypatch.setenv("MGCL_SIMILARITY_GB", limit)
+    with pytest.raises(MgclError, match=f"MGCL_SIMILARITY_GB must be a positive number of gigabytes, got '{limit}'"):
+        tiles.size_limit()
+
+
+WORKER = """
+import sys, time
+import numpy as np
+from mgcl.transport import tiles
+def slow():
+    print("computing", flush=True)
+    time.sleep(float(sys.argv[2]))
+    return np.full((3, 4, 4), 5, np.float32)
+print(tiles.kept(__import__("pathlib").Path(sys.argv[1]) / "store" / "0000-0000.npy", {"bank": "b"}, slow).sum())
+"""
+
+
+def worker(root: Path, seconds: float) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", WORKER, str(root), str(seconds)], stdout=subprocess.PIPE, text=True)
+
+
+def test_of_two_workers_one_computes_and_both_have_it(tmp_path) -> None:
+    said = [each.communicate(timeout=120)[0].split() for each in [worker(tmp_path, 3) for _ in range(2)]]
+    assert sorted(map(len, said)) == [1, 2]
+    assert {words[-1] for words in said} == {"240.0"}
+
+
+def test_a_worker_that_dies_leaves_no_half_tile_and_no_lock(tmp_path) -> None:
+    dying = worker(tmp_path, 600)
+    assert dying.stdout is not None
+    assert dying.stdout.readline() == "computing\n"
+    (tmp_path / "store" / ".draft-left").write_bytes(b"half")
+    os.utime(tmp_path / "store" / ".draft-left", (time.time() - 7200,) * 2)
+    dying.send_signal(signal.SIGKILL)
+    dying.communicate()
+    assert not list(tmp_path.glob("*/*.npy"))
+    assert worker(tmp_path, 0).communicate(timeout=120)[0].split() == ["computing", "240.0"]
+    assert not list(tmp_path.glob("*/.draft-*"))
