@@ -33,4 +33,6 @@ test: check
 	$(BIN)/pytest tests/integration tests/end_to_end
 
 bench: setup
-	$(BIN)/pytest tests/benchmarks --benchmark-only -p no:warnings -o addopts=
+	mkdir -p .mgcl
+	$(BIN)/pytest tests/benchmarks --benchmark-only -p no:warnings -o addopts= --benchmark-json .mgcl/benchmarks.json
+	$(BIN)/python tests/benchmarks/report.py .mgcl/benchmarks.json reports/benchmarks.md

@@ -10,7 +10,7 @@ from types import ModuleType
 from mgcl.errors import MgclError
 
 _ROOMS = {"method": "mgcl.methods"}
-_SHARED = {"method": {"method", "cache", "contrast", "training"}}
+_SHARED = {"method": {"method", "cache", "cached_zero_shot", "contrast", "training"}}
 
 
 def names(kind: str) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from mgcl.methods.method import ClipFeatures, Prediction, Support, explain_nothing
 
 VERSION = 1
-explain = explain_nothing
 
 
 @dataclass(frozen=True)
@@ -38,3 +37,6 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
     support = fitted.support
     attention = inner(clips.clip, support.clips.clip).softmax(-1)
     return Prediction({"attention": (attention @ support.values).log()})
+
+
+explain = explain_nothing

@@ -51,8 +51,3 @@ def descend(
     for weight in weights:
         weight.requires_grad_(False)
         weight.grad = None
-
-
-def adamw(learning_rate: float) -> Callable[[Sequence[Tensor]], Optimizer]:
-    """AdamW as Tip-Adapter's and Treff-Adapter's authors set it: eps 1e-4, PyTorch's weight decay of 0.01."""
-    return lambda weights: torch.optim.AdamW(weights, lr=learning_rate, eps=1e-4, fused=True)

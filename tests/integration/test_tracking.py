@@ -1,6 +1,7 @@
 """The record: a run counts when it is complete, one run a key, stale ones go, a report reads without writing."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from mlflow import MlflowClient
@@ -8,7 +9,7 @@ from tqdm import tqdm
 
 from mgcl.errors import TrackingError
 from mgcl.evaluation.trial import run_trial
-from mgcl.records import TrialFailure
+from mgcl.records import Convergence, TrialFailure
 from mgcl.reporting.tables import build, write
 from mgcl.sweep.driver import _Desk
 from mgcl.sweep.grid import Sweep, plan
@@ -112,3 +113,12 @@ def test_while_the_store_does_not_answer_results_wait(uri, cells, bank, monkeypa
     monkeypatch.setattr(Tracking, "record", record)
     desk.take(run_trial(cells[1].trial, bank))
     assert {run.key for run in store.runs()} == {cell.trial.key for cell in cells}
+
+
+def test_unconverged_problems_are_warned_about_once(uri, cells, bank, capsys) -> None:
+    desk = _Desk(cells, Tracking.open("s", uri), "drawn", tqdm(disable=True))
+    for cell in cells:
+        desk.take(replace(run_trial(cell.trial, bank), convergence=Convergence(2000, 3)))
+    said = capsys.readouterr().err
+    assert said.count("3 of 2,000 transport problems missed their tolerance") == 1
+    assert cells[0].trial.key in said

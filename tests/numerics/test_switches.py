@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from mgcl.catalogue import load
 from mgcl.methods import mgcl, zero_shot
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.transport import unit
@@ -110,3 +111,33 @@ def test_opposite_audio_and_caption_cancel_without_harm(support, query) -> None:
             "labels", "shot", "prompts", "explanations", "logit_scale", "seeds"))
     )  # fmt: skip
     assert logits(cancelled, query).isfinite().all()
+
+
+def baseline(name: str, support: Support, clips: ClipFeatures, **changes) -> torch.Tensor:
+    method = load("method", name)
+    return method.predict(method.fit(support, method.Parameters(**changes)), clips).logits
+
+
+@pytest.mark.parametrize("name", ["tip_adapter", "treff_adapter"])
+def test_an_adapter_without_its_cache_is_zero_shot(support, query, name) -> None:
+    assert torch.equal(baseline(name, support, query, alpha=0.0), baseline("zero_shot", support, query))
+
+
+def test_untrained_adapters_are_one(support, query) -> None:
+    tip, treff = (baseline(name, support, query, epochs=0) for name in ("tip_adapter", "treff_adapter"))
+    assert treff.numpy() == pytest.approx(tip.numpy(), abs=1e-4)
+
+
+def test_with_the_coarse_cache_and_prompts_alone_it_is_tip_adapter(support, query) -> None:
+    reduced = {"fine_cache": False, "fine_contrast": False, "sentences": "prompt", "fusion": "audio", "epochs": 0}
+    expected = baseline("tip_adapter", support, query, alpha=2.0, beta=3.0)
+    assert logits(support, query, alpha=2.0, beta=3.0, **reduced).numpy() == pytest.approx(expected.numpy(), abs=1e-4)
+
+
+def test_at_one_shot_prototypes_and_attention_name_the_nearest_clip(query) -> None:
+    clips = ClipFeatures(query.segments[:3], query.clip[:3], query.caption[:3])
+    prompts, seed = torch.zeros(3, D), torch.tensor(0)
+    support = Support(clips, torch.arange(3), 1, prompts, prompts[:, None], 1.0, seed)
+    nearest = (query.clip @ clips.clip.T).argmax(-1)
+    for name in ("prototypical", "matching"):
+        assert torch.equal(baseline(name, support, query).argmax(-1), nearest)

@@ -1,8 +1,13 @@
 """The ``mgcl`` command: what it prints and how it leaves."""
 
+import numpy as np
 import pytest
+import torch
 
 from mgcl.cli import main
+from mgcl.records import Matching
+from mgcl.transport import SimilarityStore
+from mgcl.transport.tiles import machine_root
 
 
 def run(capsys, *arguments) -> tuple[int, str, str]:
@@ -71,3 +76,42 @@ def test_a_report_of_nothing_is_refused(capsys, tmp_path, monkeypatch) -> None:
     assert code == 2
     assert "no trial of a sweep called 'full_grid' is recorded; run its file in sweeps/ first" in errors
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch) -> SimilarityStore:
+    """Two stores under a home of their own."""
+    monkeypatch.setenv("MGCL_HOME", str(tmp_path))
+    for digest in ("a" * 64, "b" * 64):
+        store = SimilarityStore(np.ones((4, 2, 3), np.float32), np.zeros(4), digest=digest, root=machine_root(tmp_path))
+        store.look_up(np.arange(4), np.arange(4), Matching())
+    return store
+
+
+@pytest.mark.usefixtures("kept")
+def test_cache_ls(capsys) -> None:
+    code, output, _ = run(capsys, "cache", "ls")
+    first, second, last = output.splitlines()
+    assert code == 0
+    assert f"bank {'a' * 16}  transport   epsilon 0.1, tolerance 0.0001" in first
+    assert "1 tiles" in second
+    assert last.endswith("2 stores, 0.00 of 20 GB")
+
+
+def test_cache_rm_by_bank_name_and_all(kept, capsys) -> None:
+    name = run(capsys, "cache", "ls")[1].split()[0]
+    assert "removed 1 stores" in run(capsys, "cache", "rm", "b" * 16)[1]
+    assert "removed 1 stores" in run(capsys, "cache", "rm", name)[1]
+    assert "0 stores" in run(capsys, "cache", "ls")[1]
+    assert "removed 0 stores" in run(capsys, "cache", "rm", "--all")[1]
+    assert torch.allclose(kept.look_up(np.arange(4), np.arange(4), Matching()).value, torch.ones(4, 4))
+
+
+@pytest.mark.usefixtures("kept")
+def test_cache_rm_of_what_is_not_there(capsys) -> None:
+    code, _, error = run(capsys, "cache", "rm", "c" * 16)
+    assert code == 2
+    assert "no store is called 'cccccccccccccccc'" in error
+    code, _, error = run(capsys, "cache", "rm")
+    assert code == 2
+    assert "or say --all" in error

@@ -1,0 +1,58 @@
+"""A trial of 20 episodes, from the bank on disk to its accuracy, beside the naive pipeline."""
+
+import pytest
+import torch
+
+from mgcl.evaluation import trial as pipeline
+from mgcl.features import FeatureBank
+from mgcl.sweep.grid import Sweep, plan
+from tests.benchmarks import naive
+from tests.generated_bank import write_generated_bank
+
+EPISODES, QUERIES = 20, 30
+# Bank, way, shot: the paper's extremes as far as the bank has classes.
+CASES = [("real", 5, 1), ("real", 10, 10), ("generated, d = 1024", 12, 10)]
+
+
+def open_bank(name: str, request) -> FeatureBank:
+    if name == "real":
+        return request.getfixturevalue("real_bank")
+    path = request.getfixturevalue("tmp_path_factory").mktemp("bank") / "wide"
+    return write_generated_bank(path, segments=16, d=1024)
+
+
+@pytest.mark.parametrize(("name", "way", "shot"), CASES)
+@pytest.mark.parametrize("which", ["mgcl", "naive"])
+def test_trial(timed, which, name, way, shot, device, request) -> None:
+    bank = open_bank(name, request)
+    sweep = Sweep("benchmark", ("full",), ways=(way,), shots=(shot,), queries=QUERIES, episodes=EPISODES)
+    trial = plan(sweep, bank)[0].trial
+    cell = f"{way}-way {shot}-shot, {QUERIES} queries a class"
+    group = f"a trial: {EPISODES} episodes, {cell}, {name} bank, d = {bank.header.embedding_dim}"
+    if which == "mgcl":
+        timed(group, f"mgcl {device}, with an empty store", lambda: pipeline.run_trial(trial, bank, device=device))
+        return
+    if device != "cpu":
+        return
+    pytest.importorskip("ot")
+    setting = pipeline._setting(trial, bank, "cpu", pipeline.similarity_store(bank))
+    episode = pipeline._draw(setting, 0)
+    support, query = pipeline._support(setting, [episode]), pipeline._clip_features(setting, [episode.query])
+    support, query = unstacked(support), one(query)
+    answers = naive.episode(support, query).argmax(-1).view(way, -1)
+    correct = (answers == torch.arange(way)[:, None]).sum().item()
+    ours = pipeline.run_trial(trial, bank).episodes[0].correct
+    assert abs(correct - ours) <= 1, f"the naive pipeline recognises {correct} clips, mgcl {ours}"
+    timed(group, "naive: a loop of POT sinkhorn, torch; no store; concatenate and multiply",
+          lambda: naive.episode(support, query), scale=EPISODES, extrapolated="from one episode")  # fmt: skip
+
+
+def one(clips: pipeline.ClipFeatures) -> pipeline.ClipFeatures:
+    return pipeline.ClipFeatures(clips.segments[0], clips.clip[0], clips.caption[0])
+
+
+def unstacked(support: pipeline.Support) -> pipeline.Support:
+    return pipeline.Support(
+        one(support.clips), support.labels, support.shot, support.prompts[0], support.explanations[0],
+        support.logit_scale, support.seeds[0],
+    )  # fmt: skip
