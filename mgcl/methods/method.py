@@ -126,18 +126,27 @@ def explain_nothing(_fitted: object, _clip: ClipFeatures, _classes: tuple[int, .
     return ()
 
 
-def check_ranges(parameters: object, *, positive: tuple[str, ...], at_least_zero: tuple[str, ...]) -> None:
-    """Refuse a number out of its range.
+def check_ranges(
+    parameters: object,
+    *,
+    positive: tuple[str, ...] = (),
+    at_least_zero: tuple[str, ...] = (),
+    at_least_one: tuple[str, ...] = (),
+) -> None:
+    """Refuse a number out of its range; None is in any.
 
     Raises:
         ValueError: names the field and the value.
     """
-    for name in positive:
-        if not 0 < getattr(parameters, name) < float("inf"):
-            raise ValueError(f"{name} must be positive and finite, got {getattr(parameters, name)}")
-    for name in at_least_zero:
-        if not 0 <= getattr(parameters, name) < float("inf"):
-            raise ValueError(f"{name} must be at least 0 and finite, got {getattr(parameters, name)}")
+    ranges = {"positive": positive, "at least 0": at_least_zero, "at least 1": at_least_one}
+    for words, names in ranges.items():
+        for name in names:
+            value = getattr(parameters, name)
+            if value is None:
+                continue
+            inside = {"positive": value > 0, "at least 0": value >= 0, "at least 1": value >= 1}[words]
+            if not (inside and value < float("inf")):
+                raise ValueError(f"{name} must be {words} and finite, got {value}")
 
 
 def check_choices(parameters: object) -> None:

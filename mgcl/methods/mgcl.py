@@ -71,15 +71,10 @@ class Parameters:
         check_choices(self)
         check_ranges(
             self,
-            positive=("epsilon", "tolerance", "learning_rate"),
+            positive=("epsilon", "tolerance", "learning_rate", "logit_scale"),
             at_least_zero=("alpha", "beta", "entropy_weight", "late_weighting_scale", "epochs"),
+            at_least_one=("explanations", "max_iterations"),
         )
-        for name in ("explanations", "max_iterations"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if self.logit_scale is not None and not 0 < self.logit_scale < float("inf"):
-            raise ValueError(f"logit_scale must be positive and finite, got {self.logit_scale}")
         if not (self.cached or self.contrasted):
             raise ValueError("without coarse and fine cache and contrast nothing is left to score with")
         if self.fusion == "caption" and self.cached:

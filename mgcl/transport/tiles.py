@@ -89,14 +89,14 @@ def stores(root: Path) -> list[StoredSimilarity]:
     """The stores under a root, the least recently opened first."""
     found = []
     for label in root.glob("*/about.json"):
-        tiles = [(file.stat().st_mtime, file.stat().st_size) for file in label.parent.glob("*.npy")]
+        tiles = list(_files(label.parent, "*.npy"))
         found.append(
             StoredSimilarity(
                 label.parent,
                 json.loads(label.read_text()),
                 len(tiles),
-                sum(size for _, size in tiles),
-                max((opened for opened, _ in tiles), default=0.0),
+                sum(size for _, size, _ in tiles),
+                max((opened for opened, *_ in tiles), default=0.0),
             )
         )
     return sorted(found, key=lambda store: store.opened)
@@ -110,9 +110,9 @@ def remove(store: StoredSimilarity) -> None:
 def _read(file: Path) -> np.ndarray | None:
     try:
         values: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
+        os.utime(file)
     except (FileNotFoundError, ValueError, EOFError):
         return None  # not there, or cut short by a power failure: computed again
-    os.utime(file)
     return values
 
 
