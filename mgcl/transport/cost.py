@@ -20,7 +20,7 @@ def _inverse_length(x: Tensor) -> Tensor:
 
 def inner(x: Float[Tensor, "*stack a d"], y: Float[Tensor, "*stack b d"]) -> Float[Tensor, "*stack a b"]:
     """Inner products of the rows of x with those of y: their cosines, where both are unit vectors."""
-    if x.device.type != "cpu" or x.dtype != torch.float32 or not _ONEDNN:
+    if not (_ONEDNN and x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() and y.numel()):
         return x @ y.mT
     if x.dim() > 2:
         products = [inner(each, other) for each, other in zip(x, y, strict=True)]

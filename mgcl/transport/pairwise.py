@@ -17,8 +17,8 @@ from mgcl.transport.sinkhorn import iteration_limit
 _KERNEL = 1
 # Clips along a tile's edge: large enough that a look-up meets few tiles, small enough to fill within a second.
 _EDGE = 512
-# Clips of x and y matched at a time.
-_CPU_BLOCK, _GPU_BLOCK = (32, 128), (256, 512)
+# Clips of a tile's rows in memory at a time.
+_STRIP = 64
 _OPEN_TILES = 4096
 _SYMMETRIC = ("transport", "uniform")
 
@@ -62,8 +62,9 @@ class SimilarityStore:
         for i, across in _tiles(rows):
             for j, down in _tiles(columns):
                 pairs[:, across, down] = self._pairs(rows[across], columns[down], i, j, matching)
-        asked = first[:, None] * len(columns) + second
-        cosine, entropy, converged = torch.from_numpy(pairs.reshape(tiles.FIELDS, -1).take(asked, 1)).to(self._device)
+        pairs = pairs.take(first, 1)
+        pairs = pairs.take(second, 2)
+        cosine, entropy, converged = torch.from_numpy(pairs).to(self._device)
         return Matched(cosine, entropy, converged.bool()).weighted(matching.entropy_weight)
 
     def _pairs(self, rows: np.ndarray, columns: np.ndarray, i: int, j: int, matching: Matching) -> np.ndarray:
@@ -89,31 +90,15 @@ class SimilarityStore:
 
     @torch.no_grad()
     def _compute(self, i: int, j: int, matching: Matching) -> np.ndarray:
-        x, y = (self._tile_segments(index) for index in (i, j))
-        tile = np.empty((tiles.FIELDS, len(x), len(y)), np.float32)
-        rows, columns = _CPU_BLOCK if self._device.type == "cpu" else _GPU_BLOCK
-        for top in range(0, len(x), rows):
-            for left in range(0, len(y), columns):
-                block = torch.stack([*matched(x[top : top + rows], y[left : left + columns], matching)])
-                tile[:, top : top + rows, left : left + columns] = block.cpu()
-        return tile
+        rows, columns = (self._order[index * _EDGE : (index + 1) * _EDGE] for index in (i, j))
+        y, strips = self._load(columns), []
+        for first in range(0, len(rows), _STRIP):
+            fields = matched(self._load(rows[first : first + _STRIP]), y, matching)
+            strips.append(torch.stack([field.float() for field in fields]).cpu().numpy())
+        return np.concatenate(strips, 1)
 
-    def _tile_segments(self, index: int) -> torch.Tensor:
-        rows = self._order[index * _EDGE : (index + 1) * _EDGE]
+    def _load(self, rows: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(self._segments[rows]).to(self._device)
-
-
-def _sorted(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The places in order, and where each of the given ones went."""
-    order = np.argsort(places, kind="stable")
-    return places[order], np.argsort(order)
-
-
-def _tiles(places: np.ndarray) -> Iterator[tuple[int, slice]]:
-    """Each tile index that sorted places meet, with the slice of them that lies in it."""
-    indices, first = np.unique(places // _EDGE, return_index=True)
-    for index, start, end in zip(indices, first, [*first[1:], len(places)], strict=True):
-        yield int(index), slice(start, end)
 
 
 @lru_cache(maxsize=64)
@@ -136,3 +121,16 @@ def _identity(digest: str, device: str, matching: Matching) -> tuple[str, Mappin
         "dtype": "float32",
     }
     return hashlib.sha256(canonical_json(about).encode()).hexdigest()[:16], about
+
+
+def _sorted(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The places in order, and where each of the given ones went."""
+    order = np.argsort(places, kind="stable")
+    return places[order], np.argsort(order)
+
+
+def _tiles(places: np.ndarray) -> Iterator[tuple[int, slice]]:
+    """Each tile index that sorted places meet, with the slice of them that lies in it."""
+    indices, first = np.unique(places // _EDGE, return_index=True)
+    for index, start, end in zip(indices, first, [*first[1:], len(places)], strict=True):
+        yield int(index), slice(start, end)

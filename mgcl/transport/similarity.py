@@ -12,6 +12,10 @@ from mgcl.transport.cost import pairwise_cosine
 from mgcl.transport.gradient import attach_exact_gradient
 from mgcl.transport.sinkhorn import iteration_limit, sinkhorn, solve
 
+# Without a gradient, clips of y that are matched at a time, and cosines: what stays in a processor's cache.
+_COLUMNS = 128
+_CPU_NUMBERS, _GPU_NUMBERS = 2**20, 2**24
+
 
 class Similarity(NamedTuple):
     """All-pairs similarity, and which of the problems behind it reached their tolerance."""
@@ -56,9 +60,32 @@ def similarity(
 
 
 def matched(x: Float[Tensor, "*stack a n d"], y: Float[Tensor, "*stack b m d"], matching: Matching) -> Matched:
-    """The same before the entropy is weighed: what can be kept for any entropy weight."""
+    """The same before the entropy is weighed: what can be kept for any entropy weight.
+
+    Without a gradient it works block by block, so that its memory does not grow with a and b.
+    """
     if x.shape[-2] == 0 or y.shape[-2] == 0:
         raise ValueError(f"a clip without segments cannot be matched: shapes {tuple(x.shape)} and {tuple(y.shape)}")
+    if torch.is_grad_enabled() and (x.requires_grad or y.requires_grad):
+        return _matched(x, y, matching)
+    n, (b, m) = x.shape[-2], y.shape[-3:-1]
+    numbers = _CPU_NUMBERS if x.device.type == "cpu" else _GPU_NUMBERS
+    rows = max(1, numbers // (n * m * max(1, min(b, _COLUMNS)) * x.shape[:-3].numel()))
+    lines = [
+        [
+            torch.cat(field, -1)
+            for field in zip(*(_matched(some, others, matching) for others in _split(y, _COLUMNS)), strict=True)
+        ]
+        for some in _split(x, rows)
+    ]
+    return Matched(*(torch.cat(field, -2) for field in zip(*lines, strict=True)))
+
+
+def _split(x: Tensor, clips: int) -> tuple[Tensor, ...]:
+    return torch.split(x, clips, dim=-3)
+
+
+def _matched(x: Tensor, y: Tensor, matching: Matching) -> Matched:
     cosines = pairwise_cosine(x, y)
     match matching.kind:
         case "transport":

@@ -14,7 +14,7 @@ from mgcl.transport.gradient import attach_exact_gradient
 # a factor n m an iteration, so that eight of them stay inside float32 up to n m = 60,000.
 _ROUND = 8
 # Numbers worked on together: more of them fall out of a processor's cache, fewer leave a GPU idle.
-_CPU_TILE, _GPU_TILE = 2**19, 2**26
+_CPU_TILE, _GPU_TILE = 2**19, 2**24
 
 
 class Transport(NamedTuple):

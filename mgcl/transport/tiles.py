@@ -77,12 +77,13 @@ def kept(file: Path, about: Mapping[str, object], compute: Callable[[], np.ndarr
             values = compute()
             _write(file, about, values)
         _evict(file.parent.parent, file)
+        found = _read(file)  # by memory map: shared with the other workers
     except Timeout:
         return compute()
     except OSError as error:
         warnings.warn(f"{file.parent}: cannot be written, similarities stay in memory ({error})", stacklevel=2)
         return compute() if values is None else values
-    return values
+    return values if found is None else found
 
 
 def stores(root: Path) -> list[StoredSimilarity]:

@@ -28,9 +28,9 @@ MATCHINGS = {
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch) -> None:
     """Four tiles an edge, and blocks that do not divide them."""
-    module = sys.modules["mgcl.transport.pairwise"]
-    monkeypatch.setattr(module, "_EDGE", 16)
-    monkeypatch.setattr(module, "_CPU_BLOCK", (5, 7))
+    monkeypatch.setattr(sys.modules["mgcl.transport.pairwise"], "_EDGE", 16)
+    monkeypatch.setattr(sys.modules["mgcl.transport.similarity"], "_COLUMNS", 7)
+    monkeypatch.setattr(sys.modules["mgcl.transport.similarity"], "_CPU_NUMBERS", 5 * 7 * SEGMENTS**2)
 
 
 @pytest.fixture

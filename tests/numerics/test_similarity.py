@@ -1,6 +1,7 @@
 """All-pairs similarity against one pair at a time, and its limits."""
 
 import math
+import sys
 
 import numpy as np
 import ot
@@ -135,3 +136,24 @@ def test_zero_vectors_stay_zero_and_have_a_tame_gradient() -> None:
 def test_units_have_length_one() -> None:
     lengths = unit(torch.randn(50, 7) * torch.logspace(-20, 15, 50)[:, None]).norm(dim=-1)
     assert lengths.numpy() == pytest.approx(1, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stack", [(), (3,)])
+def test_blocks_and_stacks_change_nothing(kind, stack, monkeypatch) -> None:
+    x, y = X.expand(*stack, *X.shape), Y.expand(*stack, *Y.shape)
+    whole = similarity(x, y, Matching(kind))
+    monkeypatch.setattr(sys.modules["mgcl.transport.similarity"], "_COLUMNS", 2)
+    monkeypatch.setattr(sys.modules["mgcl.transport.similarity"], "_CPU_NUMBERS", 100)
+    blocks = similarity(x, y, Matching(kind))
+    assert blocks.value.shape == whole.value.shape == (*stack, 5, 9)
+    assert blocks.value.numpy() == pytest.approx(whole.value.numpy(), abs=1e-6)
+    assert torch.equal(blocks.converged, whole.converged)
+    graded = similarity(x.clone().requires_grad_(), y, Matching(kind))
+    assert graded.value.detach().numpy() == pytest.approx(whole.value.numpy(), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_clips_have_no_similarities(kind) -> None:
+    assert similarity(X[:0], Y, Matching(kind)).value.shape == (0, 9)
+    assert similarity(X, Y[:0], Matching(kind)).value.shape == (5, 0)
