@@ -119,9 +119,17 @@ def solve(
         error[going[ended]] = now[ended]
         iterations[going[ended]] = spent
         going = going[left]
-        cost, start, p, q = (whole.index_select(-1, left) for whole in (cost, start, p, q))
-        plans = torch.empty_like(cost)
+        cost = _chosen(cost, left)
+        start, p, q = (whole.index_select(-1, left) for whole in (start, p, q))
+        plans = torch.empty_like(cost, memory_format=torch.contiguous_format)
     return Transport(plan, error, iterations, error <= tolerance)
+
+
+def _chosen(cost: Tensor, problems: Tensor) -> Tensor:
+    """Some of the problems, each copied in one piece where its numbers lie together."""
+    if cost.stride(-1) == 1:
+        return cost.index_select(-1, problems)
+    return cost.movedim(-1, 0).index_select(0, problems).movedim(0, -1)
 
 
 def _checked(marginal: Tensor, name: str) -> Tensor:

@@ -12,7 +12,7 @@ import ray
 from mgcl.records import Fold, Trial, TrialFailure
 from mgcl.sweep import schedule
 
-def run_or_die(config, trials, bank):
+def run_or_die(config, trials, **_):
     if trials[config["key"]].seed == 1:
         os._exit(1)
     schedule.tune.report({"outcome": TrialFailure(config["key"], "alive")})

@@ -16,7 +16,7 @@ from mgcl.sweep import schedule
 
 share, folder = float(sys.argv[1]), sys.argv[2]
 
-def look(config, trials, bank):
+def look(config, trials, **_):
     started = time.time()
     time.sleep(1)
     devices, ids = os.environ["CUDA_VISIBLE_DEVICES"], ray.get_gpu_ids()
