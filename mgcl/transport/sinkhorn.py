@@ -103,25 +103,25 @@ def solve(
     plan = torch.empty_like(cost, memory_format=torch.contiguous_format)
     error = cost.new_empty(count)
     iterations = torch.empty(count, dtype=torch.int64, device=cost.device)
-    going, start = torch.arange(count, device=cost.device), None
-    spent, plans = 0, plan
+    going, start, spent = torch.arange(count, device=cost.device), None, 0
     while going.numel():
         steps = min(_ROUND, max_iterations - spent)
-        spent += steps
         starts = repeat(None) if start is None else torch.split(start, tile, -1)
-        tiles = zip(*(torch.split(whole, tile, -1) for whole in (cost, p, q, plans)), starts, strict=False)
-        rounds = [_round(*each, steps=steps, epsilon=epsilon) for each in tiles]
+        tiles = zip(*(torch.split(whole, tile, -1) for whole in (going, cost, p, q)), starts, strict=False)
+        rounds = []
+        for index, (problems, *each) in enumerate(tiles):
+            solved, *state = _round(*each, steps=steps, epsilon=epsilon)
+            rounds.append(state)
+            if spent:
+                plan.index_copy_(-1, problems, solved)
+            else:  # every problem, in order
+                plan[..., index * tile : index * tile + len(problems)] = solved
+        spent += steps
         now, start = (torch.cat(each, -1) for each in zip(*rounds, strict=True))
-        done = (now <= tolerance) | (spent == max_iterations)
-        ended, left = done.nonzero()[:, 0], (~done).nonzero()[:, 0]
-        if plans is not plan:
-            plan.index_copy_(-1, going[ended], plans.index_select(-1, ended))
-        error[going[ended]] = now[ended]
-        iterations[going[ended]] = spent
-        going = going[left]
-        cost = _chosen(cost, left)
+        error[going], iterations[going] = now, spent
+        left = ((now > tolerance) & (spent < max_iterations)).nonzero()[:, 0]
+        going, cost = going[left], _chosen(cost, left)
         start, p, q = (whole.index_select(-1, left) for whole in (start, p, q))
-        plans = torch.empty_like(cost, memory_format=torch.contiguous_format)
     return Transport(plan, error, iterations, error <= tolerance)
 
 
@@ -151,9 +151,9 @@ def _check(epsilon: float, max_iterations: int, tolerance: float) -> None:
 
 
 def _round(
-    cost: Tensor, p: Tensor, q: Tensor, plan: Tensor, start: Tensor | None, *, steps: int, epsilon: float
-) -> tuple[Tensor, Tensor]:
-    """Some iterations from the potentials (n + m, b) at the start; writes the plan, returns its error and potentials.
+    cost: Tensor, p: Tensor, q: Tensor, start: Tensor | None, *, steps: int, epsilon: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Plan, error and potentials (n + m, b) after some iterations from the potentials at the start.
 
     The first start is row minima, then column minima of the rest: they leave a 1 in every row and column of the
     kernel, so that exp cannot underflow a whole row, however small epsilon is, and the plan stays the same.
@@ -163,11 +163,11 @@ def _round(
     f = cost.amin(1) if start is None else start[:n]
     product = f[:, None] - cost
     g = -product.amax(0) if start is None else start[n:]
-    kernel = torch.add(product, g).div_(epsilon).exp_()
+    kernel = torch.add(product, g).mul_(1 / epsilon).exp_()
     row_sums = kernel.sum(1)
     for _ in range(steps):
         u = p / row_sums
         v = q / torch.mul(kernel, u[:, None], out=product).sum(0)
         row_sums = torch.mul(kernel, v, out=product).sum(1)
-    torch.mul(product, u[:, None], out=plan)
-    return (u * row_sums / p - 1).abs().amax(0), torch.cat([f + epsilon * u.log(), g + epsilon * v.log()])
+    error = (u * row_sums / p - 1).abs().amax(0)
+    return product.mul_(u[:, None]), error, torch.cat([f + epsilon * u.log(), g + epsilon * v.log()])
