@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from mgcl import __version__
 from mgcl.errors import MgclError, TrackingError, run_and_exit
-from mgcl.home import home
+from mgcl.home import home, similarity_limit
 
 if TYPE_CHECKING:
     from mgcl.transport.tiles import StoredSimilarity
@@ -102,8 +102,6 @@ def _report(flags: argparse.Namespace) -> int:
 
 
 def _cache_ls(_flags: argparse.Namespace) -> int:
-    from mgcl.transport.tiles import size_limit
-
     root, stores = _stores()
     for store in stores:
         about = store.about
@@ -114,7 +112,7 @@ def _cache_ls(_flags: argparse.Namespace) -> int:
             f"{store.tiles:5} tiles  {store.size / 1e6:8.1f} MB  opened {opened}"
         )
     size = sum(store.size for store in stores)
-    print(f"{root}: {len(stores)} stores, {size / 1e9:.2f} of {size_limit() / 1e9:g} GB")
+    print(f"{root}: {len(stores)} stores, {size / 1e9:.2f} of {similarity_limit() / 1e9:g} GB")
     return 0
 
 
@@ -122,14 +120,14 @@ def _cache_rm(flags: argparse.Namespace) -> int:
     from mgcl.transport.tiles import remove
 
     root, stores = _stores()
+    if flags.all == bool(flags.names):
+        raise MgclError("name stores or banks as `mgcl cache ls` shows them, 8 digits or more, or say --all")
     for name in flags.names:
         if not any(_answers_to(store, name) for store in stores):
             raise MgclError(
-                f"{root}: no store is called {name!r}, nor is one of such a bank; `mgcl cache ls` lists them"
+                f"{root}: no store and no bank begins with {name!r} (8 digits or more); `mgcl cache ls` lists them"
             )
     chosen = [store for store in stores if flags.all or any(_answers_to(store, name) for name in flags.names)]
-    if not flags.names and not flags.all:
-        raise MgclError("name stores or bank digests as `mgcl cache ls` shows them, or say --all")
     for store in chosen:
         remove(store)
     print(f"{root}: removed {len(chosen)} stores, {sum(store.size for store in chosen) / 1e6:.1f} MB")
@@ -144,7 +142,7 @@ def _stores() -> tuple[Path, "list[StoredSimilarity]"]:
 
 
 def _answers_to(store: "StoredSimilarity", name: str) -> bool:
-    return name == store.path.name or (len(name) >= 8 and str(store.about["bank"]).startswith(name))
+    return len(name) >= 8 and any(each.startswith(name) for each in (store.path.name, str(store.about["bank"])))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -185,9 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     ls = caches.add_parser("ls", help="list them, the least recently opened first")
     ls.set_defaults(job=_cache_ls)
     rm = caches.add_parser("rm", help="remove some; they are computed again when needed")
-    rm.add_argument(
-        "names", nargs="*", metavar="NAME", help="a store, or the first 8 or more digits of a bank's digest"
-    )
+    rm.add_argument("names", nargs="*", metavar="NAME", help="a store or a bank: 8 or more of its digits")
     rm.add_argument("--all", action="store_true", help="every store of this machine")
     rm.set_defaults(job=_cache_rm)
 

@@ -25,6 +25,10 @@ class TrackingError(MgclError):
     """The MLflow store cannot be opened or does not hold what was asked for."""
 
 
+class MgclWarning(UserWarning):
+    """Something that changes no result, but that a user would want to mend; a sweep shows each once."""
+
+
 def run_and_exit(job: Callable[[], int]) -> NoReturn:
     """Run a command and leave with its exit code: 2 with one line for a user's error, 130 after Ctrl-C."""
     try:

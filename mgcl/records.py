@@ -5,10 +5,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Value = str | int | float | bool | None
 Gradient = Literal["detached", "exact"]
+MatchingKind = Literal["transport", "uniform", "best-match"]
 
 
 def canonical_json(value: Any) -> str:
@@ -141,6 +142,8 @@ class TrialResult:
     stack: int
     """Episodes computed together; part of the arithmetic."""
     host: str
+    notes: tuple[str, ...] = ()
+    """Warnings of the machine's: what changed no number, but should be mended."""
 
     @property
     def accuracy(self) -> float:
@@ -213,9 +216,24 @@ class Matching:
         gradient: "detached" (the plan is a constant) or "exact".
     """
 
-    kind: Literal["transport", "uniform", "best-match"] = "transport"
+    kind: MatchingKind = "transport"
     epsilon: float = 0.1
     tolerance: float = 1e-4
     max_iterations: int | None = None
     entropy_weight: float = 0.0
     gradient: Gradient = "detached"
+
+    def __post_init__(self) -> None:
+        """Refuse what no matching can be.
+
+        Raises:
+            ValueError: names the field and the value.
+        """
+        for name, choices in (("kind", get_args(MatchingKind)), ("gradient", get_args(Gradient))):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {getattr(self, name)!r}")
+        for name in ("epsilon", "tolerance"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
+        if not 0 <= self.entropy_weight < float("inf"):
+            raise ValueError(f"entropy_weight must be at least 0 and finite, got {self.entropy_weight}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mgcl.methods.method import ClipFeatures, Prediction, Support, check_ranges
+from mgcl.methods.method import ClipFeatures, Prediction, Support, check_fields, check_ranges
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,6 +29,7 @@ class Parameters:
     learning_rate: float = 1e-3
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_ranges(self, positive=("learning_rate",), at_least_zero=("alpha", "beta", "epochs"))
 
 

@@ -37,7 +37,11 @@ class ClipFeatures:
 class Support:
     """What a method learns from: labelled clips, and the sentences on their classes.
 
-    Several episodes of one way and shot may be stacked along leading dimensions; without any, it is one episode.
+    Several episodes of one way and shot may be stacked along leading dimensions; without any, it is one episode, and
+    ``seeds`` has shape ().
+
+    Raises:
+        ValueError: there is not one label a clip, or not ``shot`` of each class.
     """
 
     clips: ClipFeatures
@@ -52,6 +56,15 @@ class Support:
     """For whatever the method draws at random, one an episode."""
     known_similarity: Callable[[ClipFeatures, ClipFeatures, Matching], Similarity] | None = None
     """Looks up how alike the segments of clips a and clips b are; without it, it is computed."""
+
+    def __post_init__(self) -> None:
+        clips, way = self.clips.clip.shape[-2], self.prompts.shape[-2]
+        counts = self.labels.bincount(minlength=way).tolist()
+        if self.labels.shape != (clips,) or counts != [self.shot] * way:
+            raise ValueError(
+                f"{clips} support clips with {len(self.labels)} labels, {counts} a class, where {way} prompts and "
+                f"{self.shot} shots need {self.shot} clips of each of {way} classes"
+            )
 
     def key_similarity(self, clips: ClipFeatures, matching: Matching) -> Similarity:
         """How alike the segments of clips and support clips are, shape (*stack, b, support); known or computed."""
@@ -149,13 +162,20 @@ def check_ranges(
                 raise ValueError(f"{name} must be {words} and finite, got {value}")
 
 
-def check_choices(parameters: object) -> None:
-    """Refuse a value that its field's ``Literal`` does not list.
+def check_fields(parameters: object) -> None:
+    """Refuse a value that is not of its field's type, or not among its ``Literal``'s choices.
 
     Raises:
-        ValueError: names the field, the value and the choices.
+        ValueError: names the field, the value and what it may be.
     """
     for name, hint in get_type_hints(type(parameters)).items():
         value = getattr(parameters, name)
-        if get_origin(hint) is Literal and value not in get_args(hint):
-            raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(hint)))}, got {value!r}")
+        if get_origin(hint) is Literal:
+            if value not in get_args(hint):
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(hint)))}, got {value!r}")
+            continue
+        types = get_args(hint) or (hint,)
+        whole_number_for_float = float in types and type(value) is int
+        if type(value) not in types and not whole_number_for_float:
+            words = " or ".join("None" if each is type(None) else each.__name__ for each in types)
+            raise ValueError(f"{name} must be of type {words}, got {value!r}")

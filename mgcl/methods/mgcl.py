@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from mgcl.methods.method import ClipFeatures, Match, Prediction, Support, check_choices, check_ranges
+from mgcl.methods.method import ClipFeatures, Match, Prediction, Support, check_fields, check_ranges
 from mgcl.records import NO_TRANSPORT, Convergence, Matching
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Parameters:
     learning_rate: float = 1e-4
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        check_fields(self)
         check_ranges(
             self,
             positive=("epsilon", "tolerance", "learning_rate", "logit_scale"),

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from mgcl.errors import SweepError, run_and_exit
 from mgcl.features import FeatureBank
+from mgcl.home import similarity_limit
 from mgcl.records import TrialRun
 from mgcl.reporting import tables
 from mgcl.sweep.driver import Machines, count, run_missing, state
@@ -31,6 +32,7 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
             "no feature bank: name one with --bank DIR, or make one first: `mgcl bank import` from your own arrays, "
             "or `python tests/generated_bank.py DIR` in a clone for a generated one"
         )
+    similarity_limit()  # refused here, not by each worker
     bank = FeatureBank.open(sweep.bank)
     cells = plan(sweep, bank)
     for words in left_out(sweep):

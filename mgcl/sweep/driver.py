@@ -106,7 +106,8 @@ class _Desk:
         self._store, self._backbone, self._bar = store, backbone, bar
         self._tags = source_revision()
         self._waiting: deque[Outcome] = deque()
-        self._failed, self._warned = 0, False
+        self._failed = 0
+        self._warned: set[str] = set()
         self._latest: deque[str] = deque(maxlen=2)
 
     def take(self, outcome: "Outcome") -> None:
@@ -144,16 +145,20 @@ class _Desk:
             self._bar.write(f"failed: {name} (trial {outcome.key}): {outcome.error}", file=sys.stderr)
         else:
             self._latest.append(f"{name} {100 * outcome.accuracy:.1f} %")
-            self._warn_once(name, outcome)
+            self._warn(name, outcome)
         self._bar.set_postfix_str(f"failed {self._failed}, last " + ", ".join(self._latest), refresh=False)
         self._bar.update()
 
-    def _warn_once(self, name: str, result: TrialResult) -> None:
+    def _warn(self, name: str, result: TrialResult) -> None:
+        """Each kind of warning once."""
         missed = result.convergence
-        if missed.unconverged and not self._warned:
-            self._warned = True
-            self._bar.write(
-                f"warning: {name} (trial {result.key}): {missed.unconverged:,} of {missed.problems:,} transport "
-                "problems missed their tolerance; the report counts them all",
-                file=sys.stderr,
+        said = {note: note for note in result.notes}
+        if missed.unconverged:
+            said["unconverged"] = (
+                f"{name} (trial {result.key}): {missed.unconverged:,} of {missed.problems:,} transport problems missed "
+                "their tolerance; the report counts them all"
             )
+        for kind, words in said.items():
+            if kind not in self._warned:
+                self._warned.add(kind)
+                self._bar.write(f"warning: {words}", file=sys.stderr)

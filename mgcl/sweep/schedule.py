@@ -5,8 +5,10 @@ import os
 import socket
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the other reporter ignores v
 import ray
 from ray import tune
 
-from mgcl.errors import SweepError
+from mgcl.errors import MgclWarning, SweepError
 from mgcl.home import home
 from mgcl.records import Trial, TrialFailure, TrialResult
 
@@ -155,8 +157,12 @@ def _run_one(config: dict[str, str], trials: Mapping[str, Trial], bank: str, hom
         torch.set_num_threads(1)
     outcome: Outcome
     try:
-        opened, similarities = _open_bank(bank, home_folder, device)
-        outcome = run_trial(trial, opened, device=device, similarities=similarities)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", MgclWarning)
+            opened, similarities = _open_bank(bank, home_folder, device)
+            outcome = run_trial(trial, opened, device=device, similarities=similarities)
+        own = [str(each.message) for each in caught if issubclass(each.category, MgclWarning)]
+        outcome = replace(outcome, notes=tuple(dict.fromkeys(own)))
     except Exception as error:
         outcome = TrialFailure(trial.key, f"{type(error).__name__}: {error}", traceback.format_exc())
     tune.report({"outcome": outcome})

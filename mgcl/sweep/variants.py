@@ -1,7 +1,7 @@
 """Variants: the rows of a table, as data. A new ablation is one line here."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 from mgcl.catalogue import load
 from mgcl.errors import SweepError
@@ -73,9 +73,14 @@ def resolve(name: str) -> ResolvedVariant:
         raise SweepError(f"no variant is called {name!r}; there are: {', '.join(VARIANTS)}")
     variant = VARIANTS[name]
     method = load("method", variant.method)
+    known = [field.name for field in fields(method.Parameters)]
+    for parameter in variant.changes:
+        if parameter not in known:
+            names = ", ".join(known) or "none"
+            raise SweepError(f"variant {name!r}: {variant.method} has no parameter {parameter!r}; it has: {names}")
     try:
         parameters = method.Parameters(**variant.changes)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise SweepError(f"variant {name!r}: {error}") from None
     least_shots = getattr(parameters, "least_shots", 1)
     return ResolvedVariant(variant.method, method.VERSION, asdict(parameters), least_shots)

@@ -19,7 +19,16 @@ def _inverse_length(x: Tensor) -> Tensor:
 
 
 def inner(x: Float[Tensor, "*stack a d"], y: Float[Tensor, "*stack b d"]) -> Float[Tensor, "*stack a b"]:
-    """Inner products of the rows of x with those of y: their cosines, where both are unit vectors."""
+    """Inner products of the rows of x with those of y: their cosines, where both are unit vectors.
+
+    Raises:
+        ValueError: the rows differ in length, in dtype or in their stack.
+    """
+    if (x.shape[:-2], x.shape[-1], x.dtype) != (y.shape[:-2], y.shape[-1], y.dtype):
+        raise ValueError(
+            f"rows of one length, dtype and stack are needed, got {tuple(x.shape)} {x.dtype} and "
+            f"{tuple(y.shape)} {y.dtype}"
+        )
     if not (_ONEDNN and x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() and y.numel()):
         return x @ y.mT
     if x.dim() > 2:

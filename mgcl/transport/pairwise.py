@@ -81,8 +81,9 @@ class SimilarityStore:
         if (name, i, j) not in self._open:
             if len(self._open) >= _OPEN_TILES:
                 self._open.clear()
+            file, shape = f"{i:04}-{j:04}.npy", (len(self._rows(i)), len(self._rows(j)))
             self._open[name, i, j] = (
-                tiles.kept(self._root / name / f"{i:04}-{j:04}.npy", about, lambda: self._compute(i, j, matching))
+                tiles.kept(self._root / name / file, shape, about, lambda: self._compute(i, j, matching))
                 if self._root
                 else self._compute(i, j, matching)
             )
@@ -90,12 +91,16 @@ class SimilarityStore:
 
     @torch.no_grad()
     def _compute(self, i: int, j: int, matching: Matching) -> np.ndarray:
-        rows, columns = (self._order[index * _EDGE : (index + 1) * _EDGE] for index in (i, j))
-        y, strips = self._load(columns), []
+        rows, y, strips = self._rows(i), self._load(self._rows(j)), []
         for first in range(0, len(rows), _STRIP):
             fields = matched(self._load(rows[first : first + _STRIP]), y, matching)
             strips.append(torch.stack([field.float() for field in fields]).cpu().numpy())
         return np.concatenate(strips, 1)
+
+    def _rows(self, index: int) -> np.ndarray:
+        """The bank's rows that lie along a tile's edge."""
+        rows: np.ndarray = self._order[index * _EDGE : (index + 1) * _EDGE]
+        return rows
 
     def _load(self, rows: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(self._segments[rows]).to(self._device)

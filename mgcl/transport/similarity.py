@@ -53,7 +53,7 @@ def similarity(
         Similarity with value (*stack, a, b) = <T, cos>, in -1..1 where the entropy weight is 0, and converged alike.
 
     Raises:
-        ValueError: a clip without segments, or a value of ``matching`` out of range.
+        ValueError: a clip without segments, or two shapes that do not go together.
     """
     matching = matching or Matching()
     return matched(x, y, matching).weighted(matching.entropy_weight)
@@ -64,8 +64,12 @@ def matched(x: Float[Tensor, "*stack a n d"], y: Float[Tensor, "*stack b m d"], 
 
     Without a gradient it works block by block, so that its memory does not grow with a and b.
     """
+    if min(x.dim(), y.dim()) < 3:
+        raise ValueError(f"segments of clips are needed, (clips, n, d), got {tuple(x.shape)} and {tuple(y.shape)}")
     if x.shape[-2] == 0 or y.shape[-2] == 0:
         raise ValueError(f"a clip without segments cannot be matched: shapes {tuple(x.shape)} and {tuple(y.shape)}")
+    if x.dtype in (torch.float16, torch.bfloat16):
+        x, y = x.float(), y.float()
     if torch.is_grad_enabled() and (x.requires_grad or y.requires_grad):
         return _matched(x, y, matching)
     n, (b, m) = x.shape[-2], y.shape[-3:-1]
@@ -94,8 +98,6 @@ def _matched(x: Tensor, y: Tensor, matching: Matching) -> Matched:
             value = cosines.mean((0, 1))
         case "best-match":
             value = cosines.amax(1).mean(0)
-        case unknown:
-            raise ValueError(f"kind must be transport, uniform or best-match, got {unknown!r}")
     return Matched(value, torch.zeros_like(value), torch.ones_like(value, dtype=torch.bool))
 
 

@@ -1,7 +1,7 @@
 """Entropic optimal transport by Sinkhorn's iteration: many small problems at once, in float32."""
 
 from itertools import repeat
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -50,7 +50,8 @@ def sinkhorn(
         max_iterations: at least 1; None allows 100 at epsilon >= 0.1 and 2,000 below.
         tolerance: > 0; a problem has converged once max_i |(T 1)_i - p_i| / p_i is at most this. Looked at
             every eight iterations; the column marginal is exact after each.
-        marginals: p (*batch, n) or (n,), and q likewise, positive, each of sum 1; None: uniform, as the paper's.
+        marginals: p (*batch, n) or (n,), and q likewise, positive, each of sum 1, constants for the gradient; None:
+            uniform, as the paper's.
         gradient: "detached" treats the plan as a constant, as the paper's code family does; "exact"
             differentiates the converged plan in its cost by the implicit function theorem.
 
@@ -68,12 +69,11 @@ def sinkhorn(
     problems = cost.detach()
     if not problems.is_floating_point() or problems.dtype in (torch.float16, torch.bfloat16):
         problems = problems.float()
+    if gradient not in get_args(Gradient):
+        raise ValueError(f"gradient must be one of {', '.join(map(repr, get_args(Gradient)))}, got {gradient!r}")
     if marginals is not None:
-        p, q = (
-            _checked(each, name).to(problems).expand(*batch, size).reshape(-1, size).T
-            for each, name, size in zip(marginals, ("row", "column"), (n, m), strict=True)
-        )
-        marginals = p, q
+        p, q = marginals
+        marginals = _marginal(p, "row", batch, n).to(problems), _marginal(q, "column", batch, m).to(problems)
     solved = solve(
         problems.reshape(-1, n, m).permute(1, 2, 0),
         epsilon=epsilon,
@@ -132,20 +132,27 @@ def _chosen(cost: Tensor, problems: Tensor) -> Tensor:
     return cost.movedim(-1, 0).index_select(0, problems).movedim(0, -1)
 
 
-def _checked(marginal: Tensor, name: str) -> Tensor:
-    if not bool((marginal > 0).all()) or not bool(((marginal.sum(-1) - 1).abs() < 1e-5).all()):
+def _marginal(marginal: Tensor, name: str, batch: list[int], size: int) -> Tensor:
+    """One checked marginal a problem, shape (size, problems)."""
+    try:
+        each = marginal.detach().expand(*batch, size).reshape(-1, size)
+    except RuntimeError:
         raise ValueError(
-            f"a {name} marginal must be positive and sum to 1; got one with smallest mass {marginal.min().item()} "
-            f"and sums from {marginal.sum(-1).min().item()} to {marginal.sum(-1).max().item()}"
+            f"the {name} marginal's shape {tuple(marginal.shape)} does not fit {(*batch, size)}, or ({size},)"
+        ) from None
+    if not (bool((each > 0).all()) and bool(((each.sum(-1) - 1).abs() < 1e-5).all())):
+        raise ValueError(
+            f"a {name} marginal must be positive and sum to 1; got one with smallest mass {each.min().item()} "
+            f"and sums from {each.sum(-1).min().item()} to {each.sum(-1).max().item()}"
         )
-    return marginal
+    return each.T
 
 
 def _check(epsilon: float, max_iterations: int, tolerance: float) -> None:
     if not 0 < epsilon < float("inf"):
         raise ValueError(f"epsilon must be positive and finite, got {epsilon}")
-    if max_iterations < 1:
-        raise ValueError(f"max_iterations must be at least 1, got {max_iterations}")
+    if not (isinstance(max_iterations, int) and max_iterations >= 1):
+        raise ValueError(f"max_iterations must be a whole number, at least 1, got {max_iterations}")
     if not tolerance > 0:
         raise ValueError(f"tolerance must be positive, got {tolerance}")
 

@@ -8,10 +8,11 @@ import json
 import os
 import platform
 import shutil
-import tempfile
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,7 +20,8 @@ from typing import IO
 import numpy as np
 from filelock import FileLock, Timeout
 
-from mgcl.errors import MgclError
+from mgcl.errors import MgclWarning
+from mgcl.home import similarity_limit
 
 # <T, cos>, h(T) / log(n m), and 1 where the problem converged: float32, shape (3, rows, columns).
 FIELDS = 3
@@ -46,42 +48,35 @@ def machine_root(home: Path) -> Path:
     return home / "similarity" / platform.node()
 
 
-def size_limit() -> float:
-    """Bytes that the tiles under one root may take: ``MGCL_SIMILARITY_GB``, 20 GB by default.
-
-    Raises:
-        MgclError: it is no positive number.
-    """
-    given = os.environ.get("MGCL_SIMILARITY_GB", "20")
-    try:
-        limit = float(given)
-    except ValueError:
-        limit = 0.0
-    if not limit > 0:
-        raise MgclError(f"MGCL_SIMILARITY_GB must be a positive number of gigabytes, got {given!r}")
-    return limit * 1e9
-
-
-def kept(file: Path, about: Mapping[str, object], compute: Callable[[], np.ndarray]) -> np.ndarray:
-    """A tile by memory map, computed and written first if it is not there.
+def kept(
+    file: Path, shape: tuple[int, int], about: Mapping[str, object], compute: Callable[[], np.ndarray]
+) -> np.ndarray:
+    """A tile of rows x columns by memory map, computed and written first if it is not there.
 
     Several workers may ask for one tile: one computes it and the others wait. Where it cannot be written a warning
     says so, and the tile is in memory only.
     """
+    if (found := _read(file, shape)) is not None:
+        return found
     values = None
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_suffix(".lock"), timeout=_PATIENCE_SECONDS):
-            if (found := _read(file)) is not None:
+            if (found := _read(file, shape)) is not None:
                 return found
             values = compute()
             _write(file, about, values)
         _evict(file.parent.parent, file)
-        found = _read(file)  # by memory map: shared with the other workers
+        found = _read(file, shape)  # by memory map: shared with the other workers
     except Timeout:
         return compute()
     except OSError as error:
-        warnings.warn(f"{file.parent}: cannot be written, similarities stay in memory ({error})", stacklevel=2)
+        reason = error.strerror or type(error).__name__
+        warnings.warn(
+            f"{file.parent} cannot be written ({reason}): similarities stay in memory and are computed again next time",
+            MgclWarning,
+            stacklevel=2,
+        )
         return compute() if values is None else values
     return values if found is None else found
 
@@ -108,13 +103,15 @@ def remove(store: StoredSimilarity) -> None:
     shutil.rmtree(store.path)
 
 
-def _read(file: Path) -> np.ndarray | None:
+def _read(file: Path, shape: tuple[int, int]) -> np.ndarray | None:
+    """The tile, or None where it is not there, cut short, or something else: then it is computed again."""
     try:
         values: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
-        os.utime(file)
-    except (FileNotFoundError, ValueError, EOFError):
-        return None  # not there, or cut short by a power failure: computed again
-    return values
+        with suppress(PermissionError):  # another user's: read, not marked as opened
+            os.utime(file)
+    except (OSError, ValueError, EOFError):
+        return None
+    return values if values.shape == (FIELDS, *shape) and values.dtype == np.float32 else None
 
 
 def _write(file: Path, about: Mapping[str, object], values: np.ndarray) -> None:
@@ -126,15 +123,16 @@ def _write(file: Path, about: Mapping[str, object], values: np.ndarray) -> None:
 
 def _replace(file: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write under a temporary name, then rename: a reader sees the whole file or none."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=_DRAFT, delete=False) as draft:
-        try:
+    path = file.with_name(f"{_DRAFT}{uuid.uuid4().hex}")
+    try:
+        with path.open("xb") as draft:
             write(draft)
             draft.flush()
             os.fsync(draft.fileno())
-            Path(draft.name).replace(file)
-        except BaseException:
-            Path(draft.name).unlink(missing_ok=True)
-            raise
+        path.replace(file)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _evict(root: Path, newest: Path) -> None:
@@ -144,7 +142,7 @@ def _evict(root: Path, newest: Path) -> None:
         if opened < hour_ago:
             draft.unlink(missing_ok=True)
     tiles = sorted(_files(root, "*/*.npy"))
-    excess = sum(size for _, size, _ in tiles) - size_limit()
+    excess = sum(size for _, size, _ in tiles) - similarity_limit()
     for _, size, tile in tiles:
         if excess <= 0:
             break

@@ -64,3 +64,17 @@ def test_no_cluster_at_the_address(place: Place, address: str) -> None:
     assert f"error: --address {address}: no Ray cluster answers" in done.stderr
     assert "Traceback" not in done.stderr
     assert place.complete_runs() == 0
+
+
+def test_a_bad_limit_is_refused_before_anything_runs(place: Place, monkeypatch) -> None:
+    monkeypatch.setenv("MGCL_SIMILARITY_GB", "0")
+    done = place.run(*SMALL)
+    assert done.returncode == 2
+    assert done.stderr == "error: MGCL_SIMILARITY_GB must be a positive number of gigabytes, got '0'\n"
+
+
+def test_a_worker_that_cannot_keep_similarities_says_so_once(place: Place) -> None:
+    (place.store.parent / "similarity").write_text("in the way")
+    done = place.run(*SMALL)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("cannot be written (Not a directory): similarities stay in memory") == 1

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from mgcl.errors import MgclError
+from mgcl.errors import MgclError, MgclWarning
+from mgcl.home import similarity_limit
 from mgcl.records import Matching
 from mgcl.transport import SimilarityStore, similarity, tiles
 
@@ -110,11 +111,39 @@ def test_a_broken_tile_is_computed_again(harm, segments, tmp_path) -> None:
     assert all(np.load(file).shape[0] == tiles.FIELDS for file in tmp_path.glob("*/*.npy"))
 
 
+def test_a_tile_of_another_shape_is_computed_again(segments, tmp_path) -> None:
+    some = np.arange(10)
+    first = store(segments, tmp_path).look_up(some, some, Matching())
+    for file in tmp_path.glob("*/*.npy"):
+        np.save(file, np.zeros((3, 2, 2), np.float32))
+    assert torch.equal(first.value, store(segments, tmp_path).look_up(some, some, Matching()).value)
+
+
+def test_tiles_that_may_only_be_read_are_read(segments, tmp_path, monkeypatch) -> None:
+    """Another user's: no lock can be taken, no time be set."""
+    some = np.arange(10)
+    first = store(segments, tmp_path).look_up(some, some, Matching())
+    assert all(file.stat().st_mode & 0o044 == 0o044 & ~umask() for file in tmp_path.glob("*/*.npy"))
+
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(tiles, "FileLock", None)
+    monkeypatch.setattr("os.utime", refused)
+    assert torch.equal(first.value, store(segments, tmp_path).look_up(some, some, Matching()).value)
+
+
+def umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def test_where_nothing_can_be_written_it_says_so_and_goes_on(segments, tmp_path) -> None:
     (tmp_path / "file").write_text("in the way")
     some = np.arange(10)
     known = store(segments, tmp_path / "file")
-    with pytest.warns(UserWarning, match="cannot be written, similarities stay in memory"):
+    with pytest.warns(MgclWarning, match="cannot be written .*: similarities stay in memory"):
         value = known.look_up(some, some, Matching()).value
     assert torch.equal(value, store(segments).look_up(some, some, Matching()).value)
 
@@ -144,18 +173,20 @@ def test_the_least_recently_opened_tiles_go_first(segments, tmp_path, monkeypatc
 def test_a_limit_that_is_none_is_refused(limit, monkeypatch) -> None:
     monkeypatch.setenv("MGCL_SIMILARITY_GB", limit)
     with pytest.raises(MgclError, match=f"MGCL_SIMILARITY_GB must be a positive number of gigabytes, got '{limit}'"):
-        tiles.size_limit()
+        similarity_limit()
 
 
 WORKER = """
 import sys, time
+from pathlib import Path
 import numpy as np
 from mgcl.transport import tiles
 def slow():
     print("computing", flush=True)
     time.sleep(float(sys.argv[2]))
     return np.full((3, 4, 4), 5, np.float32)
-print(tiles.kept(__import__("pathlib").Path(sys.argv[1]) / "store" / "0000-0000.npy", {"bank": "b"}, slow).sum())
+file = Path(sys.argv[1]) / "store" / "0000-0000.npy"
+print(tiles.kept(file, (4, 4), {"bank": "b"}, slow).sum())
 """
 
 

@@ -157,3 +157,20 @@ def test_blocks_and_stacks_change_nothing(kind, stack, monkeypatch) -> None:
 def test_no_clips_have_no_similarities(kind) -> None:
     assert similarity(X[:0], Y, Matching(kind)).value.shape == (0, 9)
     assert similarity(X, Y[:0], Matching(kind)).value.shape == (5, 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_solved_in_float32(dtype) -> None:
+    x, y = X.to(dtype), Y.to(dtype)
+    got, expected = similarity(x, y), similarity(x.float(), y.float())
+    assert torch.equal(got.value, expected.value)
+    assert torch.equal(got.converged, expected.converged)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"kind": "optimal"}, {"gradient": "x"}, {"entropy_weight": -1.0}, {"epsilon": 0.0}, {"tolerance": -1.0}]
+)
+def test_a_matching_that_is_none_is_refused(wrong) -> None:
+    (field,) = wrong
+    with pytest.raises(ValueError, match=f"{field} must be"):
+        Matching(**wrong)

@@ -105,6 +105,13 @@ def test_marginals_that_are_none_are_refused(p) -> None:
         sinkhorn(torch.rand(2, 2), epsilon=0.1, marginals=(torch.tensor(p), torch.tensor([0.5, 0.5])))
 
 
+def test_marginals_are_constants_for_the_gradient() -> None:
+    p = torch.tensor([0.4, 0.6]).requires_grad_()
+    cost = torch.rand(2, 2).requires_grad_()
+    plan = sinkhorn(cost, epsilon=0.1, marginals=(p, torch.tensor([0.5, 0.5])), gradient="exact").plan
+    assert torch.autograd.grad(plan[0, 0], [cost, p], allow_unused=True)[1] is None
+
+
 @pytest.mark.parametrize("epsilon", [0.1, 0.01, 0.005])
 def test_nothing_is_ever_infinite_or_nan(epsilon) -> None:
     costs = torch.cat([SETS["easy"], SETS["hard"], 2 * torch.rand(40, 16, 16), torch.eye(16).expand(1, 16, 16)])
@@ -222,7 +229,7 @@ def test_a_detached_plan_has_no_gradient() -> None:
     [
         ({"epsilon": 0.0}, "epsilon must be positive and finite, got 0.0"),
         ({"epsilon": float("nan")}, "epsilon must be positive and finite, got nan"),
-        ({"epsilon": 0.1, "max_iterations": 0}, "max_iterations must be at least 1, got 0"),
+        ({"epsilon": 0.1, "max_iterations": 0}, "max_iterations must be a whole number, at least 1, got 0"),
         ({"epsilon": 0.1, "tolerance": 0.0}, "tolerance must be positive, got 0.0"),
     ],
 )

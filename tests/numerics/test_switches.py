@@ -89,7 +89,8 @@ def test_a_random_start_is_seeded_by_the_episode(support, query) -> None:
 
 
 def test_leave_one_out_needs_two_shots(support) -> None:
-    one = Support(support.clips, support.labels, 1, support.prompts, support.explanations, 1.0, 0)
+    clips = ClipFeatures(support.clips.segments[:3], support.clips.clip[:3], support.clips.caption[:3])
+    one = Support(clips, torch.arange(3), 1, support.prompts, support.explanations, 1.0, torch.tensor(0))
     with pytest.raises(ValueError, match="leave_one_out needs 2 shots"):
         mgcl.fit(one, mgcl.Parameters(leave_one_out=True))
 
@@ -141,3 +142,28 @@ def test_at_one_shot_prototypes_and_attention_name_the_nearest_clip(query) -> No
     nearest = (query.clip @ clips.clip.T).argmax(-1)
     for name in ("prototypical", "matching"):
         assert torch.equal(baseline(name, support, query).argmax(-1), nearest)
+
+
+@pytest.mark.parametrize(
+    ("labels", "shot"),
+    [([0, 0, 1, 1, 2, 3], 2), ([0, 0, 1, 1, 2, 2], 5), ([0, 0, 1, 1, 2], 2), ([0, 0, 0, 1, 2, 2], 2)],
+)
+def test_a_support_set_that_does_not_add_up_is_refused(support, labels, shot) -> None:
+    with pytest.raises(ValueError, match="6 support clips with"):
+        Support(support.clips, torch.tensor(labels), shot, support.prompts, support.explanations, 1.0, support.seeds)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 2.5}, "epochs must be of type int, got 2.5"),
+        ({"epsilon": "0.02"}, "epsilon must be of type float, got '0.02'"),
+        ({"leave_one_out": 1}, "leave_one_out must be of type bool, got 1"),
+        ({"logit_scale": "big"}, "logit_scale must be of type float or None, got 'big'"),
+        ({"fusion": "all"}, "fusion must be one of 'both', 'audio', 'caption', got 'all'"),
+    ],
+)
+def test_parameters_of_another_type_are_refused(changes, words) -> None:
+    with pytest.raises(ValueError, match=words):
+        mgcl.Parameters(**changes)
+    assert mgcl.Parameters(alpha=2).alpha == 2

@@ -41,6 +41,14 @@ def test_cells_without_enough_shots_are_left_out_and_said(bank) -> None:
         plan(replace(sweep, variants=("leave-one-out",), shots=(1,)), bank)
 
 
+def test_a_variant_with_a_parameter_that_is_none_is_refused(bank, monkeypatch) -> None:
+    monkeypatch.setitem(VARIANTS, "full", Variant("mgcl", {"epsilom": 0.02}))
+    with pytest.raises(
+        SweepError, match="variant 'full': mgcl has no parameter 'epsilom'; it has: alpha, beta, coarse"
+    ):
+        plan(SWEEP, bank)
+
+
 def test_more_explanations_than_the_bank_has_are_refused(bank, monkeypatch) -> None:
     monkeypatch.setitem(VARIANTS, "explanations-9", Variant("mgcl", {"explanations": 9}))
     with pytest.raises(
