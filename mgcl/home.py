@@ -1,4 +1,4 @@
-"""Where everything generated lives: ``MGCL_HOME``, by default ``.mgcl`` in the working directory."""
+"""Where everything generated lives, by default ``.mgcl`` in the working directory, and how much of it is kept."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A trial: E episodes of one method on one bank. No Ray, no MLflow, nothing written; it settles torch's arithmetic."""
+"""A trial: E episodes of one method on one bank. No Ray, no MLflow; it settles torch's arithmetic."""
 
 import os
 import platform

@@ -23,9 +23,6 @@ VERSION = 1
 class Parameters(cached_zero_shot.Parameters):
     """The paper's choices, training-free; alpha and beta are never searched on test data."""
 
-    epochs: int = 0
-    learning_rate: float = 1e-3
-
 
 def fit(support: Support, parameters: Parameters) -> cached_zero_shot.Fitted:
     """Take the support clips for keys, and train them if asked to."""

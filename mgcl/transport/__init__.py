@@ -2,16 +2,14 @@
 
 from mgcl.transport.cost import inner, pairwise_cosine, unit
 from mgcl.transport.pairwise import SimilarityStore
-from mgcl.transport.similarity import Matched, Similarity, matched, plans, similarity
+from mgcl.transport.similarity import Similarity, plans, similarity
 from mgcl.transport.sinkhorn import Transport, sinkhorn
 
 __all__ = [
-    "Matched",
     "Similarity",
     "SimilarityStore",
     "Transport",
     "inner",
-    "matched",
     "pairwise_cosine",
     "plans",
     "similarity",

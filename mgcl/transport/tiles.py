@@ -73,7 +73,8 @@ def kept(
     except OSError as error:
         reason = error.strerror or type(error).__name__
         warnings.warn(
-            f"{file.parent} cannot be written ({reason}): similarities stay in memory and are computed again next time",
+            f"{file.parent.parent} cannot be written ({reason}): similarities stay in memory and are computed again "
+            "next time",
             MgclWarning,
             stacklevel=2,
         )
