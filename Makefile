@@ -1,10 +1,8 @@
 # make setup once; then `. .venv/bin/activate`, or the targets below, which use the environment by themselves.
 PYTHON ?= python3
 BIN := .venv/bin
-GENERATED := .mgcl/banks/generated
-BANK ?= $(GENERATED)
 
-.PHONY: setup sweep check test bench
+.PHONY: setup sweep check test bench pretrain
 
 setup: .venv/.done
 
@@ -15,12 +13,9 @@ setup: .venv/.done
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-# The whole chain on a bank; the generated one, which is the default, is made first if it is not there.
-sweep: setup $(filter $(GENERATED),$(BANK))
-	$(BIN)/python sweeps/full_grid.py --bank $(BANK) --shots 1 5 --episodes 20 --queries 15
-
-$(GENERATED): | setup
-	$(BIN)/python tests/generated_bank.py $@
+# From sounds to a report: generated soundscapes, the tiny backbone, every published variant and baseline.
+sweep: setup
+	$(BIN)/python sweeps/full_grid.py
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -36,3 +31,8 @@ bench: setup
 	mkdir -p .mgcl
 	$(BIN)/pytest tests/benchmarks --benchmark-only -p no:warnings -o addopts= --benchmark-json .mgcl/benchmarks.json
 	$(BIN)/python tests/benchmarks/report.py .mgcl/benchmarks.json reports/benchmarks.md
+
+# The tiny backbone's weights again, from nothing, and what each part of its objective is worth; it may be stopped.
+pretrain: setup
+	$(BIN)/mgcl pretrain --out mgcl/backbones/tiny_weights
+	$(BIN)/python sweeps/pretraining.py

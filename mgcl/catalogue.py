@@ -1,6 +1,6 @@
 """Name = file: ``load("method", "zero_shot")`` is the module ``mgcl.methods.zero_shot``.
 
-A new method is one new file in its room; nothing registers it.
+A new method, data set or backbone is one new file in its room; nothing registers it.
 """
 
 import importlib
@@ -9,15 +9,21 @@ from types import ModuleType
 
 from mgcl.errors import MgclError
 
-_ROOMS = {"method": "mgcl.methods"}
-_SHARED = {"method": {"method", "cache", "cached_zero_shot", "contrast", "training"}}
+_ROOMS = {"method": "mgcl.methods", "dataset": "mgcl.data", "backbone": "mgcl.backbones"}
+_SHARED = {
+    "method": {"method", "cache", "cached_zero_shot", "contrast", "training"},
+    "dataset": {"audio", "dataset", "episodes", "seeding", "splits"},
+    "backbone": {"backbone", "grained", "log_mel", "towers"},
+}
 
 
 def names(kind: str) -> tuple[str, ...]:
     """The names of everything of one kind, sorted; imports none of them.
 
     >>> names("method")
-    ('matching', 'mgcl', 'prototypical', 'tip_adapter', 'treff_adapter', 'zero_shot')
+    ('matching', 'mel_statistics', 'mgcl', 'prototypical', 'tip_adapter', 'treff_adapter', 'zero_shot')
+    >>> names("dataset"), names("backbone")
+    (('esc50', 'soundscapes'), ('tiny',))
     """
     room = importlib.import_module(_ROOMS[kind])
     files = {module.name for module in pkgutil.iter_modules(room.__path__)}

@@ -9,6 +9,14 @@ class MgclError(Exception):
     """Bad input; the command line prints the message alone and exits with 2."""
 
 
+class DataError(MgclError):
+    """A data set, or one of its audio files, cannot be read or made."""
+
+
+class BackboneError(MgclError):
+    """A backbone's weights cannot be loaded, or it cannot take what it is given."""
+
+
 class BankError(MgclError):
     """A feature bank, or the arrays that should become one, cannot be used."""
 

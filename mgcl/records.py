@@ -200,6 +200,8 @@ class TrialRun:
     convergence: Convergence
     device: str
     error: str
+    captions_naming_class: float | None = None
+    """Share of the bank's captions that contain a word of their class's name; None: not recorded."""
 
 
 @dataclass(frozen=True)

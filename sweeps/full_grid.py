@@ -1,6 +1,6 @@
 """Everything MGCL's tables compare, on one feature bank (Table 1 and the ablations of Tables 2-5).
 
-python sweeps/full_grid.py --bank DIR [--ways 5 10] [--shots 1 5 10] [--variants NAME ...] [--plan]
+python sweeps/full_grid.py [--bank DIR] [--ways 5 10] [--shots 1 5 10] [--variants NAME ...] [--episodes 100] [--plan]
 """
 
 from mgcl.sweep import Sweep, main
@@ -8,8 +8,11 @@ from mgcl.sweep import Sweep, main
 SWEEP = Sweep(
     name="full_grid",
     ways=(5, 10),
-    shots=(1, 5, 10),
+    shots=(1, 5),
+    episodes=20,
+    queries=15,
     variants=(
+        "mel-statistics",
         "prototypical",
         "matching",
         "zero-shot",

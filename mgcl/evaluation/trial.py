@@ -191,13 +191,14 @@ def _rows(clips: ClipFeatures) -> np.ndarray:
 
 def _clip_features(setting: _Setting, clip_ids: list[tuple[tuple[str, ...], ...]]) -> ClipFeatures:
     """Of a stack of episodes, each (way, clips)."""
-    bank, device = setting.bank, setting.device
+    bank, device, statistics = setting.bank, setting.device, setting.bank.mel_statistics
     rows = np.array([[bank.row_of_clip[clip_id] for clip_id in _flat(episode)] for episode in clip_ids])
     return ClipFeatures(
         segments=_units(bank.segment_embeddings[rows], device),
         clip=_units(bank.clip_embeddings[rows], device),
         caption=_units(bank.caption_embeddings[rows], device),
         rows=rows,
+        mel_statistics=None if statistics is None else torch.from_numpy(statistics[rows]).to(device),
     )
 
 
@@ -215,7 +216,8 @@ def _explain(
     """The first query clip of a stack's first episode, which is of its first class."""
     header, classes = setting.bank.header, episode.classes
     predicted = int(prediction.logits[0, 0].argmax())
-    clip = ClipFeatures(query.segments[:, :1], query.clip[:, :1], query.caption[:, :1], _rows(query)[:, :1])
+    statistics = None if query.mel_statistics is None else query.mel_statistics[:, :1]
+    clip = ClipFeatures(query.segments[:, :1], query.clip[:, :1], query.caption[:, :1], _rows(query)[:, :1], statistics)
     names = {"support": _flat(episode.support), "class": classes}
     step = header.seconds / header.segments
     return ExplainedClip(

@@ -18,6 +18,7 @@ from mgcl.features.schema import (
     CLASSES,
     CLIPS,
     HEADER,
+    MEL_STATISTICS,
     Header,
     check_header,
     check_tables,
@@ -25,6 +26,7 @@ from mgcl.features.schema import (
     clips_schema,
     parse_header,
 )
+from mgcl.language.captions import names_its_class
 from mgcl.records import Clip, canonical_json
 
 Floats = NDArray[np.float32]
@@ -98,6 +100,20 @@ class FeatureBank:
         )
 
     @cached_property
+    def captions_naming_class(self) -> float:
+        """The share of captions that contain a word of their class's name, 0..1."""
+        pairs = zip(self.clips["caption"].to_pylist(), self.clips["label"].to_pylist(), strict=True)
+        return float(np.mean([names_its_class(*pair) for pair in pairs]))
+
+    @cached_property
+    def mel_statistics(self) -> Floats | None:
+        """Shape (clips, statistics); None: this bank has none."""
+        if MEL_STATISTICS not in self.clips.column_names:
+            return None
+        size = self.clips.schema.field(MEL_STATISTICS).type.list_size
+        return self._flat(self.clips, MEL_STATISTICS).reshape(-1, size)
+
+    @cached_property
     def row_of_clip(self) -> dict[str, int]:
         """Clip id -> row of the clip arrays."""
         return {clip_id: row for row, clip_id in enumerate(self.clips["clip_id"].to_pylist())}
@@ -125,15 +141,22 @@ class FeatureBank:
                     hasher.update(self._matrix(table, field.name).astype("<f4", copy=False).data)
                 else:
                     hasher.update(canonical_json(table[field.name].to_pylist()).encode())
+        if self.mel_statistics is not None:
+            hasher.update(MEL_STATISTICS.encode())
+            hasher.update(self.mel_statistics.astype("<f4", copy=False).data)
         return hasher.hexdigest()
 
     def _matrix(self, table: pa.Table, column: str) -> Floats:
-        """A column's vectors, shape (rows or rows x list length, d), as a view of the mapped file."""
+        """A column's vectors, shape (rows or rows x list length, d)."""
+        return self._flat(table, column).reshape(-1, self.header.embedding_dim)
+
+    def _flat(self, table: pa.Table, column: str) -> Floats:
+        """A column's numbers, as a view of the mapped file."""
         values = table[column].chunk(0)
         while not pa.types.is_floating(values.type):
             values = values.flatten()
         flat: Floats = values.to_numpy(zero_copy_only=True)
-        return flat.reshape(-1, self.header.embedding_dim)
+        return flat
 
 
 def write_bank(
@@ -153,6 +176,7 @@ def write_bank(
     explanation_embeddings: Floats,
     folds: Sequence[int | None] | None = None,
     sources: Sequence[str | None] | None = None,
+    mel_statistics: Floats | None = None,
 ) -> FeatureBank:
     """Write a bank, whole or not at all, and open it.
 
@@ -172,6 +196,7 @@ def write_bank(
         explanation_embeddings: shape (classes, n_e, d).
         folds: the data set's own clip folds, informative; None: not known.
         sources: the recordings that clips were cut from; None: not known.
+        mel_statistics: shape (clips, statistics); None: the bank has none.
 
     Raises:
         BankError: the folder exists, or the content is not a bank.
@@ -197,7 +222,11 @@ def write_bank(
         "explanations": pa.array(list(map(list, explanations)), pa.list_(pa.string())),
         "explanation_embeddings": _lists(explanation_embeddings, d, "explanation_embeddings"),
     }
-    tables = _table(clips, clips_schema(d), CLIPS), _table(texts, classes_schema(d), CLASSES)
+    schema = clips_schema(d)
+    if mel_statistics is not None:
+        clips[MEL_STATISTICS] = _vectors(mel_statistics, mel_statistics.shape[-1], MEL_STATISTICS)
+        schema = schema.append(pa.field(MEL_STATISTICS, clips[MEL_STATISTICS].type))
+    tables = _table(clips, schema, CLIPS), _table(texts, classes_schema(d), CLASSES)
     check_header(header, str(target / HEADER))
     check_tables(*tables, header, str(target))
     _write(target, header, *tables)

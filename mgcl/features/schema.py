@@ -15,6 +15,9 @@ from mgcl.errors import BankError
 FORMAT = 1
 CLIPS, CLASSES, HEADER = "clips.arrow", "classes.arrow", "bank.json"
 
+MEL_STATISTICS = "mel_statistics"
+"""A column that a bank may have: what a classifier without a backbone can go by, as `extract` writes it."""
+
 _NULLABLE = {"fold", "source"}
 
 
@@ -161,6 +164,12 @@ def check_tables(clips: pa.Table, classes: pa.Table, header: Header, folder: str
     ):
         _check_columns(table, schema, file)
         _check_values(table, file)
+    if MEL_STATISTICS in clips.column_names:
+        found = clips.schema.field(MEL_STATISTICS).type
+        if not (pa.types.is_fixed_size_list(found) and found.value_type == pa.float32()):
+            raise BankError(
+                f"{clips_file}: column {MEL_STATISTICS!r} is {found}; it should be fixed-size lists of float"
+            )
     _check_lengths(clips, "segment_embeddings", header.segments, clips_file)
     sentences = len(classes["explanations"][0])
     if sentences == 0:

@@ -31,6 +31,8 @@ class ClipFeatures:
     caption: Float[Tensor, "*stack b d"]
     rows: np.ndarray | None = None
     """Which clips of a bank they are, shape (*stack, b)."""
+    mel_statistics: Float[Tensor, "*stack b s"] | None = None
+    """Average spectrum and loudness in dB, where the bank has them; not the backbone's."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ class Method(Protocol):
     Parameters: type
     """A frozen dataclass with a default for every field; wrong values raise ValueError.
 
-    A property ``least_shots``, if it has one, says how many support clips a class it needs.
+    A property ``least_shots``, if it has one, says how many support clips a class it needs; a property
+    ``needs_mel_statistics``, if true, that it goes by a bank's mel statistics.
     """
 
     def fit(self, support: Support, parameters: Any) -> Any:

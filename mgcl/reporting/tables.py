@@ -192,6 +192,9 @@ def _caption(table: Table) -> list[str]:
         f"split: {setting.split}, seeds: {', '.join(map(str, seeds))}.",
         f"Data set {setting.dataset}, backbone {setting.backbone}, bank {setting.bank[:16]}.",
     ]
+    shares = [run.captions_naming_class for run in runs if run.captions_naming_class is not None]
+    if shares:
+        lines.append(f"{100 * max(shares):.1f} % of the captions contain a word of their class's name.")
     devices = sorted({run.device for run in runs} - {""})
     if len(devices) > 1:
         lines.append(f"Devices are mixed ({', '.join(devices)}): accuracies may differ by one query in 1,000.")

@@ -8,9 +8,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mgcl.errors import SweepError, run_and_exit
+from mgcl.errors import run_and_exit
 from mgcl.features import FeatureBank
-from mgcl.home import similarity_limit
+from mgcl.features.embedded import embedded_bank
+from mgcl.home import home, similarity_limit
 from mgcl.records import TrialRun
 from mgcl.reporting import tables
 from mgcl.sweep.driver import Machines, count, run_missing, state
@@ -27,15 +28,10 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     flags = _parser(sweep).parse_args(arguments)
     sweep = _override(sweep, flags)
     machines = Machines(flags.address, flags.workers, flags.gpus_per_trial)
-    if sweep.bank is None:
-        raise SweepError(
-            "no feature bank: name one with --bank DIR, or make one first: `mgcl bank import` from your own arrays, "
-            "or `python tests/generated_bank.py DIR` in a clone for a generated one"
-        )
     similarity_limit()  # refused here, not by each worker
-    bank = FeatureBank.open(sweep.bank)
+    bank = FeatureBank.open(sweep.bank) if sweep.bank else _embedded_bank()
     cells = plan(sweep, bank)
-    for words in left_out(sweep):
+    for words in left_out(sweep, bank):
         print(words)
 
     from mgcl.sweep import tracking
@@ -55,6 +51,13 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
         print(f"report: {folder / 'report.md'}")
     print(f"runs:   {store.where_to_look()}")
     return code
+
+
+def _embedded_bank() -> FeatureBank:
+    print("no --bank: generated soundscapes, as the tiny backbone hears them", flush=True)
+    bank = embedded_bank(home())
+    print(f"bank:   {bank.path}", flush=True)
+    return bank
 
 
 def _override(sweep: Sweep, flags: argparse.Namespace) -> Sweep:
@@ -103,7 +106,12 @@ def _parser(sweep: Sweep) -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     what = parser.add_argument_group("what to run")
-    what.add_argument("--bank", metavar="DIR", default=sweep.bank, help="feature bank")
+    what.add_argument(
+        "--bank",
+        metavar="DIR",
+        default=sweep.bank,
+        help="feature bank (None: generated soundscapes, heard by the tiny backbone)",
+    )
     what.add_argument("--ways", type=int, nargs="+", metavar="N", default=sweep.ways, help="classes an episode")
     what.add_argument("--shots", type=int, nargs="+", metavar="K", default=sweep.shots, help="support clips a class")
     what.add_argument("--variants", nargs="+", metavar="NAME", default=sweep.variants, help=f"of {', '.join(VARIANTS)}")

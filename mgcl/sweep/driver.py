@@ -87,7 +87,7 @@ def _schedule(todo: Sequence[Cell], total: int, bank: FeatureBank, store: "Track
         if machines.gpus_per_trial and not gpus:
             print("the cluster has no GPU: trials run on CPUs")
         with tqdm(total=total, initial=total - len(todo), unit="trial", smoothing=0, dynamic_ncols=True) as bar:
-            desk = _Desk(todo, store, bank.header.backbone, bar)
+            desk = _Desk(todo, store, bank, bar)
             trials = [cell.trial for cell in todo]
             schedule.run_trials(trials, bank.path, desk.take, workers=workers, gpus_per_trial=share)
     desk.close()
@@ -101,9 +101,9 @@ def _cpus() -> int:
 class _Desk:
     """Takes outcomes in: the record, and the progress line. While the store does not answer, they wait here."""
 
-    def __init__(self, cells: Sequence[Cell], store: "Tracking", backbone: str, bar: Any) -> None:
+    def __init__(self, cells: Sequence[Cell], store: "Tracking", bank: FeatureBank, bar: Any) -> None:
         self._cells = {cell.trial.key: cell for cell in cells}
-        self._store, self._backbone, self._bar = store, backbone, bar
+        self._store, self._bank, self._bar = store, bank, bar
         self._tags = source_revision()
         self._waiting: deque[Outcome] = deque()
         self._failed = 0
@@ -134,7 +134,7 @@ class _Desk:
     def _record(self) -> None:
         while self._waiting:
             outcome = self._waiting[0]
-            self._store.record(self._cells[outcome.key], outcome, self._backbone, self._tags)
+            self._store.record(self._cells[outcome.key], outcome, self._bank, self._tags)
             self._waiting.popleft()
 
     def _show(self, outcome: "Outcome") -> None:

@@ -23,7 +23,7 @@ class Sweep:
     ways: tuple[int, ...]
     shots: tuple[int, ...]
     bank: str | None = None
-    """The feature bank's folder."""
+    """The feature bank's folder; None: the one that every installation can make."""
     episodes: int = 100
     queries: int = 30
     """Query clips a class."""
@@ -60,7 +60,7 @@ def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
     for (name, variant), way, shot, seed, fold in itertools.product(
         variants.items(), sweep.ways, sweep.shots, sweep.seeds, subsets
     ):
-        if shot < variant.least_shots:
+        if shot < variant.least_shots or (variant.needs_mel_statistics and bank.mel_statistics is None):
             continue
         trial = Trial(
             bank=bank.digest,
@@ -80,17 +80,23 @@ def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
         names = cells[trial.key].variants if trial.key in cells else ()
         cells[trial.key] = Cell(trial, (*names, name))
     if not cells:
-        raise SweepError("; ".join(left_out(sweep)))
+        raise SweepError("; ".join(left_out(sweep, bank)))
     return tuple(cells.values())
 
 
-def left_out(sweep: Sweep) -> tuple[str, ...]:
+def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:
     """The cells that a sweep asks for and no plan can give, each in words."""
-    return tuple(
+    shots = (
         f"{name} needs {least} shots: left out at {shot}-shot"
         for name, shot in itertools.product(sweep.variants, sweep.shots)
         if shot < (least := resolve(name).least_shots)
     )
+    statistics = (
+        f"{name} needs mel statistics, which `mgcl extract` writes and this bank lacks: left out"
+        for name in sweep.variants
+        if resolve(name).needs_mel_statistics and bank.mel_statistics is None
+    )
+    return (*shots, *statistics)
 
 
 def setting_of(trial: Trial, backbone: str) -> Setting:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from mgcl.features import FeatureBank
 from mgcl.records import Convergence, Setting, TrialResult, TrialRun
 from mgcl.sweep.grid import Cell, setting_of
 
@@ -21,11 +22,11 @@ def variants_tag(variants: tuple[str, ...]) -> str:
     return ", ".join(dict.fromkeys(variants))
 
 
-def tags_of(cell: Cell, backbone: str) -> dict[str, str]:
+def tags_of(cell: Cell, bank: FeatureBank) -> dict[str, str]:
     """What a run is found by, and what a report reads."""
     trial = cell.trial
     numbers = {"fold": trial.fold.index, "way": trial.way, "shot": trial.shot, "seed": trial.seed}
-    setting = asdict(setting_of(trial, backbone))
+    setting = asdict(setting_of(trial, bank.header.backbone))
     return {
         "kind": "trial",
         "trial_key": trial.key,
@@ -33,13 +34,14 @@ def tags_of(cell: Cell, backbone: str) -> dict[str, str]:
         "variants": variants_tag(cell.variants),
         "method": trial.method,
         "version": str(trial.version),
+        "captions_naming_class": f"{bank.captions_naming_class:.6f}",
         **{name: str(value) for name, value in (numbers | setting).items()},
     }
 
 
-def parameters_of(cell: Cell, backbone: str) -> dict[str, str]:
+def parameters_of(cell: Cell, bank: FeatureBank) -> dict[str, str]:
     """What MLflow's compare page puts on its axes."""
-    tags = tags_of(cell, backbone)
+    tags = tags_of(cell, bank)
     own = {name: str(value) for name, value in cell.trial.parameters.items()}
     return {name: tags[name] for name in COLUMNS} | own
 
@@ -86,4 +88,5 @@ def trial_run(run_id: str, status: str, tags: Mapping[str, str], parameters: Map
         convergence=Convergence(int(tags.get("problems", 0)), int(tags.get("unconverged", 0))),
         device=tags.get("device", ""),
         error=tags.get("error", ""),
+        captions_naming_class=float(tags["captions_naming_class"]) if "captions_naming_class" in tags else None,
     )

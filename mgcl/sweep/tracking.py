@@ -21,6 +21,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from mgcl.errors import TrackingError
+from mgcl.features import FeatureBank
 from mgcl.home import home
 from mgcl.records import TrialFailure, TrialResult, TrialRun
 from mgcl.sweep.grid import TAG_LIMIT, Cell
@@ -75,22 +76,24 @@ class Tracking:
             return self.uri.rstrip("/") + page
         return f"mlflow ui --backend-store-uri {shlex.quote(self.uri)}, then http://127.0.0.1:5000{page}"
 
-    def record(self, cell: Cell, outcome: TrialResult | TrialFailure, backbone: str, tags: Mapping[str, str]) -> None:
+    def record(
+        self, cell: Cell, outcome: TrialResult | TrialFailure, bank: FeatureBank, tags: Mapping[str, str]
+    ) -> None:
         """Write one trial's run; it counts once its last write, ``complete=1``, is there.
 
         Args:
             cell: the trial.
             outcome: its result, or how it failed.
-            backbone: of the bank it ran on.
+            bank: that it ran on.
             tags: what else should be known of it, e.g. the commit.
 
         Raises:
             TrackingError: the store does not answer; the run does not count.
         """
-        about = {**tags_of(cell, backbone), **tags, "mlflow.parentRunId": self.parent_id}
+        about = {**tags_of(cell, bank), **tags, "mlflow.parentRunId": self.parent_id}
         with _answering(self.uri):
             run_id = self.client.create_run(self.experiment_id, tags=about, run_name=run_name(cell)).info.run_id
-            parameters = [Param(*each) for each in parameters_of(cell, backbone).items()]
+            parameters = [Param(*each) for each in parameters_of(cell, bank).items()]
             self.client.log_batch(run_id, params=parameters)
             if isinstance(outcome, TrialResult):
                 self._log_result(run_id, outcome)

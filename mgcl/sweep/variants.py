@@ -25,10 +25,13 @@ class ResolvedVariant:
     parameters: Mapping[str, Value]
     least_shots: int
     """Support clips a class that it needs."""
+    needs_mel_statistics: bool
 
 
 VARIANTS: Mapping[str, Variant] = {
     "full": Variant("mgcl"),
+    # No backbone at all: what the data set gives away to an average spectrum
+    "mel-statistics": Variant("mel_statistics"),
     # Baselines of MGCL Table 1, all on the same frozen features
     "prototypical": Variant("prototypical"),
     "matching": Variant("matching"),
@@ -82,5 +85,10 @@ def resolve(name: str) -> ResolvedVariant:
         parameters = method.Parameters(**variant.changes)
     except ValueError as error:
         raise SweepError(f"variant {name!r}: {error}") from None
-    least_shots = getattr(parameters, "least_shots", 1)
-    return ResolvedVariant(variant.method, method.VERSION, asdict(parameters), least_shots)
+    return ResolvedVariant(
+        variant.method,
+        method.VERSION,
+        asdict(parameters),
+        getattr(parameters, "least_shots", 1),
+        getattr(parameters, "needs_mel_statistics", False),
+    )

@@ -22,12 +22,13 @@ WAY, SHOT, D = 3, 2, 12
 def clips(count: int, seed: int) -> ClipFeatures:
     random = torch.Generator().manual_seed(seed)
     segments, clip, caption = (torch.randn(*shape, D, generator=random) for shape in ((count, 4), (count,), (count,)))
-    return ClipFeatures(unit(segments), unit(clip), unit(caption))
+    statistics = 20 * torch.randn(count, 5, generator=random)
+    return ClipFeatures(unit(segments), unit(clip), unit(caption), mel_statistics=statistics)
 
 
 def stacked(episodes: Sequence[ClipFeatures]) -> ClipFeatures:
-    each = [(clips.segments, clips.clip, clips.caption) for clips in episodes]
-    return ClipFeatures(*map(torch.stack, zip(*each, strict=True)))
+    names = ("segments", "clip", "caption", "mel_statistics")
+    return ClipFeatures(**{name: torch.stack([getattr(clips, name) for clips in episodes]) for name in names})
 
 
 def support_set(seed: int = 1) -> Support:
@@ -85,7 +86,12 @@ def test_a_clip_is_scored_as_if_it_were_alone(method) -> None:
     query, fitted = clips(7, 3), method.fit(support_set(), method.Parameters())
     together = method.predict(fitted, query).logits
     for i in range(7):
-        one = ClipFeatures(query.segments[i, None], query.clip[i, None], query.caption[i, None])
+        one = ClipFeatures(
+            query.segments[i, None],
+            query.clip[i, None],
+            query.caption[i, None],
+            mel_statistics=query.mel_statistics[i, None],
+        )
         assert method.predict(fitted, one).logits[0].numpy() == pytest.approx(together[i].numpy(), abs=1e-4)
 
 
@@ -133,7 +139,7 @@ def test_degenerate_episodes_have_finite_logits(name, way, shot, segments, kind,
         return vectors * (torch.randint(2, (*shape, 1), generator=random) * 2 - 1) if kind == "opposite" else vectors
 
     def some(count: int) -> ClipFeatures:
-        return ClipFeatures(drawn(count, segments), drawn(count), drawn(count))
+        return ClipFeatures(drawn(count, segments), drawn(count), drawn(count), mel_statistics=drawn(count))
 
     support = Support(
         clips=some(way * shot),

@@ -1,7 +1,5 @@
 """Bad input: exit code 2, one line that says what to do, before any worker starts."""
 
-import subprocess
-import sys
 import time
 
 import pytest
@@ -39,14 +37,6 @@ def test_it_is_one_line_and_exit_code_2(place: Place, case: str) -> None:
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
     assert time.monotonic() - started < 60
-
-
-def test_a_sweep_without_a_bank_says_how_to_get_one(place: Place) -> None:
-    script = place.folder / "sweep.py"
-    script.write_text('from mgcl.sweep import Sweep, main\nmain(Sweep("s", ("full",), (2,), (1,)))\n')
-    done = subprocess.run([sys.executable, str(script)], cwd=place.folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "no feature bank: name one with --bank DIR, or make one first: `mgcl bank import`" in done.stderr
 
 
 def test_a_deleted_experiment_says_how_to_restore_it(place: Place) -> None:

@@ -31,7 +31,7 @@ def cells(bank):
 
 def record_all(store: Tracking, cells, bank) -> None:
     for cell in cells:
-        store.record(cell, run_trial(cell.trial, bank), "drawn", {"commit": "c"})
+        store.record(cell, run_trial(cell.trial, bank), bank, {"commit": "c"})
 
 
 def test_what_was_recorded_comes_back(uri, cells, bank) -> None:
@@ -54,7 +54,7 @@ def test_a_sweep_has_one_parent_run_that_is_finished(uri) -> None:
 
 def test_a_finished_run_outranks_a_failed_one(uri, cells, bank) -> None:
     store = Tracking.open("s", uri)
-    store.record(cells[0], TrialFailure(cells[0].trial.key, "out of memory", "Traceback ..."), "drawn", {})
+    store.record(cells[0], TrialFailure(cells[0].trial.key, "out of memory", "Traceback ..."), bank, {})
     (failed,) = store.runs()
     assert (failed.status, failed.error, failed.accuracies) == ("FAILED", "out of memory", ())
     record_all(store, cells[:1], bank)

@@ -253,3 +253,29 @@ def test_a_refused_bank_leaves_nothing_behind(tmp_path, monkeypatch) -> None:
     with pytest.raises(OSError, match="No space"):
         write_generated_bank(tmp_path / "bank", classes=3, clips=4)
     assert list(tmp_path.iterdir()) == []
+
+
+def with_statistics(folder: Path, values: pa.Array) -> None:
+    rewrite(folder, "clips.arrow", lambda table: table.append_column("mel_statistics", values))
+
+
+def test_mel_statistics_are_optional_and_part_of_the_digest(bank, broken) -> None:
+    assert bank.mel_statistics is None
+    numbers = np.arange(96 * 5, dtype=np.float32).reshape(96, 5)
+    with_statistics(broken, pa.FixedSizeListArray.from_arrays(pa.array(numbers.ravel()), 5))
+    opened = FeatureBank.open(broken)
+    assert np.array_equal(opened.mel_statistics, numbers)
+    assert opened.digest != bank.digest
+
+
+def test_mel_statistics_of_another_type_are_refused(broken) -> None:
+    with_statistics(broken, pa.array([1.0] * 96))
+    with pytest.raises(BankError, match="column 'mel_statistics' is double; it should be fixed-size lists of float"):
+        FeatureBank.open(broken)
+
+
+def test_captions_that_name_their_class_are_counted(bank, broken) -> None:
+    assert bank.captions_naming_class == 0
+    rewrite(broken, "clips.arrow", set_value("caption", 3, "it is class_00, loud"))
+    rewrite(broken, "clips.arrow", set_value("caption", 4, "a class of its own"))
+    assert FeatureBank.open(broken).captions_naming_class == pytest.approx(2 / 96)

@@ -1,6 +1,7 @@
 """The ``mgcl`` command: what it prints and how it leaves."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -62,6 +63,31 @@ def test_a_logarithm_for_a_scale_is_pointed_out(material, capsys) -> None:
     code, _, errors = run(capsys, "bank", "import", *files, *about)
     assert code == 0
     assert "that is its logarithm, and the scale is 100" in errors
+
+
+def test_captions_that_name_their_class_are_pointed_out(material, capsys) -> None:
+    table = pd.read_csv(material["clips"], dtype=str)
+    table["caption"] = "the sound of " + table["label"]
+    table.to_csv(material["clips"], index=False)
+    files = [each for name, path in material.items() for each in (f"--{name}", path)]
+    about = ("--dataset", "d", "--backbone", "b", "--logit-scale", 30, "--sample-rate", 16000, "--seconds", 5)
+    code, _, errors = run(capsys, "bank", "import", *files, *about)
+    assert code == 0
+    assert "warning: 100 % of the captions contain a word of their class's name" in errors
+
+
+def test_data_generate_writes_a_split(capsys, tmp_path) -> None:
+    code, output, _ = run(capsys, "data", "generate", "--root", tmp_path / "s", "--split", "development", "--clips", 1)
+    assert (code, output) == (0, f"{tmp_path / 's'}: 15 clips, 15 classes, soundscapes-development\n")
+    code, _, errors = run(capsys, "data", "generate", "--root", tmp_path / "t", "--split", "test")
+    assert (code, errors) == (2, "error: --split test: choose evaluation, development, training\n")
+
+
+def test_pretraining_plans_are_refused_before_anything_is_generated(capsys, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("MGCL_HOME", str(tmp_path / "home"))
+    code, _, errors = run(capsys, "pretrain", "--out", tmp_path / "w", "--steps", -1)
+    assert (code, errors) == (2, "error: steps must be at least 1, got -1\n")
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_wrong_bank_is_one_line_and_exit_code_2(capsys, tmp_path) -> None:

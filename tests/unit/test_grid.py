@@ -36,7 +36,7 @@ def test_a_parameter_is_in_the_key(bank, monkeypatch) -> None:
 def test_cells_without_enough_shots_are_left_out_and_said(bank) -> None:
     sweep = replace(SWEEP, variants=("full", "leave-one-out"))
     assert {cell.trial.shot for cell in plan(sweep, bank) if cell.variants == ("leave-one-out",)} == {3}
-    assert left_out(sweep) == ("leave-one-out needs 2 shots: left out at 1-shot",)
+    assert left_out(sweep, bank) == ("leave-one-out needs 2 shots: left out at 1-shot",)
     with pytest.raises(SweepError, match="leave-one-out needs 2 shots: left out at 1-shot"):
         plan(replace(sweep, variants=("leave-one-out",), shots=(1,)), bank)
 
@@ -99,3 +99,11 @@ def test_a_wrong_line_of_a_variant_is_refused(bank, monkeypatch, changes, messag
 def test_an_impossible_sweep_is_refused(bank, changes, message) -> None:
     with pytest.raises(SweepError, match=message):
         plan(replace(SWEEP, **changes), bank)
+
+
+def test_mel_statistics_are_left_out_where_the_bank_has_none(bank) -> None:
+    sweep = replace(SWEEP, variants=("full", "mel-statistics"))
+    assert {cell.variants for cell in plan(sweep, bank)} == {("full",)}
+    assert left_out(sweep, bank) == (
+        "mel-statistics needs mel statistics, which `mgcl extract` writes and this bank lacks: left out",
+    )

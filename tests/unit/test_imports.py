@@ -10,7 +10,7 @@ from mgcl.features import FeatureBank
 from mgcl.sweep import Sweep
 from mgcl.sweep.grid import plan
 from mgcl.sweep.variants import VARIANTS
-assert len(plan(Sweep("s", tuple(VARIANTS), (2,), (2,), queries=5), FeatureBank.open(sys.argv[1]))) == len(VARIANTS) - 1
+assert len(plan(Sweep("s", tuple(VARIANTS), (2,), (2,), queries=5), FeatureBank.open(sys.argv[1]))) == len(VARIANTS) - 2
 """
 REPORT = "import mgcl.sweep.tracking, mgcl.reporting.tables"
 HELP = "from mgcl.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"

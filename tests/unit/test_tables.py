@@ -135,3 +135,9 @@ def test_the_csv_holds_the_cells_and_their_keys(tmp_path) -> None:
     header, full = (line.split(",") for line in lines[:2])
     row = dict(zip(header, full, strict=True))
     assert {"variant": "full", "way": "5", "accuracy_percent": "92.0000", "trial_keys": "k"}.items() <= row.items()
+
+
+def test_the_caption_says_how_many_captions_name_their_class() -> None:
+    assert "captions contain" not in markdown(build([RUN])[0])
+    told = replace(RUN, captions_naming_class=0.0125)
+    assert "1.2 % of the captions contain a word of their class's name." in markdown(build([told, ZERO])[0])

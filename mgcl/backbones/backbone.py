@@ -1,0 +1,62 @@
+"""What every backbone is: frozen weights that take audio and text into one space.
+
+A backbone is one module: ``load(weights, device)`` gives its ``Backbone``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class AudioFeatures:
+    """What b clips sound like; on the CPU, float32, any length."""
+
+    segments: Float[Tensor, "b n d"]
+    clip: Float[Tensor, "b d"]
+
+
+class Backbone(Protocol):
+    """The protocol. The same batch gives the same bits on one machine."""
+
+    name: str
+    embedding_dim: int
+    logit_scale: float
+    """The multiplier of its contrast, already exponentiated, in 1..200."""
+    sample_rate: int
+    """Hz."""
+    seconds: float
+    """Length of the window that it hears."""
+    segments: int
+    """Time steps in that window."""
+    captions: tuple[str, ...]
+    """Sentences of its training, from which clips can be captioned; empty where it brings none."""
+
+    def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
+        """Hear clips of ``seconds`` at ``sample_rate``."""
+        ...
+
+    def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
+        """Read sentences.
+
+        Raises:
+            BackboneError: a sentence is empty or too long; names it.
+        """
+        ...
+
+
+class BackboneModule(Protocol):
+    """The protocol of a backbone's file."""
+
+    def load(self, weights: str | None = None, device: str = "cpu") -> Backbone:
+        """Load weights: a path or an id; None: those that come with it, if any.
+
+        Raises:
+            BackboneError: they are missing or not this backbone's.
+        """
+        ...

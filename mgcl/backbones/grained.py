@@ -1,0 +1,116 @@
+"""Multi-grained alignment of audio and language: MGA-CLAP's structure (Li et al., ACM MM 2024), for any two towers.
+
+An audio tower gives frames, a text tower gives words; a projection head takes each to d dimensions. Clip and sentence
+are both made from one shared codebook: a codeword's score is its best match among the frames, or words (Eq. 2);
+sparsemax turns scores into weights (Eq. 3); the weighted sum of codewords is the embedding. The names of the
+parameters are those of the published checkpoint, whose towers are HTSAT and BERT, with 4,096 codewords of d = 1,024.
+"""
+
+from __future__ import annotations
+
+import torch
+from entmax import sparsemax
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Grained(nn.Module):
+    """Two towers in one space.
+
+    Args:
+        audio_encoder: its output has shape (b, frames, audio_width).
+        text_encoder: its output has shape (b, words, text_width).
+        audio_width: of a frame.
+        text_width: of a word.
+        embedding_dim: d.
+        codewords: size of the codebook; 0 leaves it out: then clip and sentence are plain means.
+        score_temperature: T of the scores, q c / (sqrt(d) T): the lower it is, the fewer codewords have weight.
+        temperature: where the contrast's learnable temperature starts.
+    """
+
+    def __init__(
+        self,
+        audio_encoder: nn.Module,
+        text_encoder: nn.Module,
+        *,
+        audio_width: int,
+        text_width: int,
+        embedding_dim: int,
+        codewords: int,
+        score_temperature: float = 1000.0,
+        temperature: float = 0.07,
+    ) -> None:
+        super().__init__()
+        self.audio_encoder = audio_encoder
+        self.text_encoder = text_encoder
+        self.frame_proj = _head(audio_width, embedding_dim)
+        self.word_proj = _head(text_width, embedding_dim)
+        self.temp = nn.Parameter(torch.tensor(temperature))
+        self.codebook = nn.Parameter(torch.randn(codewords, embedding_dim)) if codewords else None
+        self._score_scale = 1 / (embedding_dim**0.5 * score_temperature)
+
+    def frames(self, *audio: Tensor) -> Float[Tensor, "b n d"]:
+        """Frame embeddings, of any length: what ``audio`` is, is the audio tower's business."""
+        embedded: Tensor = self.frame_proj(self.audio_encoder(*audio))
+        return embedded.float()
+
+    def words(self, *text: Tensor) -> Float[Tensor, "b m d"]:
+        """Word embeddings, of any length."""
+        embedded: Tensor = self.word_proj(self.text_encoder(*text))
+        return embedded.float()
+
+    def aggregate(
+        self, grains: Float[Tensor, "b n d"], present: Bool[Tensor, "b n"] | None = None
+    ) -> Float[Tensor, "b d"]:
+        """One unit vector for the frames of a clip or the words of a sentence.
+
+        Args:
+            grains: frame or word embeddings.
+            present: which of them are there; the rest is padding. None: all.
+        """
+        if self.codebook is None:
+            weights = torch.ones_like(grains[..., :1]) if present is None else present.unsqueeze(-1)
+            return F.normalize((grains * weights).sum(1) / weights.sum(1), dim=-1)
+        scores = grains @ self.codebook.T * self._score_scale
+        if present is not None:
+            scores = scores.masked_fill(~present.unsqueeze(-1), -torch.inf)
+        weights = sparsemax(scores.amax(1), dim=-1)
+        return F.normalize(weights @ self.codebook, dim=-1)
+
+
+def contrastive_loss(
+    audio: Float[Tensor, "b d"], text: Float[Tensor, "b d"], temperature: Tensor, *, hardness: float
+) -> Tensor:
+    """Symmetric InfoNCE whose negatives weigh the more the closer they are (MGA-CLAP's hard-negative guided loss).
+
+    A negative's weight is e^(hardness s), over the mean of the row's negatives; s is the scaled cosine. Weights take
+    part in the gradient, as in the published code.
+
+    Args:
+        audio: unit vectors, row i with row i of ``text``.
+        text: unit vectors.
+        temperature: of the softmax.
+        hardness: >= 0; 0 is plain InfoNCE, the paper uses 0.15.
+    """
+    scaled = audio @ text.T / temperature
+    return (_one_way(scaled, hardness) + _one_way(scaled.T, hardness)) / 2
+
+
+def _one_way(scaled: Float[Tensor, "b b"], hardness: float) -> Tensor:
+    batch = len(scaled)
+    own = torch.eye(batch, dtype=torch.bool, device=scaled.device)
+    raised = (hardness * scaled).masked_fill(own, -torch.inf)
+    log_weights = raised - raised.logsumexp(1, keepdim=True) + torch.tensor(batch - 1.0).log()
+    weighted = scaled + log_weights.masked_fill(own, 0.0)
+    return (weighted.logsumexp(1) - scaled.diagonal()).mean()
+
+
+def _head(width: int, embedding_dim: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.LayerNorm(width),
+        nn.Linear(width, embedding_dim),
+        nn.GELU(),
+        nn.LayerNorm(embedding_dim),
+        nn.Linear(embedding_dim, embedding_dim),
+    )

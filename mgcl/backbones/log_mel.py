@@ -1,0 +1,37 @@
+"""The tiny model's front end: log-mel spectrograms relative to a clip's loudest point, so that level says nothing."""
+
+import functools
+
+import librosa
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+SAMPLE_RATE = 16000
+SECONDS = 5.0
+MELS = 64
+STEPS = 256
+_WINDOW, _HOP = 512, 313  # 80,000 samples are 256 steps
+_FLOOR = -80.0
+
+
+def log_mel(waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b time mels"]:
+    """Mel bands in dB below the clip's loudest, 0 down to -80, scaled to 2 down to -2.
+
+    Args:
+        waveforms: five seconds at 16 kHz, any level; digital silence gives -2 everywhere.
+    """
+    spectrum = torch.stft(
+        waveforms, _WINDOW, _HOP, window=torch.hann_window(_WINDOW), return_complex=True, pad_mode="constant"
+    )
+    power = _filters() @ spectrum.abs().square()
+    loudest = power.amax((1, 2), keepdim=True).clamp_min(1e-10)
+    decibels = 10 * (power / loudest).clamp_min(10 ** (_FLOOR / 10)).log10()
+    return (decibels.transpose(1, 2) - _FLOOR / 2) / 20
+
+
+@functools.cache
+def _filters() -> Tensor:
+    filters: np.ndarray = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=_WINDOW, n_mels=MELS, fmin=40)
+    return torch.from_numpy(filters)

@@ -1,0 +1,21 @@
+"""The ``mgcl`` command: arguments, exit codes, what is printed; nothing else. One file a command."""
+
+import argparse
+import functools
+from collections.abc import Sequence
+from typing import NoReturn
+
+from mgcl import __version__
+from mgcl.cli import audio, bank, cache, pretrain, report
+from mgcl.errors import run_and_exit
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit: 0, or 2 with one line on bad input."""
+    parser = argparse.ArgumentParser(prog="mgcl", description="Few-shot sound recognition on frozen features.")
+    parser.add_argument("--version", action="version", version=f"mgcl {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (audio, bank, cache, report, pretrain):
+        command.add(commands)
+    flags = parser.parse_args(arguments)
+    run_and_exit(functools.partial(flags.job, flags))

@@ -1,0 +1,46 @@
+"""``mgcl pretrain``: train the tiny backbone again, from nothing."""
+
+import argparse
+import os
+from pathlib import Path
+
+from mgcl.cli.commands import Commands
+from mgcl.home import home
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser's."""
+    pretrain = commands.add_parser(
+        "pretrain",
+        help="train the tiny backbone again, from nothing",
+        description="Generate the corpus, train, and write weights that `mgcl extract --weights DIR` reads. "
+        "Stopped, it goes on from its newest checkpoint, in $MGCL_HOME/pretraining.",
+    )
+    pretrain.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of the weights")
+    pretrain.add_argument("--steps", type=int, metavar="N", help="default: what the shipped weights had")
+    pretrain.add_argument("--clips", type=int, metavar="N", help="of the corpus; default as shipped")
+    pretrain.add_argument("--seed", type=int, default=0, help="of the model and the batches (default: 0)")
+    for part, what in (
+        ("codebook", "clip and sentence are plain means"),
+        ("locality", "the last block attends"),
+        ("hard-negatives", "negatives weigh alike"),
+    ):
+        pretrain.add_argument(f"--without-{part}", action="store_true", help=what)
+    pretrain.set_defaults(job=_pretrain)
+
+
+def _pretrain(flags: argparse.Namespace) -> int:
+    from mgcl.pretraining import pretrain
+    from mgcl.pretraining.train import Plan
+
+    plan = Plan(
+        steps=Plan.steps if flags.steps is None else flags.steps,
+        clips=Plan.clips if flags.clips is None else flags.clips,
+        seed=flags.seed,
+        codebook=not flags.without_codebook,
+        local=not flags.without_locality,
+        hardness=0.0 if flags.without_hard_negatives else Plan.hardness,
+    )
+    pretrain(plan, home() / "pretraining", flags.out, workers=os.cpu_count() or 1)
+    print(f"{flags.out}: weights, tokenizer and captions; use them with `mgcl extract --weights {flags.out}`")
+    return 0

@@ -1,0 +1,32 @@
+"""``mgcl report``: a sweep's tables, from MLflow."""
+
+import argparse
+from pathlib import Path
+
+from mgcl.cli.commands import Commands
+from mgcl.errors import TrackingError
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser's."""
+    report = commands.add_parser("report", help="draw a sweep's tables from MLflow")
+    report.add_argument("name", help="of the sweep, e.g. full_grid")
+    report.add_argument("--tracking-uri", metavar="URI", help="MLflow store (default: $MGCL_HOME/mlflow.db)")
+    report.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
+    report.set_defaults(job=_report)
+
+
+def _report(flags: argparse.Namespace) -> int:
+    from mgcl.reporting import tables
+    from mgcl.sweep import tracking
+    from mgcl.sweep.variants import VARIANTS
+
+    uri = flags.tracking_uri or tracking.default_uri()
+    runs = tracking.recorded_runs(flags.name, uri)
+    if not runs:
+        raise TrackingError(
+            f"{uri}: no trial of a sweep called {flags.name!r} is recorded; run its file in sweeps/ first"
+        )
+    folder = tables.write(flags.name, tables.build(runs, order=tuple(VARIANTS)), flags.out)
+    print(f"{len(runs)} trials: {folder / 'report.md'}, {folder / 'cells.csv'}")
+    return 0

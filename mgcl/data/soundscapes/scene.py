@@ -1,0 +1,127 @@
+"""A clip: the events of one recipe, at random times, in a room, over a background, through a microphone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import fftconvolve
+
+from mgcl.data.soundscapes.movement import SECONDS, course, movement, series
+from mgcl.data.soundscapes.recipes import UNBROKEN, Range, Recipe
+from mgcl.data.soundscapes.sources import SAMPLE_RATE, SOURCES, Floats
+
+_SAMPLES = int(SECONDS * SAMPLE_RATE)
+BACKGROUNDS = ("quiet", "hiss", "hum", "murmur")
+_BYSTANDERS = (0.2, 0.4, 0.4)
+"""How often none, one and two of them are heard."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What was drawn for one recipe in one clip."""
+
+    recipe: Recipe
+    pitch: float
+    """Hz."""
+    length: float
+    """Seconds."""
+    rate: float
+    onsets: tuple[float, ...]
+    """Of its events, in seconds."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One clip, and the truth about it. The truth is for training: evaluation clips are captioned from their audio."""
+
+    waveform: NDArray[np.float32]
+    """Shape (samples,), in -1..1."""
+    layer: Layer
+    """Bystanders are not mentioned."""
+    background: str
+    reverberation: float
+    """Seconds to fall by 60 dB."""
+
+
+def compose(recipe: Recipe, bystanders: Sequence[Recipe], random: np.random.Generator) -> Scene:
+    """Draw a clip of ``SECONDS`` with a recipe's events and up to two quieter sounds of bystanders'."""
+    layer, dry = _layer(recipe, random)
+    dry /= _loudness(dry)
+    for index in random.choice(len(bystanders), size=int(random.choice(3, p=_BYSTANDERS)), replace=False):
+        _, sound = _layer(bystanders[index], random)
+        dry += sound * 10 ** (random.uniform(-14, -1) / 20) / _loudness(sound)
+    reverberation = _draw((0.08, 1.4), random)
+    wet = _room(dry, reverberation, random)
+    background = str(random.choice(BACKGROUNDS, p=(0.25, 0.25, 0.25, 0.25)))
+    clip = _microphone(wet / _loudness(wet) + _background(background, random), random)
+    clip = clip * (10 ** (random.uniform(-30, -1) / 20) / np.abs(clip).max())
+    return Scene(clip.astype(np.float32), layer, background, reverberation)
+
+
+def _draw(bounds: Range, random: np.random.Generator) -> float:
+    low, high = bounds
+    return float(low * (high / low) ** random.random())
+
+
+def _layer(recipe: Recipe, random: np.random.Generator) -> tuple[Layer, Floats]:
+    pitch, length, rate = (_draw(each, random) for each in (recipe.pitch, recipe.length, recipe.rate))
+    onsets, places = series(recipe.rhythm, length, rate, random)
+    offsets = course(recipe, places, random)
+    bounce = 12 if recipe.rhythm == "accelerating" else 0
+    sound = np.zeros(_SAMPLES)
+    for onset, place, offset in zip(onsets, places, offsets, strict=True):
+        n = min(int(length * random.uniform(0.95, 1.05) * SAMPLE_RATE), _SAMPLES - int(onset * SAMPLE_RATE))
+        if n > 100:
+            hertz = pitch * 2 ** (offset + movement(recipe, n, rate, random))
+            density = rate if recipe.rhythm in UNBROKEN else 30.0
+            event = SOURCES[recipe.source](np.clip(hertz, 25, 7000), density, random)
+            first = int(onset * SAMPLE_RATE)
+            sound[first : first + n] += event * 10 ** ((random.uniform(-2, 2) - bounce * place) / 20)
+    if recipe.rhythm == "swelling":
+        sound *= (
+            np.interp(np.arange(_SAMPLES) / SAMPLE_RATE - onsets[0], [0, length / 2, length], [0.02, 1, 0.02]) ** 1.5
+        )
+    return Layer(recipe, pitch, length, rate, tuple(onsets)), sound
+
+
+def _loudness(sound: Floats) -> float:
+    """Root mean square of the loudest half second: what sounds once is as loud as what goes on."""
+    power = np.add.reduceat(sound**2, np.arange(0, len(sound), SAMPLE_RATE // 2)) / (SAMPLE_RATE // 2)
+    return float(np.sqrt(power.max())) + 1e-9
+
+
+def _room(dry: Floats, reverberation: float, random: np.random.Generator) -> Floats:
+    """The sound with a tail of decaying noise: the longer, the weaker."""
+    time = np.arange(int(reverberation * SAMPLE_RATE)) / SAMPLE_RATE
+    tail = random.standard_normal(len(time)) * np.exp(-6.9 * time / reverberation)
+    tail *= 10 ** (random.uniform(-20, -2) / 20) / np.linalg.norm(tail)
+    response = np.concatenate([[1.0], tail])
+    wet: Floats = fftconvolve(dry, response)[:_SAMPLES]
+    return wet
+
+
+def _background(kind: str, random: np.random.Generator) -> Floats:
+    """Coloured noise, and a hum or slow swells if asked for; its level against the events, -40 to 4 dB."""
+    slope = {"hiss": random.uniform(0, 0.4), "murmur": random.uniform(0.8, 1.4)}.get(kind, random.uniform(0.3, 1.2))
+    frequency = np.fft.rfftfreq(_SAMPLES, 1 / SAMPLE_RATE)
+    spectrum = random.standard_normal((len(frequency), 2)) @ (1, 1j) / np.maximum(frequency, 30) ** slope
+    noise = np.fft.irfft(spectrum, _SAMPLES)
+    noise /= noise.std()
+    time = np.arange(_SAMPLES) / SAMPLE_RATE
+    if kind == "hum":
+        mains = random.choice([50, 60]) * np.arange(1, 7)
+        noise = 0.3 * noise + (np.sin(2 * np.pi * time[:, None] * mains) @ random.uniform(0.1, 1, 6)) / 2
+    if kind == "murmur":
+        noise *= 1 + 0.6 * np.interp(time, np.arange(0, 6, 0.5), random.uniform(-1, 1, 12))
+    level = random.uniform(-40, -24) if kind == "quiet" else random.uniform(-18, 4)
+    return np.asarray(noise * 10 ** (level / 20))
+
+
+def _microphone(clip: Floats, random: np.random.Generator) -> Floats:
+    """A smooth random frequency response, up to 10 dB up or down."""
+    frequency = np.fft.rfftfreq(len(clip), 1 / SAMPLE_RATE)
+    points = np.geomspace(40, SAMPLE_RATE / 2, 6)
+    gain = np.interp(np.log(np.maximum(frequency, 40)), np.log(points), random.uniform(-10, 10, 6))
+    heard: Floats = np.fft.irfft(np.fft.rfft(clip) * 10 ** (gain / 20), len(clip))
+    return heard

@@ -1,0 +1,35 @@
+"""The bank that every installation can make by itself: generated soundscapes, as the tiny backbone hears them."""
+
+import hashlib
+import os
+from importlib.resources import files
+from pathlib import Path
+
+from filelock import FileLock
+
+from mgcl.data.soundscapes.recipes import VERSION
+from mgcl.features.bank import FeatureBank
+
+
+def embedded_bank(home: Path) -> FeatureBank:
+    """Open the bank; make it first if it is not there. Data set and weights have their versions in its name.
+
+    Args:
+        home: the data set goes to ``home/data``, the bank to ``home/banks``.
+    """
+    weights = hashlib.sha256(files("mgcl.backbones").joinpath("tiny_weights", "model.safetensors").read_bytes())
+    name = f"soundscapes-{VERSION}"
+    bank = home / "banks" / f"{name}-tiny-{weights.hexdigest()[:8]}"
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / "embedded.lock"):
+        if not bank.is_dir():
+            _make(home / "data" / name, bank)
+    return FeatureBank.open(bank)
+
+
+def _make(data: Path, bank: Path) -> None:
+    from mgcl.backbones import tiny
+    from mgcl.data import soundscapes
+    from mgcl.features.extract import extract
+
+    extract(soundscapes.generate(data, workers=os.cpu_count() or 1), tiny.load(), bank)

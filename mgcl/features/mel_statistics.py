@@ -1,0 +1,23 @@
+"""What a classifier without a backbone can go by: a clip's average spectrum, and how loud it is."""
+
+import librosa
+import numpy as np
+from numpy.typing import NDArray
+
+_MELS = 64
+
+
+def mel_statistics(waveforms: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
+    """Mean log-mel spectrum and loudness, in dB.
+
+    Args:
+        waveforms: shape (b, samples), in -1..1.
+        sample_rate: in Hz.
+
+    Returns:
+        Shape (b, 65): 64 mel bands averaged over time, then the root mean square; both at least -100.
+    """
+    power = librosa.feature.melspectrogram(y=waveforms, sr=sample_rate, n_fft=1024, hop_length=512, n_mels=_MELS)
+    spectrum = librosa.power_to_db(power, amin=1e-10, top_db=None).mean(-1)
+    loudness = librosa.power_to_db(np.square(waveforms).mean(-1, keepdims=True), amin=1e-10, top_db=None)
+    return np.concatenate([spectrum, loudness], axis=-1).astype(np.float32)

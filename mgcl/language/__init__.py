@@ -1,0 +1,1 @@
+"""Words: what classes and clips sound like."""

@@ -1,0 +1,33 @@
+"""Captions: what a clip sounds like, said from its audio alone."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def nearest_captions(clips: NDArray[np.float32], captions: Sequence[str], embeddings: NDArray[np.float32]) -> list[str]:
+    """For each clip the caption closest to it in the joint space.
+
+    Args:
+        clips: unit vectors, shape (clips, d).
+        captions: what may be said.
+        embeddings: of the captions, unit vectors, shape (captions, d).
+    """
+    return [captions[row] for row in (clips @ embeddings.T).argmax(1)]
+
+
+def names_its_class(caption: str, label: str) -> bool:
+    """Whether a caption contains a word of a class's name: then it may have been written from the label.
+
+    Words of one or two letters do not count.
+
+    >>> names_its_class("A dog barks in the rain.", "dog"), names_its_class("Hot dogs", "dog")
+    (True, False)
+    """
+    return any(len(word) > 2 and word in _words(caption) for word in _words(label))
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[^\W_]+", text.lower()))

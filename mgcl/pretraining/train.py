@@ -1,0 +1,147 @@
+"""Train the tiny model from nothing: every step is a function of (seed, step), so that a run can stop and go on."""
+
+import hashlib
+from collections import deque
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.optim.lr_scheduler import OneCycleLR
+from tqdm import tqdm
+
+from mgcl.backbones.grained import Grained, contrastive_loss
+from mgcl.backbones.log_mel import STEPS
+from mgcl.backbones.tiny import Config, make_model, tokenize, train_tokenizer
+from mgcl.data.seeding import generator, seed_of
+from mgcl.errors import BackboneError
+from mgcl.pretraining.corpus import Corpus, texts
+from mgcl.records import canonical_json
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides what comes out."""
+
+    steps: int = 1800
+    clips: int = 16000
+    """Of the corpus."""
+    batch: int = 128
+    seed: int = 0
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    codebook: bool = True
+    """Clip and sentence made from shared codewords; else plain means."""
+    local: bool = True
+    """The audio tower's last block passes on values alone; else it attends."""
+    hardness: float = 0.15
+    """How much the closer negatives weigh; 0: all alike."""
+    mixed: float = 0.3
+    """Share of clips that are added to another of the batch, sentences joined."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "clips", "batch"):
+            if getattr(self, name) < 1:
+                raise BackboneError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    @property
+    def digest(self) -> str:
+        """Names the plan."""
+        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()[:8]
+
+
+def train(plan: Plan, corpus: Corpus, folder: Path, *, every: int = 100) -> tuple[Grained, Config, Tokenizer]:
+    """Train, or go on from the checkpoint in ``folder``.
+
+    Args:
+        plan: what to do.
+        corpus: clips and sentences.
+        folder: of the checkpoint; one plan's.
+        every: steps between checkpoints.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed_of("pretraining", plan.seed))
+    tokenizer = train_tokenizer(texts(corpus))
+    config = Config(tokenizer.get_vocab_size(), codewords=Config.codewords if plan.codebook else 0, local=plan.local)
+    model = make_model(config)
+    optimiser = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.learning_rate, fused=True)
+    schedule = OneCycleLR(optimiser, plan.learning_rate, plan.steps, pct_start=0.08)
+    checkpoint = folder / "checkpoint.pt"
+    first = _resume(checkpoint, model, optimiser, schedule)
+    model.train()
+    losses: deque[float] = deque(maxlen=20)
+    with tqdm(range(first, plan.steps), initial=first, total=plan.steps, unit="step", dynamic_ncols=True) as bar:
+        for step in bar:
+            loss = _loss(model, _batch(plan, corpus, tokenizer, step), plan.hardness)
+            optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            with torch.no_grad():
+                model.temp.clamp_(0.01, 1.0)
+            losses.append(loss.item())
+            if step % 20 == 0:
+                bar.set_postfix_str(f"loss {np.mean(losses):.3f}, temperature {model.temp.item():.3f}")
+            if (step + 1) % every == 0 or step + 1 == plan.steps:
+                _keep(checkpoint, model, optimiser, schedule, step + 1)
+    return model.eval(), config, tokenizer
+
+
+def _loss(model: Grained, batch: tuple[Tensor, Tensor, Tensor], hardness: float) -> Tensor:
+    log_mel, tokens, present = batch
+    with torch.autocast("cpu", torch.bfloat16):
+        frames, words = model.frames(log_mel), model.words(tokens, present)
+    return contrastive_loss(model.aggregate(frames), model.aggregate(words, present), model.temp, hardness=hardness)
+
+
+def _resume(file: Path, model: Grained, optimiser: torch.optim.Optimizer, schedule: OneCycleLR) -> int:
+    """Take up a checkpoint, if there is one; the number of steps that are done."""
+    if not file.exists():
+        return 0
+    stored = torch.load(file, weights_only=True)
+    model.load_state_dict(stored["model"])
+    optimiser.load_state_dict(stored["optimiser"])
+    schedule.load_state_dict(stored["schedule"])
+    return int(stored["steps"])
+
+
+def _keep(file: Path, model: Grained, optimiser: torch.optim.Optimizer, schedule: OneCycleLR, steps: int) -> None:
+    """Write a checkpoint, whole or not at all."""
+    state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}
+    partial = file.with_suffix(".part")
+    torch.save(state | {"steps": steps}, partial)
+    partial.replace(file)
+
+
+def _groups(model: Grained, weight_decay: float) -> list[dict[str, object]]:
+    """No decay for what has one dimension, and none for the codebook."""
+    decayed = [each for name, each in model.named_parameters() if each.ndim > 1 and name != "codebook"]
+    free = [each for name, each in model.named_parameters() if each.ndim <= 1 or name == "codebook"]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+
+
+def _batch(plan: Plan, corpus: Corpus, tokenizer: Tokenizer, step: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Clips shifted in time and partly mixed; a sentence for each."""
+    random = generator("batch", plan.seed, step)
+    rows = random.integers(len(corpus.log_mel), size=plan.batch)
+    spectrograms = corpus.log_mel[rows].astype(np.float32)
+    for each, shift in zip(spectrograms, random.integers(STEPS, size=plan.batch), strict=True):
+        each[:] = np.roll(each, shift, axis=0)
+    sentences = [str(random.choice(corpus.captions[row])) for row in rows]
+    for index in np.flatnonzero(random.random(plan.batch) < plan.mixed):
+        other = int(random.integers(plan.batch))
+        spectrograms[index] = _mix(spectrograms[index], spectrograms[other], random.uniform(-6, 6))
+        sentences[index] = f"{sentences[index]} and {sentences[other]}"
+    return torch.from_numpy(spectrograms), *tokenize(tokenizer, sentences)
+
+
+def _mix(log_mel: NDArray[np.float32], other: NDArray[np.float32], decibels: float) -> NDArray[np.float32]:
+    """The power of two spectrograms added, in the front end's unit: 20 dB, from 2 down to -2."""
+    bels = np.log(10) * 2
+    mixed = np.logaddexp(log_mel * bels, (other + decibels / 20) * bels) / bels
+    louder: NDArray[np.float32] = np.maximum(mixed - mixed.max() + 2, -2).astype(np.float32)
+    return louder

@@ -1,0 +1,92 @@
+"""What the parts of the tiny model's objective are worth: trained with and without, judged on development classes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from mgcl.backbones import tiny
+from mgcl.data import soundscapes
+from mgcl.data.soundscapes.recipes import VERSION
+from mgcl.evaluation.statistics import t_interval
+from mgcl.evaluation.trial import run_trial, similarity_store
+from mgcl.features import FeatureBank
+from mgcl.features.extract import extract
+from mgcl.pretraining import pretrain
+from mgcl.pretraining.train import Plan
+from mgcl.records import Value
+from mgcl.reporting import tables
+from mgcl.sweep.grid import Sweep, plan
+
+
+@dataclass(frozen=True)
+class PartsStudy:
+    """The rows: what each changes in the whole objective; every row is trained once a seed."""
+
+    name: str
+    rows: Mapping[str, Mapping[str, Value]]
+    seeds: tuple[int, ...]
+    share: float
+    """Of the full run's steps."""
+    sweep: Sweep
+    """How a model is judged; its bank is made here."""
+
+
+def run_parts(study: PartsStudy, home: Path, reports: Path, *, workers: int) -> Path:
+    """Train what is missing, judge every model, write ``report.md`` and ``models.csv``; stopped, it goes on.
+
+    Args:
+        study: what to train.
+        home: keeps corpus, checkpoints, weights and banks.
+        reports: gets a folder of the study's name.
+        workers: processes that generate clips.
+    """
+    name = f"soundscapes-development-{VERSION}"
+    dataset = soundscapes.generate(home / "data" / name, split="development", workers=workers)
+    found: list[dict[str, object]] = []
+    for row, changes in study.rows.items():
+        for seed in study.seeds:
+            chosen = replace(Plan(), steps=round(study.share * Plan.steps), seed=seed, **changes)  # type: ignore[arg-type]
+            folder = home / "parts" / f"{row}-{seed}-{chosen.digest}"
+            if not (folder / tiny.CAPTIONS).exists():
+                print(f"{row}, seed {seed}: {chosen.steps} steps", flush=True)
+                pretrain(chosen, home / "pretraining", folder, workers=workers)
+            if not (folder / "bank").exists():
+                extract(dataset, tiny.load(str(folder)), folder / "bank")
+            found.append({"row": row, "seed": seed, "steps": chosen.steps, **_judge(study.sweep, folder / "bank")})
+    return _write(study, pd.DataFrame(found), reports)
+
+
+def _judge(sweep: Sweep, path: Path) -> dict[str, float]:
+    """Accuracy in % a variant, way and shot."""
+    bank = FeatureBank.open(path)
+    similarities = similarity_store(bank)
+    cells = plan(sweep, bank)
+    return {
+        f"{cell.variants[0]} {cell.trial.way}-way {cell.trial.shot}-shot": 100
+        * run_trial(cell.trial, bank, similarities=similarities).accuracy
+        for cell in cells
+    }
+
+
+def _write(study: PartsStudy, models: pd.DataFrame, reports: Path) -> Path:
+    folder = tables.prepare(study.name, reports)
+    models.to_csv(folder / "models.csv", index=False, lineterminator="\n", float_format="%.4f")
+    measured = [column for column in models if column not in ("row", "seed", "steps")]
+    cells = {row: [_cell(each[column]) for column in measured] for row, each in models.groupby("row", sort=False)}
+    table = pd.DataFrame.from_dict(cells, orient="index", columns=measured).to_markdown(disable_numparse=True)
+    about = (
+        f"The tiny model trained with parts of its objective for {models['steps'].iloc[0]:,} steps "
+        f"({study.share:.0%} of the shipped weights' {Plan.steps:,}), seeds {', '.join(map(str, study.seeds))}, and "
+        f"judged on the development classes. Accuracy in %: mean ± 95 % t interval over the seeds; "
+        f"{study.sweep.episodes} episodes, {study.sweep.queries} queries a class."
+    )
+    lines = (f"# {study.name}", about, table)
+    (folder / "report.md").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def _cell(accuracies: "pd.Series[float]") -> str:
+    estimate = t_interval(list(accuracies))
+    return f"{estimate.mean:.2f} ± {estimate.half_width:.2f}"

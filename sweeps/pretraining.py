@@ -1,0 +1,34 @@
+"""What each part of the tiny model's objective is worth; an hour and a half on two cores, and it may be stopped.
+
+python sweeps/pretraining.py
+"""
+
+import os
+from pathlib import Path
+
+from mgcl.home import home
+from mgcl.sweep import Sweep
+from mgcl.sweep.parts import PartsStudy, run_parts
+
+STUDY = PartsStudy(
+    name="pretraining",
+    rows={
+        "plain contrastive": {"codebook": False, "local": False, "hardness": 0.0},
+        "+ codebook": {"local": False, "hardness": 0.0},
+        "+ locality": {"hardness": 0.0},
+        "+ hard negatives": {},
+    },
+    seeds=(0, 1, 2),
+    share=1 / 6,
+    sweep=Sweep(
+        name="pretraining",
+        ways=(5,),
+        shots=(1, 5),
+        variants=("zero-shot", "full", "prototypical"),
+        episodes=100,
+        queries=15,
+    ),
+)
+
+if __name__ == "__main__":
+    print(f"report: {run_parts(STUDY, home(), Path('reports'), workers=os.cpu_count() or 1) / 'report.md'}")

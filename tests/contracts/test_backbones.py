@@ -1,0 +1,102 @@
+"""What every backbone that the catalogue finds must hold."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mgcl.catalogue import load, names
+from mgcl.errors import BackboneError
+
+GOLDEN = Path(__file__).with_name("golden_embeddings.json")
+SENTENCES = ("a high-pitched whistle rising in pitch", "deep rumbling thunder", "zyxwv quokka")
+
+
+@pytest.fixture(scope="module", params=names("backbone"))
+def backbone(request):
+    return load("backbone", request.param).load()
+
+
+def clicks(backbone, *seconds: float) -> torch.Tensor:
+    """A clip of quiet noise with a loud knock at each time."""
+    rate = backbone.sample_rate
+    samples = 1e-4 * np.random.default_rng(0).standard_normal(round(backbone.seconds * rate))
+    knock = np.sin(2 * np.pi * 900 * np.arange(rate // 20) / rate) * np.exp(-np.arange(rate // 20) / (rate / 80))
+    for second in seconds:
+        start = round(second * rate)
+        samples[start : start + len(knock)] += knock
+    return torch.from_numpy(samples.astype(np.float32))
+
+
+def noises(backbone, count: int) -> torch.Tensor:
+    random = torch.Generator().manual_seed(0)
+    return 0.1 * torch.randn(count, round(backbone.seconds * backbone.sample_rate), generator=random)
+
+
+def test_shapes_and_lengths_are_what_it_says(backbone) -> None:
+    features = backbone.embed_audio(noises(backbone, 3))
+    assert features.segments.shape == (3, backbone.segments, backbone.embedding_dim)
+    assert features.clip.shape == (3, backbone.embedding_dim)
+    assert backbone.embed_text(SENTENCES).shape == (3, backbone.embedding_dim)
+    assert features.clip.dtype == features.segments.dtype == torch.float32
+    assert 1 <= backbone.logit_scale <= 200
+    assert not features.clip.requires_grad
+
+
+def test_the_same_clips_give_the_same_bits(backbone) -> None:
+    one, two = (backbone.embed_audio(noises(backbone, 4)) for _ in range(2))
+    assert torch.equal(one.segments, two.segments)
+    assert torch.equal(one.clip, two.clip)
+    assert torch.equal(*(backbone.embed_text(SENTENCES) for _ in range(2)))
+
+
+def test_a_clip_is_heard_as_if_it_were_alone(backbone) -> None:
+    waveforms = noises(backbone, 4)
+    together, alone = backbone.embed_audio(waveforms), backbone.embed_audio(waveforms[2:3])
+    assert torch.allclose(together.segments[2], alone.segments[0], atol=1e-5)
+    assert torch.allclose(backbone.embed_text(SENTENCES)[:1], backbone.embed_text(SENTENCES[:1]), atol=1e-5)
+
+
+def test_silence_is_finite(backbone) -> None:
+    features = backbone.embed_audio(torch.zeros(1, round(backbone.seconds * backbone.sample_rate)))
+    assert features.segments.isfinite().all()
+    assert features.clip.isfinite().all()
+
+
+def test_the_segments_are_in_order_of_time(backbone) -> None:
+    """A knock moves the segments at its own time the most."""
+    quiet = backbone.embed_audio(clicks(backbone)[None]).segments[0]
+    for second in (0.7, 4.2):
+        heard = backbone.embed_audio(clicks(backbone, second)[None]).segments[0]
+        moved = int((heard - quiet).norm(dim=1).argmax())
+        centre = (moved + 0.5) * backbone.seconds / backbone.segments
+        assert abs(centre - second) < 0.5, (second, centre)
+
+
+def test_unknown_words_are_read_not_dropped(backbone) -> None:
+    one, other, neither = backbone.embed_text(["a quokka calls", "a zyzzyva calls", "a calls"])
+    assert not torch.allclose(one, other, atol=1e-3)
+    assert not torch.allclose(one, neither, atol=1e-3)
+
+
+def test_a_sentence_that_cannot_be_read_is_named(backbone) -> None:
+    for sentence in ("", "on and on " * 400):
+        with pytest.raises(BackboneError, match=sentence[:9] or "''"):
+            backbone.embed_text(["fine", sentence])
+
+
+def test_embeddings_are_the_same_on_every_machine(backbone, request) -> None:
+    name = request.node.callspec.params["backbone"]
+    ramp = torch.arange(round(backbone.seconds * backbone.sample_rate)) % 1000 / 1000 - 0.5
+    features = backbone.embed_audio(ramp[None])
+    found = {
+        "clip": features.clip[0, :8].tolist(),
+        "segment": features.segments[0, 5, :8].tolist(),
+        "text": backbone.embed_text(SENTENCES[:1])[0, :8].tolist(),
+    }
+    golden = json.loads(GOLDEN.read_text()).get(name)
+    assert golden is not None, f"add to {GOLDEN.name}: {json.dumps({name: found})}"
+    for part, values in golden.items():
+        assert found[part] == pytest.approx(values, abs=1e-5), part

@@ -1,0 +1,55 @@
+"""A folder in ESC-50's layout."""
+
+from pathlib import Path
+
+import pytest
+
+from mgcl.data.esc50 import read
+from mgcl.errors import DataError
+
+HEADER = "filename,fold,target,category,esc10,src_file,take\n"
+
+
+def write(root: Path, rows: str, *, audio: bool = True) -> Path:
+    (root / "meta").mkdir()
+    (root / "audio").mkdir()
+    (root / "meta" / "esc50.csv").write_text(rows)
+    if audio:
+        for line in rows.splitlines()[1:]:
+            (root / "audio" / line.split(",")[0]).touch()
+    return root
+
+
+def test_clips_have_their_label_fold_and_recording(tmp_path) -> None:
+    rows = HEADER + "1-100-A-0.wav,1,0,dog,True,100,A\n2-200-B-9.ogg,2,9,crow,False,200,B\n"
+    dataset = read(write(tmp_path, rows))
+    assert (dataset.name, dataset.licence) == ("esc50", "CC BY-NC 3.0")
+    assert dataset.classes == ("crow", "dog")
+    clip = dataset.files[1]
+    assert (clip.clip_id, clip.label, clip.fold, clip.source) == ("2-200-B-9", "crow", 2, "200")
+    assert clip.path == tmp_path / "audio" / "2-200-B-9.ogg"
+
+
+def test_ten_classes_alone_are_esc10(tmp_path) -> None:
+    dataset = read(write(tmp_path, HEADER + "1-100-A-0.wav,1,0,dog,True,100,A\n"))
+    assert (dataset.name, dataset.licence) == ("esc10", "CC BY 3.0")
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("filename,fold\nx,1\n", r"esc50\.csv: no column 'category'; ESC-50's has filename, fold"),
+        (HEADER, r"esc50\.csv: no rows"),
+        ("", r"esc50\.csv: not a csv file"),
+    ],
+)
+def test_a_wrong_table_is_refused(tmp_path, rows, words) -> None:
+    with pytest.raises(DataError, match=words):
+        read(write(tmp_path, rows))
+
+
+def test_what_is_missing_is_named(tmp_path) -> None:
+    with pytest.raises(DataError, match=r"esc50\.csv: no such file; a folder in ESC-50's layout has"):
+        read(tmp_path)
+    with pytest.raises(DataError, match=r"1-100-A-0\.wav: missing, and 0 more that meta/esc50\.csv names"):
+        read(write(tmp_path, HEADER + "1-100-A-0.wav,1,0,dog,True,100,A\n", audio=False))
