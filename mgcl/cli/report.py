@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
 
 
 def _report(flags: argparse.Namespace) -> int:
-    from mgcl.reporting import tables
+    from mgcl.reporting import report, tables
     from mgcl.sweep import tracking
     from mgcl.sweep.variants import VARIANTS
 
@@ -27,6 +27,6 @@ def _report(flags: argparse.Namespace) -> int:
         raise TrackingError(
             f"{uri}: no trial of a sweep called {flags.name!r} is recorded; run its file in sweeps/ first"
         )
-    folder = tables.write(flags.name, tables.build(runs, order=tuple(VARIANTS)), flags.out)
+    folder = report.write(flags.name, tables.build(runs, order=tuple(VARIANTS)), flags.out)
     print(f"{len(runs)} trials: {folder / 'report.md'}, {folder / 'cells.csv'}")
     return 0

@@ -1,15 +1,12 @@
 """Recorded trials as tables: variants as rows, way x shot as columns. The same runs give the same bytes."""
 
 import math
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import pandas as pd
 
-from mgcl.errors import ReportError
 from mgcl.evaluation.statistics import Estimate, accuracy_estimate
 from mgcl.records import NO_TRANSPORT, Setting, TrialRun
 
@@ -71,42 +68,6 @@ def markdown(table: Table) -> str:
     )
     lines = [frame.to_markdown(disable_numparse=True), "", *_caption(table)]
     return "\n".join(lines)
-
-
-def prepare(name: str, out: Path) -> Path:
-    """Make the folder ``out/name``.
-
-    Raises:
-        ReportError: it cannot be made or written.
-    """
-    folder = out / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError as error:
-        raise ReportError(f"--out {out}: {folder} cannot be written ({error.strerror}); name another folder") from None
-
-
-def write(name: str, tables: Sequence[Table], out: Path) -> Path:
-    """Write ``report.md`` and ``cells.csv`` into ``out/name`` and return that folder.
-
-    Raises:
-        ReportError: it cannot be made or written.
-    """
-    folder = prepare(name, out)
-    sections = [f"## {_heading(table.setting)}\n\n{markdown(table)}" for table in tables]
-    (folder / "report.md").write_text("\n\n".join([f"# {name}", *sections]) + "\n", encoding="utf-8")
-    cells = [_csv_row(table, row, column) for table in tables for row in table.rows for column in table.columns]
-    pd.DataFrame(cells).to_csv(folder / "cells.csv", index=False, lineterminator="\n", float_format="%.4f")
-    return folder
-
-
-def _heading(setting: Setting) -> str:
-    return (
-        f"{setting.dataset}, {setting.backbone}, bank {setting.bank[:16]}: {setting.episodes} episodes, "
-        f"{setting.queries} queries, folds {setting.folds}, split {setting.split}"
-    )
 
 
 def _newest_versions(runs: Sequence[TrialRun]) -> list[TrialRun]:
@@ -207,26 +168,3 @@ def _caption(table: Table) -> list[str]:
     failed = [run for run in sorted(runs, key=lambda run: run.key) if run.status == "FAILED"]
     lines += [f"Failed: trial {run.key} ({', '.join(run.variants)}): {run.error.splitlines()[0]}" for run in failed]
     return ["  \n".join(lines)]
-
-
-def _csv_row(table: Table, row: str, column: Column) -> dict[str, object]:
-    entry = table.entries.get((row, column), Entry(None, (), 0))
-    setting = table.setting
-    return {
-        "dataset": setting.dataset,
-        "backbone": setting.backbone,
-        "bank": setting.bank,
-        "folds": setting.folds,
-        "split": setting.split,
-        "queries": setting.queries,
-        "episodes": setting.episodes,
-        "variant": row,
-        "way": column[0],
-        "shot": column[1],
-        "accuracy_percent": 100 * entry.estimate.mean if entry.estimate else None,
-        "half_width_percent": 100 * entry.estimate.half_width if entry.estimate else None,
-        "finished": len(entry.runs) - entry.failed,
-        "failed": entry.failed,
-        **asdict(sum((run.convergence for run in entry.runs), start=NO_TRANSPORT)),
-        "trial_keys": " ".join(sorted(run.key for run in entry.runs)),
-    }

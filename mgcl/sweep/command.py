@@ -13,7 +13,7 @@ from mgcl.features import FeatureBank
 from mgcl.features.embedded import embedded_bank
 from mgcl.home import home, similarity_limit
 from mgcl.records import TrialRun
-from mgcl.reporting import tables
+from mgcl.reporting import report, tables
 from mgcl.sweep.driver import Machines, count, run_missing, state
 from mgcl.sweep.grid import Cell, Sweep, left_out, plan
 from mgcl.sweep.variants import VARIANTS
@@ -40,14 +40,14 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     if flags.plan:
         _print_plan(cells, tracking.recorded_runs(sweep.name, uri))
         return 0
-    tables.prepare(sweep.name, Path(flags.out))
+    report.prepare(sweep.name, Path(flags.out))
     store = tracking.Tracking.open(sweep.name, uri)
     run_missing(sweep.name, cells, bank, store, machines, retry_failed=flags.retry == "failed")
     runs = store.runs()
     _print_tables(cells, runs)
     code = _conclude(cells, runs)
     if runs:
-        folder = tables.write(sweep.name, tables.build(runs, order=tuple(VARIANTS)), Path(flags.out))
+        folder = report.write(sweep.name, tables.build(runs, order=tuple(VARIANTS)), Path(flags.out))
         print(f"report: {folder / 'report.md'}")
     print(f"runs:   {store.where_to_look()}")
     return code

@@ -16,7 +16,7 @@ from mgcl.features.extract import extract
 from mgcl.pretraining import pretrain
 from mgcl.pretraining.train import Plan
 from mgcl.records import Value
-from mgcl.reporting import tables
+from mgcl.reporting import report
 from mgcl.sweep.grid import Sweep, plan
 
 
@@ -71,7 +71,7 @@ def _judge(sweep: Sweep, path: Path) -> dict[str, float]:
 
 
 def _write(study: PartsStudy, models: pd.DataFrame, reports: Path) -> Path:
-    folder = tables.prepare(study.name, reports)
+    folder = report.prepare(study.name, reports)
     models.to_csv(folder / "models.csv", index=False, lineterminator="\n", float_format="%.4f")
     measured = [column for column in models if column not in ("row", "seed", "steps")]
     cells = {row: [_cell(each[column]) for column in measured] for row, each in models.groupby("row", sort=False)}

@@ -10,7 +10,8 @@ from tqdm import tqdm
 from mgcl.errors import TrackingError
 from mgcl.evaluation.trial import run_trial
 from mgcl.records import Convergence, TrialFailure
-from mgcl.reporting.tables import build, write
+from mgcl.reporting.report import write
+from mgcl.reporting.tables import build
 from mgcl.sweep.driver import _Desk
 from mgcl.sweep.grid import Sweep, plan
 from mgcl.sweep.tracking import Tracking, recorded_runs

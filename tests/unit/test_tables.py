@@ -7,7 +7,8 @@ from scipy import stats
 
 from mgcl.errors import ReportError
 from mgcl.records import Convergence, Setting, TrialRun
-from mgcl.reporting.tables import build, markdown, write
+from mgcl.reporting.report import write
+from mgcl.reporting.tables import build, markdown
 
 SETTING = Setting("esc10", "clap", "b" * 64, "all 10", "clip", 1, 15, 3)
 RUN = TrialRun(

@@ -1,0 +1,53 @@
+"""How much better one row of a table is than the others, on the same episodes."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pandas as pd
+
+from mgcl.evaluation.statistics import Estimate, accuracy_estimate
+from mgcl.records import TrialRun
+from mgcl.reporting.tables import Entry, Table
+
+
+def markdown(table: Table, row: str = "full") -> str:
+    """Accuracy of ``row`` minus every other's, in points, in GitHub's markdown; empty where nothing can be paired.
+
+    Episodes are the same for every variant, so their accuracies are subtracted one by one; the interval is over the
+    differences of the fold means, or over the episodes where there is one fold.
+    """
+    others = [other for other in table.rows if other != row and row in table.rows]
+    cells = [[_cell(table, row, other, column) for column in table.columns] for other in others]
+    if not any(any(each) for each in cells):
+        return ""
+    frame = pd.DataFrame(
+        [[cell or "-" for cell in each] for each in cells],
+        index=pd.Index(others, name=f"{row} minus"),
+        columns=[f"{way}-way {shot}-shot" for way, shot in table.columns],
+    )
+    unit = f"Points of accuracy, {row} minus the row, on the same episodes: mean ± 95 % t interval over the"
+    over = "differences of fold means." if len({run.fold for run in table.runs}) > 1 else "episodes of the one fold."
+    return f"{frame.to_markdown(disable_numparse=True)}\n\n{unit} {over}"
+
+
+def _cell(table: Table, row: str, other: str, column: tuple[int, int]) -> str:
+    entries = (table.entries.get((name, column)) for name in (row, other))
+    estimate = paired_difference(*entries)
+    return "" if estimate is None else f"{100 * estimate.mean:+.2f} ± {100 * estimate.half_width:.2f}"
+
+
+def paired_difference(one: Entry | None, other: Entry | None) -> Estimate | None:
+    """Of two entries' accuracies; None unless both finished the same folds and seeds."""
+    pairs = _by_fold_and_seed(one), _by_fold_and_seed(other)
+    if not pairs[0] or pairs[0].keys() != pairs[1].keys():
+        return None
+    differences: defaultdict[int, list[float]] = defaultdict(list)
+    for fold, seed in sorted(pairs[0]):
+        accuracies = (pair[fold, seed] for pair in pairs)
+        differences[fold] += [a - b for a, b in zip(*accuracies, strict=True)]
+    return accuracy_estimate(differences)
+
+
+def _by_fold_and_seed(entry: Entry | None) -> dict[tuple[int, int], Sequence[float]]:
+    runs: tuple[TrialRun, ...] = entry.runs if entry else ()
+    return {(run.fold, run.seed): run.accuracies for run in runs if run.status == "FINISHED"}
