@@ -1,7 +1,6 @@
 """How much better one row of a table is than the others, on the same episodes."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 
 import pandas as pd
 
@@ -16,13 +15,15 @@ def markdown(table: Table, row: str = "full") -> str:
     Episodes are the same for every variant, so their accuracies are subtracted one by one; the interval is over the
     differences of the fold means, or over the episodes where there is one fold.
     """
-    others = [other for other in table.rows if other != row and row in table.rows]
-    cells = [[_cell(table, row, other, column) for column in table.columns] for other in others]
-    if not any(any(each) for each in cells):
+    others = {
+        other: [_cell(table, row, other, column) for column in table.columns] for other in table.rows if other != row
+    }
+    paired = {other: [cell or "-" for cell in cells] for other, cells in others.items() if any(cells)}
+    if not paired:
         return ""
     frame = pd.DataFrame(
-        [[cell or "-" for cell in each] for each in cells],
-        index=pd.Index(others, name=f"{row} minus"),
+        list(paired.values()),
+        index=pd.Index(list(paired), name=f"{row} minus"),
         columns=[f"{way}-way {shot}-shot" for way, shot in table.columns],
     )
     unit = f"Points of accuracy, {row} minus the row, on the same episodes: mean ± 95 % t interval over the"
@@ -37,17 +38,17 @@ def _cell(table: Table, row: str, other: str, column: tuple[int, int]) -> str:
 
 
 def paired_difference(one: Entry | None, other: Entry | None) -> Estimate | None:
-    """Of two entries' accuracies; None unless both finished the same folds and seeds."""
+    """Of two entries' accuracies; None for the same trials, and unless both finished the same folds and seeds."""
     pairs = _by_fold_and_seed(one), _by_fold_and_seed(other)
-    if not pairs[0] or pairs[0].keys() != pairs[1].keys():
+    if not pairs[0] or pairs[0].keys() != pairs[1].keys() or pairs[0] == pairs[1]:
         return None
     differences: defaultdict[int, list[float]] = defaultdict(list)
     for fold, seed in sorted(pairs[0]):
-        accuracies = (pair[fold, seed] for pair in pairs)
+        accuracies = (pair[fold, seed].accuracies for pair in pairs)
         differences[fold] += [a - b for a, b in zip(*accuracies, strict=True)]
     return accuracy_estimate(differences)
 
 
-def _by_fold_and_seed(entry: Entry | None) -> dict[tuple[int, int], Sequence[float]]:
+def _by_fold_and_seed(entry: Entry | None) -> dict[tuple[int, int], TrialRun]:
     runs: tuple[TrialRun, ...] = entry.runs if entry else ()
-    return {(run.fold, run.seed): run.accuracies for run in runs if run.status == "FINISHED"}
+    return {(run.fold, run.seed): run for run in runs if run.status == "FINISHED"}

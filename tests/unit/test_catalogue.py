@@ -16,6 +16,6 @@ def test_shared_modules_are_no_methods() -> None:
 
 def test_an_unknown_name_lists_the_known() -> None:
     with pytest.raises(
-        MgclError, match=r"no method is called 'clap'; there are: matching, mgcl, prototypical, tip_adapter"
+        MgclError, match=r"no method is called 'clap'; there are: matching, mel_statistics, mgcl, prototypical"
     ):
         load("method", "clap")

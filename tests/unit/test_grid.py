@@ -84,7 +84,7 @@ def test_a_wrong_line_of_a_variant_is_refused(bank, monkeypatch, changes, messag
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"variants": ("ful",)}, "no variant is called 'ful'; there are: full, prototypical, matching"),
+        ({"variants": ("ful",)}, "no variant is called 'ful'; there are: full, mel-statistics, prototypical"),
         ({"ways": (7,)}, "7-way needs 7 classes, but fold 0 has 6; lower --ways"),
         ({"shots": (12,)}, "12-shot leaves 4 for 5 queries"),
         ({"ways": ()}, "--ways names nothing"),

@@ -1,0 +1,39 @@
+"""Paired differences: the same episodes subtracted one by one, by SciPy's arithmetic."""
+
+from dataclasses import replace
+
+from scipy import stats
+
+from mgcl.reporting.differences import markdown
+from mgcl.reporting.tables import build
+from tests.unit.test_tables import RUN, ZERO
+
+
+def difference(runs, row: str) -> str:
+    (table,) = build(runs)
+    lines = [line for line in markdown(table).splitlines() if line.startswith(f"| {row} ")]
+    return lines[0].split("|")[2].strip() if lines else ""
+
+
+def test_one_fold_is_its_episodes() -> None:
+    differences = [a - b for a, b in zip(RUN.accuracies, ZERO.accuracies, strict=True)]
+    half_width = stats.sem(differences) * stats.t.ppf(0.975, 2)
+    assert difference([RUN, ZERO], "zero-shot") == f"+42.00 ± {100 * half_width:.2f}"
+    assert "episodes of the one fold" in markdown(build([RUN, ZERO])[0])
+
+
+def test_folds_are_their_means() -> None:
+    others = [replace(each, key=f"{each.key}1", fold=1, accuracies=(0.7, 0.7, 0.7)) for each in (RUN, ZERO)]
+    folds = [0.42, 0.0]
+    half_width = stats.sem(folds) * stats.t.ppf(0.975, 1)
+    assert difference([RUN, ZERO, *others], "zero-shot") == f"+21.00 ± {100 * half_width:.2f}"
+
+
+def test_rows_that_cannot_be_paired_are_left_out() -> None:
+    same = replace(RUN, variants=("full", "explanations-8"))
+    elsewhere = replace(ZERO, fold=3)
+    failed = replace(ZERO, status="FAILED", accuracies=(), error="x")
+    assert markdown(build([same])[0]) == ""
+    assert markdown(build([RUN, elsewhere])[0]) == ""
+    assert markdown(build([RUN, failed])[0]) == ""
+    assert markdown(build([ZERO])[0]) == ""
