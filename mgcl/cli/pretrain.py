@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
 
 def _pretrain(flags: argparse.Namespace) -> int:
     from mgcl.pretraining import pretrain
-    from mgcl.pretraining.train import Plan
+    from mgcl.pretraining.training import Plan
 
     plan = Plan(
         steps=Plan.steps if flags.steps is None else flags.steps,

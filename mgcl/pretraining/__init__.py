@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mgcl.backbones import tiny
 from mgcl.pretraining.corpus import Corpus, build
-from mgcl.pretraining.train import Plan, train
+from mgcl.pretraining.training import Plan, train
 
 _CAPTIONS = 2000
 

@@ -14,7 +14,7 @@ from mgcl.evaluation.trial import run_trial, similarity_store
 from mgcl.features import FeatureBank
 from mgcl.features.extract import extract
 from mgcl.pretraining import pretrain
-from mgcl.pretraining.train import Plan
+from mgcl.pretraining.training import Plan
 from mgcl.records import Value
 from mgcl.reporting import report
 from mgcl.sweep.grid import Sweep, plan

@@ -9,10 +9,9 @@ import torch
 from mgcl.backbones import tiny
 from mgcl.backbones.log_mel import MELS, STEPS
 from mgcl.data.soundscapes.recipes import class_recipes
-from mgcl.pretraining import pretrain
-from mgcl.pretraining import train as training
+from mgcl.pretraining import pretrain, training
 from mgcl.pretraining.corpus import Corpus, build
-from mgcl.pretraining.train import Plan, train
+from mgcl.pretraining.training import Plan, train
 
 PLAN = Plan(steps=6, batch=8, clips=40)
 
