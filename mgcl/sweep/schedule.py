@@ -7,7 +7,7 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -48,12 +48,13 @@ def cluster(address: str | None, workers: int) -> Iterator[float]:
     try:
         if address and address != "auto":
             _knock(address)
-        ray.init(
-            address=address or "local",
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            **({} if address else here),
-        )
+        with nullcontext() if address else _asking_no_cloud():
+            ray.init(
+                address=address or "local",
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                **({} if address else here),
+            )
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise SweepError(
@@ -63,6 +64,23 @@ def cluster(address: str | None, workers: int) -> Iterator[float]:
         yield float(ray.cluster_resources().get("GPU", 0))  # type: ignore[no-untyped-call]
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _asking_no_cloud() -> Iterator[None]:
+    """Ray's head process asks the metadata addresses of three clouds who owns the machine, usage reports or not.
+
+    It has no switch for that: here its plain HTTP goes to a port of this machine where nobody listens.
+    """
+    before = {name: os.environ.get(name) for name in ("http_proxy", "HTTP_PROXY")}
+    os.environ.update(dict.fromkeys(before, "http://127.0.0.1:9"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _knock(address: str) -> None:
