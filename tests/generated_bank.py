@@ -14,8 +14,8 @@ import numpy as np
 
 from mgcl.errors import run_and_exit
 from mgcl.features import FeatureBank
-from mgcl.features.bank import write_bank
 from mgcl.features.schema import Header
+from mgcl.features.writer import write_bank
 
 
 def write_generated_bank(

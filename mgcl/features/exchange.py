@@ -11,8 +11,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from mgcl.errors import BankError
-from mgcl.features.bank import FeatureBank, Floats, write_bank
+from mgcl.features.bank import FeatureBank, Floats
 from mgcl.features.schema import HEADER, Header
+from mgcl.features.writer import write_bank
 
 ARRAYS = {
     "clip_embeddings": ("clips", "d"),

@@ -12,9 +12,10 @@ from mgcl.backbones.backbone import Backbone
 from mgcl.data.audio import load_clip
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import BackboneError, BankError
-from mgcl.features.bank import FeatureBank, Floats, write_bank
+from mgcl.features.bank import FeatureBank, Floats
 from mgcl.features.mel_statistics import mel_statistics
 from mgcl.features.schema import Header
+from mgcl.features.writer import write_bank
 from mgcl.language.captions import nearest_captions
 from mgcl.language.explanations import ClassText, explanations
 

@@ -102,8 +102,8 @@ def test_the_digest_changes_with_the_content(bank, broken, change) -> None:
 def test_the_digest_is_pinned(tmp_path) -> None:
     """Another digest for the same bank would orphan every recorded trial."""
     one = np.eye(3, dtype=np.float32)
-    from mgcl.features.bank import write_bank
     from mgcl.features.schema import Header
+    from mgcl.features.writer import write_bank
 
     bank = write_bank(
         tmp_path / "bank",
