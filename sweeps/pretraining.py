@@ -1,4 +1,4 @@
-"""What each part of the tiny model's objective is worth; an hour and a half on two cores, and it may be stopped.
+"""What each part of the tiny model's objective is worth; about 40 minutes on two cores, and it may be stopped.
 
 python sweeps/pretraining.py
 """
@@ -7,16 +7,17 @@ import os
 from pathlib import Path
 
 from mgcl.home import home
+from mgcl.pretraining.training import Plan
 from mgcl.sweep import Sweep
 from mgcl.sweep.parts import PartsStudy, run_parts
 
 STUDY = PartsStudy(
     name="pretraining",
     rows={
-        "plain contrastive": {"codebook": False, "local": False, "hardness": 0.0},
-        "+ codebook": {"local": False, "hardness": 0.0},
-        "+ locality": {"hardness": 0.0},
-        "+ hard negatives": {},
+        "plain contrastive": Plan(codebook=False, local=False, hardness=0.0),
+        "+ codebook": Plan(local=False, hardness=0.0),
+        "+ locality": Plan(hardness=0.0),
+        "+ hard negatives": Plan(),
     },
     seeds=(0, 1, 2),
     share=1 / 6,

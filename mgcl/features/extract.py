@@ -42,8 +42,7 @@ def extract(dataset: Dataset, backbone: Backbone, out: Path) -> FeatureBank:
         raise BackboneError(f"{backbone.name} brings no captions, and a bank needs one a clip")
     clips, segments, statistics = _embed_files(dataset.files, backbone)
     choices = _read(backbone, backbone.captions)
-    captions = nearest_captions(clips, backbone.captions, choices)
-    row_of_caption = {caption: row for row, caption in enumerate(backbone.captions)}
+    captions = nearest_captions(clips, choices)
     sentences = [sentence for each in classes.values() for sentence in each.explanations]
     return write_bank(
         out,
@@ -60,12 +59,12 @@ def extract(dataset: Dataset, backbone: Backbone, out: Path) -> FeatureBank:
         ),
         clip_ids=[file.clip_id for file in dataset.files],
         labels=[file.label for file in dataset.files],
-        captions=captions,
+        captions=[backbone.captions[row] for row in captions],
         folds=[file.fold for file in dataset.files],
         sources=[file.source for file in dataset.files],
         clip_embeddings=clips,
         segment_embeddings=segments,
-        caption_embeddings=choices[[row_of_caption[caption] for caption in captions]],
+        caption_embeddings=choices[captions],
         mel_statistics=statistics,
         classes=list(classes),
         prompts=[each.prompt for each in classes.values()],

@@ -1,21 +1,20 @@
 """Captions: what a clip sounds like, said from its audio alone."""
 
 import re
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def nearest_captions(clips: NDArray[np.float32], captions: Sequence[str], embeddings: NDArray[np.float32]) -> list[str]:
-    """For each clip the caption closest to it in the joint space.
+def nearest_captions(clips: NDArray[np.float32], captions: NDArray[np.float32]) -> NDArray[np.intp]:
+    """For each clip the row of the caption closest to it in the joint space.
 
     Args:
         clips: unit vectors, shape (clips, d).
-        captions: what may be said.
-        embeddings: of the captions, unit vectors, shape (captions, d).
+        captions: unit vectors of what may be said, shape (captions, d).
     """
-    return [captions[row] for row in (clips @ embeddings.T).argmax(1)]
+    rows: NDArray[np.intp] = (clips @ captions.T).argmax(1)
+    return rows
 
 
 def names_its_class(caption: str, label: str) -> bool:

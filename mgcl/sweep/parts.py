@@ -15,17 +15,16 @@ from mgcl.features import FeatureBank
 from mgcl.features.extract import extract
 from mgcl.pretraining import pretrain
 from mgcl.pretraining.training import Plan
-from mgcl.records import Value
 from mgcl.reporting import report
 from mgcl.sweep.grid import Sweep, plan
 
 
 @dataclass(frozen=True)
 class PartsStudy:
-    """The rows: what each changes in the whole objective; every row is trained once a seed."""
+    """The rows, each trained once a seed."""
 
     name: str
-    rows: Mapping[str, Mapping[str, Value]]
+    rows: Mapping[str, Plan]
     seeds: tuple[int, ...]
     share: float
     """Of the full run's steps."""
@@ -45,9 +44,9 @@ def run_parts(study: PartsStudy, home: Path, reports: Path, *, workers: int) -> 
     name = f"soundscapes-development-{VERSION}"
     dataset = soundscapes.generate(home / "data" / name, split="development", workers=workers)
     found: list[dict[str, object]] = []
-    for row, changes in study.rows.items():
+    for row, objective in study.rows.items():
         for seed in study.seeds:
-            chosen = replace(Plan(), steps=round(study.share * Plan.steps), seed=seed, **changes)  # type: ignore[arg-type]
+            chosen = replace(objective, steps=round(study.share * objective.steps), seed=seed)
             folder = home / "parts" / f"{row}-{seed}-{chosen.digest}"
             if not (folder / tiny.CAPTIONS).exists():
                 print(f"{row}, seed {seed}: {chosen.steps} steps", flush=True)

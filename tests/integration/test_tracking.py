@@ -100,7 +100,7 @@ def test_reading_a_sweep_that_never_ran_makes_no_experiment(uri) -> None:
 def test_while_the_store_does_not_answer_results_wait(uri, cells, bank, monkeypatch) -> None:
     """The desk of a driver: an outage costs nothing, and one that never ends is an error that counts what is lost."""
     store = Tracking.open("s", uri)
-    desk = _Desk(cells, store, "drawn", tqdm(disable=True))
+    desk = _Desk(cells, store, bank, tqdm(disable=True))
     record = Tracking.record
 
     def silent(*_: object, **__: object) -> None:
@@ -117,7 +117,7 @@ def test_while_the_store_does_not_answer_results_wait(uri, cells, bank, monkeypa
 
 
 def test_unconverged_problems_are_warned_about_once(uri, cells, bank, capsys) -> None:
-    desk = _Desk(cells, Tracking.open("s", uri), "drawn", tqdm(disable=True))
+    desk = _Desk(cells, Tracking.open("s", uri), bank, tqdm(disable=True))
     for cell in cells:
         desk.take(replace(run_trial(cell.trial, bank), convergence=Convergence(2000, 3)))
     said = capsys.readouterr().err
