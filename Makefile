@@ -34,5 +34,5 @@ bench: setup
 
 # The tiny backbone's weights again, from nothing, and what each part of its objective is worth; it may be stopped.
 pretrain: setup
-	$(BIN)/mgcl pretrain --out mgcl/backbones/tiny_weights
+	$(BIN)/mgcl pretrain --out .mgcl/weights
 	$(BIN)/python sweeps/pretraining.py

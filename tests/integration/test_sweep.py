@@ -42,8 +42,14 @@ def test_a_sweep_ends_with_its_runs_and_its_table(place: Place) -> None:
     )
     assert parents == [("FINISHED",)]
 
-    report = (place.report / "report.md").read_text()
-    rows = [line for line in report.splitlines() if line.startswith("| ") and "±" in line]
+    accuracies, differences = (place.report / "report.md").read_text().split("| full minus ")
+    assert [
+        line.split("|")[1].strip() for line in differences.splitlines() if "±" in line and line.startswith("| ")
+    ] == [
+        "zero-shot",
+        "without-contrast",
+    ]
+    rows = [line for line in accuracies.splitlines() if line.startswith("| ") and "±" in line]
     assert [row.split("|")[1].strip() for row in rows] == ["full", "zero-shot", "without-contrast"]
     assert all(row.count("±") == 4 for row in rows)
     assert all(row in done.stdout for row in rows)
