@@ -77,7 +77,7 @@ def _write(study: PartsStudy, models: pd.DataFrame, reports: Path) -> Path:
     table = pd.DataFrame.from_dict(cells, orient="index", columns=measured).to_markdown(disable_numparse=True)
     about = (
         f"The tiny model trained with parts of its objective for {models['steps'].iloc[0]:,} steps "
-        f"({study.share:.0%} of the shipped weights' {Plan.steps:,}), seeds {', '.join(map(str, study.seeds))}, and "
+        f"({study.share:.0%} of the full run's), seeds {', '.join(map(str, study.seeds))}, and "
         f"judged on the development classes. Accuracy in %: mean ± 95 % t interval over the seeds; "
         f"{study.sweep.episodes} episodes, {study.sweep.queries} queries a class."
     )
