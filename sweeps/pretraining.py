@@ -1,4 +1,4 @@
-"""What each part of the tiny model's objective is worth; about 40 minutes on two cores, and it may be stopped.
+"""What each part of the tiny model's objective is worth; fifty minutes on one thread, beside other work; it may be stopped.
 
 python sweeps/pretraining.py
 """

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mgcl.backbones import tiny
-from mgcl.pretraining.corpus import Corpus, build
+from mgcl.pretraining.corpus import VERSION, Corpus, build
 from mgcl.pretraining.training import Plan, train
 
 _CAPTIONS = 2000
@@ -21,7 +21,7 @@ def pretrain(plan: Plan, work: Path, out: Path, *, workers: int) -> None:
         workers: processes that generate clips.
     """
     corpus = build(work, clips=plan.clips, seed=0, workers=workers)
-    model, config, tokenizer = train(plan, corpus, work / f"run-{plan.digest}")
+    model, config, tokenizer = train(plan, corpus, work / f"run-{VERSION}-{plan.digest}")
     captions = list(itertools.islice(dict.fromkeys(_nameless(corpus)), _CAPTIONS))
     tiny.save(model, config, tokenizer, captions, out)
 
