@@ -1,4 +1,4 @@
-"""What each part of the tiny model's objective is worth; fifty minutes on one thread, beside other work; it may be stopped.
+"""What each part of the tiny model's objective is worth; fifty minutes on one thread. It may be stopped.
 
 python sweeps/pretraining.py
 """
