@@ -9,11 +9,17 @@ from types import ModuleType
 
 from mgcl.errors import MgclError
 
-_ROOMS = {"method": "mgcl.methods", "dataset": "mgcl.data", "backbone": "mgcl.backbones"}
+_ROOMS = {
+    "method": "mgcl.methods",
+    "dataset": "mgcl.data",
+    "backbone": "mgcl.backbones",
+    "captioner": "mgcl.captioners",
+}
 _SHARED = {
     "method": {"method", "cache", "cached_zero_shot", "contrast", "training"},
-    "dataset": {"audio", "dataset", "episodes", "seeding", "splits"},
-    "backbone": {"backbone", "grained", "log_mel", "towers"},
+    "dataset": {"audio", "check", "dataset", "download", "episodes", "seeding", "splits"},
+    "backbone": {"weights", "sentences", "backbone", "cnn14", "grained", "htsat", "log_mel", "towers"},
+    "captioner": {"captioner"},
 }
 
 
@@ -22,8 +28,8 @@ def names(kind: str) -> tuple[str, ...]:
 
     >>> names("method")
     ('matching', 'mel_statistics', 'mgcl', 'prototypical', 'tip_adapter', 'treff_adapter', 'zero_shot')
-    >>> names("dataset"), names("backbone")
-    (('esc50', 'soundscapes'), ('tiny',))
+    >>> names("dataset")
+    ('esc50', 'folder', 'fsdkaggle18', 'soundscapes')
     """
     room = importlib.import_module(_ROOMS[kind])
     files = {module.name for module in pkgutil.iter_modules(room.__path__)}

@@ -17,6 +17,10 @@ class BackboneError(MgclError):
     """A backbone's weights cannot be loaded, or it cannot take what it is given."""
 
 
+class ClusterError(MgclError):
+    """No Ray cluster answers, or its workers do not stay alive."""
+
+
 class BankError(MgclError):
     """A feature bank, or the arrays that should become one, cannot be used."""
 

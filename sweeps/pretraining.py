@@ -3,8 +3,9 @@
 python sweeps/pretraining.py
 """
 
-import os
 from pathlib import Path
+
+from joblib import cpu_count
 
 from mgcl.home import home
 from mgcl.pretraining.training import Plan
@@ -32,4 +33,4 @@ STUDY = PartsStudy(
 )
 
 if __name__ == "__main__":
-    print(f"report: {run_parts(STUDY, home(), Path('reports'), workers=os.cpu_count() or 1) / 'report.md'}")
+    print(f"report: {run_parts(STUDY, home(), Path('reports'), workers=cpu_count()) / 'report.md'}")

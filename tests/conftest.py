@@ -1,7 +1,14 @@
-"""Banks that tests share, and one torch thread, as in a worker."""
+"""Banks and a model hub that tests share, and one torch thread, as in a worker."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
+
+# Read once, when huggingface_hub is imported; what tests start inherits it.
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="mgcl-hub-")
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pytest
 import torch
@@ -10,6 +17,8 @@ from hypothesis import settings
 from mgcl.features import FeatureBank
 from tests.generated_bank import write_generated_bank
 
+HUB = Path(os.environ["HF_HOME"])
+atexit.register(shutil.rmtree, HUB, ignore_errors=True)
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 # A busy machine is no failure.
 settings.register_profile("patient", deadline=None)
@@ -21,6 +30,15 @@ REAL_BANK = Path(__file__).parents[2] / "shared" / "data" / "esc10-bank"
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def hub() -> Path:
+    """The model hub's cache, with tiny random text models under the names of the real ones."""
+    from tests.checkpoints.hub import write  # transformers takes seconds to import
+
+    write(HUB)
+    return HUB
 
 
 @pytest.fixture(scope="session")

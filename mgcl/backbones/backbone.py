@@ -25,15 +25,20 @@ class Backbone(Protocol):
     """The protocol. The same batch gives the same bits on one machine."""
 
     name: str
+    """The catalogue's; then, where weights are chosen, which: "transformers_clap laion/clap-htsat-unfused"."""
+    fingerprint: str
+    """Hex digits that depend on every weight."""
     embedding_dim: int
     logit_scale: float
     """The multiplier of its contrast, already exponentiated, in 1..200."""
     sample_rate: int
     """Hz."""
     seconds: float
-    """Length of the window that it hears."""
+    """Length of the window that it is given: five, as the protocol has it."""
     segments: int
-    """Time steps in that window."""
+    """Time steps whose centre lies in that window."""
+    segment_seconds: float
+    """From one segment's centre to the next; the first one's is at half of it."""
     captions: tuple[str, ...]
     """Sentences of its training, from which clips can be captioned; empty where it brings none."""
 

@@ -6,6 +6,7 @@ import librosa
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 SAMPLE_RATE = 16000
@@ -33,5 +34,5 @@ def log_mel(waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b time mels
 
 @functools.cache
 def _filters() -> Tensor:
-    filters: np.ndarray = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=_WINDOW, n_mels=MELS, fmin=40)
+    filters: NDArray[np.float32] = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=_WINDOW, n_mels=MELS, fmin=40)
     return torch.from_numpy(filters)

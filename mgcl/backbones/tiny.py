@@ -16,6 +16,7 @@ from mgcl.backbones.backbone import AudioFeatures
 from mgcl.backbones.grained import Grained
 from mgcl.backbones.log_mel import MELS, SAMPLE_RATE, SECONDS, STEPS, log_mel
 from mgcl.backbones.towers import AudioTower, TextTower
+from mgcl.backbones.weights import chosen, fingerprint, load_strictly
 from mgcl.errors import BackboneError
 
 SHIPPED = Path(__file__).parent / "tiny_weights"
@@ -77,16 +78,17 @@ def tokenize(tokenizer: Tokenizer, sentences: Sequence[str]) -> tuple[Int[Tensor
 class TinyBackbone:
     """The tiny model, frozen."""
 
-    name = "tiny"
     sample_rate = SAMPLE_RATE
     seconds = SECONDS
 
     def __init__(
-        self, model: Grained, config: Config, tokenizer: Tokenizer, captions: tuple[str, ...], device: str
+        self, name: str, model: Grained, config: Config, tokenizer: Tokenizer, captions: tuple[str, ...], device: str
     ) -> None:
+        self.name, self.fingerprint = name, fingerprint(model)
         self._model, self._tokenizer = model.to(device).eval().requires_grad_(False), tokenizer
         self._device, self._longest = device, config.longest
         self.embedding_dim, self.segments, self.captions = config.embedding_dim, config.segments, captions
+        self.segment_seconds = SECONDS / config.segments
         self.logit_scale = min(100.0, 1 / model.temp.item())
 
     def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
@@ -113,7 +115,7 @@ def load(weights: str | None = None, device: str = "cpu") -> TinyBackbone:
     Raises:
         BackboneError: a file is missing, or does not hold the tiny model.
     """
-    folder = Path(weights) if weights else SHIPPED
+    folder = Path(chosen("tiny", weights, str(SHIPPED)))
     for name in (WEIGHTS, TOKENIZER, CAPTIONS):
         if not (folder / name).is_file():
             raise BackboneError(f"{folder / name}: missing; `mgcl pretrain --out {folder}` writes it")
@@ -124,15 +126,10 @@ def load(weights: str | None = None, device: str = "cpu") -> TinyBackbone:
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise BackboneError(f"{folder / WEIGHTS}: not the tiny model's weights ({error})") from None
     model = make_model(config)
-    expected = set(model.state_dict())
-    if expected != set(stored):
-        raise BackboneError(
-            f"{folder / WEIGHTS}: not the tiny model's weights: missing {sorted(expected - set(stored))}, "
-            f"unexpected {sorted(set(stored) - expected)}"
-        )
-    model.load_state_dict(stored)
+    load_strictly(model, stored, str(folder / WEIGHTS))
     captions = tuple((folder / CAPTIONS).read_text(encoding="utf-8").splitlines())
-    return TinyBackbone(model, config, Tokenizer.from_file(str(folder / TOKENIZER)), captions, device)
+    name = "tiny" if folder == SHIPPED else f"tiny {folder.name}"
+    return TinyBackbone(name, model, config, Tokenizer.from_file(str(folder / TOKENIZER)), captions, device)
 
 
 def save(model: Grained, config: Config, tokenizer: Tokenizer, captions: Sequence[str], folder: Path) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from mgcl.cli.commands import Commands
+from mgcl.cli.commands import Commands, warn_of_named_classes
 
 
 def add(commands: Commands) -> None:
@@ -48,6 +48,7 @@ def _bank_info(flags: argparse.Namespace) -> int:
     header, labels = bank.header, Counter(bank.clips["label"].to_pylist())
     sources = bank.clips["source"].to_pylist()
     known = [source for source in sources if source is not None]
+    naming = bank.captions_naming_class
     about = {
         "bank": bank.path,
         "digest": bank.digest,
@@ -55,7 +56,7 @@ def _bank_info(flags: argparse.Namespace) -> int:
         "licence": header.licence or "not given",
         "backbone": f"{header.backbone}, d = {header.embedding_dim}, logit scale {header.logit_scale:g}",
         "audio": f"{header.seconds:g} s at {header.sample_rate} Hz, {header.segments} segments a clip",
-        "captions": f"{100 * bank.captions_naming_class:.1f} % contain a word of their class's name",
+        "captions": "none" if naming is None else f"{100 * naming:.1f} % contain a word of their class's name",
         "clips": f"{len(sources)} from {len(set(known))} recordings" if known else f"{len(sources)}",
         "classes": f"{len(bank.row_of_class)}, {bank.explanation_embeddings.shape[1]} explanations each",
     }
@@ -64,6 +65,8 @@ def _bank_info(flags: argparse.Namespace) -> int:
     width = max(map(len, bank.row_of_class))
     for label in sorted(bank.row_of_class):
         print(f"  {label:{width}}  {labels[label]:5} clips")
+    for reason in bank.left_out.values():
+        print(f"left out: {reason}")
     return 0
 
 
@@ -84,12 +87,7 @@ def _bank_import(flags: argparse.Namespace) -> int:
         licence=flags.licence,
     )
     print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
-    if bank.captions_naming_class > 0.5:
-        print(
-            f"warning: {100 * bank.captions_naming_class:.0f} % of the captions contain a word of their class's name; "
-            "if they were written from the labels, accuracies of variants that read them mean nothing",
-            file=sys.stderr,
-        )
+    warn_of_named_classes(bank.captions_naming_class)
     if flags.logit_scale < 10:
         meant = math.exp(flags.logit_scale)
         print(

@@ -1,7 +1,6 @@
 """``mgcl pretrain``: train the tiny backbone again, from nothing."""
 
 import argparse
-import os
 from pathlib import Path
 
 from mgcl.cli.commands import Commands
@@ -30,6 +29,8 @@ def add(commands: Commands) -> None:
 
 
 def _pretrain(flags: argparse.Namespace) -> int:
+    from joblib import cpu_count
+
     from mgcl.pretraining import pretrain
     from mgcl.pretraining.training import Plan
 
@@ -41,6 +42,6 @@ def _pretrain(flags: argparse.Namespace) -> int:
         local=not flags.without_locality,
         hardness=0.0 if flags.without_hard_negatives else Plan.hardness,
     )
-    pretrain(plan, home() / "pretraining", flags.out, workers=os.cpu_count() or 1)
+    pretrain(plan, home() / "pretraining", flags.out, workers=cpu_count())
     print(f"{flags.out}: weights, tokenizer and captions; use them with `mgcl extract --weights {flags.out}`")
     return 0

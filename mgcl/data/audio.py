@@ -1,5 +1,6 @@
 """Audio files as a backbone wants them: one channel, its sample rate, its length."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from mgcl.data.seeding import generator
 from mgcl.errors import DataError
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
 
 def load_clip(path: Path, *, clip_id: str, sample_rate: int, seconds: float) -> NDArray[np.float32]:
@@ -24,19 +27,16 @@ def load_clip(path: Path, *, clip_id: str, sample_rate: int, seconds: float) -> 
         Shape (samples,), in -1..1 as the file has it.
 
     Raises:
-        DataError: the file cannot be decoded, or holds no samples; names it.
+        DataError: the file cannot be decoded, is cut short, or holds too few samples; names it.
     """
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise DataError(f"{path}: cannot be decoded ({error}); convert it to wav, or leave it out") from None
-    if not len(samples):
-        raise DataError(f"{path}: holds no samples; leave it out")
+    samples, rate = _read_stretch(path, clip_id, 2 * seconds)
     if not np.isfinite(samples).all():
         raise DataError(f"{path}: a sample is NaN or infinite; leave it out")
     mono = samples.mean(1)
-    if rate != sample_rate:
+    if rate != sample_rate and len(mono):
         mono = soxr.resample(mono, rate, sample_rate)
+    if not len(mono):
+        raise DataError(f"{path}: holds no samples, or too few to resample; leave it out")
     return fit_length(mono, round(seconds * sample_rate), clip_id=clip_id)
 
 
@@ -46,3 +46,37 @@ def fit_length(samples: NDArray[np.float32], length: int, *, clip_id: str) -> ND
         return np.resize(samples, length)
     start = int(generator("crop", clip_id).integers(len(samples) - length + 1))
     return samples[start : start + length]
+
+
+def _read_stretch(path: Path, clip_id: str, seconds: float) -> tuple[NDArray[np.float32], int]:
+    """At most so many seconds of a file, shape (samples, channels), and its sample rate.
+
+    Nothing else is decoded, so that an hour costs what a few seconds do.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            count = min(file.frames, math.ceil(seconds * file.samplerate))
+            if count < file.frames:
+                file.seek(int(generator("stretch", clip_id).integers(file.frames - count + 1)))
+            samples, rate = file.read(count, dtype="float32", always_2d=True), file.samplerate
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise _undecodable(path, error) from None
+    if len(samples) < count:
+        raise DataError(f"{path}: ends before the length it gives; fetch it again, or leave it out")
+    return samples, rate
+
+
+def duration(path: Path) -> float:
+    """Seconds that a file's header gives it.
+
+    Raises:
+        DataError: the file cannot be opened as audio; names it.
+    """
+    try:
+        return float(soundfile.info(path).duration)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise _undecodable(path, error) from None
+
+
+def _undecodable(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path}: cannot be decoded ({error}); convert it to wav, or leave it out")

@@ -4,8 +4,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from mgcl.data.dataset import AudioFile, Dataset
+from mgcl.data import dataset
+from mgcl.data.dataset import AudioFile, Dataset, complete
+from mgcl.data.download import Archive
 from mgcl.errors import DataError
+
+LICENCE = "CC BY-NC 3.0: no commercial use (its ESC-10 clips CC BY 3.0); Karol J. Piczak, github.com/karolpiczak/ESC-50"
+_COMMIT = "33c8ce9eb2cf0b1c2f8bcf322eb349b6be34dbb6"
+# GitHub makes a commit's zip anew, so its bytes have no checksum that lasts; the commit's tree has one a file.
+ARCHIVES = (
+    Archive(
+        url=f"https://github.com/karolpiczak/ESC-50/archive/{_COMMIT}.zip",
+        checksums=f"https://api.github.com/repos/karolpiczak/ESC-50/git/trees/{_COMMIT}?recursive=1",
+        top=f"ESC-50-{_COMMIT}",
+        contents=("audio", "meta", "LICENSE"),
+    ),
+)
 
 _COLUMNS = ("filename", "fold", "category", "esc10", "src_file")
 
@@ -14,7 +28,8 @@ def read(root: Path) -> Dataset:
     """List a folder in ESC-50's layout; one that holds ESC-10's clips alone is called "esc10".
 
     Raises:
-        DataError: the csv or a file that it names is missing, or it is not ESC-50's csv.
+        DataError: the csv is missing, or it is not ESC-50's.
+        MissingFilesError: a file that it names is not there.
     """
     table = read_table(root)
     only_esc10 = bool((table["esc10"].str.lower() == "true").all())
@@ -26,20 +41,13 @@ def read_table(root: Path) -> pd.DataFrame:
     """``meta/esc50.csv``, every cell a string.
 
     Raises:
-        DataError: it is missing, or lacks a column.
+        DataError: it is missing, lacks a column, or a fold is no integer.
     """
     file = root / "meta" / "esc50.csv"
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except FileNotFoundError:
-        raise DataError(f"{file}: no such file; a folder in ESC-50's layout has meta/esc50.csv and audio/") from None
-    except ValueError as error:
-        raise DataError(f"{file}: not a csv file ({str(error).strip()}); fetch the data set again") from None
-    for name in _COLUMNS:
-        if name not in table:
-            raise DataError(f"{file}: no column {name!r}; ESC-50's has {', '.join(_COLUMNS)}")
-    if table.empty:
-        raise DataError(f"{file}: no rows")
+    table = dataset.read_table(file, _COLUMNS, missing="a folder in ESC-50's layout has meta/esc50.csv and audio/")
+    for fold in table["fold"]:
+        if not fold.isdecimal():
+            raise DataError(f"{file}: fold {fold!r} is no integer; fetch the data set again")
     return table
 
 
@@ -47,14 +55,11 @@ def audio_files(root: Path, table: pd.DataFrame) -> tuple[AudioFile, ...]:
     """The clips of a table in ESC-50's layout, in its order.
 
     Raises:
-        DataError: a file is not there.
+        MissingFilesError: a file is not there.
     """
     rows = zip(*(table[name] for name in ("filename", "category", "fold", "src_file")), strict=True)
-    files = tuple(
+    files = (
         AudioFile(Path(name).stem, root / "audio" / name, label, int(fold), source)
         for name, label, fold, source in rows
     )
-    missing = [file.path for file in files if not file.path.is_file()]
-    if missing:
-        raise DataError(f"{missing[0]}: missing, and {len(missing) - 1} more that meta/esc50.csv names")
-    return files
+    return complete(files, table="meta/esc50.csv")

@@ -2,12 +2,15 @@
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib.resources import files
 
 from mgcl.data.seeding import generator
 from mgcl.errors import SweepError
 from mgcl.records import Fold
+
+PROTOCOLS: Mapping[str, tuple[int | None, int | None]] = {"treff": (None, None), "mgcl": (5, 15)}
+"""Protocol -> ``count`` and ``size`` for ``folds``: the published subsets, or five seeded ones of 15 classes."""
 
 
 def folds(
@@ -30,9 +33,7 @@ def folds(
     """
     if count is not None or size is not None:
         return _seeded(dataset, sorted(labels), count, size)
-    published = json.loads(files("mgcl.data").joinpath("published_folds.json").read_text())["folds"].get(
-        _known_name(dataset)
-    )
+    published = published_subsets(dataset)
     if published is None:
         return (Fold("all", 0, tuple(sorted(labels))),)
     missing = sorted({label for fold in published for label in fold} - set(labels))
@@ -44,9 +45,13 @@ def folds(
     return tuple(Fold("published", index, tuple(sorted(fold))) for index, fold in enumerate(published))
 
 
-def _known_name(dataset: str) -> str:
-    """ESC-50 is esc50, and FSDKaggle2018 fsdkaggle18, however a bank spells them."""
-    return re.sub(r"[^a-z0-9]", "", dataset.lower()).replace("2018", "18")
+def published_subsets(dataset: str) -> list[list[str]] | None:
+    """The published classes of each fold, if there are any: ESC-50 is esc50, and FSDKaggle2018 fsdkaggle18."""
+    name = re.sub(r"[^a-z0-9]", "", dataset.lower()).replace("2018", "18")
+    published: dict[str, list[list[str]]] = json.loads(
+        files("mgcl.data").joinpath("published_folds.json").read_text(encoding="utf-8")
+    )["folds"]
+    return published.get(name)
 
 
 def _seeded(dataset: str, labels: list[str], count: int | None, size: int | None) -> tuple[Fold, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mgcl.catalogue import load
 from mgcl.data.episodes import VERSION, Pool, draw, pool
@@ -183,7 +184,7 @@ def _known_similarity(
     return Similarity(torch.stack(values), torch.stack(converged))
 
 
-def _rows(clips: ClipFeatures) -> np.ndarray:
+def _rows(clips: ClipFeatures) -> NDArray[np.intp]:
     if clips.rows is None:
         raise ValueError("only a bank's clips have known similarities")
     return clips.rows
@@ -192,17 +193,18 @@ def _rows(clips: ClipFeatures) -> np.ndarray:
 def _clip_features(setting: _Setting, clip_ids: list[tuple[tuple[str, ...], ...]]) -> ClipFeatures:
     """Of a stack of episodes, each (way, clips)."""
     bank, device, statistics = setting.bank, setting.device, setting.bank.mel_statistics
+    captions = bank.caption_embeddings
     rows = np.array([[bank.row_of_clip[clip_id] for clip_id in _flat(episode)] for episode in clip_ids])
     return ClipFeatures(
         segments=_units(bank.segment_embeddings[rows], device),
         clip=_units(bank.clip_embeddings[rows], device),
-        caption=_units(bank.caption_embeddings[rows], device),
+        caption=None if captions is None else _units(captions[rows], device),
         rows=rows,
         mel_statistics=None if statistics is None else torch.from_numpy(statistics[rows]).to(device),
     )
 
 
-def _units(array: np.ndarray, device: torch.device) -> torch.Tensor:
+def _units(array: NDArray[np.float32], device: torch.device) -> torch.Tensor:
     return unit(torch.from_numpy(array).to(device))
 
 
@@ -217,7 +219,8 @@ def _explain(
     header, classes = setting.bank.header, episode.classes
     predicted = int(prediction.logits[0, 0].argmax())
     statistics = None if query.mel_statistics is None else query.mel_statistics[:, :1]
-    clip = ClipFeatures(query.segments[:, :1], query.clip[:, :1], query.caption[:, :1], _rows(query)[:, :1], statistics)
+    caption = None if query.caption is None else query.caption[:, :1]
+    clip = ClipFeatures(query.segments[:, :1], query.clip[:, :1], caption, _rows(query)[:, :1], statistics)
     names = {"support": _flat(episode.support), "class": classes}
     step = header.seconds / header.segments
     return ExplainedClip(

@@ -1,6 +1,7 @@
 """The feature bank: opened by memory map, read without a copy, named by its content."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from mgcl.features.schema import (
     check_tables,
     classes_schema,
     clips_schema,
+    is_captioned,
     parse_header,
 )
 from mgcl.language.captions import names_its_class
@@ -71,9 +73,14 @@ class FeatureBank:
         return self._matrix(self.clips, "clip_embedding")
 
     @cached_property
-    def caption_embeddings(self) -> Floats:
-        """Shape (clips, d)."""
-        return self._matrix(self.clips, "caption_embedding")
+    def captioned(self) -> bool:
+        """Whether its clips have captions."""
+        return is_captioned(self.clips)
+
+    @cached_property
+    def caption_embeddings(self) -> Floats | None:
+        """Shape (clips, d); None: this bank has no captions."""
+        return self._matrix(self.clips, "caption_embedding") if self.captioned else None
 
     @cached_property
     def segment_embeddings(self) -> Floats:
@@ -95,8 +102,10 @@ class FeatureBank:
         )
 
     @cached_property
-    def captions_naming_class(self) -> float:
-        """The share of captions that contain a word of their class's name, 0..1."""
+    def captions_naming_class(self) -> float | None:
+        """The share of captions that contain a word of their class's name, 0..1; None: it has no captions."""
+        if not self.captioned:
+            return None
         pairs = zip(self.clips["caption"].to_pylist(), self.clips["label"].to_pylist(), strict=True)
         return float(np.mean([names_its_class(*pair) for pair in pairs]))
 
@@ -107,6 +116,12 @@ class FeatureBank:
             return None
         size = self.clips.schema.field(MEL_STATISTICS).type.list_size
         return self._flat(self.clips, MEL_STATISTICS).reshape(-1, size)
+
+    @cached_property
+    def left_out(self) -> dict[str, str]:
+        """Clip id -> why extraction left it out; empty where no extraction made this bank."""
+        content = json.loads((self.path / HEADER).read_text(encoding="utf-8"))
+        return dict(content.get("extraction", {}).get("left_out", {}))
 
     @cached_property
     def row_of_clip(self) -> dict[str, int]:
@@ -129,7 +144,8 @@ class FeatureBank:
         """SHA-256 of the content: the header and every column's values, however the files lay them out."""
         hasher = hashlib.sha256(canonical_json(self.header.to_json()).encode())
         d = self.header.embedding_dim
-        for table, schema in ((self.clips, clips_schema(d)), (self.classes, classes_schema(d))):
+        schemas = clips_schema(d, captioned=self.captioned), classes_schema(d)
+        for table, schema in zip((self.clips, self.classes), schemas, strict=True):
             for field in schema:
                 hasher.update(field.name.encode())
                 if "embedding" in field.name:

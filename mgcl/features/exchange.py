@@ -22,7 +22,10 @@ ARRAYS = {
     "prompt_embeddings": ("classes", "d"),
     "explanation_embeddings": ("classes", "explanations", "d"),
 }
-"""The arrays of an import and what their dimensions count; the same word is the same number in all of them."""
+"""The arrays of an import and what their dimensions count; the same word is the same number in all of them.
+
+Without ``caption_embeddings`` the bank has no captions.
+"""
 
 
 def import_arrays(
@@ -42,9 +45,10 @@ def import_arrays(
     """Make a bank of an npz file and two csv files, whose rows follow the arrays'.
 
     Args:
-        arrays: npz with float arrays clip_embeddings and caption_embeddings (clips, d), segment_embeddings
-            (clips, segments, d), prompt_embeddings (classes, d), explanation_embeddings (classes, n_e, d).
-        clips: csv with clip_id, label, caption, and optionally fold and source; one row a clip.
+        arrays: npz with float arrays clip_embeddings (clips, d), segment_embeddings (clips, segments, d),
+            prompt_embeddings (classes, d), explanation_embeddings (classes, n_e, d), and, if clips have captions,
+            caption_embeddings (clips, d).
+        clips: csv with clip_id, label, caption if there are any, and optionally fold and source; one row a clip.
         classes: csv with label, prompt, explanation_1 ... explanation_n; one row a class.
         out: the bank's folder; must not exist.
         dataset: "esc50" and "fsdkaggle18" bring their published folds.
@@ -59,7 +63,8 @@ def import_arrays(
         BankError: names the file, and the array, column or row that is missing or wrong.
     """
     data = _arrays(arrays)
-    clip_rows = _csv(clips, ("clip_id", "label", "caption"), len(data["clip_embeddings"]), arrays)
+    captioned = ("caption",) if "caption_embeddings" in data else ()
+    clip_rows = _csv(clips, ("clip_id", "label", *captioned), len(data["clip_embeddings"]), arrays)
     class_rows = _csv(classes, ("label", "prompt", "explanation_1"), len(data["prompt_embeddings"]), arrays)
     sentences = [name for name in class_rows if name.startswith("explanation_")]
     _, segments, d = data["segment_embeddings"].shape
@@ -80,13 +85,17 @@ def import_arrays(
         header,
         clip_ids=clip_rows["clip_id"],
         labels=clip_rows["label"],
-        captions=clip_rows["caption"],
+        captions=clip_rows["caption"] if captioned else None,
         folds=_folds(clip_rows["fold"], clips) if "fold" in clip_rows else None,
         sources=[value or None for value in clip_rows["source"]] if "source" in clip_rows else None,
         classes=class_rows["label"],
         prompts=class_rows["prompt"],
         explanations=list(zip(*(class_rows[name] for name in sentences), strict=True)),
-        **data,
+        clip_embeddings=data["clip_embeddings"],
+        caption_embeddings=data.get("caption_embeddings"),
+        segment_embeddings=data["segment_embeddings"],
+        prompt_embeddings=data["prompt_embeddings"],
+        explanation_embeddings=data["explanation_embeddings"],
     )
 
 
@@ -108,10 +117,10 @@ def _arrays(file: Path) -> dict[str, Floats]:
     try:
         # A number too large for float32 becomes infinite, and is refused as such.
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive, np.errstate(over="ignore"):
-            missing = [name for name in ARRAYS if name not in archive]
+            missing = [name for name in ARRAYS if name not in archive and name != "caption_embeddings"]
             if missing:
                 raise BankError(f"{file}: no array {missing[0]!r}; an import needs {', '.join(ARRAYS)}")
-            data = {name: np.asarray(archive[name], dtype=np.float32) for name in ARRAYS}
+            data = {name: np.asarray(archive[name], dtype=np.float32) for name in ARRAYS if name in archive}
     except FileNotFoundError:
         raise BankError(f"{file}: no such file") from None
     except (ValueError, OSError, EOFError, AttributeError, TypeError, BadZipFile, zlib.error) as error:
@@ -122,8 +131,8 @@ def _arrays(file: Path) -> dict[str, Floats]:
 
 def _check_arrays(data: dict[str, Floats], file: Path) -> None:
     sizes: dict[str, tuple[int, str]] = {}
-    for name, dimensions in ARRAYS.items():
-        array = data[name]
+    for name, array in data.items():
+        dimensions = ARRAYS[name]
         if array.ndim != len(dimensions) or 0 in array.shape:
             raise BankError(f"{file}: {name} has shape {array.shape}, where ({', '.join(dimensions)}) is needed")
         for dimension, size in zip(dimensions, array.shape, strict=True):

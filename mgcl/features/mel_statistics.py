@@ -20,4 +20,5 @@ def mel_statistics(waveforms: NDArray[np.float32], sample_rate: int) -> NDArray[
     power = librosa.feature.melspectrogram(y=waveforms, sr=sample_rate, n_fft=1024, hop_length=512, n_mels=_MELS)
     spectrum = librosa.power_to_db(power, amin=1e-10, top_db=None).mean(-1)
     loudness = librosa.power_to_db(np.square(waveforms).mean(-1, keepdims=True), amin=1e-10, top_db=None)
-    return np.concatenate([spectrum, loudness], axis=-1).astype(np.float32)
+    statistics: NDArray[np.float32] = np.concatenate([spectrum, loudness], axis=-1).astype(np.float32)
+    return statistics

@@ -18,6 +18,9 @@ CLIPS, CLASSES, HEADER = "clips.arrow", "classes.arrow", "bank.json"
 MEL_STATISTICS = "mel_statistics"
 """A column that a bank may have: what a classifier without a backbone can go by, as `extract` writes it."""
 
+CAPTION = ("caption", "caption_embedding")
+"""Columns that a bank without captions lacks, both of them."""
+
 _NULLABLE = {"fold", "source"}
 
 
@@ -121,20 +124,24 @@ def vector(d: int) -> pa.DataType:
     return pa.list_(pa.float32(), d)
 
 
-def clips_schema(d: int) -> pa.Schema:
+def clips_schema(d: int, *, captioned: bool = True) -> pa.Schema:
     """The columns of ``clips.arrow``, in order."""
-    return pa.schema(
-        {
-            "clip_id": pa.string(),
-            "label": pa.string(),
-            "fold": pa.int8(),
-            "caption": pa.string(),
-            "source": pa.string(),
-            "clip_embedding": vector(d),
-            "caption_embedding": vector(d),
-            "segment_embeddings": pa.list_(vector(d)),
-        }
-    )
+    columns = {
+        "clip_id": pa.string(),
+        "label": pa.string(),
+        "fold": pa.int8(),
+        "caption": pa.string(),
+        "source": pa.string(),
+        "clip_embedding": vector(d),
+        "caption_embedding": vector(d),
+        "segment_embeddings": pa.list_(vector(d)),
+    }
+    return pa.schema({name: kind for name, kind in columns.items() if captioned or name not in CAPTION})
+
+
+def is_captioned(clips: pa.Table) -> bool:
+    """Whether a table of clips has captions, or at least one of their columns: then it must have both."""
+    return any(name in clips.column_names for name in CAPTION)
 
 
 def classes_schema(d: int) -> pa.Schema:
@@ -159,7 +166,7 @@ def check_tables(clips: pa.Table, classes: pa.Table, header: Header, folder: str
     """
     clips_file, classes_file = f"{folder}/{CLIPS}", f"{folder}/{CLASSES}"
     for table, schema, file in (
-        (clips, clips_schema(header.embedding_dim), clips_file),
+        (clips, clips_schema(header.embedding_dim, captioned=is_captioned(clips)), clips_file),
         (classes, classes_schema(header.embedding_dim), classes_file),
     ):
         _check_columns(table, schema, file)

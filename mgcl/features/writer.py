@@ -3,8 +3,9 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,9 +31,9 @@ def write_bank(
     *,
     clip_ids: Sequence[str],
     labels: Sequence[str],
-    captions: Sequence[str],
+    captions: Sequence[str] | None,
     clip_embeddings: Floats,
-    caption_embeddings: Floats,
+    caption_embeddings: Floats | None,
     segment_embeddings: Floats,
     classes: Sequence[str],
     prompts: Sequence[str],
@@ -42,6 +43,7 @@ def write_bank(
     folds: Sequence[int | None] | None = None,
     sources: Sequence[str | None] | None = None,
     mel_statistics: Floats | None = None,
+    extraction: Mapping[str, Any] | None = None,
 ) -> FeatureBank:
     """Write a bank, whole or not at all, and open it.
 
@@ -50,9 +52,9 @@ def write_bank(
         header: sizes must agree with the arrays.
         clip_ids: one a clip; so are labels, captions, folds and sources.
         labels: each must be among ``classes``.
-        captions: one sentence a clip.
+        captions: one sentence a clip; None: the bank has none.
         clip_embeddings: shape (clips, d).
-        caption_embeddings: shape (clips, d).
+        caption_embeddings: shape (clips, d); None with the captions.
         segment_embeddings: shape (clips, segments, d).
         classes: one label a class.
         prompts: one sentence a class.
@@ -62,6 +64,7 @@ def write_bank(
         folds: the data set's own clip folds, informative; None: not known.
         sources: the recordings that clips were cut from; None: not known.
         mel_statistics: shape (clips, statistics); None: the bank has none.
+        extraction: how it was made, for ``bank.json``; no part of the digest.
 
     Raises:
         BankError: the folder exists, or the content is not a bank.
@@ -74,10 +77,8 @@ def write_bank(
         "clip_id": pa.array(clip_ids, pa.string()),
         "label": pa.array(labels, pa.string()),
         "fold": pa.array(folds or [None] * count, pa.int8()),
-        "caption": pa.array(captions, pa.string()),
         "source": pa.array(sources or [None] * count, pa.string()),
         "clip_embedding": _vectors(clip_embeddings, d, "clip_embeddings"),
-        "caption_embedding": _vectors(caption_embeddings, d, "caption_embeddings"),
         "segment_embeddings": _lists(segment_embeddings, d, "segment_embeddings"),
     }
     texts = {
@@ -87,18 +88,21 @@ def write_bank(
         "explanations": pa.array(list(map(list, explanations)), pa.list_(pa.string())),
         "explanation_embeddings": _lists(explanation_embeddings, d, "explanation_embeddings"),
     }
-    schema = clips_schema(d)
+    if captions is not None and caption_embeddings is not None:
+        clips["caption"] = pa.array(captions, pa.string())
+        clips["caption_embedding"] = _vectors(caption_embeddings, d, "caption_embeddings")
+    schema = clips_schema(d, captioned="caption" in clips)
     if mel_statistics is not None:
         clips[MEL_STATISTICS] = _vectors(mel_statistics, mel_statistics.shape[-1], MEL_STATISTICS)
         schema = schema.append(pa.field(MEL_STATISTICS, clips[MEL_STATISTICS].type))
     tables = _table(clips, schema, CLIPS), _table(texts, classes_schema(d), CLASSES)
     check_header(header, str(target / HEADER))
     check_tables(*tables, header, str(target))
-    _write(target, header, *tables)
+    _write(target, {**header.to_json(), **({"extraction": extraction} if extraction else {})}, *tables)
     return FeatureBank.open(target)
 
 
-def _write(target: Path, header: Header, clips: pa.Table, classes: pa.Table) -> None:
+def _write(target: Path, header: Mapping[str, Any], clips: pa.Table, classes: pa.Table) -> None:
     """Write into a folder beside the target, then rename: a reader sees the whole bank or none."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -106,7 +110,7 @@ def _write(target: Path, header: Header, clips: pa.Table, classes: pa.Table) -> 
         for table, name in ((clips, CLIPS), (classes, CLASSES)):
             with pa.ipc.new_file(draft / name, table.schema) as writer:
                 writer.write_table(table)
-        (draft / HEADER).write_text(json.dumps(header.to_json(), indent=1) + "\n", encoding="utf-8")
+        (draft / HEADER).write_text(json.dumps(header, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         draft.chmod(0o755)
         draft.rename(target)
     except BaseException:

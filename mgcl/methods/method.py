@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, get_origin, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mgcl.records import NO_TRANSPORT, Convergence, Matching
 
@@ -28,8 +29,9 @@ class ClipFeatures:
 
     segments: Float[Tensor, "*stack b n d"]
     clip: Float[Tensor, "*stack b d"]
-    caption: Float[Tensor, "*stack b d"]
-    rows: np.ndarray | None = None
+    caption: Float[Tensor, "*stack b d"] | None
+    """None: the bank has none; then methods that need captions are not run."""
+    rows: NDArray[np.intp] | None = None
     """Which clips of a bank they are, shape (*stack, b)."""
     mel_statistics: Float[Tensor, "*stack b s"] | None = None
     """Average spectrum and loudness in dB, where the bank has them; not the backbone's."""
@@ -117,8 +119,8 @@ class Method(Protocol):
     Parameters: type
     """A frozen dataclass with a default for every field; wrong values raise ValueError.
 
-    A property ``least_shots``, if it has one, says how many support clips a class it needs; a property
-    ``needs_mel_statistics``, if true, that it goes by a bank's mel statistics.
+    A property ``least_shots``, if it has one, says how many support clips a class it needs; properties
+    ``needs_mel_statistics`` and ``needs_captions``, if true, that it goes by those of the bank.
     """
 
     def fit(self, support: Support, parameters: Any) -> Any:

@@ -156,6 +156,8 @@ def _caption(table: Table) -> list[str]:
     shares = [run.captions_naming_class for run in runs if run.captions_naming_class is not None]
     if shares:
         lines.append(f"{100 * max(shares):.1f} % of the captions contain a word of their class's name.")
+    if any(run.parameters.get("fusion") == "audio" and set(run.variants) - {"audio-only"} for run in runs):
+        lines.append("The bank has no captions: every row but caption-only's ran on audio alone (--audio-only).")
     devices = sorted({run.device for run in runs} - {""})
     if len(devices) > 1:
         lines.append(f"Devices are mixed ({', '.join(devices)}): accuracies may differ by one query in 1,000.")

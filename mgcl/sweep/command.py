@@ -8,9 +8,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mgcl.errors import run_and_exit
+from mgcl.data.splits import PROTOCOLS
+from mgcl.errors import SweepError, run_and_exit
+from mgcl.extraction.embedded import embedded_bank
 from mgcl.features import FeatureBank
-from mgcl.features.embedded import embedded_bank
 from mgcl.home import home, similarity_limit
 from mgcl.records import TrialRun
 from mgcl.reporting import report, tables
@@ -67,6 +68,10 @@ def _override(sweep: Sweep, flags: argparse.Namespace) -> Sweep:
         if each.name != "name":
             value = getattr(flags, each.name)
             chosen[each.name] = tuple(value) if isinstance(value, list) else value
+    if flags.protocol:
+        if flags.folds or flags.fold_classes:
+            raise SweepError("--protocol says which folds; leave --folds and --fold-classes out")
+        chosen["folds"], chosen["fold_classes"] = PROTOCOLS[flags.protocol]
     return replace(sweep, **chosen)
 
 
@@ -130,6 +135,17 @@ def _parser(sweep: Sweep) -> argparse.ArgumentParser:
     what.add_argument("--folds", type=int, metavar="N", default=sweep.folds, help="seeded class subsets to draw")
     what.add_argument(
         "--fold-classes", type=int, metavar="M", default=sweep.fold_classes, help="classes in each of them"
+    )
+    what.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        help="treff: the published class subsets; mgcl: five seeded ones of 15 classes, for FSDKaggle18's 12-way",
+    )
+    what.add_argument(
+        "--audio-only",
+        action="store_true",
+        default=sweep.audio_only,
+        help="of a bank without captions, run all the same",
     )
     what.add_argument("--plan", action="store_true", help="list done, missing and failed trials; run nothing")
     what.add_argument("--retry", choices=["failed"], help="run failed trials again")

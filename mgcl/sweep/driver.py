@@ -1,6 +1,5 @@
 """Run what is missing of a sweep, record each outcome as it comes, and say how the sweep stands."""
 
-import os
 import sys
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
@@ -59,7 +58,7 @@ def run_missing(
     """Run the trials of a sweep that have no run yet, and with ``retry_failed`` those whose run failed.
 
     Raises:
-        SweepError: no Ray cluster answers.
+        ClusterError: no Ray cluster answers.
         TrackingError: the store did not take every result, not even at the end.
     """
     recorded = {run.key: run for run in store.runs()}
@@ -77,12 +76,14 @@ def run_missing(
 
 
 def _schedule(todo: Sequence[Cell], total: int, bank: FeatureBank, store: "Tracking", machines: Machines) -> None:
+    from joblib import cpu_count
     from tqdm import tqdm
 
+    from mgcl.cluster import cluster
     from mgcl.sweep import schedule
 
-    workers = machines.workers or (None if machines.address else _cpus())
-    with schedule.cluster(machines.address, workers or 1) as gpus:
+    workers = machines.workers or (None if machines.address else cpu_count())
+    with cluster(machines.address, workers or 1) as gpus:
         share = (1.0 if machines.gpus_per_trial is None else machines.gpus_per_trial) if gpus else 0.0
         if machines.gpus_per_trial and not gpus:
             print("the cluster has no GPU: trials run on CPUs")
@@ -91,11 +92,6 @@ def _schedule(todo: Sequence[Cell], total: int, bank: FeatureBank, store: "Track
             trials = [cell.trial for cell in todo]
             schedule.run_trials(trials, bank.path, desk.take, workers=workers, gpus_per_trial=share)
     desk.close()
-
-
-def _cpus() -> int:
-    """Those this process may use; all of them where the system cannot say."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Desk:

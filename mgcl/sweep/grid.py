@@ -8,7 +8,7 @@ from mgcl.data.splits import folds
 from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
 from mgcl.records import Setting, Trial
-from mgcl.sweep.variants import VARIANTS, resolve
+from mgcl.sweep.variants import VARIANTS, ResolvedVariant, resolve
 
 # A run keeps its episodes' counts in one tag, and MLflow's tags end at 8,000 characters.
 TAG_LIMIT = 8000
@@ -33,6 +33,8 @@ class Sweep:
     folds: int | None = None
     """Seeded class subsets to draw instead of the data set's own; needs ``fold_classes``."""
     fold_classes: int | None = None
+    audio_only: bool = False
+    """Of a bank without captions, run variants that would read them on audio alone."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
     """
     _check(sweep)
     header, clips = bank.header, pool(bank.clip_records)
-    variants = {name: resolve(name) for name in sweep.variants}
+    if sweep.audio_only and bank.captioned:
+        raise SweepError("--audio-only is for banks without captions; this one has them: run the variant audio-only")
+    variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
     _check_explanations(sweep, bank)
     subsets = folds(header.dataset, clips, count=sweep.folds, size=sweep.fold_classes)
     for fold, way, shot in itertools.product(subsets, sweep.ways, sweep.shots):
@@ -60,7 +64,7 @@ def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
     for (name, variant), way, shot, seed, fold in itertools.product(
         variants.items(), sweep.ways, sweep.shots, sweep.seeds, subsets
     ):
-        if shot < variant.least_shots or (variant.needs_mel_statistics and bank.mel_statistics is None):
+        if shot < variant.least_shots or _lacks(bank, variant):
             continue
         trial = Trial(
             bank=bank.digest,
@@ -86,17 +90,27 @@ def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
 
 def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:
     """The cells that a sweep asks for and no plan can give, each in words."""
-    shots = (
-        f"{name} needs {least} shots: left out at {shot}-shot"
-        for name, shot in itertools.product(sweep.variants, sweep.shots)
-        if shot < (least := resolve(name).least_shots)
-    )
-    statistics = (
-        f"{name} needs mel statistics, which `mgcl extract` writes and this bank lacks: left out"
-        for name in sweep.variants
-        if resolve(name).needs_mel_statistics and bank.mel_statistics is None
-    )
-    return (*shots, *statistics)
+    variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
+    words = [
+        f"{name} needs {variant.least_shots} shots: left out at {shot}-shot"
+        for (name, variant), shot in itertools.product(variants.items(), sweep.shots)
+        if shot < variant.least_shots
+    ]
+    lacking: dict[str, list[str]] = {}
+    for name, variant in variants.items():
+        if what := _lacks(bank, variant):
+            lacking.setdefault(what, []).append(name)
+    words += [f"this bank lacks {what}: left out: {', '.join(names)}" for what, names in lacking.items()]
+    return tuple(words)
+
+
+def _lacks(bank: FeatureBank, variant: ResolvedVariant) -> str:
+    """What a bank would need for a variant; empty if it has everything."""
+    if variant.needs_captions and not bank.captioned:
+        return "captions (`mgcl caption` writes them; --audio-only does without)"
+    if variant.needs_mel_statistics and bank.mel_statistics is None:
+        return "mel statistics (`mgcl extract` writes them)"
+    return ""
 
 
 def setting_of(trial: Trial, backbone: str) -> Setting:

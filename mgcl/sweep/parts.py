@@ -11,8 +11,8 @@ from mgcl.data import soundscapes
 from mgcl.data.soundscapes.recipes import VERSION
 from mgcl.evaluation.statistics import t_interval
 from mgcl.evaluation.trial import run_trial, similarity_store
+from mgcl.extraction.extract import extract
 from mgcl.features import FeatureBank
-from mgcl.features.extract import extract
 from mgcl.pretraining import pretrain
 from mgcl.pretraining.training import Plan
 from mgcl.reporting import report

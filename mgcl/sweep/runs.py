@@ -27,6 +27,7 @@ def tags_of(cell: Cell, bank: FeatureBank) -> dict[str, str]:
     trial = cell.trial
     numbers = {"fold": trial.fold.index, "way": trial.way, "shot": trial.shot, "seed": trial.seed}
     setting = asdict(setting_of(trial, bank.header.backbone))
+    naming = bank.captions_naming_class
     return {
         "kind": "trial",
         "trial_key": trial.key,
@@ -34,7 +35,7 @@ def tags_of(cell: Cell, bank: FeatureBank) -> dict[str, str]:
         "variants": variants_tag(cell.variants),
         "method": trial.method,
         "version": str(trial.version),
-        "captions_naming_class": f"{bank.captions_naming_class:.6f}",
+        **({} if naming is None else {"captions_naming_class": f"{naming:.6f}"}),
         **{name: str(value) for name, value in (numbers | setting).items()},
     }
 

@@ -26,6 +26,7 @@ class ResolvedVariant:
     least_shots: int
     """Support clips a class that it needs."""
     needs_mel_statistics: bool
+    needs_captions: bool
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -66,8 +67,12 @@ VARIANTS: Mapping[str, Variant] = {
 }
 
 
-def resolve(name: str) -> ResolvedVariant:
+def resolve(name: str, *, audio_only: bool = False) -> ResolvedVariant:
     """A variant's method and complete parameters; loads no torch.
+
+    Args:
+        name: of the variant.
+        audio_only: fuse no captions, unless what is fused is what the variant is about.
 
     Raises:
         SweepError: there is no such variant, or its line asks for what the method does not have.
@@ -82,7 +87,8 @@ def resolve(name: str) -> ResolvedVariant:
             names = ", ".join(known) or "none"
             raise SweepError(f"variant {name!r}: {variant.method} has no parameter {parameter!r}; it has: {names}")
     try:
-        parameters = method.Parameters(**variant.changes)
+        without = {"fusion": "audio"} if audio_only and "fusion" in known else {}
+        parameters = method.Parameters(**{**without, **variant.changes})
     except ValueError as error:
         raise SweepError(f"variant {name!r}: {error}") from None
     return ResolvedVariant(
@@ -91,4 +97,5 @@ def resolve(name: str) -> ResolvedVariant:
         asdict(parameters),
         getattr(parameters, "least_shots", 1),
         getattr(parameters, "needs_mel_statistics", False),
+        getattr(parameters, "needs_captions", False),
     )

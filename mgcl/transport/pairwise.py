@@ -4,9 +4,11 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mgcl.records import Matching, canonical_json
 from mgcl.transport import tiles
@@ -22,6 +24,8 @@ _STRIP = 64
 _OPEN_TILES = 4096
 _SYMMETRIC = ("transport", "uniform")
 
+Rows = NDArray[np.intp]
+
 
 class SimilarityStore:
     """Matches between any two clips of one bank, filled a tile at a time when first asked for.
@@ -33,8 +37,8 @@ class SimilarityStore:
 
     def __init__(
         self,
-        segments: np.ndarray,
-        labels: np.ndarray,
+        segments: NDArray[np.float32],
+        labels: NDArray[Any],
         *,
         digest: str,
         root: Path | None = None,
@@ -53,9 +57,9 @@ class SimilarityStore:
         self._device = torch.device(device)
         self._order = np.argsort(labels, kind="stable")
         self._place = np.argsort(self._order)
-        self._open: dict[tuple[str, int, int], np.ndarray] = {}
+        self._open: dict[tuple[str, int, int], NDArray[np.float32]] = {}
 
-    def look_up(self, rows: np.ndarray, columns: np.ndarray, matching: Matching) -> Similarity:
+    def look_up(self, rows: Rows, columns: Rows, matching: Matching) -> Similarity:
         """Similarity of bank rows a to bank rows b, shape (a, b), on the store's device; without a gradient."""
         (rows, first), (columns, second) = (_sorted(self._place[clips]) for clips in (rows, columns))
         pairs = np.empty((tiles.FIELDS, len(rows), len(columns)), np.float32)
@@ -67,16 +71,16 @@ class SimilarityStore:
         cosine, entropy, converged = torch.from_numpy(pairs).to(self._device)
         return Matched(cosine, entropy, converged.bool()).weighted(matching.entropy_weight)
 
-    def _pairs(self, rows: np.ndarray, columns: np.ndarray, i: int, j: int, matching: Matching) -> np.ndarray:
+    def _pairs(self, rows: Rows, columns: Rows, i: int, j: int, matching: Matching) -> NDArray[np.float32]:
         """The pairs of two sets of places that lie in tile i, j."""
         row, column = (rows - i * _EDGE)[:, None], columns - j * _EDGE
         if i > j and matching.kind in _SYMMETRIC:
             i, j, row, column = j, i, column, row
         tile = self._tile(i, j, matching)
-        pairs: np.ndarray = tile.reshape(tiles.FIELDS, -1).take(row * tile.shape[-1] + column, 1)
+        pairs: NDArray[np.float32] = tile.reshape(tiles.FIELDS, -1).take(row * tile.shape[-1] + column, 1)
         return pairs
 
-    def _tile(self, i: int, j: int, matching: Matching) -> np.ndarray:
+    def _tile(self, i: int, j: int, matching: Matching) -> NDArray[np.float32]:
         name, about = _identity(self._digest, self._device.type, matching)
         if (name, i, j) not in self._open:
             if len(self._open) >= _OPEN_TILES:
@@ -90,19 +94,19 @@ class SimilarityStore:
         return self._open[name, i, j]
 
     @torch.no_grad()
-    def _compute(self, i: int, j: int, matching: Matching) -> np.ndarray:
+    def _compute(self, i: int, j: int, matching: Matching) -> NDArray[np.float32]:
         rows, y, strips = self._rows(i), self._load(self._rows(j)), []
         for first in range(0, len(rows), _STRIP):
             fields = matched(self._load(rows[first : first + _STRIP]), y, matching)
             strips.append(torch.stack([field.float() for field in fields]).cpu().numpy())
         return np.concatenate(strips, 1)
 
-    def _rows(self, index: int) -> np.ndarray:
+    def _rows(self, index: int) -> Rows:
         """The bank's rows that lie along a tile's edge."""
-        rows: np.ndarray = self._order[index * _EDGE : (index + 1) * _EDGE]
+        rows: Rows = self._order[index * _EDGE : (index + 1) * _EDGE]
         return rows
 
-    def _load(self, rows: np.ndarray) -> torch.Tensor:
+    def _load(self, rows: Rows) -> torch.Tensor:
         return torch.from_numpy(self._segments[rows]).to(self._device)
 
 
@@ -128,13 +132,13 @@ def _identity(digest: str, device: str, matching: Matching) -> tuple[str, Mappin
     return hashlib.sha256(canonical_json(about).encode()).hexdigest()[:16], about
 
 
-def _sorted(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sorted(places: Rows) -> tuple[Rows, Rows]:
     """The places in order, and where each of the given ones went."""
     order = np.argsort(places, kind="stable")
     return places[order], np.argsort(order)
 
 
-def _tiles(places: np.ndarray) -> Iterator[tuple[int, slice]]:
+def _tiles(places: Rows) -> Iterator[tuple[int, slice]]:
     """Each tile index that sorted places meet, with the slice of them that lies in it."""
     indices, first = np.unique(places // _EDGE, return_index=True)
     for index, start, end in zip(indices, first, [*first[1:], len(places)], strict=True):

@@ -19,6 +19,7 @@ from typing import IO
 
 import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
 from mgcl.errors import MgclWarning
 from mgcl.home import similarity_limit
@@ -49,8 +50,8 @@ def machine_root(home: Path) -> Path:
 
 
 def kept(
-    file: Path, shape: tuple[int, int], about: Mapping[str, object], compute: Callable[[], np.ndarray]
-) -> np.ndarray:
+    file: Path, shape: tuple[int, int], about: Mapping[str, object], compute: Callable[[], NDArray[np.float32]]
+) -> NDArray[np.float32]:
     """A tile of rows x columns by memory map, computed and written first if it is not there.
 
     Several workers may ask for one tile: one computes it and the others wait. Where it cannot be written a warning
@@ -104,10 +105,10 @@ def remove(store: StoredSimilarity) -> None:
     shutil.rmtree(store.path)
 
 
-def _read(file: Path, shape: tuple[int, int]) -> np.ndarray | None:
+def _read(file: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
     """The tile, or None where it is not there, cut short, or something else: then it is computed again."""
     try:
-        values: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
+        values: NDArray[np.float32] = np.load(file, mmap_mode="r", allow_pickle=False)
         with suppress(PermissionError):  # another user's: read, not marked as opened
             os.utime(file)
     except (OSError, ValueError, EOFError):
@@ -115,7 +116,7 @@ def _read(file: Path, shape: tuple[int, int]) -> np.ndarray | None:
     return values if values.shape == (FIELDS, *shape) and values.dtype == np.float32 else None
 
 
-def _write(file: Path, about: Mapping[str, object], values: np.ndarray) -> None:
+def _write(file: Path, about: Mapping[str, object], values: NDArray[np.float32]) -> None:
     label = file.with_name("about.json")
     if not label.exists():
         _replace(label, lambda draft: draft.write(json.dumps(about, indent=1).encode()))

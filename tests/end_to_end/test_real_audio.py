@@ -7,7 +7,7 @@ import pytest
 from mgcl.backbones import tiny
 from mgcl.data import esc50
 from mgcl.evaluation.trial import run_trial, similarity_store
-from mgcl.features.extract import extract
+from mgcl.extraction.extract import extract
 from mgcl.sweep.grid import Sweep, plan
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "data" / "esc10"

@@ -9,6 +9,7 @@ from tests.integration.conftest import ROOT, Place
 SCRIPT = """
 import json, os, sys
 import ray
+from mgcl.cluster import cluster
 from mgcl.records import Fold, Trial, TrialFailure
 from mgcl.sweep import schedule
 
@@ -21,7 +22,7 @@ schedule._run_one = run_or_die
 fold = Fold("all", 0, ("a", "b"))
 trials = [Trial("b", "d", fold, 2, 1, 1, 1, seed, "clip", 1, "mgcl", 1, {}) for seed in range(4)]
 seen = {}
-with schedule.cluster(None, 1):
+with cluster(None, 1):
     take = lambda outcome: seen.setdefault(outcome.key, outcome.error)
     schedule.run_trials(trials, sys.argv[1], take, workers=1, gpus_per_trial=0)
 print(json.dumps([seen[trial.key] for trial in trials]))

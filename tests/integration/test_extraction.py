@@ -13,7 +13,9 @@ from mgcl.backbones import tiny
 from mgcl.data import soundscapes
 from mgcl.data.dataset import Dataset
 from mgcl.errors import BackboneError, BankError, DataError
-from mgcl.features.extract import extract
+from mgcl.extraction.extract import extract, extract_by
+from mgcl.extraction.plan import facts
+from mgcl.extraction.texts import Texts
 from mgcl.features.mel_statistics import mel_statistics
 from mgcl.language.explanations import explanations
 
@@ -73,17 +75,57 @@ def test_what_cannot_become_a_bank_is_refused(dataset, tmp_path) -> None:
     backbone = tiny.load()
     with pytest.raises(BankError, match="no written explanations of bicycle_bell, broom"):
         extract(replace(dataset, name="mine"), backbone, tmp_path / "bank")
-    backbone.captions = ()
-    with pytest.raises(BackboneError, match="tiny brings no captions"):
-        extract(dataset, backbone, tmp_path / "bank")
     (tmp_path / "there").mkdir()
     with pytest.raises(BankError, match="there: exists already"):
         extract(dataset, tiny.load(), tmp_path / "there")
+
+
+def test_a_file_that_cannot_be_decoded_is_left_out_and_listed(dataset, bank, tmp_path) -> None:
     broken = replace(dataset.files[7], path=tmp_path / "broken.wav")
     broken.path.write_bytes(dataset.files[7].path.read_bytes()[:30])
-    with pytest.raises(DataError, match=r"broken\.wav: cannot be decoded"):
-        extract(replace(dataset, files=(*dataset.files[:7], broken)), tiny.load(), tmp_path / "bank")
+    files = (*dataset.files[:7], broken, *dataset.files[8:])
+    with pytest.raises(DataError, match=r"--strict: .*broken\.wav: cannot be decoded"):
+        extract(replace(dataset, files=files), tiny.load(), tmp_path / "bank", strict=True)
     assert not (tmp_path / "bank").exists()
+    found = extract(replace(dataset, files=files), tiny.load(), tmp_path / "bank")
+    assert list(found.left_out) == [broken.clip_id]
+    assert "broken.wav: cannot be decoded" in found.left_out[broken.clip_id]
+    assert list(found.row_of_clip) == [file.clip_id for file in dataset.files if file is not dataset.files[7]]
+    rows = [bank.row_of_clip[clip_id] for clip_id in found.row_of_clip]
+    assert np.allclose(found.clip_embeddings, bank.clip_embeddings[rows], atol=1e-5)
+    assert bank.left_out == {}
+    with pytest.raises(DataError, match=r"no clip can be decoded, the first because of .*broken\.wav"):
+        extract(replace(dataset, files=(broken,)), tiny.load(), tmp_path / "none")
+
+
+def test_captions_are_the_given_ones_or_the_data_sets_or_none(dataset, tmp_path) -> None:
+    given = {file.clip_id: f"A sound, number {index}." for index, file in enumerate(dataset.files)}
+    backbone = tiny.load()
+    texts = Texts.of(dataset, facts(backbone), captions=given)
+    captioned = extract(dataset, backbone, tmp_path / "given", texts=texts)
+    assert captioned.clips["caption"].to_pylist() == list(given.values())
+    assert np.allclose(captioned.caption_embeddings[:2], backbone.embed_text(list(given.values())[:2]), atol=1e-5)
+    own = replace(dataset, files=tuple(replace(file, caption=given[file.clip_id]) for file in dataset.files))
+    assert extract(own, backbone, tmp_path / "own").digest == captioned.digest
+    with pytest.raises(DataError, match=rf"{dataset.files[0].clip_id}: no caption, and 0 more"):
+        Texts.of(dataset, facts(backbone), captions={k: v for k, v in list(given.items())[1:]})
+    backbone.captions = ()
+    bare = extract(dataset, backbone, tmp_path / "none")
+    assert (bare.captioned, bare.caption_embeddings, bare.captions_naming_class) == (False, None, None)
+    assert bare.clips.column_names == [name for name in captioned.clips.column_names if "caption" not in name]
+
+
+def test_two_extractions_into_one_bank_do_not_meet(dataset, tmp_path) -> None:
+    backbone = tiny.load()
+    about = facts(backbone)
+
+    def start_another(shards, work):
+        with pytest.raises(BankError, match="another extraction into it is under way"):
+            extract(dataset, backbone, tmp_path / "bank")
+        raise DataError("enough")
+
+    with pytest.raises(DataError, match="enough"):
+        extract_by(start_another, dataset, about, tmp_path / "bank", Texts.of(dataset, about))
 
 
 def test_weights_of_another_model_are_refused(tmp_path) -> None:
@@ -96,7 +138,7 @@ def test_weights_of_another_model_are_refused(tmp_path) -> None:
     with pytest.raises(BackboneError, match="not the tiny model's weights"):
         tiny.load(str(tmp_path / "weights"))
     file.write_bytes(whole.replace(b'"codebook"', b'"codebooc"'))
-    with pytest.raises(BackboneError, match=r"missing \['codebook'\], unexpected \['codebooc'\]"):
+    with pytest.raises(BackboneError, match="1 missing: codebook; 1 unexpected: codebooc"):
         tiny.load(str(tmp_path / "weights"))
 
 
@@ -115,5 +157,6 @@ def test_the_command_line_does_the_same(dataset, bank, tmp_path) -> None:
         2,
         f"error: {out}: exists already; name another folder, or remove it first",
     )
-    unknown = subprocess.run([MGCL, *words[:2], "esc51", *words[3:]], capture_output=True, text=True, check=False)
-    assert "no dataset is called 'esc51'; there are: esc50, soundscapes" in unknown.stderr
+    words[2], words[-1] = "esc51", str(tmp_path / "other")
+    unknown = subprocess.run([MGCL, *words], capture_output=True, text=True, check=False)
+    assert "no dataset is called 'esc51'; there are: esc50, " in unknown.stderr

@@ -1,10 +1,12 @@
 """Audio files become one channel of one length at one rate."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import soundfile
 
-from mgcl.data.audio import fit_length, load_clip
+from mgcl.data.audio import duration, fit_length, load_clip
 from mgcl.errors import DataError
 
 
@@ -44,13 +46,76 @@ def test_a_long_clip_is_cropped_by_its_id_alone() -> None:
 
 def test_what_cannot_be_heard_is_named(tmp_path) -> None:
     (tmp_path / "text.wav").write_text("hello")
+    soundfile.write(tmp_path / "one.wav", np.array([0.5]), 44100)
+    soundfile.write(tmp_path / "whole.mp3", sine(440, 8000, 4.0), 8000)
+    (tmp_path / "half.mp3").write_bytes((tmp_path / "whole.mp3").read_bytes()[:2000])
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
     soundfile.write(tmp_path / "nan.wav", np.array([0.0, np.nan]), 8000, subtype="FLOAT")
     for name, reason in (
         ("text.wav", r"text\.wav: cannot be decoded"),
         ("gone.wav", r"gone\.wav: cannot be decoded"),
         ("empty.wav", r"empty\.wav: holds no samples"),
+        ("one.wav", r"one\.wav: holds no samples, or too few to resample"),
+        ("half.mp3", r"half\.mp3: ends before the length it gives"),
         ("nan.wav", r"nan\.wav: a sample is NaN"),
     ):
         with pytest.raises(DataError, match=reason):
             load(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "seconds"),
+    [(8000, 1, 0.3), (48000, 8, 0.3), (8000, 8, 30.0), (44100, 1, 30.0), (96000, 2, 5.0)],
+)
+def test_every_length_rate_and_number_of_channels_becomes_one(tmp_path, rate, channels, seconds) -> None:
+    tone = np.tile(sine(440, rate, seconds)[:, None], channels)
+    soundfile.write(tmp_path / "tone.wav", tone, rate)
+    samples = load(tmp_path / "tone.wav", sample_rate=16000, seconds=5.0)
+    assert samples.shape == (80000,)
+    assert np.sqrt(np.mean(samples**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.02)
+    spectrum = np.abs(np.fft.rfft(samples))
+    assert spectrum.argmax() == pytest.approx(440 * 5, abs=1)
+
+
+def test_silence_stays_silent(tmp_path) -> None:
+    soundfile.write(tmp_path / "silent.wav", np.zeros(100), 44100)
+    assert not load(tmp_path / "silent.wav").any()
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3"])
+def test_the_stretch_of_a_long_file_depends_on_the_clips_id_alone(tmp_path, ending) -> None:
+    path = tmp_path / f"rising.{ending}"
+    seconds = np.arange(16000 * 20) / 16000
+    soundfile.write(path, 0.5 * np.sin(2 * np.pi * 100 * seconds**2), 16000)
+    clips = {clip_id: load(path, clip_id=clip_id, sample_rate=16000) for clip_id in "abcdefgh"}
+    assert all(np.array_equal(clips[clip_id], load(path, clip_id=clip_id, sample_rate=16000)) for clip_id in clips)
+    pitches = [np.abs(np.fft.rfft(samples)).argmax() for samples in clips.values()]
+    assert len(set(pitches)) == len(clips)
+    assert min(pitches) < 1500 < 2500 < max(pitches)
+
+
+def test_up_to_twice_the_window_a_file_is_resampled_whole(tmp_path) -> None:
+    """What was embedded before long files were sought in stays the same to the bit."""
+    tone = sine(440, 8000, 2.0).astype(np.float32)
+    soundfile.write(tmp_path / "two.wav", tone, 8000, subtype="FLOAT")
+    assert np.array_equal(load(tmp_path / "two.wav"), fit_length(tone, 8000, clip_id="clip"))
+
+
+def test_a_long_recording_takes_no_more_memory_than_its_window(tmp_path) -> None:
+    with soundfile.SoundFile(tmp_path / "long.flac", "w", 8000, 8) as file:
+        for _ in range(12):
+            file.write(np.zeros((8000 * 60, 8), np.int16))
+    tracemalloc.start()
+    samples = load(tmp_path / "long.flac", seconds=5.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert samples.shape == (40000,)
+    assert peak < 20e6
+
+
+def test_a_files_duration_is_its_headers(tmp_path) -> None:
+    soundfile.write(tmp_path / "tone.ogg", sine(440, 44100, 1.5), 44100)
+    assert duration(tmp_path / "tone.ogg") == pytest.approx(1.5)
+    (tmp_path / "text.wav").write_text("hello")
+    with pytest.raises(DataError, match=r"text\.wav: cannot be decoded"):
+        duration(tmp_path / "text.wav")

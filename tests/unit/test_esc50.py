@@ -38,8 +38,9 @@ def test_ten_classes_alone_are_esc10(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ("filename,fold\nx,1\n", r"esc50\.csv: no column 'category'; ESC-50's has filename, fold"),
+        ("filename,fold\nx,1\n", r"esc50\.csv: no column 'category'; it must have filename, fold"),
         (HEADER, r"esc50\.csv: no rows"),
+        (HEADER + "1-100-A-0.wav,one,0,dog,True,100,A\n", r"esc50\.csv: fold 'one' is no integer"),
         ("", r"esc50\.csv: not a csv file"),
     ],
 )
@@ -53,3 +54,15 @@ def test_what_is_missing_is_named(tmp_path) -> None:
         read(tmp_path)
     with pytest.raises(DataError, match=r"1-100-A-0\.wav: missing, and 0 more that meta/esc50\.csv names"):
         read(write(tmp_path, HEADER + "1-100-A-0.wav,1,0,dog,True,100,A\n", audio=False))
+
+
+REAL = Path(__file__).parents[2].parent / "shared" / "data" / "esc10"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the recordings are not here")
+def test_the_real_recordings_of_esc10() -> None:
+    dataset = read(REAL)
+    assert (dataset.name, len(dataset.files), len(dataset.classes)) == ("esc10", 400, 10)
+    assert len({clip.source for clip in dataset.files}) == 304
+    with pytest.raises(DataError, match="esc10 does not say which labels are verified"):
+        dataset.verified_only()

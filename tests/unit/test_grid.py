@@ -105,5 +105,25 @@ def test_mel_statistics_are_left_out_where_the_bank_has_none(bank) -> None:
     sweep = replace(SWEEP, variants=("full", "mel-statistics"))
     assert {cell.variants for cell in plan(sweep, bank)} == {("full",)}
     assert left_out(sweep, bank) == (
-        "mel-statistics needs mel statistics, which `mgcl extract` writes and this bank lacks: left out",
+        "this bank lacks mel statistics (`mgcl extract` writes them): left out: mel-statistics",
     )
+
+
+def test_without_captions_what_reads_them_is_left_out_or_run_on_audio_alone_if_asked(bank) -> None:
+    bare = replace(bank, clips=bank.clips.drop_columns(["caption", "caption_embedding"]))
+    sweep = replace(SWEEP, variants=("full", "audio-only", "caption-only", "without-contrast", "zero-shot"))
+    assert {name for cell in plan(sweep, bare) for name in cell.variants} == {
+        "audio-only",
+        "without-contrast",
+        "zero-shot",
+    }
+    assert left_out(sweep, bare) == (
+        "this bank lacks captions (`mgcl caption` writes them; --audio-only does without): left out: full, caption-only",
+    )
+    asked = replace(sweep, audio_only=True)
+    full, *_ = plan(asked, bare)
+    assert full.variants == ("full", "audio-only")
+    assert full.trial.parameters["fusion"] == "audio"
+    assert [words.rpartition(": ")[2] for words in left_out(asked, bare)] == ["caption-only"]
+    with pytest.raises(SweepError, match="--audio-only is for banks without captions"):
+        plan(asked, bank)

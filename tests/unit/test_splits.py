@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mgcl.data.splits import folds
+from mgcl.data.splits import PROTOCOLS, folds, published_subsets
 from mgcl.errors import SweepError
 
 LABELS = [f"c{index:02}" for index in range(20)]
@@ -61,3 +61,15 @@ def test_a_bank_that_lacks_a_published_class_is_refused() -> None:
 def test_impossible_subsets_are_refused(count, size) -> None:
     with pytest.raises(SweepError, match="--fold"):
         folds("mine", LABELS, count=count, size=size)
+
+
+def test_protocols_of_fsdkaggle18() -> None:
+    labels = [f"c{index:02}" for index in range(9)] + sorted(
+        {label for subset in published_subsets("FSDKaggle2018") or () for label in subset}
+    )
+    assert len(labels) == 41
+    shapes = {
+        name: [(fold.kind, len(fold.classes)) for fold in folds("fsdkaggle18", labels, count=count, size=size)]
+        for name, (count, size) in PROTOCOLS.items()
+    }
+    assert shapes == {"treff": [("published", 10)] * 5, "mgcl": [("seeded", 15)] * 5}

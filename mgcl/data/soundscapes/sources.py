@@ -1,12 +1,13 @@
 """What makes a sound: each source turns a course of pitch into one event. Numbers drawn inside vary its timbre."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating]
-Numbers = NDArray[np.floating | np.integer]
+Floats = NDArray[np.floating[Any]]
+Numbers = NDArray[np.floating[Any] | np.integer[Any]]
 Source = Callable[[Floats, float, np.random.Generator], Floats]
 """Of a pitch a sample (Hz), grains a second (where it is made of grains) and a generator: the event's samples."""
 
@@ -152,7 +153,7 @@ def _struck(
     pitch: Floats,
     ratios: Numbers,
     gains: Floats,
-    decays: Floats,
+    decays: Numbers,
     random: np.random.Generator,
     knock: float = 0.1,
 ) -> Floats:

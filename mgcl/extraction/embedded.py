@@ -1,7 +1,6 @@
 """The bank that every installation can make by itself: generated soundscapes, as the tiny backbone hears them."""
 
 import hashlib
-import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -28,8 +27,10 @@ def embedded_bank(home: Path) -> FeatureBank:
 
 
 def _make(data: Path, bank: Path) -> None:
+    from joblib import cpu_count
+
     from mgcl.backbones import tiny
     from mgcl.data import soundscapes
-    from mgcl.features.extract import extract
+    from mgcl.extraction.extract import extract
 
-    extract(soundscapes.generate(data, workers=os.cpu_count() or 1), tiny.load(), bank)
+    extract(soundscapes.generate(data, workers=cpu_count()), tiny.load(), bank)

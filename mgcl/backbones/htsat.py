@@ -1,0 +1,103 @@
+"""HTSAT (Chen et al. 2022), the audio tower of MS-CLAP 2023: transformers' CLAP encoder behind a log-mel front end."""
+
+import re
+from collections.abc import Mapping
+from math import isqrt
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torchlibrosa import LogmelFilterBank, Spectrogram
+from transformers import ClapAudioConfig, ClapAudioModel
+
+HOP = 320
+STEPS = 32
+"""Time steps of any waveform: its spectrogram is stretched to 1,024 columns."""
+_STAGES = range(4)
+_ENCODER = "swin.audio_encoder"
+
+_NAMES = {
+    r"^(patch_embed|layers|norm)\.": rf"{_ENCODER}.\1.",
+    r"^bn0\.": f"{_ENCODER}.batch_norm.",
+    r"\.norm1\.": ".layernorm_before.",
+    r"\.norm2\.": ".layernorm_after.",
+    r"\.attn\.proj\.": ".attention.output.dense.",
+    r"\.attn\.": ".attention.self.",
+    r"\.mlp\.fc1\.": ".intermediate.dense.",
+    r"\.mlp\.fc2\.": ".output.dense.",
+}
+"""What is called how in a published checkpoint, as a pattern, and in transformers; applied in this order."""
+
+
+class Htsat(nn.Module):
+    """Waveform -> log-mel spectrogram -> Swin transformer -> one vector a time step.
+
+    The window's transform and the mel bands are parameters: which they are, the checkpoint says.
+
+    Args:
+        window: samples of the spectrogram's window.
+        config: sizes of the transformer.
+    """
+
+    def __init__(self, window: int, config: ClapAudioConfig) -> None:
+        super().__init__()
+        self.width = config.hidden_size
+        self.spectrogram_extractor = Spectrogram(window, HOP)
+        self.logmel_extractor = LogmelFilterBank(n_fft=window, n_mels=config.num_mel_bins, top_db=None)
+        self.swin = ClapAudioModel(config)
+
+    def forward(
+        self, waveforms: Float[Tensor, "b samples"]
+    ) -> tuple[Float[Tensor, "b 32 width"], Float[Tensor, "b width"]]:
+        """``STEPS`` time steps, each a mean over frequency, and the clip, their mean; at most 1,024 hops long."""
+        log_mel = self.logmel_extractor(self.spectrogram_extractor(waveforms))
+        steps = self.swin(input_features=log_mel).last_hidden_state.mean(2).transpose(1, 2)
+        return steps, steps.mean(1)
+
+
+def renamed(published: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """A published checkpoint with the HTSAT in it under ``Htsat``'s names: query, key and value come apart.
+
+    Args:
+        published: all its tensors.
+        prefix: where the HTSAT is to be; it is published one level below, at ``prefix`` + "htsat.".
+    """
+    state = {}
+    for name, value in published.items():
+        if not name.startswith(f"{prefix}htsat."):
+            state[name] = value
+            continue
+        own = name.removeprefix(f"{prefix}htsat.")
+        for pattern, replacement in _NAMES.items():
+            own = re.sub(pattern, replacement, own)
+        if ".qkv." in own:
+            for part, third in zip(("query", "key", "value"), value.chunk(3), strict=True):
+                state[prefix + own.replace("qkv", part)] = third
+        else:
+            state[prefix + own] = value
+    return state
+
+
+def sized(state: Mapping[str, Tensor]) -> Htsat:
+    """An HTSAT, its weights random, of the sizes that the tensors have; ``state`` is renamed.
+
+    Raises:
+        KeyError: a tensor that says a size is missing.
+    """
+    width = state[f"{_ENCODER}.patch_embed.proj.weight"].shape[0]
+    layers = f"{_ENCODER}.layers"
+    biases = [state[f"{layers}.{stage}.blocks.0.attention.self.relative_position_bias_table"] for stage in _STAGES]
+    config = ClapAudioConfig(
+        num_mel_bins=state["logmel_extractor.melW"].shape[1],
+        patch_embeds_hidden_size=width,
+        hidden_size=width * 2 ** _STAGES[-1],
+        depths=[count_layers(state, f"{layers}.{stage}.blocks.") for stage in _STAGES],
+        num_attention_heads=[bias.shape[1] for bias in biases],
+        window_size=(isqrt(biases[0].shape[0]) + 1) // 2,
+        mlp_ratio=state[f"{layers}.0.blocks.0.intermediate.dense.weight"].shape[0] / width,
+    )
+    return Htsat(state["spectrogram_extractor.stft.conv_real.weight"].shape[2], config)
+
+
+def count_layers(state: Mapping[str, Tensor], prefix: str) -> int:
+    """How many different numbers follow ``prefix`` in the names."""
+    return len({name.removeprefix(prefix).split(".")[0] for name in state if name.startswith(prefix)})

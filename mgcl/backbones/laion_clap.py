@@ -1,0 +1,176 @@
+"""LAION-CLAP: the laion-clap package, as it is, and its checkpoints (Wu et al., ICASSP 2023).
+
+HTSAT hears ten seconds as 32 time steps. The window of five is heard twice over, and the steps of the first hearing
+are its segments, through the audio projection.
+"""
+
+import importlib.util
+import logging
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from types import ModuleType
+from typing import Any
+
+import huggingface_hub
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from mgcl.backbones.backbone import AudioFeatures
+from mgcl.backbones.sentences import check_vocabulary, quiet, tokenize
+from mgcl.backbones.weights import checkpoint_file, chosen, fingerprint, hub_file, load_strictly, read_checkpoint
+from mgcl.errors import BackboneError
+
+DEFAULT = "lukewys/laion_clap/630k-audioset-best.pt"
+_TEXT_TOWER = "roberta-base"
+_TEXT_FILES = ("config.json", "tokenizer.json", "model.safetensors")
+# By the channels of a patch; the package has both, and the publishers no checkpoint of its third.
+_AUDIO_TOWERS = {96: "HTSAT-tiny", 128: "HTSAT-base"}
+_PATCH = "audio_branch.patch_embed.proj.weight"
+_FUSION = "audio_branch.patch_embed.fusion_model."
+# A buffer that transformers made and stored before version 4.31.
+_CONSTANT = "text_branch.embeddings.position_ids"
+# Epoch and scores are stored as numpy's scalars.
+_NUMPY = (
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("float32", "float64", "int64")),
+)
+_TORCHVISION = tuple(f"torchvision{part}" for part in ("", ".datasets", ".ops", ".ops.misc", ".transforms"))
+_TIME_STEPS = 32
+_LOUDEST = 32767.0
+
+
+class LaionClap:
+    """A CLAP of the laion-clap package, frozen."""
+
+    sample_rate = 48000
+    seconds = 5.0
+    segments = _TIME_STEPS // 2
+    segment_seconds = 10.0 / _TIME_STEPS
+    captions: tuple[str, ...] = ()
+
+    def __init__(self, module: Any, name: str, device: str) -> None:
+        self.name, self.fingerprint = name, fingerprint(module.model)
+        self._model = module.model.to(device).eval().requires_grad_(False)
+        self._tokenizer, self._longest, self._device = module.tokenize, self._model.context_length, device
+        self.embedding_dim: int = self._model.joint_embed_shape
+        self.logit_scale: float = self._model.logit_scale_a.exp().item()
+
+    def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
+        """Segments of the first five seconds of ten; the clip as the model itself pools and projects all ten.
+
+        The waveform is rounded to 16 bits, as the package does before it embeds files or arrays.
+        """
+        with torch.inference_mode():
+            rounded = (waveforms.clamp(-1, 1) * _LOUDEST).to(torch.int16) / _LOUDEST
+            heard = self._model.encode_audio({"waveform": rounded.repeat(1, 2)}, device=self._device)
+            frames = heard["fine_grained_embedding"]
+            # Each time step stands there many times over.
+            steps = frames[:, :: frames.shape[1] // _TIME_STEPS][:, : self.segments]
+            segments, clip = map(self._model.audio_projection, (steps, heard["embedding"]))
+            return AudioFeatures(F.normalize(segments, dim=-1).cpu(), F.normalize(clip, dim=-1).cpu())
+
+    def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
+        """Sentences through the text tower and its projection; of 77 tokens at most, as it was trained."""
+        tokens = tokenize(self._tokenizer, sentences, self._longest)
+        with torch.inference_mode():
+            read: Tensor = self._model.get_text_embedding(tokens)
+            return read.cpu()
+
+
+def load(weights: str | None = None, device: str = "cpu") -> LaionClap:
+    """Load a checkpoint of the laion-clap package whose text tower is RoBERTa.
+
+    Args:
+        weights: a path, or OWNER/REPOSITORY/FILE on the Hugging Face hub; None: ``MGCL_LAION_CLAP_WEIGHTS``, else
+            ``DEFAULT``.
+        device: "cpu", "cuda", "cuda:1" ...
+
+    Raises:
+        BackboneError: the checkpoint, the package or RoBERTa cannot be had, or it is not LAION-CLAP's.
+    """
+    file = checkpoint_file(chosen("laion_clap", weights, DEFAULT))
+    state = _state(read_checkpoint(file, allowed=_NUMPY), str(file))
+    module = build(_AUDIO_TOWERS[state[_PATCH].shape[0]])
+    load_strictly(module.model, state, str(file))
+    check_vocabulary(module.tokenize, module.model.text_branch.config.vocab_size, _TEXT_TOWER)
+    return LaionClap(module, f"laion_clap {file.name}", device)
+
+
+def build(audio_tower: str) -> Any:
+    """The package's model without its checkpoint.
+
+    Args:
+        audio_tower: "HTSAT-tiny" or "HTSAT-base".
+
+    Returns:
+        A ``laion_clap.CLAP_Module`` on the CPU.
+
+    Raises:
+        BackboneError: the package is not installed, or RoBERTa cannot be had.
+    """
+    if importlib.util.find_spec("laion_clap") is None:
+        raise BackboneError(
+            "the package laion-clap is not installed: it needs numpy < 2, which Python 3.13 and newer do not have; use "
+            "Python 3.11 or 3.12, or the backbone transformers_clap with laion/clap-htsat-unfused"
+        )
+    for name in _TEXT_FILES:
+        hub_file(_TEXT_TOWER, name, fetch=" ".join(_TEXT_FILES))
+    with _contained(), quiet(), redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import laion_clap
+
+        return laion_clap.CLAP_Module(enable_fusion=False, device="cpu", amodel=audio_tower, tmodel="roberta")
+
+
+def _state(checkpoint: Mapping[str, Any], source: str) -> dict[str, Tensor]:
+    stored = checkpoint.get("state_dict", checkpoint)
+    state = {key.removeprefix("module."): value for key, value in stored.items()}
+    state.pop(_CONSTANT, None)
+    if any(key.startswith(_FUSION) for key in state):
+        raise BackboneError(
+            f"{source}: a fusion checkpoint, which the package cannot hear with unless torchaudio is there; use the "
+            "backbone transformers_clap with laion/clap-htsat-fused"
+        )
+    channels = state[_PATCH].shape[0] if _PATCH in state else 0
+    if channels not in _AUDIO_TOWERS:
+        raise BackboneError(
+            f"{source}: not LAION-CLAP with {' or '.join(_AUDIO_TOWERS.values())}: {_PATCH} has {channels} channels, "
+            f"theirs {' or '.join(map(str, _AUDIO_TOWERS))}; fetch {DEFAULT}"
+        )
+    return state
+
+
+@contextmanager
+def _contained() -> Iterator[None]:
+    """What the package does to the process while it is imported and built is undone."""
+    path, offline = list(sys.path), huggingface_hub.constants.HF_HUB_OFFLINE
+    handlers = list(logging.root.handlers)
+    absent = () if importlib.util.find_spec("torchvision") else _TORCHVISION
+    sys.modules.update({name: _StandIn(name) for name in absent})
+    # It also asks for the tokenizers of BERT and BART, which it does not use here: for minutes, without a network.
+    huggingface_hub.constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        huggingface_hub.constants.HF_HUB_OFFLINE = offline
+        sys.path[:] = path
+        logging.root.handlers[:] = handlers
+        for name in absent:
+            del sys.modules[name]
+
+
+class _StandIn(ModuleType):
+    """A module that has every name: the package imports torchvision without declaring it, and here uses none of it."""
+
+    def __getattr__(self, name: str) -> type:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return object

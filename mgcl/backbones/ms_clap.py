@@ -1,0 +1,257 @@
+"""MS-CLAP, the paper's backbone: CNN14 and BERT (2022; Elizalde et al., ICASSP 2023) or HTSAT and GPT-2 (2023).
+
+A checkpoint is one file, and its keys say which of the two it is. The 2023 model hears seven seconds: the five-second
+window is repeated to fill them, and the time steps whose centre lies in the first five seconds are kept.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from tokenizers.processors import TemplateProcessing
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import AutoTokenizer, BertConfig, BertModel, GPT2Config, GPT2Model
+
+from mgcl.backbones import cnn14, htsat
+from mgcl.backbones.backbone import AudioFeatures
+from mgcl.backbones.cnn14 import Cnn14
+from mgcl.backbones.htsat import Htsat, count_layers
+from mgcl.backbones.sentences import check_vocabulary, quiet, tokenize
+from mgcl.backbones.weights import checkpoint_file, chosen, fingerprint, hub_file, load_strictly, read_checkpoint
+from mgcl.errors import BackboneError
+
+DEFAULT = "microsoft/msclap/CLAP_weights_2022.pth"
+_AUDIO = "audio_encoder.base."
+_HEAD = 64
+"""Width of an attention head in BERT and GPT-2; no tensor says it."""
+_DROPPED = re.compile(
+    r"\.(fc_audioset|tscam_conv|head)\.(weight|bias)$"  # for AudioSet's classes
+    r"|\.(embeddings\.position_ids|attn\.bias|attn\.masked_bias|attn_mask)$"  # constants, which old versions stored
+)
+"""What a checkpoint holds and no embedding needs; any other key that is not the model's is refused."""
+
+
+@dataclass(frozen=True)
+class _Version:
+    """What the tensors do not say."""
+
+    year: int
+    audio: Callable[[Mapping[str, Tensor]], Cnn14 | Htsat]
+    text: Callable[[Mapping[str, Tensor]], BertModel | GPT2Model]
+    native_seconds: float
+    segments: int
+    segment_seconds: float
+    tokenizer: str
+    longest: int
+    """Tokens of a sentence."""
+    ending: str
+    """Follows every sentence, whose embedding is read there; where it is empty, at the first token."""
+
+
+def _bert(state: Mapping[str, Tensor]) -> BertModel:
+    vocabulary, width = state["embeddings.word_embeddings.weight"].shape
+    config = BertConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        num_hidden_layers=count_layers(state, "encoder.layer."),
+        num_attention_heads=max(1, width // _HEAD),
+        intermediate_size=state["encoder.layer.0.intermediate.dense.weight"].shape[0],
+        max_position_embeddings=state["embeddings.position_embeddings.weight"].shape[0],
+    )
+    return BertModel(config)
+
+
+def gpt2_config(state: Mapping[str, Tensor]) -> GPT2Config:
+    """The sizes that a GPT-2's tensors have.
+
+    Raises:
+        KeyError: a tensor that says a size is missing.
+    """
+    vocabulary, width = state["wte.weight"].shape
+    return GPT2Config(
+        vocab_size=vocabulary,
+        n_embd=width,
+        n_layer=count_layers(state, "h."),
+        n_head=max(1, width // _HEAD),
+        n_inner=state["h.0.mlp.c_fc.weight"].shape[1],
+        n_positions=state["wpe.weight"].shape[0],
+        bos_token_id=None,  # the default is of the published vocabulary, and a smaller one is warned about
+        eos_token_id=None,
+    )
+
+
+_2022 = _Version(
+    year=2022,
+    audio=cnn14.sized,
+    text=_bert,
+    native_seconds=5.0,
+    segments=21,
+    segment_seconds=cnn14.STEP / 44100,
+    tokenizer="bert-base-uncased",
+    longest=100,
+    ending="",
+)
+_2023 = _Version(
+    year=2023,
+    audio=htsat.sized,
+    text=lambda state: GPT2Model(gpt2_config(state)),
+    native_seconds=7.0,
+    segments=23,
+    segment_seconds=7.0 / htsat.STEPS,
+    tokenizer="gpt2",
+    longest=77,
+    ending=" <|endoftext|>",
+)
+
+
+class MsClap:
+    """One of the two models, frozen."""
+
+    sample_rate = 44100
+    seconds = 5.0
+    captions: tuple[str, ...] = ()
+
+    def __init__(self, model: "_Clap", version: _Version, tokenizer: Any, name: str, device: str) -> None:
+        self._model, self._version, self._tokenizer, self._device = model, version, tokenizer, device
+        self._longest = min(version.longest, model.positions)
+        self.name, self.fingerprint = name, fingerprint(model)
+        self.embedding_dim = model.audio_encoder["projection"].width
+        self.logit_scale = model.logit_scale.exp().item()
+        self.segments, self.segment_seconds = version.segments, version.segment_seconds
+        model.to(device).eval().requires_grad_(False)
+
+    def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
+        """Time steps, and the clip as the model pools it; all projected and of unit length."""
+        with torch.inference_mode():
+            heard = repeated(waveforms, round(self._version.native_seconds * self.sample_rate))
+            steps, clip = self._model.hear(heard.to(self._device))
+            return AudioFeatures(steps[:, : self.segments].cpu(), clip.cpu())
+
+    def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
+        """The sentence at its first token (2022) or its last (2023), projected and of unit length."""
+        encoded = tokenize(self._tokenizer, sentences, self._longest)
+        tokens, present = encoded["input_ids"], encoded["attention_mask"]
+        # The published code takes every token that is the padding's for padding, a sentence's own "!" too.
+        words = (tokens != self._tokenizer.pad_token_id).sum(1)
+        read_at = words - 1 if self._version.ending else torch.zeros_like(words)
+        with torch.inference_mode():
+            return self._model.read(*(part.to(self._device) for part in (tokens, present, read_at))).cpu()
+
+
+def load(weights: str | None = None, device: str = "cpu") -> MsClap:
+    """Load a checkpoint of 2022 or 2023.
+
+    Args:
+        weights: a path, or OWNER/REPOSITORY/FILE on the Hugging Face hub; None: ``MGCL_MS_CLAP_WEIGHTS``, else
+            ``DEFAULT``.
+        device: "cpu", "cuda", "cuda:1" ...
+
+    Raises:
+        BackboneError: the checkpoint or the tokenizer is missing, or it is not MS-CLAP's.
+    """
+    weights = chosen("ms_clap", weights, DEFAULT)
+    file = checkpoint_file(weights)
+    version, state = _recognised(published(file), file)
+    try:
+        model = _sized(version, state)
+    except (KeyError, IndexError, ValueError) as error:
+        reason = f"missing: {error}" if isinstance(error, KeyError) else str(error)
+        raise BackboneError(f"{file}: not the weights of MS-CLAP {version.year} ({reason}); fetch it again") from None
+    load_strictly(model, state, str(file))
+    tokenizer = _tokenizer(version)
+    check_vocabulary(tokenizer, model.vocabulary, version.tokenizer)
+    name = file.name if Path(weights).expanduser().is_file() else weights
+    return MsClap(model, version, tokenizer, f"ms_clap {name}", device)
+
+
+def repeated(waveforms: Float[Tensor, "b samples"], length: int) -> Float[Tensor, "b length"]:
+    """Clips again and again from their start, until they fill ``length`` samples."""
+    return waveforms.repeat(1, -(-length // waveforms.shape[1]))[:, :length]
+
+
+def published(file: Path) -> dict[str, Tensor]:
+    """The tensors of one of MS-CLAP's checkpoints, but for those that nothing here needs.
+
+    Raises:
+        BackboneError: the file cannot be read, or is laid out otherwise.
+    """
+    state = read_checkpoint(file).get("model")
+    if not isinstance(state, Mapping):
+        raise BackboneError(f"{file}: holds no 'model', which MS-CLAP's checkpoints do; fetch {DEFAULT}")
+    return {name: value for name, value in state.items() if not _DROPPED.search(name)}
+
+
+def _recognised(state: dict[str, Tensor], file: Path) -> tuple[_Version, dict[str, Tensor]]:
+    for start, version in (("htsat.", _2023), ("conv_block1.", _2022)):
+        if any(name.startswith(_AUDIO + start) for name in state):
+            return version, htsat.renamed(state, _AUDIO)
+    raise BackboneError(f"{file}: neither MS-CLAP 2022 nor 2023, by its keys below {_AUDIO!r}; fetch {DEFAULT}")
+
+
+def below(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The part of a state dict whose names start with ``prefix``, without it."""
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def _sized(version: _Version, state: Mapping[str, Tensor]) -> "_Clap":
+    audio = version.audio(below(_AUDIO, state))
+    text = version.text(below("caption_encoder.base.", state))
+    return _Clap(audio, text, state["audio_encoder.projection.linear1.weight"].shape[0])
+
+
+def _tokenizer(version: _Version) -> Any:
+    hub_file(version.tokenizer, "tokenizer.json")
+    with quiet():
+        tokenizer: Any = AutoTokenizer.from_pretrained(version.tokenizer)
+    if version.ending:
+        tokenizer.add_special_tokens({"pad_token": "!"})  # as MS-CLAP did: GPT-2 has none
+        ending = tokenizer(version.ending)
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+            single=["$A", *ending.tokens()],
+            special_tokens=list(zip(ending.tokens(), ending.input_ids, strict=True)),
+        )
+    return tokenizer
+
+
+class _Clap(nn.Module):
+    """The two towers and their projections; parameters have the published checkpoints' names."""
+
+    def __init__(self, audio: Cnn14 | Htsat, text: BertModel | GPT2Model, d: int) -> None:
+        super().__init__()
+        self.vocabulary, self.positions = text.config.vocab_size, text.config.max_position_embeddings
+        self.audio_encoder = nn.ModuleDict({"base": audio, "projection": Projection(audio.width, d)})
+        self.caption_encoder = nn.ModuleDict({"base": text, "projection": Projection(text.config.hidden_size, d)})
+        self.logit_scale = nn.Parameter(torch.zeros(()))
+
+    def hear(self, waveforms: Float[Tensor, "b samples"]) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b d"]]:
+        steps, clip = self.audio_encoder["base"](waveforms)
+        project = self.audio_encoder["projection"]
+        return project(steps), project(clip)
+
+    def read(
+        self, tokens: Int[Tensor, "k m"], present: Int[Tensor, "k m"], read_at: Int[Tensor, " k"]
+    ) -> Float[Tensor, "k d"]:
+        words = self.caption_encoder["base"](input_ids=tokens, attention_mask=present).last_hidden_state
+        embedded: Tensor = self.caption_encoder["projection"](words[torch.arange(len(words)), read_at])
+        return embedded
+
+
+class Projection(nn.Module):
+    """Two layers, the second a residual, then a norm; the last axis ends up at unit length."""
+
+    def __init__(self, width: int, d: int) -> None:
+        super().__init__()
+        self.width = d
+        self.linear1 = nn.Linear(width, d, bias=False)
+        self.linear2 = nn.Linear(d, d, bias=False)
+        self.layer_norm = nn.LayerNorm(d)
+
+    def forward(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch d"]:
+        """One vector from each."""
+        linear = self.linear1(x)
+        return F.normalize(self.layer_norm(linear + self.linear2(F.gelu(linear))), dim=-1)

@@ -1,0 +1,130 @@
+"""CLAP as transformers has it: any Hugging Face id or local folder, fused or not (Wu et al., ICASSP 2023).
+
+HTSAT hears ten seconds as 32 time steps of two frequency rows. The window of five is heard twice over, and the steps
+of the first hearing are its segments: the mean over frequency, through the audio projection.
+"""
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import AutoConfig, ClapAudioConfig, ClapFeatureExtractor, ClapModel, ClapProcessor
+
+from mgcl.backbones.backbone import AudioFeatures
+from mgcl.backbones.sentences import check_vocabulary, quiet, tokenize
+from mgcl.backbones.weights import chosen, fingerprint, hub_file, refuse_differences
+from mgcl.errors import BackboneError
+
+DEFAULT = "laion/clap-htsat-unfused"
+_SECONDS = 5.0
+# Buffers that a model makes from its sizes; not every checkpoint has them.
+_CONSTANTS = ("position_ids", "token_type_ids", "relative_position_index")
+
+
+class TransformersClap:
+    """A CLAP of transformers, frozen."""
+
+    seconds = _SECONDS
+    captions: tuple[str, ...] = ()
+
+    def __init__(self, model: Any, processor: Any, name: str, device: str) -> None:
+        self.name, self.fingerprint = name, fingerprint(model)
+        self._model, self._device = model.to(device).eval().requires_grad_(False), device
+        self._tokenizer, self._extractor = processor.tokenizer, processor.feature_extractor
+        text = model.config.text_config
+        # Positions count on from the padding's.
+        self._longest = text.max_position_embeddings - text.pad_token_id - 1
+        self.embedding_dim = model.config.projection_dim
+        self.logit_scale = model.logit_scale_a.exp().item()
+        self.sample_rate = self._extractor.sampling_rate
+        self.segment_seconds = self._extractor.max_length_s / _time_steps(model.config.audio_config)
+        self.segments = round(_SECONDS / self.segment_seconds)
+
+    def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
+        """Segments of the first five seconds of ten; the clip as the model itself pools and projects all ten."""
+        with torch.inference_mode():
+            spectrograms = log_mel(self._extractor, waveforms.repeat(1, 2).to(self._device))
+            # A fused model would hear a clip of over ten seconds in parts. None is; the extractor, to be as in
+            # training, says so of one that it draws by numpy's global generator.
+            longer = torch.zeros(len(waveforms), 1, dtype=torch.bool, device=self._device)
+            heard = self._model.audio_model(input_features=spectrograms.unsqueeze(1), is_longer=longer)
+            steps = heard.last_hidden_state.mean(2).mT[:, : self.segments]
+            segments, clip = map(self._model.audio_projection, (steps, heard.pooler_output))
+            return AudioFeatures(F.normalize(segments, dim=-1).cpu(), F.normalize(clip, dim=-1).cpu())
+
+    def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
+        """Sentences through the text tower and its projection."""
+        tokens = tokenize(self._tokenizer, sentences, self._longest)
+        with torch.inference_mode():
+            read = self._model.get_text_features(**{name: part.to(self._device) for name, part in tokens.items()})
+            embeddings: Tensor = read.pooler_output.cpu()
+            return embeddings
+
+
+def load(weights: str | None = None, device: str = "cpu") -> TransformersClap:
+    """Load a CLAP of transformers.
+
+    Args:
+        weights: a folder, or an id on the Hugging Face hub; None: ``MGCL_TRANSFORMERS_CLAP_WEIGHTS``, else ``DEFAULT``.
+        device: "cpu", "cuda", "cuda:1" ...
+
+    Raises:
+        BackboneError: it cannot be had, is no CLAP, or lacks weights or words.
+    """
+    weights = chosen("transformers_clap", weights, DEFAULT)
+    folder = Path(weights).expanduser()
+    if not folder.is_dir():
+        hub_file(weights, "config.json", fetch="")
+    source = str(folder) if folder.is_dir() else weights
+    try:
+        with quiet():
+            kind = AutoConfig.from_pretrained(source, trust_remote_code=False).model_type
+            if kind != "clap":
+                raise BackboneError(f"{weights}: a {kind}, no CLAP; choose one like {DEFAULT}")
+            loaded: Any = ClapModel.from_pretrained(
+                source, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+            )
+            processor = ClapProcessor.from_pretrained(source)
+    except (OSError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0]
+        wanted = DEFAULT if folder.is_dir() else weights
+        raise BackboneError(f"{weights}: cannot be loaded as a CLAP ({reason}); run `hf download {wanted}`") from None
+    model, report = loaded
+    refuse_differences(
+        weights,
+        missing=[key for key in report["missing_keys"] if not key.endswith(_CONSTANTS)],
+        unexpected=report["unexpected_keys"],
+        reshaped=[key for key, *_ in report["mismatched_keys"]],
+    )
+    check_vocabulary(processor.tokenizer, model.config.text_config.vocab_size, weights)
+    name = folder.name if folder.is_dir() else weights
+    return TransformersClap(model, processor, f"transformers_clap {name}", device)
+
+
+def log_mel(extractor: ClapFeatureExtractor, waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b time mels"]:
+    """The extractor's spectrogram in dB, without its loop over frames: in float64, as there.
+
+    Args:
+        extractor: its filters and sizes are used.
+        waveforms: on any device.
+    """
+    window = torch.hann_window(extractor.fft_window_size, dtype=torch.float64, device=waveforms.device)
+    spectrum = torch.stft(
+        waveforms.double(), extractor.fft_window_size, extractor.hop_length, window=window, return_complex=True
+    )
+    # Fused models were trained on torchaudio's mel filters, the others on librosa's.
+    filters = extractor.mel_filters if extractor.truncation == "fusion" else extractor.mel_filters_slaney
+    power = spectrum.abs().square().mT @ torch.from_numpy(filters).to(spectrum.real)
+    return (10 * power.clamp_min(1e-10).log10()).float()
+
+
+def _time_steps(audio: ClapAudioConfig) -> int:
+    """Of ten seconds: the spectrogram is folded to a square, cut into patches, and halved after all stages but one."""
+    stride = audio.patch_stride if isinstance(audio.patch_stride, int) else audio.patch_stride[1]
+    folds = audio.spec_size // audio.num_mel_bins
+    return int(folds * (audio.spec_size // stride // 2 ** (len(audio.depths) - 1)))

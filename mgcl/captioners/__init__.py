@@ -1,0 +1,74 @@
+"""Captioning a data set: every clip once, whatever stops it on the way."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mgcl.captioners.captioner import Captioner
+from mgcl.data.dataset import AudioFile, Dataset
+from mgcl.errors import DataError
+from mgcl.journal import journal
+
+
+def caption_dataset(
+    dataset: Dataset, captioner: Captioner, out: Path, *, name: str, model: str | None = None, batch: int = 8
+) -> dict[str, str]:
+    """Caption every clip; what an earlier, stopped call wrote is kept.
+
+    Args:
+        dataset: what to caption.
+        captioner: what hears it.
+        out: a jsonl file: a line on who made it, then one {"clip_id", "caption"} a clip.
+        name: the captioner's.
+        model: what it was told to load.
+        batch: clips heard together.
+
+    Returns:
+        The captions by clip id.
+
+    Raises:
+        DataError: another data set, captioner or model made the file; or some clips, the first of which it names,
+            could not be captioned: then all others are.
+    """
+    header = {"dataset": dataset.name, "captioner": name, "model": model}
+    wrong: list[DataError] = []
+    with journal(out) as written:
+        if not written.records:
+            written.append([header])
+        _refuse_another(out, header, written.records[0])
+        captions = {record["clip_id"]: record["caption"] for record in written.records[1:]}
+        todo = [file for file in dataset.files if file.clip_id not in captions]
+        total = len(dataset.files)
+        with tqdm(total=total, initial=total - len(todo), desc="captioning clips", unit="clip") as bar:
+            # Cut from all clips, not from those left: so that a batch is heard as in a run that was not stopped.
+            for start in range(0, total, batch):
+                files = dataset.files[start : start + batch]
+                missing = {file.clip_id for file in files} - captions.keys()
+                if not missing:
+                    continue
+                said = {clip: caption for clip, caption in _caption(captioner, files, wrong).items() if clip in missing}
+                written.append({"clip_id": clip, "caption": caption} for clip, caption in said.items())
+                captions |= said
+                bar.update(len(missing))
+    if wrong:
+        raise DataError(f"{wrong[0]} ({len(wrong)} of {total} clips have no caption; the others are in {out})")
+    return {file.clip_id: captions[file.clip_id] for file in dataset.files}
+
+
+def _caption(captioner: Captioner, files: Sequence[AudioFile], wrong: list[DataError]) -> dict[str, str]:
+    """What is said of a batch; where that fails, of each clip that can be captioned by itself."""
+    try:
+        return dict(zip((file.clip_id for file in files), captioner.caption(files), strict=True))
+    except DataError as error:
+        if len(files) == 1:
+            wrong.append(error)
+            return {}
+        each = [_caption(captioner, [file], wrong) for file in files]
+        return {clip: caption for one in each for clip, caption in one.items()}
+
+
+def _refuse_another(out: Path, header: dict[str, str | None], found: dict[str, str | None]) -> None:
+    if found != header:
+        made, asked = (", ".join(f"{name} {value}" for name, value in each.items()) for each in (found, header))
+        raise DataError(f"{out}: holds captions of {made}; these are of {asked}: name another file")

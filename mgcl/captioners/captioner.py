@@ -1,0 +1,33 @@
+"""What every captioner is: something that hears clips and says what they sound like.
+
+A captioner is one module: ``load(model, device)`` gives its ``Captioner``.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from mgcl.data.dataset import AudioFile
+
+
+class Captioner(Protocol):
+    """The protocol. The same batch gives the same captions on one machine."""
+
+    def caption(self, files: Sequence[AudioFile]) -> list[str]:
+        """Say in one sentence what each clip sounds like, from its audio alone: never from its label or name.
+
+        Raises:
+            DataError: a file cannot be decoded, or nothing was said of it; names it.
+        """
+        ...
+
+
+class CaptionerModule(Protocol):
+    """The protocol of a captioner's file."""
+
+    def load(self, model: str | None = None, device: str = "cpu") -> Captioner:
+        """Load a model: an id or a path; None: the captioner's default, if it has one.
+
+        Raises:
+            MgclError: it is missing, or not this captioner's.
+        """
+        ...

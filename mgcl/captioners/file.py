@@ -1,0 +1,93 @@
+"""Captions that are written already: a csv or jsonl file of clip_id and caption."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mgcl.data.dataset import AudioFile
+from mgcl.errors import DataError
+
+_COLUMNS = ("clip_id", "caption")
+
+
+class FileCaptioner:
+    """Looks captions up."""
+
+    def __init__(self, file: str, captions: Mapping[str, str]) -> None:
+        self._file, self._captions = file, captions
+
+    def caption(self, files: Sequence[AudioFile]) -> list[str]:
+        """The clips' captions.
+
+        Raises:
+            DataError: clips have none; names the first.
+        """
+        missing = [file.clip_id for file in files if file.clip_id not in self._captions]
+        if missing:
+            raise DataError(f"{self._file}: no caption of {missing[0]}, nor of {len(missing) - 1} more; add them")
+        return [self._captions[file.clip_id] for file in files]
+
+
+def load(model: str | None = None, _device: str = "cpu") -> FileCaptioner:
+    """Read a file.
+
+    Args:
+        model: its path.
+
+    Raises:
+        DataError: it is not given, or is no file of captions.
+    """
+    if model is None:
+        raise DataError("the captioner 'file' needs --model FILE: a csv or jsonl of clip_id and caption")
+    return FileCaptioner(model, read_captions(Path(model)))
+
+
+def read_captions(file: Path) -> dict[str, str]:
+    """Captions by clip id, from a csv with those two columns, or a jsonl of such records as ``mgcl caption`` writes.
+
+    Raises:
+        DataError: the file is missing or neither, a caption is empty, or a clip has two.
+    """
+    readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
+    if file.suffix.lower() not in readers:
+        raise DataError(f"{file}: captions are read from .csv and .jsonl; name it so, or convert it")
+    try:
+        rows = readers[file.suffix.lower()](file)
+    except FileNotFoundError:
+        raise DataError(f"{file}: no such file; `mgcl caption --out {file}` writes captions") from None
+    except (ValueError, KeyError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{file}: not a file of clip_id and caption ({reason}); mend or remove that line") from None
+    captions: dict[str, str] = {}
+    for clip_id, caption in rows:
+        if not caption.strip():
+            raise DataError(f"{file}: the caption of {clip_id} is empty; write one, or remove the line")
+        if captions.setdefault(clip_id, caption) != caption:
+            raise DataError(f"{file}: two different captions of {clip_id}; keep one")
+    return captions
+
+
+def _csv_rows(file: Path) -> list[tuple[str, str]]:
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    return list(zip(*(table[name] for name in _COLUMNS), strict=True))
+
+
+def _jsonl_rows(file: Path) -> list[tuple[str, str]]:
+    return [
+        row
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if (row := _row(number, line))
+    ]
+
+
+def _row(number: int, line: str) -> tuple[str, str] | None:
+    """A line's clip and caption; nothing for the first, where it says who made the captions."""
+    try:
+        record = json.loads(line)
+        if number == 1 and "captioner" in record:
+            return None
+        return str(record["clip_id"]), str(record["caption"])
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"line {number}: {line[:60]}") from None

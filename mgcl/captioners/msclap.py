@@ -1,0 +1,156 @@
+"""Clapcap (Deshmukh et al. 2023): MS-CLAP 2023 hears a clip, and GPT-2 goes on from the prefix that it becomes.
+
+A checkpoint is one file: the audio tower, a transformer that maps its embedding to a prefix, and GPT-2.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import AutoTokenizer, GPT2LMHeadModel
+
+from mgcl.backbones import htsat
+from mgcl.backbones.ms_clap import Projection, below, gpt2_config, published, repeated
+from mgcl.backbones.sentences import check_vocabulary, quiet
+from mgcl.backbones.weights import checkpoint_file, hub_file, load_strictly
+from mgcl.data.audio import load_clip
+from mgcl.data.dataset import AudioFile
+from mgcl.errors import BackboneError, DataError
+
+DEFAULT = "microsoft/msclap/clapcap_weights_2023.pth"
+_RATE = 44100
+_WINDOW, _NATIVE = 5.0, 7.0
+"""Seconds: the protocol's window, and what the model hears: the window repeated."""
+_TOKENIZER = "gpt2"
+_ENDING = " <|endoftext|>"
+_HEADS, _BEAMS, _LONGEST = 8, 5, 67
+
+
+class Clapcap:
+    """The captioner, frozen; a beam search of five, without chance."""
+
+    def __init__(self, model: "_Captioner", tokenizer: Any, device: str) -> None:
+        self._model, self._tokenizer, self._device = model.to(device).eval().requires_grad_(False), tokenizer, device
+
+    def caption(self, files: Sequence[AudioFile]) -> list[str]:
+        """What the model says of each clip's five seconds.
+
+        Raises:
+            DataError: a file cannot be decoded, or the model says nothing of it; names it.
+        """
+        waveforms = [load_clip(file.path, clip_id=file.clip_id, sample_rate=_RATE, seconds=_WINDOW) for file in files]
+        # A caption was trained to end in these tokens; the first of them ends it.
+        ending = self._tokenizer(_ENDING).input_ids
+        with quiet(), torch.inference_mode():
+            heard = repeated(torch.from_numpy(np.stack(waveforms)), round(_NATIVE * _RATE))
+            prefixes = self._model.prefix(heard.to(self._device))
+            tokens = self._model.gpt.generate(
+                inputs_embeds=prefixes,
+                attention_mask=torch.ones(prefixes.shape[:2], dtype=torch.long, device=self._device),
+                do_sample=False,
+                num_beams=_BEAMS,
+                max_new_tokens=_LONGEST,
+                eos_token_id=ending,
+                pad_token_id=ending[-1],
+            )
+        captions = [" ".join(each.split()) for each in self._tokenizer.batch_decode(tokens, skip_special_tokens=True)]
+        for file, caption in zip(files, captions, strict=True):
+            if not caption:
+                raise DataError(f"{file.clip_id}: clapcap says nothing of it; choose another model, or leave it out")
+        return captions
+
+
+def load(model: str | None = None, device: str = "cpu") -> Clapcap:
+    """Load a checkpoint.
+
+    Args:
+        model: a path, or OWNER/REPOSITORY/FILE on the Hugging Face hub; None: ``DEFAULT``.
+        device: a torch device.
+
+    Raises:
+        BackboneError: the checkpoint or the tokenizer is missing, or it is not clapcap's.
+    """
+    file = checkpoint_file(model or DEFAULT)
+    state = htsat.renamed(published(file), "clap.base.")
+    try:
+        captioner = _Captioner(state)
+    except (KeyError, IndexError, ValueError) as error:
+        reason = f"missing: {error}" if isinstance(error, KeyError) else str(error)
+        raise BackboneError(f"{file}: not the weights of clapcap ({reason}); fetch {DEFAULT}") from None
+    load_strictly(captioner, state, str(file))
+    hub_file(_TOKENIZER, "tokenizer.json")
+    with quiet():
+        tokenizer = AutoTokenizer.from_pretrained(_TOKENIZER)
+    check_vocabulary(tokenizer, captioner.gpt.config.vocab_size, _TOKENIZER)
+    return Clapcap(captioner, tokenizer, device)
+
+
+class _Captioner(nn.Module):
+    """Parameters have the published names, and the sizes of ``state``."""
+
+    def __init__(self, state: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        tower = htsat.sized(below("clap.base.", state))
+        d = state["clap.projection.linear1.weight"].shape[0]
+        self.clap = nn.ModuleDict({"base": tower, "projection": Projection(tower.width, d)})
+        self.gpt: Any = GPT2LMHeadModel(gpt2_config(below("gpt.transformer.", state)))
+        mapper = below("clap_project.", state)
+        length, width = mapper["prefix_const"].shape
+        self.clap_project = _Mapper(
+            d,
+            width,
+            length,
+            layers=htsat.count_layers(mapper, "transformer.layers."),
+            ratio=mapper["transformer.layers.0.mlp.fc1.weight"].shape[0] // width,
+        )
+
+    def prefix(self, waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b length width"]:
+        _, clip = self.clap["base"](waveforms)
+        embeddings: Tensor = self.clap_project(self.clap["projection"](clip))
+        return embeddings
+
+
+class _Mapper(nn.Module):
+    """An embedding becomes as many vectors as the prefix has; learned ones look at them, and are the prefix."""
+
+    def __init__(self, d: int, width: int, length: int, *, layers: int, ratio: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(d, length * width)
+        self.prefix_const = nn.Parameter(torch.zeros(length, width))
+        blocks = nn.Sequential(*(_Block(width, ratio) for _ in range(layers)))
+        self.transformer = nn.ModuleDict({"layers": blocks})
+
+    def forward(self, clip: Float[Tensor, "b d"]) -> Float[Tensor, "b length width"]:
+        vectors = self.linear(clip).unflatten(1, self.prefix_const.shape)
+        vectors = torch.cat([vectors, self.prefix_const.expand_as(vectors)], dim=1)
+        mapped: Tensor = self.transformer["layers"](vectors)
+        return mapped[:, len(self.prefix_const) :]
+
+
+class _Block(nn.Module):
+    """A pre-norm transformer block."""
+
+    def __init__(self, width: int, ratio: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attn = nn.ModuleDict(
+            {
+                "to_queries": nn.Linear(width, width, bias=False),
+                "to_keys_values": nn.Linear(width, 2 * width, bias=False),
+                "project": nn.Linear(width, width),
+            }
+        )
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(width, ratio * width), "fc2": nn.Linear(ratio * width, width)})
+
+    def forward(self, x: Float[Tensor, "b n width"]) -> Float[Tensor, "b n width"]:
+        normed = self.norm1(x)
+        parts = (self.attn["to_queries"](normed), *self.attn["to_keys_values"](normed).chunk(2, dim=-1))
+        query, key, value = (part.unflatten(-1, (_HEADS, -1)).transpose(1, 2) for part in parts)
+        looked = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        x = x + self.attn["project"](looked)
+        out: Tensor = x + self.mlp["fc2"](F.relu(self.mlp["fc1"](self.norm2(x))))
+        return out

@@ -1,0 +1,46 @@
+"""``mgcl caption``: what every clip of a data set sounds like, said by a captioner."""
+
+import argparse
+from pathlib import Path
+
+from mgcl.catalogue import load, names
+from mgcl.cli.commands import Commands, warn_of_named_classes
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser's."""
+    caption = commands.add_parser(
+        "caption",
+        help="say what every clip sounds like: makes the captions that `mgcl extract --captions` reads",
+        description="Stopped, it goes on where it was.",
+    )
+    caption.add_argument("--dataset", required=True, metavar="NAME", help=f"of {', '.join(names('dataset'))}")
+    caption.add_argument("--root", required=True, metavar="DIR", type=Path, help="where the data set lies")
+    caption.add_argument("--captioner", required=True, metavar="NAME", help=f"of {', '.join(names('captioner'))}")
+    caption.add_argument("--model", metavar="ID", help="of the captioner: an id or a path (default: its own)")
+    caption.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
+    caption.add_argument("--batch", type=_positive, default=8, metavar="N", help="clips heard together (default: 8)")
+    caption.add_argument("--out", required=True, metavar="FILE", type=Path, help="a jsonl file")
+    caption.set_defaults(job=_caption)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def _caption(flags: argparse.Namespace) -> int:
+    from mgcl.captioners import caption_dataset
+    from mgcl.language.captions import names_its_class
+
+    dataset = load("dataset", flags.dataset).read(flags.root)
+    captioner = load("captioner", flags.captioner).load(flags.model, flags.device)
+    captions = caption_dataset(
+        dataset, captioner, flags.out, name=flags.captioner, model=flags.model, batch=flags.batch
+    )
+    named = sum(names_its_class(captions[file.clip_id], file.label) for file in dataset.files) / len(captions)
+    print(f"{flags.out}: {len(captions)} captions, {100 * named:.1f} % contain a word of their class's name")
+    warn_of_named_classes(named)
+    return 0

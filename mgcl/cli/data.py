@@ -1,0 +1,80 @@
+"""``mgcl data``: make, fetch and check data sets."""
+
+import argparse
+from pathlib import Path
+
+from mgcl.catalogue import load, names
+from mgcl.cli.commands import Commands
+from mgcl.errors import DataError
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser's."""
+    data = commands.add_parser("data", help="fetch, check or generate a data set")
+    kinds = data.add_subparsers(required=True, metavar="COMMAND")
+
+    fetch = kinds.add_parser(
+        "fetch",
+        help="download a published data set",
+        description="Download, check and unpack a data set. Stopped, it goes on where it was.",
+    )
+    fetch.add_argument("name", metavar="NAME", help="esc50 or fsdkaggle18")
+    fetch.add_argument("--root", required=True, metavar="DIR", type=Path, help="folder to put it in")
+    fetch.set_defaults(job=_fetch)
+
+    check = kinds.add_parser(
+        "check",
+        help="decode every clip and list what is wrong",
+        description="Count and decode every clip and list what is wrong; exit code 1 if anything is.",
+    )
+    check.add_argument("name", metavar="NAME", help=f"of {', '.join(names('dataset'))}")
+    check.add_argument("--root", required=True, metavar="DIR", type=Path, help="where it lies")
+    check.add_argument("--workers", type=int, metavar="N", help="default: one a core")
+    check.set_defaults(job=_check)
+
+    generate = kinds.add_parser("generate", help="write the generated soundscapes as audio files, in ESC-50's layout")
+    generate.add_argument("--root", required=True, metavar="DIR", type=Path, help="folder to make")
+    generate.add_argument("--split", default="evaluation", help="evaluation (default), development or training")
+    generate.add_argument("--clips", type=int, default=40, help="a class (default: 40)")
+    generate.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default: 0)")
+    generate.set_defaults(job=_generate)
+
+
+def _fetch(flags: argparse.Namespace) -> int:
+    from mgcl.data.download import fetch
+
+    module = load("dataset", flags.name)
+    if not hasattr(module, "ARCHIVES"):
+        raise DataError(f"{flags.name} is not downloaded from anywhere; fetch esc50 or fsdkaggle18")
+    print(f"{flags.name}: {module.LICENCE}", flush=True)
+    fetched = fetch(module.ARCHIVES, flags.root)
+    dataset = module.read(flags.root)
+    done = "" if fetched else "; it was complete, nothing was downloaded"
+    print(f"{flags.root}: {len(dataset.files)} clips, {len(dataset.classes)} classes, {dataset.name}{done}")
+    return 0
+
+
+def _check(flags: argparse.Namespace) -> int:
+    from joblib import cpu_count
+
+    from mgcl.data.check import check
+
+    workers = cpu_count() if flags.workers is None else flags.workers
+    if workers < 1:
+        raise DataError(f"--workers {workers}: at least 1")
+    report = check(load("dataset", flags.name), flags.root, workers=workers)
+    print(report.lengths.round(2).to_markdown(index=False))
+    print(*report.problems, sep="\n", end="\n" if report.problems else "")
+    verdict = f"{len(report.problems)} wrong" if report.problems else "nothing wrong"
+    print(f"{flags.root}: {report.clips} clips, {report.classes} classes, {verdict}")
+    return 1 if report.problems else 0
+
+
+def _generate(flags: argparse.Namespace) -> int:
+    from joblib import cpu_count
+
+    from mgcl.data.soundscapes import generate
+
+    dataset = generate(flags.root, split=flags.split, clips=flags.clips, seed=flags.seed, workers=cpu_count())
+    print(f"{flags.root}: {len(dataset.files)} clips, {len(dataset.classes)} classes, {dataset.name}")
+    return 0

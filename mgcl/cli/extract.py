@@ -1,0 +1,86 @@
+"""``mgcl extract``: from sounds to a feature bank."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mgcl.catalogue import load, names
+from mgcl.cli.commands import Commands, warn_of_named_classes
+
+if TYPE_CHECKING:
+    from mgcl.data.dataset import Dataset
+    from mgcl.extraction.plan import Facts
+    from mgcl.extraction.texts import Texts
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser's."""
+    extract = commands.add_parser(
+        "extract",
+        help="embed a data set with a backbone: makes a feature bank",
+        description="Embed a data set with a backbone, on Ray. Killed, the same command goes on where it was.",
+    )
+    what = extract.add_argument_group("what to embed")
+    what.add_argument("--dataset", required=True, metavar="NAME", help=f"of {', '.join(names('dataset'))}")
+    what.add_argument("--root", required=True, metavar="DIR", type=Path, help="where the data set lies")
+    what.add_argument("--verified-only", action="store_true", help="leave out clips whose label no one has checked")
+    what.add_argument("--strict", action="store_true", help="stop at a file that cannot be decoded")
+    what.add_argument("--backbone", default="tiny", metavar="NAME", help=f"of {', '.join(names('backbone'))}")
+    what.add_argument(
+        "--weights",
+        metavar="W",
+        help="of the backbone: a path or a Hugging Face id (default: $MGCL_<BACKBONE>_WEIGHTS, or its own)",
+    )
+    what.add_argument("--captions", metavar="FILE", type=Path, help="csv or jsonl: clip_id, caption")
+    what.add_argument(
+        "--explanations", metavar="FILE", help="json, or the word `templates` (default: those that come with mgcl)"
+    )
+    what.add_argument("--out", required=True, metavar="DIR", type=Path, help="the bank's folder; must not exist")
+    where = extract.add_argument_group("where")
+    where.add_argument("--actors", type=int, metavar="N", help="default: as many as the GPUs take, or one a CPU")
+    where.add_argument(
+        "--gpus-per-actor", type=float, metavar="G", help="share of a GPU (default: 1, or 0 where there is none)"
+    )
+    where.add_argument("--decode-workers", type=int, default=2, metavar="D", help="threads an actor (default: 2)")
+    where.add_argument("--address", help="a running Ray cluster: auto or host:port (default: start one here)")
+    extract.set_defaults(job=_extract)
+
+
+def _extract(flags: argparse.Namespace) -> int:
+    from joblib import cpu_count
+
+    from mgcl.errors import BankError
+    from mgcl.extraction.actors import Machines, crew
+    from mgcl.extraction.extract import extract_by
+
+    machines = Machines(flags.address, flags.actors, flags.gpus_per_actor, flags.decode_workers)
+    if flags.out.exists():
+        raise BankError(f"{flags.out}: exists already; name another folder, or remove it first")
+    dataset: Dataset = load("dataset", flags.dataset).read(flags.root)
+    if flags.verified_only:
+        dataset = dataset.verified_only()
+    load("backbone", flags.backbone)
+    with crew(flags.backbone, flags.weights, machines, cpus=cpu_count()) as workers:
+        texts = _texts(flags, dataset, workers.about)
+        bank = extract_by(workers.run, dataset, workers.about, flags.out, texts, strict=flags.strict)
+    print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
+    warn_of_named_classes(bank.captions_naming_class)
+    if not bank.captioned:
+        print("no captions: write them with `mgcl caption`, or run sweeps of this bank with --audio-only")
+    for reason in bank.left_out.values():
+        print(f"left out: {reason}")
+    return 0
+
+
+def _texts(flags: argparse.Namespace, dataset: "Dataset", about: "Facts") -> "Texts":
+    from mgcl.captioners.file import read_captions
+    from mgcl.extraction.texts import Texts
+    from mgcl.language.explanations import from_templates, read_explanations
+
+    classes = None
+    if flags.explanations == "templates":
+        classes = from_templates(dataset.classes)
+    elif flags.explanations:
+        classes = read_explanations(Path(flags.explanations))
+    captions = read_captions(flags.captions) if flags.captions else None
+    return Texts.of(dataset, about, classes=classes, captions=captions)

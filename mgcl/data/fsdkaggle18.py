@@ -1,0 +1,68 @@
+"""FSDKaggle2018 (Fonseca et al. 2018, Zenodo record 2552860): 11,073 clips of 41 classes, 0.3 to 30 seconds."""
+
+from pathlib import Path
+
+from mgcl.data.dataset import AudioFile, Dataset, complete, read_table
+from mgcl.data.download import Archive
+from mgcl.errors import DataError
+
+LICENCE = (
+    "each clip has its own: CC0, CC BY, CC BY-NC or Sampling+ (column 'license' of FSDKaggle2018.meta/*.csv); "
+    "Eduardo Fonseca et al., zenodo.org/records/2552860"
+)
+ARCHIVES = tuple(
+    Archive(
+        url=f"https://zenodo.org/records/2552860/files/FSDKaggle2018.{part}.zip",
+        checksums="https://zenodo.org/api/records/2552860",
+        contents=(f"FSDKaggle2018.{part}",),
+    )
+    for part in ("meta", "doc", "audio_test", "audio_train")
+)
+
+_META = "FSDKaggle2018.meta"
+# Zenodo's archive has the first: the scored clips alone. Kaggle's has the second, with its clips of usage "None" too.
+_TEST_TABLES = ("test_post_competition_scoring_clips.csv", "test_post_competition.csv")
+_LAYOUT = (
+    "FSDKaggle2018.meta/, .audio_train/ and .audio_test/ lie in one folder: `mgcl data fetch fsdkaggle18` makes it"
+)
+
+
+def read(root: Path) -> Dataset:
+    """List the training and the scored test clips as one pool; every test label is verified.
+
+    Raises:
+        DataError: a csv is missing or wrong.
+        MissingFilesError: a clip that one of them names is not there.
+    """
+    files = (*_training_clips(root), *_test_clips(root))
+    return Dataset(
+        "fsdkaggle18",
+        "Zenodo 2552860",
+        "a CC licence a clip",
+        complete(files, table=f"{_META}/*_post_competition*.csv"),
+    )
+
+
+def _training_clips(root: Path) -> list[AudioFile]:
+    file = root / _META / "train_post_competition.csv"
+    table = read_table(file, ("fname", "label", "manually_verified"), missing=_LAYOUT)
+    verified = table["manually_verified"].map({"1": True, "0": False})
+    if verified.isna().any():
+        raise DataError(
+            f"{file}: manually_verified is 0 or 1, got {table['manually_verified'][verified.isna()].iloc[0]!r}"
+        )
+    rows = zip(table["fname"], table["label"], verified, strict=True)
+    return [_clip(root / "FSDKaggle2018.audio_train" / name, label, bool(checked)) for name, label, checked in rows]
+
+
+def _test_clips(root: Path) -> list[AudioFile]:
+    tables = [root / _META / name for name in _TEST_TABLES]
+    file = next((each for each in tables if each.is_file()), tables[0])
+    table = read_table(file, ("fname", "label", "usage"), missing=_LAYOUT)
+    scored = table[table["usage"] != "None"]
+    rows = zip(scored["fname"], scored["label"], strict=True)
+    return [_clip(root / "FSDKaggle2018.audio_test" / name, label, verified=True) for name, label in rows]
+
+
+def _clip(path: Path, label: str, verified: bool) -> AudioFile:
+    return AudioFile(path.stem, path, label, source=path.stem, verified=verified)

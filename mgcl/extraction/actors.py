@@ -1,0 +1,158 @@
+"""Extraction on Ray: actors pinned to their share of a GPU, each with the backbone loaded once."""
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from mgcl.backbones.backbone import Backbone
+from mgcl.catalogue import load
+from mgcl.cluster import cluster
+from mgcl.errors import ClusterError, MgclError
+from mgcl.extraction.plan import Facts, Shard, facts
+from mgcl.extraction.shards import finish
+
+# A shard whose actor dies is started this many times in all.
+_ATTEMPTS = 3
+# Shards an actor has at once: while one is embedded, the other's clips are decoded.
+_AT_ONCE = 2
+
+
+@dataclass(frozen=True)
+class Machines:
+    """Where an extraction runs.
+
+    Attributes:
+        address: of a running Ray cluster, whose nodes see the same folders; None starts one here.
+        actors: at once; None: as many as the GPUs take, or one a CPU.
+        gpus_per_actor: share of a GPU; None: 1 where there are GPUs.
+        decode_workers: threads of each actor that read audio.
+    """
+
+    address: str | None = None
+    actors: int | None = None
+    gpus_per_actor: float | None = None
+    decode_workers: int = 2
+
+    def __post_init__(self) -> None:
+        for flag, value in (("--actors", self.actors), ("--decode-workers", self.decode_workers)):
+            if value is not None and value < 1:
+                raise ClusterError(f"{flag} {value}: at least 1")
+        gpus = self.gpus_per_actor or 0
+        if not 0 <= gpus < float("inf") or (gpus > 1 and gpus != int(gpus)):
+            raise ClusterError(f"--gpus-per-actor {gpus}: 0 or more; a fraction, or whole GPUs")
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Actors that are up."""
+
+    actors: Sequence[Any]
+    about: Facts
+
+    def run(self, shards: Sequence[Shard], work: Path) -> Iterator[Shard]:
+        """Finish shards in a folder that every actor sees; hands each back when its file is there.
+
+        Raises:
+            ClusterError: an actor died several times over the same shard.
+            MgclError: the backbone's own.
+        """
+        waiting = deque(shards)
+        running: dict[Any, tuple[Any, Shard]] = {}
+        for actor in [*self.actors] * _AT_ONCE:
+            _start(actor, waiting, work, running)
+        while running:
+            (done, *_), _ = ray.wait(list(running), num_returns=1)
+            actor, shard = running.pop(done)
+            _result(done, f"{shard.name} ({_first(shard)} ...)")
+            _start(actor, waiting, work, running)
+            yield shard
+
+
+@contextmanager
+def crew(backbone: str, weights: str | None, machines: Machines, *, cpus: int) -> Iterator[Crew]:
+    """Start actors, each with a backbone of the catalogue; they are gone at the end.
+
+    Args:
+        backbone: its name.
+        weights: of the backbone, as its ``load`` takes them.
+        machines: where; ``cpus`` are those of this machine.
+        cpus: of the cluster that is started here.
+
+    Raises:
+        ClusterError: no cluster answers, or the actors do not stay alive.
+        BackboneError: the weights cannot be loaded.
+    """
+    with cluster(machines.address, cpus) as gpus:
+        share = (1.0 if machines.gpus_per_actor is None else machines.gpus_per_actor) if gpus else 0.0
+        if machines.gpus_per_actor and not gpus:
+            print("the cluster has no GPU: actors run on CPUs")
+        count = machines.actors or max(1, int(gpus / share) if share else int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+        options = {"num_cpus": 1, "num_gpus": share, "max_concurrency": _AT_ONCE, "max_restarts": -1}
+        kind = ray.remote(_Actor).options(**options, max_task_retries=_ATTEMPTS - 1)
+        actors = [kind.remote(backbone, weights, machines.decode_workers) for _ in range(count)]
+        about: Any = actors[0]
+        yield Crew(actors, _result(about.about.remote(), "loading the backbone"))
+
+
+class _Actor:
+    """One backbone, and the threads that decode for it."""
+
+    def __init__(self, backbone: str, weights: str | None, decode_workers: int) -> None:
+        self._choice = backbone, weights
+        self._turn = threading.Lock()
+        self._decoders = ThreadPoolExecutor(decode_workers)
+
+    @cached_property
+    def _backbone(self) -> Backbone:
+        import torch
+
+        name, weights = self._choice
+        if ray.get_gpu_ids():
+            device = "cuda"
+        else:
+            device = "cpu"
+            torch.set_num_threads(1)
+        loaded: Backbone = load("backbone", name).load(weights, device)
+        return loaded
+
+    def about(self) -> Facts:
+        """Loads the backbone, once."""
+        with self._turn:
+            return facts(self._backbone)
+
+    def finish(self, shard: Shard, work: Path) -> None:
+        """Embed a shard and write its file."""
+        with self._turn:
+            backbone = self._backbone
+        finish(work, shard, backbone, self._decoders, self._turn)
+
+
+def _start(actor: Any, waiting: deque[Shard], work: Path, running: dict[Any, tuple[Any, Shard]]) -> None:
+    if waiting:
+        shard = waiting.popleft()
+        running[actor.finish.remote(shard, work)] = actor, shard
+
+
+def _result(job: Any, what: str) -> Any:
+    """What a job gives; its own errors as they were raised."""
+    try:
+        return ray.get(job)
+    except RayTaskError as error:
+        if isinstance(error.cause, MgclError):
+            raise error.cause from None
+        raise ClusterError(f"{what}: {type(error.cause).__name__}: {error.cause}") from error
+    except RayActorError as error:
+        raise ClusterError(f"{what}: its actor died {_ATTEMPTS} times; finished shards are kept ({error})") from None
+
+
+def _first(shard: Shard) -> str:
+    return str(shard.files[0].path) if shard.files else repr(shard.sentences[0])

@@ -1,0 +1,104 @@
+"""One shard through a backbone; clips are decoded ahead of it, by threads."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mgcl.backbones.backbone import Backbone
+from mgcl.data.audio import load_clip
+from mgcl.data.dataset import AudioFile
+from mgcl.errors import DataError
+from mgcl.extraction.plan import BATCH, batches
+from mgcl.features.bank import Floats
+from mgcl.features.mel_statistics import mel_statistics
+
+# Batches whose clips are decoded, or waiting for it, while one is embedded.
+_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Clips that could be decoded, in the shard's order, and why the others could not."""
+
+    clip_ids: tuple[str, ...]
+    clip: Floats
+    segments: Floats
+    mel_statistics: Floats
+    left_out: dict[str, str]
+
+
+def embed_clips(
+    files: Sequence[AudioFile],
+    backbone: Backbone,
+    decoders: Executor,
+    turn: AbstractContextManager[object] | None = None,
+) -> Embedded:
+    """Embed clips, in batches of ``BATCH`` files.
+
+    Args:
+        files: what to embed.
+        backbone: what embeds it.
+        decoders: threads that decode, resample and average spectra, all while the backbone works.
+        turn: held while the backbone works, where several shards share it.
+    """
+    left_out: dict[str, str] = {}
+    clip_ids: list[str] = []
+    clips, segments = [], []
+    statistics: list[Future[Floats]] = []
+    for batch in _decoded(files, backbone, decoders):
+        heard = {file.clip_id: each for file, each in batch if not isinstance(each, DataError)}
+        left_out |= {file.clip_id: str(each) for file, each in batch if isinstance(each, DataError)}
+        if not heard:
+            continue
+        clip_ids += heard
+        waveforms = np.stack(list(heard.values()))
+        statistics.append(decoders.submit(mel_statistics, waveforms, backbone.sample_rate))
+        with turn or nullcontext():
+            features = backbone.embed_audio(torch.from_numpy(waveforms))
+        clips.append(features.clip.numpy())
+        segments.append(features.segments.numpy())
+    d = backbone.embedding_dim
+    return Embedded(
+        tuple(clip_ids),
+        np.concatenate(clips) if clips else np.empty((0, d), np.float32),
+        np.concatenate(segments) if segments else np.empty((0, backbone.segments, d), np.float32),
+        np.concatenate([each.result() for each in statistics]) if statistics else np.empty((0, 0), np.float32),
+        left_out,
+    )
+
+
+def embed_sentences(sentences: Sequence[str], backbone: Backbone) -> Floats:
+    """Read sentences, in batches of ``BATCH``; shape (sentences, d)."""
+    return np.concatenate([backbone.embed_text(batch).numpy() for batch in batches(sentences, BATCH)])
+
+
+_Waveform = NDArray[np.float32]
+
+
+def _decoded(
+    files: Sequence[AudioFile], backbone: Backbone, decoders: Executor
+) -> Iterator[list[tuple[AudioFile, _Waveform | DataError]]]:
+    """Batches in order, each clip as a waveform or as what is wrong with it; a few batches ahead, not more."""
+
+    def decode(file: AudioFile) -> _Waveform | DataError:
+        try:
+            return load_clip(
+                file.path, clip_id=file.clip_id, sample_rate=backbone.sample_rate, seconds=backbone.seconds
+            )
+        except DataError as error:
+            return error
+
+    jobs = ([(file, decoders.submit(decode, file)) for file in batch] for batch in batches(files, BATCH))
+    ahead = deque(islice(jobs, _AHEAD))
+    while ahead:
+        batch = ahead.popleft()
+        waveforms = [(file, job.result()) for file, job in batch]
+        ahead.extend(islice(jobs, 1))
+        yield waveforms

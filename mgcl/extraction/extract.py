@@ -1,0 +1,97 @@
+"""The whole way from a data set to its bank.
+
+A data set is cut into shards (``plan``), each embedded once (``embedding``) into a file of its own (``shards``), here
+or by actors (``actors``); when all are there they become a bank (``assembly``).
+"""
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from mgcl.backbones.backbone import Backbone
+from mgcl.data.dataset import Dataset
+from mgcl.errors import BankError, DataError
+from mgcl.extraction.assembly import assemble
+from mgcl.extraction.plan import Facts, Shard, facts, identity, plan
+from mgcl.extraction.shards import finish, is_finished, left_out
+from mgcl.extraction.texts import Texts
+from mgcl.features import FeatureBank
+
+Run = Callable[[Sequence[Shard], Path], Iterable[Shard]]
+"""Finishes shards in a folder and hands each back when its file is there."""
+
+
+def extract(
+    dataset: Dataset, backbone: Backbone, out: Path, *, texts: Texts | None = None, strict: bool = False
+) -> FeatureBank:
+    """Embed a data set in this process; see ``extract_by``."""
+
+    def run(shards: Sequence[Shard], work: Path) -> Iterator[Shard]:
+        with ThreadPoolExecutor(1) as decoders:
+            for shard in shards:
+                finish(work, shard, backbone, decoders)
+                yield shard
+
+    about = facts(backbone)
+    return extract_by(run, dataset, about, out, texts or Texts.of(dataset, about), strict=strict)
+
+
+def extract_by(
+    run: Run, dataset: Dataset, about: Facts, out: Path, texts: Texts, *, strict: bool = False
+) -> FeatureBank:
+    """Embed every clip and sentence, and write the bank; shards that an earlier, killed call finished are kept.
+
+    Args:
+        run: who embeds.
+        dataset: what to embed.
+        about: the backbone.
+        out: the bank's folder; must not exist.
+        texts: what is said of clips and classes.
+        strict: stop at a file that cannot be decoded, instead of leaving it out and listing it in the bank.
+
+    Raises:
+        BankError: the folder exists, or another extraction into it is under way.
+        DataError: with ``strict`` a file cannot be decoded; or none can.
+    """
+    if out.exists():
+        raise BankError(f"{out}: exists already; name another folder, or remove it first")
+    shards = plan(dataset.files, texts.sentences)
+    with _working_folder(out, identity(shards, about)) as work:
+        todo = [shard for shard in shards if not is_finished(work, shard)]
+        total, left = (sum(len(shard.files) for shard in each) for each in (shards, todo))
+        with tqdm(total=total, initial=total - left, desc="embedding clips", unit="clip", smoothing=0.1) as bar:
+            for shard in run(todo, work):
+                bar.update(len(shard.files))
+                if strict:
+                    _refuse_gaps(work, shard)
+        if strict:
+            for shard in shards:
+                _refuse_gaps(work, shard)
+        bank = assemble(work, shards, dataset, about, texts, out)
+    for leftover in out.parent.glob(f".{out.name}-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    return bank
+
+
+def _refuse_gaps(work: Path, shard: Shard) -> None:
+    for reason in left_out(work, shard).values():
+        raise DataError(f"--strict: {reason}")
+
+
+@contextmanager
+def _working_folder(out: Path, name: str) -> Iterator[Path]:
+    """A folder beside the bank for its shards; it stays if the extraction does not end."""
+    work = out.absolute().with_name(f".{out.name}-{name}")
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(work / "lock", timeout=0):
+            yield work
+    except Timeout:
+        raise BankError(
+            f"{out}: another extraction into it is under way; wait for it, or name another folder"
+        ) from None

@@ -1,0 +1,83 @@
+"""What an extraction comes down to: shards of clips and of sentences, the same whoever embeds them."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TypeVar
+
+from mgcl.backbones.backbone import Backbone
+from mgcl.data.audio import duration
+from mgcl.data.dataset import AudioFile
+from mgcl.errors import DataError
+from mgcl.records import canonical_json
+
+VERSION = 1
+"""Raised whenever the same files and weights give other numbers: shards of another version are not taken up."""
+
+BATCH = 25
+"""Clips, or sentences, that a backbone takes at once; part of the arithmetic."""
+
+_CLIPS, _SENTENCES = 100, 500
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Work that is done once, by one actor, and kept in one file: clips, or sentences."""
+
+    name: str
+    files: tuple[AudioFile, ...] = ()
+    sentences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a bank says of its backbone; the fields are those of ``mgcl.backbones.backbone.Backbone``."""
+
+    name: str
+    fingerprint: str
+    embedding_dim: int
+    logit_scale: float
+    sample_rate: int
+    seconds: float
+    segments: int
+    segment_seconds: float
+    captions: tuple[str, ...]
+
+
+def facts(backbone: Backbone) -> Facts:
+    """What a backbone says of itself."""
+    return Facts(*(getattr(backbone, name) for name in Facts.__dataclass_fields__))
+
+
+def plan(files: Sequence[AudioFile], sentences: Iterable[str]) -> tuple[Shard, ...]:
+    """Clips sorted by length, so that a batch is decoded in one go, then sentences, each once.
+
+    Clips of one length keep their order. What cannot be opened counts as empty: decoding says what is wrong.
+    """
+    by_length = sorted(files, key=_seconds)
+    unique = list(dict.fromkeys(sentences))
+    clips = (Shard(f"clips-{i:05}", files=tuple(each)) for i, each in enumerate(batches(by_length, _CLIPS)))
+    texts = (Shard(f"text-{i:05}", sentences=tuple(each)) for i, each in enumerate(batches(unique, _SENTENCES)))
+    return (*clips, *texts)
+
+
+def batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    """Items in order, ``size`` at a time."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def identity(shards: Sequence[Shard], about: Facts) -> str:
+    """Eight hex digits of everything that the shards' contents depend on but the audio itself, which has its size."""
+    files = [[file.clip_id, str(file.path), file.path.stat().st_size] for shard in shards for file in shard.files]
+    sentences = [shard.sentences for shard in shards]
+    content = canonical_json([VERSION, BATCH, files, sentences, asdict(about)])
+    return hashlib.sha256(content.encode()).hexdigest()[:8]
+
+
+def _seconds(file: AudioFile) -> float:
+    try:
+        return duration(file.path)
+    except DataError:
+        return 0.0

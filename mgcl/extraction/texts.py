@@ -1,0 +1,76 @@
+"""What a bank's sentences are: captions of its clips, and what is said of its classes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mgcl.data.dataset import AudioFile, Dataset
+from mgcl.errors import BankError, DataError
+from mgcl.extraction.plan import Facts
+from mgcl.language.explanations import ClassText, explanations
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Every sentence that goes into a bank.
+
+    Attributes:
+        classes: what is said of each class, by label.
+        captions: of each clip, by id; None: ``choices`` are, or the bank has none.
+        choices: sentences from which each clip gets the nearest in the joint space.
+    """
+
+    classes: Mapping[str, ClassText]
+    captions: Mapping[str, str] | None = None
+    choices: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        about: Facts,
+        *,
+        classes: Mapping[str, ClassText] | None = None,
+        captions: Mapping[str, str] | None = None,
+    ) -> "Texts":
+        """Choose them: captions as given, else the data set's own, else the nearest of the backbone's, else none.
+
+        Args:
+            dataset: what they are about.
+            about: the backbone.
+            classes: instead of the explanations that come with mgcl.
+            captions: by clip id.
+
+        Raises:
+            BankError: a class has no explanations.
+            DataError: some clips have a caption and others none.
+        """
+        known = explanations(dataset.name) if classes is None else classes
+        missing = [label for label in dataset.classes if label not in known]
+        if missing:
+            raise BankError(
+                f"{dataset.name}: no written explanations of {', '.join(missing)}; `mgcl explain-classes` writes some, "
+                "`--explanations FILE` reads them, `--explanations templates` uses the class names alone"
+            )
+        if captions is None and any(file.caption for file in dataset.files):
+            captions = {file.clip_id: file.caption for file in dataset.files if file.caption}
+        if captions is not None:
+            _check_complete(captions, dataset.files)
+        chosen = {label: known[label] for label in dataset.classes}
+        return cls(chosen, captions, () if captions else about.captions)
+
+    @property
+    def sentences(self) -> Iterable[str]:
+        """All of them, in a fixed order."""
+        for each in self.classes.values():
+            yield each.prompt
+            yield from each.explanations
+        yield from sorted(set((self.captions or {}).values()))
+        yield from self.choices
+
+
+def _check_complete(captions: Mapping[str, str], files: Sequence[AudioFile]) -> None:
+    missing = [file.clip_id for file in files if file.clip_id not in captions]
+    if missing:
+        raise DataError(
+            f"{missing[0]}: no caption, and {len(missing) - 1} more clips without; `mgcl caption` writes them"
+        )

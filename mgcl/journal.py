@@ -1,0 +1,61 @@
+"""Files of JSON lines that outlive their process: what was costly to get is appended at once and taken up again."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from filelock import FileLock, Timeout
+
+from mgcl.errors import MgclError
+
+
+class Journal:
+    """An open journal."""
+
+    def __init__(self, stream: BinaryIO, records: list[dict[str, Any]]) -> None:
+        self._stream = stream
+        self.records = records
+        """Every line of the file, in order."""
+
+    def append(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Add lines; they are on the disk when this returns."""
+        added = [dict(record) for record in records]
+        self._stream.write("".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in added).encode())
+        self._stream.truncate()  # a longer torn line that these were written over
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        self.records += added
+
+
+@contextmanager
+def journal(file: Path) -> Iterator[Journal]:
+    """Open a journal, or start one; a last line that a kill tore is dropped.
+
+    Raises:
+        MgclError: another process has it open, or the file is something else.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(file.with_name(f".{file.name}.lock"), timeout=0):
+            file.touch()
+            with file.open("r+b") as stream:
+                records, end = _whole_lines(file, stream.read())
+                stream.seek(end)
+                yield Journal(stream, records)
+    except Timeout:
+        raise MgclError(f"{file}: another process is writing it; wait for it, or name another file") from None
+
+
+def _whole_lines(file: Path, content: bytes) -> tuple[list[dict[str, Any]], int]:
+    """The lines that end, and where the last of them does."""
+    end = content.rfind(b"\n") + 1
+    try:
+        records = [json.loads(line) for line in content[:end].splitlines()]
+    except ValueError:
+        records = [None]
+    if not all(isinstance(record, dict) for record in records) or (content and not end):
+        raise MgclError(f"{file}: exists, and is not what this command writes; name another file, or remove it")
+    return records, end
