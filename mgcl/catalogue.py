@@ -18,7 +18,7 @@ _ROOMS = {
 _SHARED = {
     "method": {"method", "cache", "cached_zero_shot", "contrast", "training"},
     "dataset": {"audio", "check", "dataset", "download", "episodes", "seeding", "splits"},
-    "backbone": {"weights", "sentences", "backbone", "cnn14", "grained", "htsat", "log_mel", "towers"},
+    "backbone": {"backbone", "cnn14", "grained", "htsat", "log_mel", "sentences", "towers", "weights"},
     "captioner": {"captioner"},
 }
 
@@ -29,7 +29,7 @@ def names(kind: str) -> tuple[str, ...]:
     >>> names("method")
     ('matching', 'mel_statistics', 'mgcl', 'prototypical', 'tip_adapter', 'treff_adapter', 'zero_shot')
     >>> names("dataset")
-    ('esc50', 'folder', 'fsdkaggle18', 'soundscapes')
+    ('esc10', 'esc50', 'folder', 'fsdkaggle18', 'soundscapes')
     """
     room = importlib.import_module(_ROOMS[kind])
     files = {module.name for module in pkgutil.iter_modules(room.__path__)}

@@ -1,5 +1,6 @@
 """The errors a user can mend: every message names the file or value and says what to do next."""
 
+import errno
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -41,12 +42,20 @@ class MgclWarning(UserWarning):
     """Something that changes no result, but that a user would want to mend; a sweep shows each once."""
 
 
+_USERS_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR)
+
+
 def run_and_exit(job: Callable[[], int]) -> NoReturn:
     """Run a command and leave with its exit code: 2 with one line for a user's error, 130 after Ctrl-C."""
     try:
         code = job()
     except MgclError as error:
         print(f"error: {error}", file=sys.stderr)
+        code = 2
+    except OSError as error:
+        if error.errno not in _USERS_ERRORS or error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}; mend that, or name another place", file=sys.stderr)
         code = 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

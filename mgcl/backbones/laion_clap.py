@@ -22,9 +22,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mgcl.backbones.backbone import AudioFeatures
-from mgcl.backbones.sentences import check_vocabulary, quiet, tokenize
+from mgcl.backbones.sentences import check_vocabulary, tokenize
 from mgcl.backbones.weights import checkpoint_file, chosen, fingerprint, hub_file, load_strictly, read_checkpoint
 from mgcl.errors import BackboneError
+from mgcl.pretrained import quietly
 
 DEFAULT = "lukewys/laion_clap/630k-audioset-best.pt"
 _TEXT_TOWER = "roberta-base"
@@ -123,7 +124,7 @@ def build(audio_tower: str) -> Any:
         )
     for name in _TEXT_FILES:
         hub_file(_TEXT_TOWER, name, fetch=" ".join(_TEXT_FILES))
-    with _contained(), quiet(), redirect_stdout(StringIO()), warnings.catch_warnings():
+    with _contained(), quietly(), redirect_stdout(StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import laion_clap
 

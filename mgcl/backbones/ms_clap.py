@@ -21,7 +21,7 @@ from mgcl.backbones import cnn14, htsat
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.backbones.cnn14 import Cnn14
 from mgcl.backbones.htsat import Htsat, count_layers
-from mgcl.backbones.sentences import check_vocabulary, quiet, tokenize
+from mgcl.backbones.sentences import check_vocabulary, tokenize
 from mgcl.backbones.weights import checkpoint_file, chosen, fingerprint, hub_file, load_strictly, read_checkpoint
 from mgcl.errors import BackboneError
 
@@ -206,8 +206,7 @@ def _sized(version: _Version, state: Mapping[str, Tensor]) -> "_Clap":
 
 def _tokenizer(version: _Version) -> Any:
     hub_file(version.tokenizer, "tokenizer.json")
-    with quiet():
-        tokenizer: Any = AutoTokenizer.from_pretrained(version.tokenizer)
+    tokenizer: Any = AutoTokenizer.from_pretrained(version.tokenizer)
     if version.ending:
         tokenizer.add_special_tokens({"pad_token": "!"})  # as MS-CLAP did: GPT-2 has none
         ending = tokenizer(version.ending)

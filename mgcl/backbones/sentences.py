@@ -1,11 +1,7 @@
-"""Sentences to tokens with a transformers tokenizer: no word unknown, none cut off."""
+"""What to watch transformers' tokenizers for: vocabularies that are not found, sentences that are cut."""
 
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-import huggingface_hub.utils
-import transformers.utils
 from jaxtyping import Int
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
@@ -56,19 +52,3 @@ def tokenize(
             )
     encoded = tokenizer(list(sentences), padding=True, return_tensors="pt")
     return {name: encoded[name] for name in ("input_ids", "attention_mask")}
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Transformers' bars and advice off; bars of the hub's downloads stay, and errors are raised as ever."""
-    libraries = (transformers.utils.logging, huggingface_hub.utils.logging)
-    verbosity = [library.get_verbosity() for library in libraries]
-    hook = libraries[0].set_tqdm_hook(lambda bar, args, options: bar(*args, **(options | {"disable": True})))
-    for library in libraries:
-        library.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        libraries[0].set_tqdm_hook(hook)
-        for library, was in zip(libraries, verbosity, strict=True):
-            library.set_verbosity(was)

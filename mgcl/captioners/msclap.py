@@ -15,11 +15,12 @@ from transformers import AutoTokenizer, GPT2LMHeadModel
 
 from mgcl.backbones import htsat
 from mgcl.backbones.ms_clap import Projection, below, gpt2_config, published, repeated
-from mgcl.backbones.sentences import check_vocabulary, quiet
-from mgcl.backbones.weights import checkpoint_file, hub_file, load_strictly
+from mgcl.backbones.sentences import check_vocabulary
+from mgcl.backbones.weights import checkpoint_file, load_strictly
 from mgcl.data.audio import load_clip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
+from mgcl.pretrained import load_part, quietly
 
 DEFAULT = "microsoft/msclap/clapcap_weights_2023.pth"
 _RATE = 44100
@@ -45,7 +46,7 @@ class Clapcap:
         waveforms = [load_clip(file.path, clip_id=file.clip_id, sample_rate=_RATE, seconds=_WINDOW) for file in files]
         # A caption was trained to end in these tokens; the first of them ends it.
         ending = self._tokenizer(_ENDING).input_ids
-        with quiet(), torch.inference_mode():
+        with quietly(), torch.inference_mode():
             heard = repeated(torch.from_numpy(np.stack(waveforms)), round(_NATIVE * _RATE))
             prefixes = self._model.prefix(heard.to(self._device))
             tokens = self._model.gpt.generate(
@@ -72,7 +73,7 @@ def load(model: str | None = None, device: str = "cpu") -> Clapcap:
         device: a torch device.
 
     Raises:
-        BackboneError: the checkpoint or the tokenizer is missing, or it is not clapcap's.
+        MgclError: the checkpoint or the tokenizer is missing, or it is not clapcap's.
     """
     file = checkpoint_file(model or DEFAULT)
     state = htsat.renamed(published(file), "clap.base.")
@@ -82,9 +83,7 @@ def load(model: str | None = None, device: str = "cpu") -> Clapcap:
         reason = f"missing: {error}" if isinstance(error, KeyError) else str(error)
         raise BackboneError(f"{file}: not the weights of clapcap ({reason}); fetch {DEFAULT}") from None
     load_strictly(captioner, state, str(file))
-    hub_file(_TOKENIZER, "tokenizer.json")
-    with quiet():
-        tokenizer = AutoTokenizer.from_pretrained(_TOKENIZER)
+    tokenizer = load_part(AutoTokenizer, _TOKENIZER)
     check_vocabulary(tokenizer, captioner.gpt.config.vocab_size, _TOKENIZER)
     return Clapcap(captioner, tokenizer, device)
 

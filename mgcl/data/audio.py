@@ -79,4 +79,4 @@ def duration(path: Path) -> float:
 
 
 def _undecodable(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path}: cannot be decoded ({error}); convert it to wav, or leave it out")
+    return DataError(f"{path}: cannot be decoded ({error}); write it again as wav, or leave it out")

@@ -92,7 +92,10 @@ def complete(files: Iterable[AudioFile], *, table: str) -> tuple[AudioFile, ...]
     listed = tuple(files)
     missing = [file.path for file in listed if not file.path.is_file()]
     if missing:
-        raise MissingFilesError(f"{missing[0]}: missing, and {len(missing) - 1} more that {table} names", listed)
+        raise MissingFilesError(
+            f"{missing[0]}: missing, one of {len(missing)} that {table} names; fetch it again, or remove its line",
+            listed,
+        )
     return listed
 
 

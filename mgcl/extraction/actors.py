@@ -116,11 +116,10 @@ class _Actor:
         import torch
 
         name, weights = self._choice
-        if ray.get_gpu_ids():
-            device = "cuda"
-        else:
-            device = "cpu"
+        device = "cuda" if ray.get_gpu_ids() else "cpu"
+        if device == "cpu":
             torch.set_num_threads(1)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         loaded: Backbone = load("backbone", name).load(weights, device)
         return loaded
 

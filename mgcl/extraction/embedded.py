@@ -7,18 +7,25 @@ from pathlib import Path
 from filelock import FileLock
 
 from mgcl.data.soundscapes.recipes import VERSION
+from mgcl.errors import BankError
 from mgcl.features.bank import FeatureBank
 
 
-def embedded_bank(home: Path) -> FeatureBank:
+def embedded_bank(home: Path, *, make: bool = True) -> FeatureBank:
     """Open the bank; make it first if it is not there. Data set and weights have their versions in its name.
 
     Args:
         home: the data set goes to ``home/data``, the bank to ``home/banks``.
+        make: False refuses instead.
+
+    Raises:
+        BankError: it is not there, and shall not be made.
     """
     weights = hashlib.sha256(files("mgcl.backbones").joinpath("tiny_weights", "model.safetensors").read_bytes())
     name = f"soundscapes-{VERSION}"
     bank = home / "banks" / f"{name}-tiny-{weights.hexdigest()[:8]}"
+    if not (make or bank.is_dir()):
+        raise BankError(f"{bank}: not there yet; a first run without --plan makes it, in about a minute")
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "embedded.lock"):
         if not bank.is_dir():

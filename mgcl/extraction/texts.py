@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mgcl.data.audio import load_clip
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import BankError, DataError
 from mgcl.extraction.plan import Facts
@@ -54,7 +55,7 @@ class Texts:
         if captions is None and any(file.caption for file in dataset.files):
             captions = {file.clip_id: file.caption for file in dataset.files if file.caption}
         if captions is not None:
-            _check_complete(captions, dataset.files)
+            _check_complete(captions, dataset.files, about)
         chosen = {label: known[label] for label in dataset.classes}
         return cls(chosen, captions, () if captions else about.captions)
 
@@ -68,9 +69,12 @@ class Texts:
         yield from self.choices
 
 
-def _check_complete(captions: Mapping[str, str], files: Sequence[AudioFile]) -> None:
-    missing = [file.clip_id for file in files if file.clip_id not in captions]
-    if missing:
-        raise DataError(
-            f"{missing[0]}: no caption, and {len(missing) - 1} more clips without; `mgcl caption` writes them"
-        )
+def _check_complete(captions: Mapping[str, str], files: Sequence[AudioFile], about: Facts) -> None:
+    """A clip that cannot be decoded has no caption, and needs none: it will be left out."""
+    missing = [file for file in files if file.clip_id not in captions]
+    for file in missing:
+        try:
+            load_clip(file.path, clip_id=file.clip_id, sample_rate=about.sample_rate, seconds=about.seconds)
+        except DataError:
+            continue
+        raise DataError(f"{file.clip_id}: no caption, one of {len(missing)} such clips; `mgcl caption` writes them")

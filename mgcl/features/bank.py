@@ -54,7 +54,7 @@ class FeatureBank:
         """
         folder = Path(path).absolute()
         if not folder.is_dir():
-            raise BankError(f"{folder}: no such feature bank; make one with `mgcl bank import`")
+            raise BankError(f"{folder}: no such feature bank; make one with `mgcl extract` or `mgcl bank import`")
         for name in (HEADER, CLIPS, CLASSES):
             if not (folder / name).is_file():
                 raise BankError(f"{folder / name}: missing; a feature bank is {HEADER}, {CLIPS} and {CLASSES}")

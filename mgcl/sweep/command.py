@@ -30,7 +30,7 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     sweep = _override(sweep, flags)
     machines = Machines(flags.address, flags.workers, flags.gpus_per_trial)
     similarity_limit()  # refused here, not by each worker
-    bank = FeatureBank.open(sweep.bank) if sweep.bank else _embedded_bank()
+    bank = FeatureBank.open(sweep.bank) if sweep.bank else _embedded_bank(make=not flags.plan)
     cells = plan(sweep, bank)
     for words in left_out(sweep, bank):
         print(words)
@@ -54,9 +54,9 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     return code
 
 
-def _embedded_bank() -> FeatureBank:
+def _embedded_bank(*, make: bool) -> FeatureBank:
     print("no --bank: generated soundscapes, as the tiny backbone hears them", flush=True)
-    bank = embedded_bank(home())
+    bank = embedded_bank(home(), make=make)
     print(f"bank:   {bank.path}", flush=True)
     return bank
 

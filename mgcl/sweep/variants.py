@@ -1,7 +1,7 @@
 """Variants: the rows of a table, as data. A new ablation is one line here."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from mgcl.catalogue import load
 from mgcl.errors import SweepError
@@ -87,10 +87,11 @@ def resolve(name: str, *, audio_only: bool = False) -> ResolvedVariant:
             names = ", ".join(known) or "none"
             raise SweepError(f"variant {name!r}: {variant.method} has no parameter {parameter!r}; it has: {names}")
     try:
-        without = {"fusion": "audio"} if audio_only and "fusion" in known else {}
-        parameters = method.Parameters(**{**without, **variant.changes})
+        parameters = method.Parameters(**variant.changes)
     except ValueError as error:
         raise SweepError(f"variant {name!r}: {error}") from None
+    if audio_only and getattr(parameters, "needs_captions", False) and "fusion" not in variant.changes:
+        parameters = replace(parameters, fusion="audio")
     return ResolvedVariant(
         variant.method,
         method.VERSION,

@@ -1,4 +1,4 @@
-"""MS-CLAP and clapcap checkpoints with random weights: the published files' names, kinds and number of layers, smaller widths."""
+"""MS-CLAP and clapcap checkpoints with random weights: the published keys, far smaller widths, fewer layers."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -60,6 +60,7 @@ def _gpt2_config() -> GPT2Config:
 
 
 def _save(state: dict[str, Tensor], file: Path) -> str:
+    file.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"model": state}, file)
     return str(file)
 

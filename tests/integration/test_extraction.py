@@ -107,8 +107,8 @@ def test_captions_are_the_given_ones_or_the_data_sets_or_none(dataset, tmp_path)
     assert np.allclose(captioned.caption_embeddings[:2], backbone.embed_text(list(given.values())[:2]), atol=1e-5)
     own = replace(dataset, files=tuple(replace(file, caption=given[file.clip_id]) for file in dataset.files))
     assert extract(own, backbone, tmp_path / "own").digest == captioned.digest
-    with pytest.raises(DataError, match=rf"{dataset.files[0].clip_id}: no caption, and 0 more"):
-        Texts.of(dataset, facts(backbone), captions={k: v for k, v in list(given.items())[1:]})
+    with pytest.raises(DataError, match=rf"{dataset.files[0].clip_id}: no caption, one of 1 such clips"):
+        Texts.of(dataset, facts(backbone), captions=dict(list(given.items())[1:]))
     backbone.captions = ()
     bare = extract(dataset, backbone, tmp_path / "none")
     assert (bare.captioned, bare.caption_embeddings, bare.captions_naming_class) == (False, None, None)
@@ -119,7 +119,7 @@ def test_two_extractions_into_one_bank_do_not_meet(dataset, tmp_path) -> None:
     backbone = tiny.load()
     about = facts(backbone)
 
-    def start_another(shards, work):
+    def start_another(*_):
         with pytest.raises(BankError, match="another extraction into it is under way"):
             extract(dataset, backbone, tmp_path / "bank")
         raise DataError("enough")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mgcl.data import esc10
 from mgcl.data.esc50 import read
 from mgcl.errors import DataError
 
@@ -52,7 +53,7 @@ def test_a_wrong_table_is_refused(tmp_path, rows, words) -> None:
 def test_what_is_missing_is_named(tmp_path) -> None:
     with pytest.raises(DataError, match=r"esc50\.csv: no such file; a folder in ESC-50's layout has"):
         read(tmp_path)
-    with pytest.raises(DataError, match=r"1-100-A-0\.wav: missing, and 0 more that meta/esc50\.csv names"):
+    with pytest.raises(DataError, match=r"1-100-A-0\.wav: missing, one of 1 that meta/esc50\.csv names"):
         read(write(tmp_path, HEADER + "1-100-A-0.wav,1,0,dog,True,100,A\n", audio=False))
 
 
@@ -66,3 +67,13 @@ def test_the_real_recordings_of_esc10() -> None:
     assert len({clip.source for clip in dataset.files}) == 304
     with pytest.raises(DataError, match="esc10 does not say which labels are verified"):
         dataset.verified_only()
+
+
+def test_esc10_is_the_marked_part_of_esc50(tmp_path) -> None:
+    rows = HEADER + "1-100-A-0.wav,1,0,dog,True,100,A\n2-200-B-9.ogg,2,9,crow,False,200,B\n"
+    root = write(tmp_path, rows)
+    chosen = esc10.read(root)
+    assert (chosen.name, [file.label for file in chosen.files]) == ("esc10", ["dog"])
+    (root / "meta" / "esc50.csv").write_text(rows.replace("True", "False"))
+    with pytest.raises(DataError, match="no row has esc10 True"):
+        esc10.read(root)

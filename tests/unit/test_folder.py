@@ -79,7 +79,7 @@ def test_a_folder_without_classes_is_refused(tmp_path, names, words) -> None:
         ("path,label,fold\na.wav,dog,300\n", r"line 2: fold '300' is no integer from 0 to 127"),
         ("path,label\na.aiff,dog\n", r"line 2: 'a\.aiff' is none of \.wav"),
         ("path,label\na.wav,dog\n./a.wav,crow\n", r"a\.wav is listed 2 times"),
-        ("path,label\na.wav,dog\nc.wav,crow\n", r"c\.wav: missing, and 0 more that Sounds\.csv names"),
+        ("path,label\na.wav,dog\nc.wav,crow\n", r"c\.wav: missing, one of 1 that Sounds\.csv names"),
         ("path,label\na.wav,dog\nb.wav,dog\n", r"at least 2 classes are needed"),
     ],
 )

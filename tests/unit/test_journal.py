@@ -42,6 +42,6 @@ def test_another_file_is_left_alone(tmp_path, content) -> None:
 
 
 def test_one_process_writes_at_a_time(tmp_path) -> None:
-    with journal(tmp_path / "lines.jsonl"):
-        with pytest.raises(MgclError, match="another process is writing it"), journal(tmp_path / "lines.jsonl"):
-            pass
+    file = tmp_path / "lines.jsonl"
+    with journal(file), pytest.raises(MgclError, match="another process is writing it"), journal(file):
+        pass

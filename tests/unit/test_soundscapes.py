@@ -153,7 +153,7 @@ def test_what_is_there_is_kept_and_anything_else_refused(tmp_path) -> None:
     with pytest.raises(DataError, match="--split all: choose evaluation, development, training"):
         soundscapes.generate(tmp_path / "t", split="all")
     dataset.files[3].path.unlink()
-    with pytest.raises(DataError, match=f"{dataset.files[3].path.name}: missing, and 0 more"):
+    with pytest.raises(DataError, match=f"{dataset.files[3].path.name}: missing, one of 1"):
         soundscapes.read(tmp_path / "s")
     with pytest.raises(DataError, match="mgcl data generate --root"):
         soundscapes.read(tmp_path)

@@ -147,6 +147,13 @@ def test_code_in_a_checkpoint_is_not_run(copy, tmp_path) -> None:
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "preprocessor_config.json", "tokenizer.json"])
+def test_a_file_that_cannot_be_read_is_an_error_of_one_line(copy, name) -> None:
+    (copy / name).write_text("{")
+    with pytest.raises(BackboneError, match=r"^[^\n]*cannot be loaded as a CLAP[^\n]*$"):
+        load(str(copy))
+
+
 def test_a_tokenizer_without_words_is_refused(copy) -> None:
     (copy / "tokenizer.json").unlink()
     with pytest.raises(BackboneError, match="tokenizer"):
@@ -164,7 +171,7 @@ def test_a_tokenizer_of_other_words_is_refused(copy) -> None:
 
 def test_another_model_is_refused(hub) -> None:
     (snapshot,) = (hub / "hub" / "models--roberta-base" / "snapshots").iterdir()
-    with pytest.raises(BackboneError, match="a roberta, no CLAP; choose one like laion/clap-htsat-unfused"):
+    with pytest.raises(BackboneError, match=r"it is a roberta\); fetch it again, or choose one like laion/clap-htsat"):
         load(str(snapshot))
 
 
