@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from huggingface_hub.utils.tqdm import enable_progress_bars
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
@@ -53,6 +54,20 @@ def load_part(kind: Any, model: str) -> Any:
     if isinstance(tokenizer, PreTrainedTokenizerBase) and "dog" not in tokenizer.decode(tokenizer.encode("a dog")):
         raise MgclError(f"{model}: its tokenizer cannot read 'a dog', a file of it is missing; fetch the model again")
     return part
+
+
+def usable(device: str) -> str:
+    """A torch device, if this machine has it.
+
+    Raises:
+        MgclError: it has not, or there is no such device.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise MgclError(f"--device {device}: torch cannot use it here ({reason}); choose cpu") from None
+    return device
 
 
 @contextmanager

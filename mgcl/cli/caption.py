@@ -34,9 +34,10 @@ def _positive(text: str) -> int:
 def _caption(flags: argparse.Namespace) -> int:
     from mgcl.captioners import caption_dataset
     from mgcl.language.captions import names_its_class
+    from mgcl.pretrained import usable
 
     dataset = load("dataset", flags.dataset).read(flags.root)
-    captioner = load("captioner", flags.captioner).load(flags.model, flags.device)
+    captioner = load("captioner", flags.captioner).load(flags.model, usable(flags.device))
     captions = caption_dataset(
         dataset, captioner, flags.out, name=flags.captioner, model=flags.model, batch=flags.batch
     )

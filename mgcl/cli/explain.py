@@ -30,12 +30,13 @@ def add(commands: Commands) -> None:
 def _explain(flags: argparse.Namespace) -> int:
     from mgcl.language.writers import endpoint_writer, transformers_writer
     from mgcl.language.writing import write_explanations
+    from mgcl.pretrained import usable
 
     labels = _labels(flags)
     writer = (
         endpoint_writer(flags.endpoint, flags.model)
         if flags.endpoint
-        else transformers_writer(flags.model, flags.device)
+        else transformers_writer(flags.model, usable(flags.device))
     )
     written = write_explanations(labels, writer, flags.out, model=flags.model)
     print(f"{flags.out}: {len(written)} classes, {len(written[labels[0]].explanations)} explanations each")
