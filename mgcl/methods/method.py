@@ -36,6 +36,17 @@ class ClipFeatures:
     mel_statistics: Float[Tensor, "*stack b s"] | None = None
     """Average spectrum and loudness in dB, where the bank has them; not the backbone's."""
 
+    @property
+    def known_caption(self) -> Float[Tensor, "*stack b d"]:
+        """The captions, for a method that needs them.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if self.caption is None:
+            raise ValueError("the method reads captions, and these clips have none")
+        return self.caption
+
 
 @dataclass(frozen=True)
 class Support:

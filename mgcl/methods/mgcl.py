@@ -245,7 +245,8 @@ def _contrast(fitted: Fitted, clips: ClipFeatures) -> Prediction:
     parts, convergence = {}, NO_TRANSPORT
     if parameters.coarse_contrast:
         audio = None if parameters.fusion == "caption" else _coarse(clips, parameters)
-        fused = contrast.fuse_clips(audio, _caption(fitted, clips), fitted.adapters)
+        caption = None if parameters.fusion == "audio" else clips.known_caption
+        fused = contrast.fuse_clips(audio, caption, fitted.adapters)
         parts["coarse_contrast"] = scale * contrast.coarse_contrast(fused, sentences, parameters.late_weighting_scale)
     if parameters.fine_contrast:
         fine = contrast.fine_contrast(_fused_segments(fitted, clips), sentences, parameters.segment_matching)
@@ -258,13 +259,7 @@ def _fused_segments(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stac
     """W_l W_f [segment ; caption] (Eq. 17); the caption alone is one segment."""
     from mgcl.methods import contrast
 
-    audio = None if fitted.parameters.fusion == "caption" else clips.segments
-    return contrast.fuse_segments(audio, _caption(fitted, clips), fitted.adapters)
-
-
-def _caption(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b d"] | None:
-    if fitted.parameters.fusion == "audio":
-        return None
-    if clips.caption is None:
-        raise ValueError(f"fusion {fitted.parameters.fusion!r} reads captions, and the clips have none")
-    return clips.caption
+    fusion = fitted.parameters.fusion
+    audio = None if fusion == "caption" else clips.segments
+    caption = None if fusion == "audio" else clips.known_caption
+    return contrast.fuse_segments(audio, caption, fitted.adapters)

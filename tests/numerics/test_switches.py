@@ -1,5 +1,7 @@
 """Every switch of the method equals the simpler method that it reduces to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -167,3 +169,12 @@ def test_parameters_of_another_type_are_refused(changes, words) -> None:
     with pytest.raises(ValueError, match=words):
         mgcl.Parameters(**changes)
     assert mgcl.Parameters(alpha=2).alpha == 2
+
+
+def test_without_captions_audio_alone_is_the_same_and_the_rest_refused(support, query) -> None:
+    bare = replace(support, clips=replace(support.clips, caption=None)), replace(query, caption=None)
+    assert torch.equal(logits(*bare, fusion="audio"), logits(support, query, fusion="audio"))
+    off = {"coarse_contrast": False, "fine_contrast": False}
+    assert torch.equal(logits(*bare, **off), logits(support, query, **off))
+    with pytest.raises(ValueError, match="reads captions, and these clips have none"):
+        logits(*bare)

@@ -143,3 +143,13 @@ def test_parquet_holds_every_value(bank, tmp_path) -> None:
     assert (tmp_path / "out" / "bank.json").read_bytes() == (bank.path / "bank.json").read_bytes()
     with pytest.raises(BankError, match="exists already"):
         export_parquet(bank, tmp_path / "out")
+
+
+def test_without_caption_embeddings_the_bank_has_no_captions(bank, material) -> None:
+    spoil_arrays(caption_embeddings=lambda _: None)(material)
+    frame = pd.read_csv(material["clips"]).drop(columns=["caption"])
+    frame.to_csv(material["clips"], index=False)
+    made = import_arrays(**material, **ABOUT)
+    assert (made.captioned, made.caption_embeddings, made.captions_naming_class) == (False, None, None)
+    assert np.array_equal(made.clip_embeddings, bank.clip_embeddings)
+    assert made.digest != bank.digest
