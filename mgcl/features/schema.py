@@ -205,7 +205,8 @@ def _check_columns(table: pa.Table, schema: pa.Schema, file: str) -> None:
 def _check_values(table: pa.Table, file: str) -> None:
     for name in table.column_names:
         if name not in _NULLABLE:
-            for row, reason in _wrong_value(table[name].combine_chunks()):
+            column = table[name]  # combining even a single chunk copies it
+            for row, reason in _wrong_value(column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()):
                 raise BankError(f"{file}: column {name!r}, row {row}: {reason}")
 
 
