@@ -1,6 +1,7 @@
 """The errors a user can mend: every message names the file or value and says what to do next."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -52,6 +53,9 @@ def run_and_exit(job: Callable[[], int]) -> NoReturn:
     except MgclError as error:
         print(f"error: {error}", file=sys.stderr)
         code = 2
+    except BrokenPipeError:  # whoever read the output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
     except OSError as error:
         if error.errno not in _USERS_ERRORS or error.filename is None:
             raise

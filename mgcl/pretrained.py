@@ -3,14 +3,18 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # whichever of httpx's versions it uses
 from huggingface_hub.utils.tqdm import enable_progress_bars
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from mgcl.errors import MgclError
+from mgcl.errors import BackboneError, MgclError
 
 
 def load_model(kind: Any, model: str, device: str) -> Any:
@@ -24,6 +28,7 @@ def load_model(kind: Any, model: str, device: str) -> Any:
     Raises:
         MgclError: it cannot be loaded, or lacks weights: transformers would draw those at random.
     """
+    _be_there(model)
     with quietly():
         try:
             loaded, about = kind.from_pretrained(model, output_loading_info=True)
@@ -56,6 +61,35 @@ def load_part(kind: Any, model: str) -> Any:
     return part
 
 
+def hub_file(repository: str, name: str, *, fetch: str | None = None) -> Path:
+    """A file of the Hugging Face hub, from its cache if it is there.
+
+    Args:
+        repository: OWNER/NAME.
+        name: of the file.
+        fetch: the files that the message says to fetch, "" for all of the repository; None: this one.
+
+    Raises:
+        BackboneError: it is not cached, and the hub does not give it.
+    """
+    try:
+        cached = try_to_load_from_cache(repository, name)
+        if isinstance(cached, str):
+            return Path(cached)
+        # Asked first, because a download asks six times, over 24 seconds, where there is no network.
+        get_hf_file_metadata(hf_hub_url(repository, name), timeout=10)
+        return Path(hf_hub_download(repository, name))
+    except HFValidationError:
+        raise BackboneError(f"{repository}: neither here nor an OWNER/REPOSITORY on the hub; give either") from None
+    except (OSError, httpx.HTTPError) as error:
+        reason = str(error).splitlines()[0]
+        command = f"hf download {repository} {name if fetch is None else fetch}".rstrip()
+        raise BackboneError(
+            f"{repository}/{name}: neither here nor in the Hugging Face cache, and the hub does not give it "
+            f"({reason}); run `{command}` where it does, and set HF_HOME to that cache"
+        ) from None
+
+
 def usable(device: str) -> str:
     """A torch device, if this machine has it.
 
@@ -84,6 +118,12 @@ def quietly() -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
         if bars:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _be_there(model: str) -> None:
+    """A folder, or on the hub: else transformers asks it for most of a minute."""
+    if not Path(model).is_dir():
+        hub_file(model, "config.json", fetch="")
 
 
 def _refusal(model: str, error: Exception) -> MgclError:

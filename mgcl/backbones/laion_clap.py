@@ -23,9 +23,9 @@ from torch.nn import functional as F
 
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.backbones.sentences import check_vocabulary, tokenize
-from mgcl.backbones.weights import checkpoint_file, chosen, fingerprint, hub_file, load_strictly, read_checkpoint
+from mgcl.backbones.weights import checkpoint_file, chosen, fingerprint, load_strictly, read_checkpoint
 from mgcl.errors import BackboneError
-from mgcl.pretrained import quietly
+from mgcl.pretrained import hub_file, quietly
 
 DEFAULT = "lukewys/laion_clap/630k-audioset-best.pt"
 _TEXT_TOWER = "roberta-base"

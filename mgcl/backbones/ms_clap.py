@@ -22,8 +22,9 @@ from mgcl.backbones.backbone import AudioFeatures
 from mgcl.backbones.cnn14 import Cnn14
 from mgcl.backbones.htsat import Htsat, count_layers
 from mgcl.backbones.sentences import check_vocabulary, tokenize
-from mgcl.backbones.weights import checkpoint_file, chosen, fingerprint, hub_file, load_strictly, read_checkpoint
+from mgcl.backbones.weights import checkpoint_file, chosen, fingerprint, load_strictly, read_checkpoint
 from mgcl.errors import BackboneError
+from mgcl.pretrained import hub_file
 
 DEFAULT = "microsoft/msclap/CLAP_weights_2022.pth"
 _AUDIO = "audio_encoder.base."

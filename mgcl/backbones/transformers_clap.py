@@ -16,9 +16,9 @@ from transformers import AutoConfig, ClapAudioConfig, ClapFeatureExtractor, Clap
 
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.backbones.sentences import check_vocabulary, tokenize
-from mgcl.backbones.weights import chosen, fingerprint, hub_file, refuse_differences
+from mgcl.backbones.weights import chosen, fingerprint, refuse_differences
 from mgcl.errors import BackboneError
-from mgcl.pretrained import quietly
+from mgcl.pretrained import hub_file, quietly
 
 DEFAULT = "laion/clap-htsat-unfused"
 # Buffers that a model makes from its sizes; not every checkpoint has them.

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # whichever of httpx's versions it uses
 from torch import Tensor, nn
 
 from mgcl.errors import BackboneError
+from mgcl.pretrained import hub_file
 
 
 def chosen(backbone: str, given: str | None, default: str) -> str:
@@ -36,35 +34,6 @@ def checkpoint_file(weights: str) -> Path:
     return hub_file(f"{owner}/{repository}", name)
 
 
-def hub_file(repository: str, name: str, *, fetch: str | None = None) -> Path:
-    """A file of the Hugging Face hub, from its cache if it is there.
-
-    Args:
-        repository: OWNER/NAME.
-        name: of the file.
-        fetch: the files that the message says to fetch, "" for all of the repository; None: this one.
-
-    Raises:
-        BackboneError: it is not cached, and the hub does not give it.
-    """
-    try:
-        cached = try_to_load_from_cache(repository, name)
-        if isinstance(cached, str):
-            return Path(cached)
-        # Asked first, because a download asks six times, over 24 seconds, where there is no network.
-        get_hf_file_metadata(hf_hub_url(repository, name), timeout=10)
-        return Path(hf_hub_download(repository, name))
-    except HFValidationError:
-        raise BackboneError(f"{repository}: neither here nor an OWNER/REPOSITORY on the hub; give either") from None
-    except (OSError, httpx.HTTPError) as error:
-        reason = str(error).splitlines()[0]
-        command = f"hf download {repository} {name if fetch is None else fetch}".rstrip()
-        raise BackboneError(
-            f"{repository}/{name}: neither here nor in the Hugging Face cache, and the hub does not give it "
-            f"({reason}); run `{command}` where it does, and set HF_HOME to that cache"
-        ) from None
-
-
 def read_checkpoint(file: Path, *, allowed: Sequence[Any] = ()) -> Mapping[str, Any]:
     """What ``torch.save`` wrote, read with ``weights_only``: tensors and plain values, no code.
 
@@ -79,7 +48,7 @@ def read_checkpoint(file: Path, *, allowed: Sequence[Any] = ()) -> Mapping[str, 
         with torch.serialization.safe_globals(list(allowed)):
             content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises what its unpickler stumbles on
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).split(". ")[0].splitlines()[0] if str(error) else type(error).__name__
         raise BackboneError(f"{file}: not a checkpoint of tensors alone ({reason}); fetch it again") from None
     if not isinstance(content, Mapping):
         raise BackboneError(f"{file}: holds a {type(content).__name__}, where a checkpoint is a dictionary")

@@ -6,6 +6,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mgcl.captioners.captioner import Captioner
+from mgcl.data.audio import load_clip
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import DataError
 from mgcl.journal import journal
@@ -25,11 +26,11 @@ def caption_dataset(
         batch: clips heard together.
 
     Returns:
-        The captions by clip id.
+        The captions by clip id, but of clips that cannot be decoded: a bank leaves those out too.
 
     Raises:
         DataError: another data set, captioner or model made the file; or some clips, the first of which it names,
-            could not be captioned: then all others are.
+            could be heard and yet not captioned: then all others are.
     """
     header = {"dataset": dataset.name, "captioner": name, "model": model}
     wrong: list[DataError] = []
@@ -53,7 +54,7 @@ def caption_dataset(
                 bar.update(len(missing))
     if wrong:
         raise DataError(f"{wrong[0]} ({len(wrong)} of {total} clips have no caption; the others are in {out})")
-    return {file.clip_id: captions[file.clip_id] for file in dataset.files}
+    return {file.clip_id: captions[file.clip_id] for file in dataset.files if file.clip_id in captions}
 
 
 def _caption(captioner: Captioner, files: Sequence[AudioFile], wrong: list[DataError]) -> dict[str, str]:
@@ -62,10 +63,19 @@ def _caption(captioner: Captioner, files: Sequence[AudioFile], wrong: list[DataE
         return dict(zip((file.clip_id for file in files), captioner.caption(files), strict=True))
     except DataError as error:
         if len(files) == 1:
-            wrong.append(error)
+            if _can_be_heard(files[0]):
+                wrong.append(error)
             return {}
         each = [_caption(captioner, [file], wrong) for file in files]
         return {clip: caption for one in each for clip, caption in one.items()}
+
+
+def _can_be_heard(file: AudioFile) -> bool:
+    try:
+        load_clip(file.path, clip_id=file.clip_id, sample_rate=16000, seconds=5.0)
+    except DataError:
+        return False
+    return True
 
 
 def _refuse_another(out: Path, header: dict[str, str | None], found: dict[str, str | None]) -> None:

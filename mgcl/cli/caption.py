@@ -20,7 +20,7 @@ def add(commands: Commands) -> None:
     caption.add_argument("--model", metavar="ID", help="of the captioner: an id or a path (default: its own)")
     caption.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
     caption.add_argument("--batch", type=_positive, default=8, metavar="N", help="clips heard together (default: 8)")
-    caption.add_argument("--out", required=True, metavar="FILE", type=Path, help="a jsonl file")
+    caption.add_argument("--out", required=True, metavar="FILE", type=_jsonl, help="a .jsonl file")
     caption.set_defaults(job=_caption)
 
 
@@ -29,6 +29,12 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
     return number
+
+
+def _jsonl(text: str) -> Path:
+    if not text.endswith(".jsonl"):
+        raise argparse.ArgumentTypeError(f"must end in .jsonl, got {text}")
+    return Path(text)
 
 
 def _caption(flags: argparse.Namespace) -> int:
@@ -41,7 +47,11 @@ def _caption(flags: argparse.Namespace) -> int:
     captions = caption_dataset(
         dataset, captioner, flags.out, name=flags.captioner, model=flags.model, batch=flags.batch
     )
-    named = sum(names_its_class(captions[file.clip_id], file.label) for file in dataset.files) / len(captions)
+    heard = [file for file in dataset.files if file.clip_id in captions]
+    named = sum(names_its_class(captions[file.clip_id], file.label) for file in heard) / max(1, len(heard))
     print(f"{flags.out}: {len(captions)} captions, {100 * named:.1f} % contain a word of their class's name")
+    for file in dataset.files:
+        if file.clip_id not in captions:
+            print(f"no caption: {file.path} cannot be decoded")
     warn_of_named_classes(named)
     return 0

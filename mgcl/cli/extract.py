@@ -1,6 +1,7 @@
 """``mgcl extract``: from sounds to a feature bank."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,7 @@ from mgcl.cli.commands import Commands, warn_of_named_classes
 
 if TYPE_CHECKING:
     from mgcl.data.dataset import Dataset
-    from mgcl.extraction.plan import Facts
-    from mgcl.extraction.texts import Texts
+    from mgcl.language.explanations import ClassText
 
 
 def add(commands: Commands) -> None:
@@ -49,9 +49,11 @@ def add(commands: Commands) -> None:
 def _extract(flags: argparse.Namespace) -> int:
     from joblib import cpu_count
 
+    from mgcl.captioners.file import read_captions
     from mgcl.errors import BankError
     from mgcl.extraction.actors import Machines, crew
     from mgcl.extraction.extract import extract_by
+    from mgcl.extraction.texts import Texts, class_texts
 
     machines = Machines(flags.address, flags.actors, flags.gpus_per_actor, flags.decode_workers)
     if flags.out.exists():
@@ -60,11 +62,17 @@ def _extract(flags: argparse.Namespace) -> int:
     if flags.verified_only:
         dataset = dataset.verified_only()
     load("backbone", flags.backbone)
+    # Whatever can be refused is refused before Ray and the backbone take their time.
+    classes = class_texts(dataset, _given_classes(flags.explanations, dataset))
+    captions = read_captions(flags.captions) if flags.captions else None
+    flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
     with crew(flags.backbone, flags.weights, machines, cpus=cpu_count()) as workers:
-        texts = _texts(flags, dataset, workers.about)
+        texts = Texts.of(dataset, workers.about, classes=classes, captions=captions)
         bank = extract_by(workers.run, dataset, workers.about, flags.out, texts, strict=flags.strict)
     print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
     warn_of_named_classes(bank.captions_naming_class)
+    if texts.choices:
+        print(f"captions: the nearest of the {len(texts.choices):,} that {flags.backbone} brings")
     if not bank.captioned:
         print("no captions: write them with `mgcl caption`, or run sweeps of this bank with --audio-only")
     for reason in bank.left_out.values():
@@ -72,15 +80,9 @@ def _extract(flags: argparse.Namespace) -> int:
     return 0
 
 
-def _texts(flags: argparse.Namespace, dataset: "Dataset", about: "Facts") -> "Texts":
-    from mgcl.captioners.file import read_captions
-    from mgcl.extraction.texts import Texts
+def _given_classes(given: str | None, dataset: "Dataset") -> "Mapping[str, ClassText] | None":
     from mgcl.language.explanations import from_templates, read_explanations
 
-    classes = None
-    if flags.explanations == "templates":
-        classes = from_templates(dataset.classes)
-    elif flags.explanations:
-        classes = read_explanations(Path(flags.explanations))
-    captions = read_captions(flags.captions) if flags.captions else None
-    return Texts.of(dataset, about, classes=classes, captions=captions)
+    if given is None:
+        return None
+    return from_templates(dataset.classes) if given == "templates" else read_explanations(Path(given))

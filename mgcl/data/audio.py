@@ -1,6 +1,7 @@
 """Audio files as a backbone wants them: one channel, its sample rate, its length."""
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from mgcl.data.seeding import generator
 from mgcl.errors import DataError
+
+_DATA = re.compile(r"^data : .*$", re.MULTILINE)
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
@@ -55,6 +58,8 @@ def _read_stretch(path: Path, clip_id: str, seconds: float) -> tuple[NDArray[np.
     """
     try:
         with soundfile.SoundFile(path) as file:
+            if is_cut_short(file):
+                raise DataError(f"{path}: is cut short; fetch it again, write it again as wav, or leave it out")
             count = min(file.frames, math.ceil(seconds * file.samplerate))
             if count < file.frames:
                 file.seek(int(generator("stretch", clip_id).integers(file.frames - count + 1)))
@@ -64,6 +69,16 @@ def _read_stretch(path: Path, clip_id: str, seconds: float) -> tuple[NDArray[np.
     if len(samples) < count:
         raise DataError(f"{path}: ends before the length it gives; fetch it again, or leave it out")
     return samples, rate
+
+
+def is_cut_short(file: soundfile.SoundFile) -> bool:
+    """Whether a wav says that it has more data than there is, or an ogg ends without its last page.
+
+    libsndfile takes both as they are, and tells of it in its log alone. Streams of unknown length say 2**32 - 1.
+    """
+    log: str = file.extra_info
+    lacking = any("(should be" in line and "4294967295" not in line for line in _DATA.findall(log))
+    return lacking or "end-of-stream" in log.lower()
 
 
 def duration(path: Path) -> float:

@@ -12,6 +12,7 @@ import pandas as pd
 import soundfile
 from tqdm import tqdm
 
+from mgcl.data.audio import SUFFIXES, is_cut_short
 from mgcl.data.dataset import AudioFile, DatasetModule, MissingFilesError
 
 SHORTEST = 0.25
@@ -55,8 +56,9 @@ class Report:
 def check(module: DatasetModule, root: Path, *, workers: int = 1) -> Report:
     """Decode every clip of a data set, a block at a time.
 
-    Wrong are: files that are listed but missing, or there but not listed; sounds that cannot be decoded, are empty,
-    end early, are silent, are shorter than ``SHORTEST`` or hold NaN; one sound in two classes.
+    Wrong are: files that are listed but missing, or there but not listed, unless ``root`` is itself the list; sounds
+    that cannot be decoded, are empty, end early, are silent, are shorter than ``SHORTEST`` or hold NaN; one sound in
+    two classes.
 
     Args:
         module: the data set's.
@@ -77,7 +79,7 @@ def check(module: DatasetModule, root: Path, *, workers: int = 1) -> Report:
         sounds = {file.path: sound for file, sound in zip(present, progress, strict=True)}
     problems = (
         *(f"{file.path}: listed, but not there" for file in files if file.path not in sounds),
-        *(f"{path}: there, but not listed" for path in _unlisted(files)),
+        *(f"{path}: there, but not listed" for path in (() if root.is_file() else _unlisted(files))),
         *(f"{path}: {sound.fault}" for path, sound in sounds.items() if sound.fault),
         *_in_two_classes(present, sounds),
     )
@@ -90,6 +92,8 @@ def listen(path: Path) -> Sound:
     try:
         with soundfile.SoundFile(path) as file:
             rate, channels, promised = file.samplerate, file.channels, file.frames
+            if is_cut_short(file):
+                return Sound(fault="is cut short")
             digest.update(f"{rate} {channels}".encode())
             # not file.blocks(): it fills up with old samples where a file ends early
             while len(block := file.read(_BLOCK // channels, dtype="float32", always_2d=True)):
@@ -116,10 +120,10 @@ def _fault(frames: int, promised: int, rate: int, peak: float) -> str | None:
 
 
 def _unlisted(files: tuple[AudioFile, ...]) -> Iterator[Path]:
-    """What lies beside the clips and is none."""
+    """Sounds that lie beside the clips and are none."""
     listed = {file.path for file in files}
     for folder in sorted({path.parent for path in listed if path.parent.is_dir()}):
-        yield from sorted(path for path in folder.iterdir() if path not in listed and not path.name.startswith("."))
+        yield from sorted(path for path in folder.iterdir() if path not in listed and path.suffix.lower() in SUFFIXES)
 
 
 def _in_two_classes(files: list[AudioFile], sounds: Mapping[Path, Sound]) -> Iterator[str]:

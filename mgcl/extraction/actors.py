@@ -12,6 +12,7 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayTaskError
+from threadpoolctl import threadpool_limits
 
 from mgcl.backbones.backbone import Backbone
 from mgcl.catalogue import load
@@ -110,6 +111,7 @@ class _Actor:
         self._choice = backbone, weights
         self._turn = threading.Lock()
         self._decoders = ThreadPoolExecutor(decode_workers)
+        threadpool_limits(1, user_api="blas")  # for good: the mel statistics' last digits depend on it
 
     @cached_property
     def _backbone(self) -> Backbone:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from mgcl.backbones.backbone import Backbone
@@ -32,7 +33,8 @@ def extract(
     """Embed a data set in this process; see ``extract_by``."""
 
     def run(shards: Sequence[Shard], work: Path) -> Iterator[Shard]:
-        with ThreadPoolExecutor(1) as decoders:
+        # The mel statistics' last digits depend on how many threads BLAS has.
+        with ThreadPoolExecutor(1) as decoders, threadpool_limits(1, user_api="blas"):
             for shard in shards:
                 finish(work, shard, backbone, decoders)
                 yield shard
@@ -63,6 +65,8 @@ def extract_by(
     shards = plan(dataset.files, texts.sentences)
     with _working_folder(out, identity(shards, about)) as work:
         todo = [shard for shard in shards if not is_finished(work, shard)]
+        if len(todo) < len(shards):
+            print(f"{work}: {len(shards) - len(todo)} of {len(shards)} shards are there already", flush=True)
         total, left = (sum(len(shard.files) for shard in each) for each in (shards, todo))
         with tqdm(total=total, initial=total - left, desc="embedding clips", unit="clip", smoothing=0.1) as bar:
             for shard in run(todo, work):

@@ -69,11 +69,16 @@ def batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
 
 
 def identity(shards: Sequence[Shard], about: Facts) -> str:
-    """Eight hex digits of everything that the shards' contents depend on but the audio itself, which has its size."""
-    files = [[file.clip_id, str(file.path), file.path.stat().st_size] for shard in shards for file in shard.files]
+    """Eight hex digits of all that the shards' contents depend on; for audio stand a file's size and time of change."""
+    files = [_stamp(file) for shard in shards for file in shard.files]
     sentences = [shard.sentences for shard in shards]
     content = canonical_json([VERSION, BATCH, files, sentences, asdict(about)])
     return hashlib.sha256(content.encode()).hexdigest()[:8]
+
+
+def _stamp(file: AudioFile) -> tuple[str, str, int, int]:
+    status = file.path.stat()
+    return file.clip_id, str(file.path), status.st_size, status.st_mtime_ns
 
 
 def _seconds(file: AudioFile) -> float:

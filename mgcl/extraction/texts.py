@@ -45,18 +45,11 @@ class Texts:
             BankError: a class has no explanations.
             DataError: some clips have a caption and others none.
         """
-        known = explanations(dataset.name) if classes is None else classes
-        missing = [label for label in dataset.classes if label not in known]
-        if missing:
-            raise BankError(
-                f"{dataset.name}: no written explanations of {', '.join(missing)}; `mgcl explain-classes` writes some, "
-                "`--explanations FILE` reads them, `--explanations templates` uses the class names alone"
-            )
+        chosen = class_texts(dataset, classes)
         if captions is None and any(file.caption for file in dataset.files):
             captions = {file.clip_id: file.caption for file in dataset.files if file.caption}
         if captions is not None:
             _check_complete(captions, dataset.files, about)
-        chosen = {label: known[label] for label in dataset.classes}
         return cls(chosen, captions, () if captions else about.captions)
 
     @property
@@ -69,6 +62,22 @@ class Texts:
         yield from self.choices
 
 
+def class_texts(dataset: Dataset, classes: Mapping[str, ClassText] | None = None) -> dict[str, ClassText]:
+    """What is said of each class of a data set: as given, else as it comes with mgcl.
+
+    Raises:
+        BankError: nothing is said of some.
+    """
+    known = explanations(dataset.name) if classes is None else classes
+    missing = [label for label in dataset.classes if label not in known]
+    if missing:
+        raise BankError(
+            f"{dataset.name}: no written explanations of {', '.join(missing)}; `mgcl explain-classes` writes some, "
+            "`--explanations FILE` reads them, `--explanations templates` uses the class names alone"
+        )
+    return {label: known[label] for label in dataset.classes}
+
+
 def _check_complete(captions: Mapping[str, str], files: Sequence[AudioFile], about: Facts) -> None:
     """A clip that cannot be decoded has no caption, and needs none: it will be left out."""
     missing = [file for file in files if file.clip_id not in captions]
@@ -77,4 +86,7 @@ def _check_complete(captions: Mapping[str, str], files: Sequence[AudioFile], abo
             load_clip(file.path, clip_id=file.clip_id, sample_rate=about.sample_rate, seconds=about.seconds)
         except DataError:
             continue
-        raise DataError(f"{file.clip_id}: no caption, one of {len(missing)} such clips; `mgcl caption` writes them")
+        found = f"; there are captions of clips like {next(iter(captions))!r}" if captions else ""
+        raise DataError(
+            f"{file.clip_id}: no caption, one of {len(missing)} such clips; `mgcl caption` writes them{found}"
+        )

@@ -12,21 +12,19 @@ _RETRIES = 5
 
 
 def endpoint_writer(url: str, model: str) -> Writer:
-    """A chat model behind any endpoint that speaks OpenAI's protocol; its key is in OPENAI_API_KEY.
+    """A chat model behind any endpoint that speaks OpenAI's protocol; its key, if it wants one, is in OPENAI_API_KEY.
 
     Args:
         url: up to and without ``/chat/completions``.
         model: its name there.
 
     Raises:
-        MgclError: there is no key; later, from the writer, the endpoint does not answer. No message holds the key.
+        MgclError: from the writer, the endpoint does not answer, or asks for another key. No message holds it.
     """
-    key = os.environ.get("OPENAI_API_KEY")
-    if not key:
-        raise MgclError(f"OPENAI_API_KEY is not set; put the key of {url} there, or any word if it asks for none")
+    key = os.environ.get("OPENAI_API_KEY", "")
     import openai
 
-    client = openai.OpenAI(base_url=url, api_key=key, max_retries=_RETRIES)
+    client = openai.OpenAI(base_url=url, api_key=key or "none", max_retries=_RETRIES)
 
     def write(prompt: str) -> str:
         try:
@@ -34,12 +32,17 @@ def endpoint_writer(url: str, model: str) -> Writer:
             return answer.choices[0].message.content or ""
         except (openai.AuthenticationError, openai.PermissionDeniedError):
             # What it says may quote the key.
-            raise MgclError(f"{url}: refuses the key in OPENAI_API_KEY, or it may not use {model}") from None
+            wrong = (
+                "refuses the key in OPENAI_API_KEY, or it may not use"
+                if key
+                else "asks for a key in OPENAI_API_KEY for"
+            )
+            raise MgclError(f"{url}: {wrong} {model}") from None
         except (openai.OpenAIError, ValueError, IndexError, TypeError, AttributeError) as error:
-            reason = (str(error).splitlines() or [""])[0].replace(key, "***")
+            reason = (str(error).splitlines() or [""])[0].replace(key or "***", "***")
             raise MgclError(
-                f"{url}: no answer of {model} ({type(error).__name__}: {reason}); what it answered so far is kept, "
-                "run this again"
+                f"{url}: no answer of {model} ({type(error).__name__}: {reason}); see that the URL goes up to and "
+                "without /chat/completions, and run this again: what it answered so far is kept"
             ) from None
 
     return write

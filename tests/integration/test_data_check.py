@@ -53,6 +53,9 @@ def test_everything_that_is_wrong_is_listed(sounds, capsys) -> None:
     write(sounds, "dog/nan.wav", np.array([0.1, np.nan] * 4000), subtype="FLOAT")
     whole = write(sounds, "dog/cut.mp3", noise(6, 4.0)).read_bytes()
     (sounds / "dog" / "cut.mp3").write_bytes(whole[: len(whole) // 2])
+    for name in ("half.wav", "half.ogg"):
+        whole = write(sounds, f"dog/{name}", noise(7, 4.0)).read_bytes()
+        (sounds / "dog" / name).write_bytes(whole[: len(whole) // 2])
     (sounds / "dog" / "text.wav").write_text("hello")
     (sounds / "dog" / "notes.txt").write_text("hello")
     write(sounds, "crow/same.flac", soundfile.read(sounds / "dog" / "a.wav")[0])
@@ -64,12 +67,13 @@ def test_everything_that_is_wrong_is_listed(sounds, capsys) -> None:
         ("dog/short.wav", "only 0.100 s long"),
         ("dog/nan.wav", "a sample is NaN or infinite"),
         ("dog/cut.mp3", "ends after"),
+        ("dog/half.wav", "is cut short"),
+        ("dog/half.ogg", "is cut short"),
         ("dog/text.wav", "cannot be decoded"),
-        ("dog/notes.txt", "there, but not listed"),
     ):
         assert f"{sounds / name}: {fault}" in output
     assert f"{sounds / 'crow/same.flac'} (crow), {sounds / 'dog/a.wav'} (dog)" in output
-    assert "11 clips, 2 classes, 8 wrong" in output
+    assert "13 clips, 2 classes, 9 wrong" in output
 
 
 def test_every_missing_clip_is_listed_and_the_rest_is_still_decoded(tmp_path) -> None:

@@ -126,7 +126,7 @@ def test_killed_and_run_again_it_asks_only_the_rest(endpoint, tmp_path, capfd) -
     ("status", "words"),
     [
         (401, "refuses the key in OPENAI_API_KEY, or it may not use m"),
-        (404, r"no answer of m \(NotFoundError: .*refused \*\*\*.*\); what it answered so far is kept"),
+        (404, r"no answer of m \(NotFoundError: .*refused \*\*\*.*\); see that the URL goes up to"),
     ],
 )
 def test_an_endpoint_that_refuses_is_named_without_the_key(endpoint, status, words) -> None:
@@ -137,11 +137,13 @@ def test_an_endpoint_that_refuses_is_named_without_the_key(endpoint, status, wor
     assert str(refused.value).startswith(endpoint.url)
 
 
-def test_without_a_key_nothing_is_asked(endpoint, tmp_path, capfd, monkeypatch) -> None:
+def test_an_endpoint_may_want_no_key(endpoint, tmp_path, capfd, monkeypatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     code, _, errors = run(capfd, *arguments(endpoint, tmp_path / "mine.json"))
-    assert (code, endpoint.asked) == (2, [])
-    assert "error: OPENAI_API_KEY is not set; put the key of" in errors
+    assert code == 0, errors
+    endpoint.told = [401]
+    with pytest.raises(MgclError, match="asks for a key in OPENAI_API_KEY for m"):
+        endpoint_writer(endpoint.url, "m")('the sound "hum"')
 
 
 def test_a_data_set_needs_its_folder(tmp_path, capfd) -> None:

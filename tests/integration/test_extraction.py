@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mgcl.data.dataset import Dataset
 from mgcl.errors import BackboneError, BankError, DataError
 from mgcl.extraction.extract import extract, extract_by
 from mgcl.extraction.plan import facts
+from mgcl.extraction.shards import finish
 from mgcl.extraction.texts import Texts
 from mgcl.features.mel_statistics import mel_statistics
 from mgcl.language.explanations import explanations
@@ -159,4 +161,29 @@ def test_the_command_line_does_the_same(dataset, bank, tmp_path) -> None:
     )
     words[2], words[-1] = "esc51", str(tmp_path / "other")
     unknown = subprocess.run([MGCL, *words], capture_output=True, text=True, check=False)
-    assert "no dataset is called 'esc51'; there are: esc50, " in unknown.stderr
+    assert "no dataset is called 'esc51'; there are: esc10, esc50, " in unknown.stderr
+
+
+def test_a_clip_that_was_changed_is_embedded_again(dataset, tmp_path) -> None:
+    """Shards of a stopped extraction are taken up only for the files that they were made of."""
+    backbone, files = tiny.load(), []
+    for file in dataset.files[:3]:
+        files.append(replace(file, path=Path(shutil.copy(file.path, tmp_path))))
+    small = replace(dataset, files=tuple(files))
+    about = facts(backbone)
+
+    def stop(shards, work):
+        with ThreadPoolExecutor(1) as decoders:
+            for shard in shards:
+                finish(work, shard, backbone, decoders)
+        raise DataError("enough")
+
+    with pytest.raises(DataError, match="enough"):
+        extract_by(stop, small, about, tmp_path / "bank", Texts.of(small, about))
+    assert list(tmp_path.glob(".bank-*/clips-*.safetensors"))
+    other = dataset.files[-1].path.read_bytes()
+    assert len(other) == files[0].path.stat().st_size
+    files[0].path.write_bytes(other)
+    changed = extract(small, backbone, tmp_path / "bank")
+    assert changed.digest == extract(small, backbone, tmp_path / "fresh").digest
+    assert [each.name for each in tmp_path.glob(".bank-*")] == []

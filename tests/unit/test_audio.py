@@ -119,3 +119,22 @@ def test_a_files_duration_is_its_headers(tmp_path) -> None:
     (tmp_path / "text.wav").write_text("hello")
     with pytest.raises(DataError, match=r"text\.wav: cannot be decoded"):
         duration(tmp_path / "text.wav")
+
+
+def test_a_file_that_is_cut_short_is_no_short_clip(tmp_path) -> None:
+    for ending in ("wav", "ogg"):
+        path = tmp_path / f"half.{ending}"
+        soundfile.write(path, sine(440, 8000, 4.0), 8000)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises(DataError, match=rf"half\.{ending}: is cut short"):
+            load(path)
+
+
+def test_a_stream_of_unknown_length_is_read(tmp_path) -> None:
+    path = tmp_path / "piped.wav"
+    soundfile.write(path, sine(440, 8000, 1.0), 8000)
+    content = bytearray(path.read_bytes())
+    for place in (4, 40):  # the sizes of the file and of its data, as a recorder that writes to a pipe leaves them
+        content[place : place + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    assert np.abs(load(path)).max() > 0.4

@@ -42,7 +42,9 @@ def read_explanations(file: Path) -> Mapping[str, ClassText]:
     try:
         return _parse(str(file), file.read_text(encoding="utf-8"))
     except OSError:
-        raise DataError(f"{file}: no such file; `mgcl explain-classes --out {file}` writes explanations") from None
+        raise DataError(
+            f"{file}: no such file; `mgcl explain-classes` writes one, and `--explanations templates` needs none"
+        ) from None
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: not UTF-8 ({error}); save it as that") from None
 
