@@ -25,7 +25,7 @@ def embedded_bank(home: Path, *, make: bool = True) -> FeatureBank:
     name = f"soundscapes-{VERSION}"
     bank = home / "banks" / f"{name}-tiny-{weights.hexdigest()[:8]}"
     if not (make or bank.is_dir()):
-        raise BankError(f"{bank}: not there yet; a first run without --plan makes it, in about a minute")
+        raise BankError(f"{bank}: not there yet; a first run without --plan makes it")
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "embedded.lock"):
         if not bank.is_dir():

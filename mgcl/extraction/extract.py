@@ -64,18 +64,19 @@ def extract_by(
         raise BankError(f"{out}: exists already; name another folder, or remove it first")
     shards = plan(dataset.files, texts.sentences)
     with _working_folder(out, identity(shards, about)) as work:
+        there = [shard for shard in shards if is_finished(work, shard)]
         todo = [shard for shard in shards if not is_finished(work, shard)]
-        if len(todo) < len(shards):
-            print(f"{work}: {len(shards) - len(todo)} of {len(shards)} shards are there already", flush=True)
+        if there:
+            print(f"{work}: {len(there)} of {len(shards)} shards are there already", flush=True)
+        if strict:
+            for shard in there:
+                _refuse_gaps(work, shard)
         total, left = (sum(len(shard.files) for shard in each) for each in (shards, todo))
         with tqdm(total=total, initial=total - left, desc="embedding clips", unit="clip", smoothing=0.1) as bar:
             for shard in run(todo, work):
                 bar.update(len(shard.files))
                 if strict:
                     _refuse_gaps(work, shard)
-        if strict:
-            for shard in shards:
-                _refuse_gaps(work, shard)
         bank = assemble(work, shards, dataset, about, texts, out)
     for leftover in out.parent.glob(f".{out.name}-*"):
         shutil.rmtree(leftover, ignore_errors=True)

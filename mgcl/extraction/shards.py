@@ -1,6 +1,7 @@
 """Finished shards on disk: each whole or not there, so that a killed extraction goes on where it was."""
 
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
@@ -66,7 +67,7 @@ def _file(work: Path, shard: Shard) -> Path:
 
 def _write(work: Path, shard: Shard, arrays: dict[str, Floats], about: dict[str, str]) -> None:
     file = _file(work, shard)
-    draft = file.with_suffix(".part")
+    draft = file.with_suffix(f".{os.getpid()}.part")  # an actor whose driver was killed may be at it still
     # safetensors writes an array's memory, whatever its strides
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, draft, metadata=about)
     draft.replace(file)
