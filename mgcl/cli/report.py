@@ -19,9 +19,10 @@ def add(commands: Commands) -> None:
 def _report(flags: argparse.Namespace) -> int:
     from mgcl.reporting import report, tables
     from mgcl.sweep import tracking
+    from mgcl.sweep.store import default_uri
     from mgcl.sweep.variants import VARIANTS
 
-    uri = flags.tracking_uri or tracking.default_uri()
+    uri = flags.tracking_uri or default_uri()
     runs = tracking.recorded_runs(flags.name, uri)
     if not runs:
         raise TrackingError(

@@ -36,8 +36,9 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
         print(words)
 
     from mgcl.sweep import tracking
+    from mgcl.sweep.store import default_uri
 
-    uri = flags.tracking_uri or tracking.default_uri()
+    uri = flags.tracking_uri or default_uri()
     if flags.plan:
         _print_plan(cells, tracking.recorded_runs(sweep.name, uri))
         return 0

@@ -1,42 +1,21 @@
-"""The record of every trial, in MLflow. The only module that imports mlflow; only the driver writes."""
+"""The record of every trial, in MLflow; only the driver writes."""
 
-import logging
-import os
 import shlex
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-# A store that is not there is said so after seconds, not minutes.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
-
-import sqlalchemy
-from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag, ViewType
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
+from mlflow.entities import Metric, Param, RunTag
 
 from mgcl.errors import TrackingError
 from mgcl.features import FeatureBank
-from mgcl.home import home
 from mgcl.records import TrialFailure, TrialResult, TrialRun
 from mgcl.sweep.grid import TAG_LIMIT, Cell
 from mgcl.sweep.runs import parameters_of, result_tags, run_name, tags_of, trial_run, variants_tag
-
-for _name in ("alembic", "mlflow"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
+from mgcl.sweep.store import PAGE, alone, answering, artifacts, connect, exists, search
 
 _STALE_MS = 10 * 60 * 1000
-_PAGE = 1000
-
-
-def default_uri() -> str:
-    """A SQLite file in ``MGCL_HOME``."""
-    return f"sqlite:///{home() / 'mlflow.db'}"
 
 
 @dataclass(frozen=True)
@@ -55,8 +34,8 @@ class Tracking:
         Raises:
             TrackingError: the store cannot be opened or written.
         """
-        with _answering(uri), _alone(uri):
-            client = _connect(uri)
+        with answering(uri), alone(uri):
+            client = connect(uri)
             experiment = client.get_experiment_by_name(sweep)
             if experiment and experiment.lifecycle_stage == "deleted":
                 raise TrackingError(
@@ -64,7 +43,7 @@ class Tracking:
                     f"--experiment-id {experiment.experiment_id}`, or name another --tracking-uri"
                 )
             found = experiment.experiment_id if experiment else None
-            experiment_id = found or client.create_experiment(sweep, artifact_location=_artifacts(uri))
+            experiment_id = found or client.create_experiment(sweep, artifact_location=artifacts(uri))
             tracking = cls(client, uri, experiment_id, _parent(client, experiment_id, sweep))
             tracking._delete_stale()
             return tracking
@@ -91,7 +70,7 @@ class Tracking:
             TrackingError: the store does not answer; the run does not count.
         """
         about = {**tags_of(cell, bank), **tags, "mlflow.parentRunId": self.parent_id}
-        with _answering(self.uri):
+        with answering(self.uri):
             run_id = self.client.create_run(self.experiment_id, tags=about, run_name=run_name(cell)).info.run_id
             parameters = [Param(*each) for each in parameters_of(cell, bank).items()]
             self.client.log_batch(run_id, params=parameters)
@@ -113,24 +92,24 @@ class Tracking:
             Metric("unconverged", result.convergence.unconverged, now, 0),
             Metric("seconds", result.seconds, now, 0),
         ]
-        for start in range(0, len(metrics), _PAGE):
-            self.client.log_batch(run_id, metrics=metrics[start : start + _PAGE])
+        for start in range(0, len(metrics), PAGE):
+            self.client.log_batch(run_id, metrics=metrics[start : start + PAGE])
         self.client.log_batch(run_id, tags=[RunTag(*each) for each in result_tags(result).items()])
 
     def runs(self) -> tuple[TrialRun, ...]:
         """Every completed trial, one run a key: a finished one before a failed one, then the oldest."""
-        with _answering(self.uri):
+        with answering(self.uri):
             return _trial_runs(self.client, self.experiment_id)
 
     def name_variants(self, run: TrialRun, variants: tuple[str, ...]) -> None:
         """Tag a run with variants that turned out to resolve to its trial."""
-        with _answering(self.uri):
+        with answering(self.uri):
             self.client.set_tag(run.run_id, "variants", variants_tag(run.variants + variants))
 
     def _delete_stale(self) -> None:
         """A run without ``complete=1`` was cut off; another driver may still be writing a young one."""
         before = int(time.time() * 1000) - _STALE_MS
-        for run in _search(self.client, self.experiment_id, "tags.kind = 'trial'"):
+        for run in search(self.client, self.experiment_id, "tags.kind = 'trial'"):
             if run.data.tags.get("complete") != "1" and run.info.start_time < before:
                 self.client.delete_run(run.info.run_id)
 
@@ -141,98 +120,27 @@ def recorded_runs(sweep: str, uri: str) -> tuple[TrialRun, ...]:
     Raises:
         TrackingError: the store cannot be opened.
     """
-    if not _exists(uri):
+    if not exists(uri):
         return ()
-    with _answering(uri), _alone(uri):
-        client = _connect(uri)
+    with answering(uri), alone(uri):
+        client = connect(uri)
         experiment = client.get_experiment_by_name(sweep)
         return _trial_runs(client, experiment.experiment_id) if experiment else ()
 
 
-@contextmanager
-def _answering(uri: str) -> Iterator[None]:
-    """Turn whatever a store raises into one line that names it."""
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise TrackingError(
-            f"--tracking-uri {uri}: the MLflow store does not answer ({reason}); name a sqlite:/// file in a folder "
-            "you can write to, or a running server"
-        ) from None
-
-
-def _connect(uri: str) -> MlflowClient:
-    """A client whose store has answered once. MLflow itself would retry a broken database for an hour."""
-    if _is_database(uri):
-        engine = sqlalchemy.create_engine(uri)
-        try:
-            sqlalchemy.inspect(engine).get_table_names()
-        finally:
-            engine.dispose()
-    client = MlflowClient(tracking_uri=uri)
-    client.search_experiments(max_results=1)
-    return client
-
-
-def _alone(uri: str) -> AbstractContextManager[object]:
-    """Of several drivers that start on a new SQLite file, one makes tables and experiment while the others wait."""
-    if not uri.startswith("sqlite"):
-        return nullcontext()
-    database = Path(str(sqlalchemy.make_url(uri).database)).absolute()
-    database.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(f"{database}.lock")
-
-
-def _is_database(uri: str) -> bool:
-    return uri.split(":", 1)[0].split("+", 1)[0] in {"sqlite", "postgresql", "mysql", "mssql"}
-
-
-def _exists(uri: str) -> bool:
-    """False for a SQLite file that is not there yet."""
-    if not uri.startswith("sqlite"):
-        return True
-    database = sqlalchemy.make_url(uri).database
-    return bool(database) and Path(str(database)).exists()
-
-
-def _artifacts(uri: str) -> str | None:
-    """Beside a SQLite file; elsewhere the server knows."""
-    if not uri.startswith("sqlite"):
-        return None
-    return (Path(str(sqlalchemy.make_url(uri).database)).absolute().parent / "artifacts").as_uri()
-
-
 def _parent(client: MlflowClient, experiment_id: str, sweep: str) -> str:
     """The sweep's parent run; finished from the start, so that no killed driver leaves it running."""
-    for run in _search(client, experiment_id, "tags.kind = 'sweep'"):
+    for run in search(client, experiment_id, "tags.kind = 'sweep'"):
         return str(run.info.run_id)
     run_id = str(client.create_run(experiment_id, tags={"kind": "sweep"}, run_name=sweep).info.run_id)
     client.set_terminated(run_id)
     return run_id
 
 
-def _search(client: MlflowClient, experiment_id: str, filter_string: str) -> Iterator[Run]:
-    token = None
-    while True:
-        page = client.search_runs(
-            [experiment_id],
-            filter_string,
-            ViewType.ACTIVE_ONLY,
-            max_results=_PAGE,
-            order_by=["attributes.start_time ASC"],
-            page_token=token,
-        )
-        yield from page
-        token = page.token
-        if not token:
-            return
-
-
 def _trial_runs(client: MlflowClient, experiment_id: str) -> tuple[TrialRun, ...]:
     complete = [
         trial_run(run.info.run_id, run.info.status, run.data.tags, run.data.params)
-        for run in _search(client, experiment_id, "tags.kind = 'trial' AND tags.complete = '1'")
+        for run in search(client, experiment_id, "tags.kind = 'trial' AND tags.complete = '1'")
     ]
     one_a_key: dict[str, TrialRun] = {}
     for run in sorted(complete, key=lambda run: run.status != "FINISHED"):
