@@ -3,8 +3,9 @@
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -14,42 +15,85 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the other reporter ignores v
 import ray
 
 from mgcl.errors import ClusterError
+from mgcl.machines import Machines
 
 # Workers are handed paths, not arrays: the object store stays almost empty.
 _OBJECT_STORE_BYTES = 128 * 2**20
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster that this process is connected to."""
+
+    address: str
+    """host:port."""
+    dashboard: str | None
+    """Address of its web page, if it has one."""
+    slots: int
+    """Actors at once."""
+    gpus_per_slot: float
+    """Each actor's share of a GPU, beside its one CPU; 0: they run on CPUs."""
+
+
 @contextmanager
-def cluster(address: str | None, workers: int) -> Iterator[float]:
-    """Connect to a Ray cluster, or start one of ``workers`` CPUs on this machine; yields its GPUs.
+def cluster(machines: Machines, *, cpus: int, dashboard: bool = False) -> Iterator[Cluster]:
+    """Connect to a Ray cluster, or start one on this machine, which is stopped at the end.
 
     Args:
-        address: "auto" or host:port of a running cluster; None starts one here and stops it at the end.
-        workers: CPUs of the one started here.
+        machines: what is asked for.
+        cpus: of the one started here.
+        dashboard: start its web page too, on 127.0.0.1.
 
     Raises:
-        ClusterError: no cluster answers at the address.
+        ClusterError: no cluster answers at the address, or it has no room for one actor.
     """
-    here: dict[str, Any] = {"num_cpus": workers, "object_store_memory": _OBJECT_STORE_BYTES, "include_dashboard": False}
+    context = _connect(machines.address, {"num_cpus": cpus, "include_dashboard": dashboard})
+    try:
+        yield _offer(machines, context)
+    finally:
+        ray.shutdown()
+
+
+def _connect(address: str | None, here: Mapping[str, Any]) -> Any:
     try:
         if address and address != "auto":
             _knock(address)
         with nullcontext() if address else _asking_no_cloud():
-            ray.init(
+            return ray.init(
                 address=address or "local",
                 logging_level=logging.ERROR,
                 log_to_driver=False,
-                **({} if address else here),
+                **({} if address else {**here, "object_store_memory": _OBJECT_STORE_BYTES}),
             )
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ClusterError(
             f"--address {address}: no Ray cluster answers ({reason}); start one, or leave it out"
         ) from None
-    try:
-        yield float(ray.cluster_resources().get("GPU", 0))  # type: ignore[no-untyped-call]
-    finally:
-        ray.shutdown()
+
+
+def _offer(machines: Machines, context: Any) -> Cluster:
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    gpus = sum(node.get("GPU", 0) for node in nodes)
+    share = (1.0 if gpus else 0.0) if machines.gpus_per_actor is None else machines.gpus_per_actor
+    if share and not gpus and not machines.address:
+        print("this machine has no GPU: running on CPUs")
+        share = 0.0
+    slots = machines.actors or sum(_fit(node, share) for node in nodes)
+    if not slots:
+        raise ClusterError(
+            f"--address {machines.address}: no node has a CPU and {share:g} of a GPU; if it starts nodes by itself, "
+            "say how many should run at once"
+        )
+    return Cluster(context.address_info["gcs_address"], context.dashboard_url or None, slots, share)
+
+
+def _fit(node: Mapping[str, float], share: float) -> int:
+    """Actors that a node has room for; a fraction lies on one device."""
+    cpus, gpus = node.get("CPU", 0.0), node.get("GPU", 0.0)
+    if not share:
+        return int(cpus)
+    return int(min(cpus, gpus * int(1 / share) if share <= 1 else gpus // share))
 
 
 @contextmanager

@@ -160,6 +160,12 @@ class TrialFailure:
     """One line: its type and message."""
     traceback: str = ""
 
+    @property
+    def cause(self) -> str:
+        """The error's type and the line of code that raised it: the same for failures that are alike."""
+        places = [line.strip() for line in self.traceback.splitlines() if line.startswith("  File ")]
+        return " ".join([self.error.partition(":")[0], *places[-1:]])
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -202,6 +208,10 @@ class TrialRun:
     error: str
     captions_naming_class: float | None = None
     """Share of the bank's captions that contain a word of their class's name; None: not recorded."""
+    seconds: float | None = None
+    """What the trial took its worker; None: it failed."""
+    ended: float = 0.0
+    """Seconds since 1970."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """``mgcl extract``: from sounds to a feature bank."""
 
 import argparse
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,11 +52,12 @@ def _extract(flags: argparse.Namespace) -> int:
 
     from mgcl.captioners.file import read_captions
     from mgcl.errors import BankError
-    from mgcl.extraction.actors import Machines, crew
+    from mgcl.extraction.actors import crew
     from mgcl.extraction.extract import extract_by
     from mgcl.extraction.texts import Texts, class_texts
+    from mgcl.machines import Machines
 
-    machines = Machines(flags.address, flags.actors, flags.gpus_per_actor, flags.decode_workers)
+    machines = Machines(flags.address, flags.actors, flags.gpus_per_actor)
     if flags.out.exists():
         raise BankError(f"{flags.out}: exists already; name another folder, or remove it first")
     dataset: Dataset = load("dataset", flags.dataset).read(flags.root)
@@ -66,7 +68,8 @@ def _extract(flags: argparse.Namespace) -> int:
     classes = class_texts(dataset, _given_classes(flags.explanations, dataset))
     captions = read_captions(flags.captions) if flags.captions else None
     flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    with crew(flags.backbone, flags.weights, machines, cpus=cpu_count()) as workers:
+    crew_of = functools.partial(crew, flags.backbone, flags.weights, decode_workers=flags.decode_workers)
+    with crew_of(machines, cpus=cpu_count()) as workers:
         texts = Texts.of(dataset, workers.about, classes=classes, captions=captions)
         bank = extract_by(workers.run, dataset, workers.about, flags.out, texts, strict=flags.strict)
     print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")

@@ -20,36 +20,12 @@ from mgcl.cluster import cluster
 from mgcl.errors import ClusterError, MgclError
 from mgcl.extraction.plan import Facts, Shard, facts
 from mgcl.extraction.shards import finish
+from mgcl.machines import Machines
 
 # A shard whose actor dies is started this many times in all.
 _ATTEMPTS = 3
 # Shards an actor has at once: while one is embedded, the other's clips are decoded.
 _AT_ONCE = 2
-
-
-@dataclass(frozen=True)
-class Machines:
-    """Where an extraction runs.
-
-    Attributes:
-        address: of a running Ray cluster, whose nodes see the same folders; None starts one here.
-        actors: at once; None: as many as the GPUs take, or one a CPU.
-        gpus_per_actor: share of a GPU; None: 1 where there are GPUs.
-        decode_workers: threads of each actor that read audio.
-    """
-
-    address: str | None = None
-    actors: int | None = None
-    gpus_per_actor: float | None = None
-    decode_workers: int = 2
-
-    def __post_init__(self) -> None:
-        for flag, value in (("--actors", self.actors), ("--decode-workers", self.decode_workers)):
-            if value is not None and value < 1:
-                raise ClusterError(f"{flag} {value}: at least 1")
-        gpus = self.gpus_per_actor or 0
-        if not 0 <= gpus < float("inf") or (gpus > 1 and gpus != int(gpus)):
-            raise ClusterError(f"--gpus-per-actor {gpus}: 0 or more; a fraction, or whole GPUs")
 
 
 @dataclass(frozen=True)
@@ -79,27 +55,28 @@ class Crew:
 
 
 @contextmanager
-def crew(backbone: str, weights: str | None, machines: Machines, *, cpus: int) -> Iterator[Crew]:
+def crew(
+    backbone: str, weights: str | None, machines: Machines, *, cpus: int, decode_workers: int = 2
+) -> Iterator[Crew]:
     """Start actors, each with a backbone of the catalogue; they are gone at the end.
 
     Args:
         backbone: its name.
         weights: of the backbone, as its ``load`` takes them.
-        machines: where; ``cpus`` are those of this machine.
+        machines: where.
         cpus: of the cluster that is started here.
+        decode_workers: threads of each actor that read audio, at least 1.
 
     Raises:
         ClusterError: no cluster answers, or the actors do not stay alive.
         BackboneError: the weights cannot be loaded.
     """
-    with cluster(machines.address, cpus) as gpus:
-        share = (1.0 if machines.gpus_per_actor is None else machines.gpus_per_actor) if gpus else 0.0
-        if machines.gpus_per_actor and not gpus:
-            print("the cluster has no GPU: actors run on CPUs")
-        count = machines.actors or max(1, int(gpus / share) if share else int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
-        options = {"num_cpus": 1, "num_gpus": share, "max_concurrency": _AT_ONCE, "max_restarts": -1}
+    if decode_workers < 1:
+        raise ClusterError(f"--decode-workers {decode_workers}: at least 1")
+    with cluster(machines, cpus=cpus) as there:
+        options = {"num_cpus": 1, "num_gpus": there.gpus_per_slot, "max_concurrency": _AT_ONCE, "max_restarts": -1}
         kind = ray.remote(_Actor).options(**options, max_task_retries=_ATTEMPTS - 1)
-        actors = [kind.remote(backbone, weights, machines.decode_workers) for _ in range(count)]
+        actors = [kind.remote(backbone, weights, decode_workers) for _ in range(there.slots)]
         about: Any = actors[0]
         yield Crew(actors, _result(about.about.remote(), "loading the backbone"))
 

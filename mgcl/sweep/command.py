@@ -1,6 +1,7 @@
 """The command line of a sweep file: plan, run what is missing, report."""
 
 import argparse
+import datetime
 import functools
 import sys
 from collections.abc import Sequence
@@ -8,14 +9,19 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from joblib import cpu_count
+
 from mgcl.data.splits import PROTOCOLS
 from mgcl.errors import SweepError, run_and_exit
 from mgcl.extraction.embedded import embedded_bank
 from mgcl.features import FeatureBank
+from mgcl.features.copies import nearby
 from mgcl.home import home, similarity_limit
+from mgcl.machines import Machines
 from mgcl.records import TrialRun
 from mgcl.reporting import report, tables
-from mgcl.sweep.driver import Machines, count, run_missing, state
+from mgcl.sweep.driver import count, run_missing, state
+from mgcl.sweep.estimates import estimator
 from mgcl.sweep.grid import Cell, Sweep, left_out, plan
 from mgcl.sweep.variants import VARIANTS
 
@@ -28,10 +34,11 @@ def main(sweep: Sweep, arguments: Sequence[str] | None = None) -> NoReturn:
 def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     flags = _parser(sweep).parse_args(arguments)
     sweep = _override(sweep, flags)
-    machines = Machines(flags.address, flags.workers, flags.gpus_per_trial)
+    machines = None if flags.local else Machines(flags.address, flags.workers, flags.gpus_per_trial)
     similarity_limit()  # refused here, not by each worker
-    bank = FeatureBank.open(sweep.bank) if sweep.bank else _embedded_bank(make=not flags.plan)
-    cells = plan(sweep, bank)
+    location = _location(sweep.bank) if sweep.bank else str(_embedded_bank(make=not flags.plan).path)
+    bank = FeatureBank.open(nearby(location))
+    cells = _only(flags.only, plan(sweep, bank))
     for words in left_out(sweep, bank):
         print(words)
 
@@ -40,19 +47,25 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
 
     uri = flags.tracking_uri or default_uri()
     if flags.plan:
-        _print_plan(cells, tracking.recorded_runs(sweep.name, uri))
+        _print_plan(cells, tracking.recorded_runs(sweep.name, uri), flags.workers or cpu_count())
         return 0
     report.prepare(sweep.name, Path(flags.out))
     store = tracking.Tracking.open(sweep.name, uri)
-    run_missing(sweep.name, cells, bank, store, machines, retry_failed=flags.retry == "failed")
+    print(f"runs:   {store.where_to_look()}")
+    print(f"logs:   {home() / 'logs' / 'KEY.log'}" if machines else "logs:   here", flush=True)
+    run_missing(sweep.name, cells, bank, store, machines, location=location, retry_failed=flags.retry == "failed")
     runs = store.runs()
     _print_tables(cells, runs)
     code = _conclude(cells, runs)
     if runs:
         folder = report.write(sweep.name, tables.build(runs, order=tuple(VARIANTS)), Path(flags.out))
         print(f"report: {folder / 'report.md'}")
-    print(f"runs:   {store.where_to_look()}")
     return code
+
+
+def _location(bank: str) -> str:
+    """The same wherever a worker runs."""
+    return bank if "://" in bank else str(Path(bank).absolute())
 
 
 def _embedded_bank(*, make: bool) -> FeatureBank:
@@ -76,14 +89,27 @@ def _override(sweep: Sweep, flags: argparse.Namespace) -> Sweep:
     return replace(sweep, **chosen)
 
 
-def _print_plan(cells: Sequence[Cell], runs: Sequence[TrialRun]) -> None:
+def _only(keys: Sequence[str] | None, cells: Sequence[Cell]) -> Sequence[Cell]:
+    unknown = set(keys or ()) - {cell.trial.key for cell in cells}
+    if unknown:
+        raise SweepError(f"--only {', '.join(sorted(unknown))}: no such trial in this sweep; --plan lists their keys")
+    return [cell for cell in cells if cell.trial.key in keys] if keys else cells
+
+
+def _print_plan(cells: Sequence[Cell], runs: Sequence[TrialRun], workers: int) -> None:
     recorded = {run.key: run for run in runs}
     for cell in cells:
         trial, names = cell.trial, ", ".join(cell.variants)
         where = f"{trial.way}-way {trial.shot}-shot  fold {trial.fold.index}  seed {trial.seed}"
         print(f"{state(cell, recorded):8}{trial.key}  {where}  {names}")
     counts = count(cells, recorded)
-    print(f"{len(cells)} trials: {counts['done']} done, {counts['missing']} missing, {counts['failed']} failed")
+    missing = [cell.trial for cell in cells if state(cell, recorded) == "missing"]
+    seconds = [each for each in map(estimator([cell.trial for cell in cells], runs), missing) if each is not None]
+    about = datetime.timedelta(seconds=round(max([sum(seconds) / workers, *seconds])))
+    print(
+        f"{len(cells)} trials: {counts['done']} done, {counts['missing']} missing, {counts['failed']} failed"
+        + (f"; about {about} to go on {workers} workers" if seconds else "")
+    )
 
 
 def _print_tables(cells: Sequence[Cell], runs: Sequence[TrialRun]) -> None:
@@ -150,7 +176,9 @@ def _parser(sweep: Sweep) -> argparse.ArgumentParser:
     )
     what.add_argument("--plan", action="store_true", help="list done, missing and failed trials; run nothing")
     what.add_argument("--retry", choices=["failed"], help="run failed trials again")
+    what.add_argument("--only", nargs="+", metavar="KEY", help="these trials of it alone")
     where = parser.add_argument_group("where")
+    where.add_argument("--local", action="store_true", help="in this process, one by one, without Ray: for a debugger")
     where.add_argument("--workers", type=int, metavar="W", help="trials at once (default: every CPU)")
     where.add_argument(
         "--gpus-per-trial",

@@ -1,4 +1,4 @@
-"""A trial as an MLflow run's tags and parameters, and back. Pure: no store."""
+"""A trial as an MLflow run's tags, parameters and metrics, and back. Pure: no store."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -59,8 +59,24 @@ def result_tags(result: TrialResult) -> dict[str, str]:
     }
 
 
-def trial_run(run_id: str, status: str, tags: Mapping[str, str], parameters: Mapping[str, str]) -> TrialRun:
-    """What ``tags_of``, ``parameters_of`` and ``result_tags`` wrote, read back."""
+def metrics_of(result: TrialResult) -> list[tuple[str, float, int]]:
+    """Name, value and step of each."""
+    once = {"accuracy": result.accuracy, "unconverged": result.convergence.unconverged, "seconds": result.seconds}
+    return [
+        *(("episode_accuracy", each.accuracy, each.index) for each in result.episodes),
+        *((name, float(value), 0) for name, value in once.items()),
+    ]
+
+
+def trial_run(
+    run_id: str,
+    status: str,
+    ended: float,
+    tags: Mapping[str, str],
+    parameters: Mapping[str, str],
+    metrics: Mapping[str, float],
+) -> TrialRun:
+    """What ``tags_of``, ``parameters_of``, ``metrics_of`` and ``result_tags`` wrote, read back."""
     setting = Setting(
         dataset=tags["dataset"],
         backbone=tags["backbone"],
@@ -90,4 +106,6 @@ def trial_run(run_id: str, status: str, tags: Mapping[str, str], parameters: Map
         device=tags.get("device", ""),
         error=tags.get("error", ""),
         captions_naming_class=float(tags["captions_naming_class"]) if "captions_naming_class" in tags else None,
+        seconds=metrics.get("seconds"),
+        ended=ended,
     )

@@ -1,131 +1,171 @@
-"""Trials on Ray Tune: one actor a slot, pinned to its share of a GPU."""
+"""Trials on Ray Tune: workers pinned to their share of a GPU, which take trials from one queue.
 
+A Tune trial is a worker, not one of our trials: Tune keeps some 40 kB of each and walks through all of them at every
+step, so that ten thousand cost it a minute each thousand. One of our trials is still one key, one run, one retry.
+"""
+
+import platform
+import sys
 import tempfile
-import traceback
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import lru_cache
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray import tune
+from ray.exceptions import RayActorError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from tqdm import tqdm
 
-from mgcl.errors import MgclWarning
+from mgcl.cluster import Cluster
+from mgcl.errors import ClusterError
 from mgcl.home import home
-from mgcl.records import Trial, TrialFailure, TrialResult
+from mgcl.records import Trial
+from mgcl.sweep.queue import Held, Outcome, Queue
 
-Outcome = TrialResult | TrialFailure
-
-# A trial whose worker dies is started this many times in all before it counts as failed. Tune's own retries leave out
-# a worker that dies between two trials, so they are off.
-_ATTEMPTS = 3
+# A worker that dies again and again before it takes a trial will not do better the next time.
+_USELESS_DEATHS = 10
+_PATIENCE_SECONDS = 60
+_PROGRESS_SECONDS = 5
 
 
 def run_trials(
     trials: Sequence[Trial],
-    bank: Path,
+    bank: str,
+    there: Cluster,
     on_outcome: Callable[[Outcome], None],
-    *,
-    workers: int | None,
-    gpus_per_trial: float,
+    on_progress: Callable[[Sequence[Held]], None],
 ) -> None:
     """Run trials on the connected cluster; returns when all have ended, or after Ctrl-C.
 
     Args:
-        trials: what to run.
-        bank: the bank's folder, the same path on every node; actors open it once and keep it.
-        on_outcome: called in this process with each outcome, as it comes.
-        workers: trials at once, at most; None: as many as the cluster's CPUs and GPUs take.
-        gpus_per_trial: each actor's share of a GPU; 0 runs on the CPU with one torch thread.
+        trials: what to run, in this order; all on one bank.
+        bank: where the bank lies, as every node sees it; workers open it once and keep it.
+        there: the cluster: how many workers, and their share of a GPU.
+        on_outcome: called in this process with each outcome, as it comes; what it raises stops the sweep.
+        on_progress: called every few seconds with what the workers are at.
+
+    Raises:
+        ClusterError: workers die before they take a trial.
     """
-    left = {trial.key: trial for trial in trials}
-    for _ in range(_ATTEMPTS):
-        listener = _Listener(on_outcome)
-        _run_once(left, bank, listener, workers, gpus_per_trial)
-        interrupted = len(listener.ended) + len(listener.died) < len(left)
-        if interrupted or not listener.died:
-            return
-        left = {key: left[key] for key in listener.died}
-    for key, error in listener.died.items():
-        on_outcome(TrialFailure(key, f"its worker died {_ATTEMPTS} times", error))
-
-
-def _run_once(
-    trials: Mapping[str, Trial], bank: Path, listener: "_Listener", workers: int | None, gpus_per_trial: float
-) -> None:
+    workers = min(there.slots, len(trials))
+    queue = _start_queue(trials)
+    listener = _Listener(queue, len(trials), on_outcome, on_progress)
     with tempfile.TemporaryDirectory(prefix="mgcl-tune-") as storage:
+        place = {"bank": bank, "digest": trials[0].bank, "home_folder": str(home())}
+        work = tune.with_parameters(_work, queue=queue, **place)
         tune.Tuner(
-            tune.with_resources(
-                tune.with_parameters(_run_one, trials=trials, bank=str(bank), home_folder=str(home())),
-                {"cpu": 1, "gpu": gpus_per_trial},
+            tune.with_resources(work, {"cpu": 1, "gpu": there.gpus_per_slot}),
+            param_space={"worker": tune.grid_search([f"worker-{index}" for index in range(workers)])},
+            run_config=tune.RunConfig(
+                name="sweep",
+                storage_path=storage,
+                verbose=0,
+                callbacks=[listener],
+                stop=_When(listener),
+                failure_config=tune.FailureConfig(max_failures=-1),
             ),
-            param_space={"key": tune.grid_search(list(trials))},
-            tune_config=tune.TuneConfig(
-                reuse_actors=True,
-                max_concurrent_trials=workers,
-                trial_name_creator=lambda trial: str(trial.config["key"]),
-                trial_dirname_creator=lambda trial: str(trial.config["key"]),
-            ),
-            run_config=tune.RunConfig(name="sweep", storage_path=storage, verbose=0, callbacks=[listener]),
         ).fit()
+    listener.hand_over()
+    ray.kill(queue)
+    if listener.error:
+        raise listener.error
+
+
+def _start_queue(trials: Sequence[Trial]) -> Any:
+    """An actor on this very node, which lives as long as the driver."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(Queue).options(num_cpus=0, scheduling_strategy=here).remote(trials)
 
 
 class _Listener(tune.Callback):
-    """Hands outcomes to the driver, and keeps the keys of trials whose worker died, with the error."""
+    """In the driver: fetches outcomes at every step of Tune's, and tells the queue of workers that died."""
 
-    def __init__(self, on_outcome: Callable[[Outcome], None]) -> None:
-        self._on_outcome = on_outcome
-        self.ended: set[str] = set()
-        self.died: dict[str, str] = {}
-
-    def on_trial_result(  # Tune's signature
+    def __init__(
         self,
-        iteration: int,  # noqa: ARG002
-        trials: list[Any],  # noqa: ARG002
-        trial: Any,
-        result: dict[str, Any],
-        **_: Any,
+        queue: Any,
+        trials: int,
+        on_outcome: Callable[[Outcome], None],
+        on_progress: Callable[[Sequence[Held]], None],
     ) -> None:
-        if "outcome" in result:
-            self.ended.add(trial.config["key"])
-            self._on_outcome(result["outcome"])
+        self._queue, self._left = queue, trials
+        self._on_outcome, self._on_progress = on_outcome, on_progress
+        self._told = self._at_work = time.monotonic()
+        self._useless_deaths = 0
+        self.error: Exception | None = None
 
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002
-        if trial.config["key"] not in self.ended:  # a worker may die after its result came
-            self.died[trial.config["key"]] = str(trial.get_error() or "")
+    @property
+    def finished(self) -> bool:
+        """Nothing is left to do."""
+        return self._left == 0 or self.error is not None
+
+    def hand_over(self) -> None:
+        """Pass on what came in since the last time."""
+        try:
+            for outcome in ray.get(self._queue.collect.remote()):
+                self._left -= 1
+                self._useless_deaths = 0
+                if self.error is None:
+                    self._on_outcome(outcome)
+        except RayActorError:
+            self._stop(ClusterError("the queue of trials died; start the sweep again: what is recorded is kept"))
+        except Exception as error:  # the driver's own: Tune would wrap it
+            self._stop(error)
+
+    def on_step_end(self, iteration: int, trials: list[Any], **_: Any) -> None:  # noqa: ARG002
+        """Tune calls this several times a second."""
+        self.hand_over()
+        now = time.monotonic()
+        if self.finished or now - self._told < _PROGRESS_SECONDS:
+            return
+        self._told = now
+        held = ray.get(self._queue.held.remote())
+        self._on_progress(held)
+        if held:
+            self._at_work = now
+        elif now - self._at_work > _PATIENCE_SECONDS:
+            self._at_work = now
+            tqdm.write("waiting for a worker: the cluster has no room yet", file=sys.stderr)
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002
+        """A worker died; Tune starts another in its place."""
+        error = str(trial.get_error() or "")
+        if ray.get(self._queue.lost.remote(trial.config["worker"], error)):
+            return
+        self._useless_deaths += 1
+        if self._useless_deaths >= _USELESS_DEATHS:
+            self._stop(ClusterError(f"workers die before they take a trial: {error.strip().splitlines()[-1]}"))
+
+    def _stop(self, error: Exception) -> None:
+        self.error = self.error or error
+
+    def __reduce__(self) -> tuple[type[tune.Callback], tuple[()]]:
+        """Tune writes its callbacks to disk, to restore an experiment from; ours is restored from MLflow."""
+        return tune.Callback, ()
 
 
-def _run_one(config: dict[str, str], trials: Mapping[str, Trial], bank: str, home_folder: str) -> None:
-    """In the actor: one trial, whose own error is an outcome, not a crash."""
-    import torch
+class _When(tune.Stopper):
+    """Ends the experiment, with workers that still wait for a node."""
 
-    from mgcl.evaluation.trial import run_trial
+    def __init__(self, listener: _Listener) -> None:
+        self._listener = listener
 
-    trial = trials[config["key"]]
-    device = "cuda" if ray.get_gpu_ids() else "cpu"
-    if device == "cpu":
-        torch.set_num_threads(1)
-    outcome: Outcome
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", MgclWarning)
-            opened, similarities = _open_bank(bank, home_folder, device)
-            outcome = run_trial(trial, opened, device=device, similarities=similarities)
-        own = [str(each.message) for each in caught if issubclass(each.category, MgclWarning)]
-        outcome = replace(outcome, notes=tuple(dict.fromkeys(own)))
-    except Exception as error:
-        outcome = TrialFailure(trial.key, f"{type(error).__name__}: {error}", traceback.format_exc())
-    tune.report({"outcome": outcome})
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
+        """No worker is stopped by itself."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Asked at every step."""
+        return self._listener.finished
 
 
-@lru_cache(maxsize=1)
-def _open_bank(path: str, home_folder: str, device: str) -> tuple[Any, Any]:
-    """The bank and its similarities, which a worker keeps open from trial to trial."""
-    from mgcl.evaluation.trial import similarity_store
-    from mgcl.features import FeatureBank
-    from mgcl.transport.tiles import machine_root
+def _work(config: dict[str, str], queue: Any, bank: str, digest: str, home_folder: str) -> None:
+    """In the worker: trials, until there are no more."""
+    from mgcl.sweep.worker import Worker
 
-    bank = FeatureBank.open(path)
-    return bank, similarity_store(bank, root=machine_root(Path(home_folder)), device=device)
+    worker = Worker(bank, digest, Path(home_folder), gpu=bool(ray.get_gpu_ids()))
+    outcome, done = None, 0
+    while trial := ray.get(queue.take.remote(config["worker"], platform.node(), outcome)):
+        outcome, done = worker.run_logged(trial), done + 1
+    tune.report({"trials": done})  # a worker that says nothing has Tune print that it ended

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # A store that is not there is said so after seconds, not minutes.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
@@ -40,7 +42,7 @@ def answering(uri: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise TrackingError(
-            f"--tracking-uri {uri}: the MLflow store does not answer ({reason}); name a sqlite:/// file in a folder "
+            f"{uri}: the MLflow store does not answer ({reason}); name a sqlite:/// file in a folder "
             "you can write to, or a running server"
         ) from None
 

@@ -1,21 +1,44 @@
 """The record of every trial, in MLflow; only the driver writes."""
 
+import json
 import shlex
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag
 
 from mgcl.errors import TrackingError
 from mgcl.features import FeatureBank
 from mgcl.records import TrialFailure, TrialResult, TrialRun
 from mgcl.sweep.grid import TAG_LIMIT, Cell
-from mgcl.sweep.runs import parameters_of, result_tags, run_name, tags_of, trial_run, variants_tag
+from mgcl.sweep.runs import metrics_of, parameters_of, result_tags, run_name, tags_of, trial_run, variants_tag
 from mgcl.sweep.store import PAGE, alone, answering, artifacts, connect, exists, search
 
+_PROGRESS = "progress.json"
+_PARENT = "tags.kind = 'sweep'"
 _STALE_MS = 10 * 60 * 1000
+# A run is made with ``complete=0``; its last write is ``complete=1``.
+_COMPLETE = "tags.kind = 'trial' AND tags.complete = '1'"
+_INCOMPLETE = "tags.kind = 'trial' AND tags.complete = '0'"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a driver last said of itself."""
+
+    keys: Sequence[str]
+    """Every trial of its command, recorded or not."""
+    host: str
+    started: float
+    """Seconds since 1970."""
+    said: float
+    """Seconds since 1970."""
+    running: Sequence[tuple[str, str, str, float]]
+    """Trial key, its run's name, the worker's host, and since when."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +68,8 @@ class Tracking:
             found = experiment.experiment_id if experiment else None
             experiment_id = found or client.create_experiment(sweep, artifact_location=artifacts(uri))
             tracking = cls(client, uri, experiment_id, _parent(client, experiment_id, sweep))
-            tracking._delete_stale()
-            return tracking
+        tracking.delete_cut_off()
+        return tracking
 
     def where_to_look(self) -> str:
         """How to open the sweep's runs in a browser; MLflow's front page opens in another view."""
@@ -69,32 +92,34 @@ class Tracking:
         Raises:
             TrackingError: the store does not answer; the run does not count.
         """
-        about = {**tags_of(cell, bank), **tags, "mlflow.parentRunId": self.parent_id}
+        about = {**tags_of(cell, bank), **tags, "mlflow.parentRunId": self.parent_id, "complete": "0"}
         with answering(self.uri):
             run_id = self.client.create_run(self.experiment_id, tags=about, run_name=run_name(cell)).info.run_id
-            parameters = [Param(*each) for each in parameters_of(cell, bank).items()]
-            self.client.log_batch(run_id, params=parameters)
-            if isinstance(outcome, TrialResult):
-                self._log_result(run_id, outcome)
-                self.client.log_dict(run_id, {"trial": asdict(cell.trial), "result": asdict(outcome)}, "trial.json")
-                self.client.set_terminated(run_id, "FINISHED")
-            else:
-                self.client.set_tag(run_id, "error", outcome.error[:TAG_LIMIT])
-                self.client.log_text(run_id, outcome.traceback, "traceback.txt")
-                self.client.set_terminated(run_id, "FAILED")
+            self._log(run_id, cell, outcome, bank)
+            self.client.set_terminated(run_id, "FINISHED" if isinstance(outcome, TrialResult) else "FAILED")
             self.client.set_tag(run_id, "complete", "1")
 
-    def _log_result(self, run_id: str, result: TrialResult) -> None:
+    def _log(self, run_id: str, cell: Cell, outcome: TrialResult | TrialFailure, bank: FeatureBank) -> None:
+        parameters = [Param(*each) for each in parameters_of(cell, bank).items()]
+        if isinstance(outcome, TrialFailure):
+            self.client.log_batch(run_id, params=parameters)
+            self.client.set_tag(run_id, "error", outcome.error[:TAG_LIMIT])
+            self.client.log_text(run_id, outcome.traceback, "traceback.txt")
+            return
         now = int(time.time() * 1000)
-        metrics = [Metric("episode_accuracy", each.accuracy, now, each.index) for each in result.episodes]
-        metrics += [
-            Metric("accuracy", result.accuracy, now, 0),
-            Metric("unconverged", result.convergence.unconverged, now, 0),
-            Metric("seconds", result.seconds, now, 0),
-        ]
-        for start in range(0, len(metrics), PAGE):
-            self.client.log_batch(run_id, metrics=metrics[start : start + PAGE])
-        self.client.log_batch(run_id, tags=[RunTag(*each) for each in result_tags(result).items()])
+        metrics = [Metric(name, value, now, step) for name, value, step in metrics_of(outcome)]
+        tags = [RunTag(*each) for each in result_tags(outcome).items()]
+        room = PAGE - len(parameters) - len(tags)
+        self.client.log_batch(run_id, metrics[:room], parameters, tags)
+        for start in range(room, len(metrics), PAGE):
+            self.client.log_batch(run_id, metrics[start : start + PAGE])
+        self.client.log_dict(run_id, {"trial": asdict(cell.trial), "result": asdict(outcome)}, "trial.json")
+
+    def tell(self, progress: Progress) -> None:
+        """Keep what ``last_progress`` gives."""
+        with answering(self.uri):
+            self.client.log_dict(self.parent_id, asdict(progress), _PROGRESS)
+            self.client.set_tag(self.parent_id, "planned", str(len(progress.keys)))
 
     def runs(self) -> tuple[TrialRun, ...]:
         """Every completed trial, one run a key: a finished one before a failed one, then the oldest."""
@@ -106,12 +131,18 @@ class Tracking:
         with answering(self.uri):
             self.client.set_tag(run.run_id, "variants", variants_tag(run.variants + variants))
 
-    def _delete_stale(self) -> None:
-        """A run without ``complete=1`` was cut off; another driver may still be writing a young one."""
+    def delete_cut_off(self) -> None:
+        """Delete runs that were begun and never completed, if they are old or their trial has a complete one.
+
+        A young one may be another driver's, which is writing it.
+        """
         before = int(time.time() * 1000) - _STALE_MS
-        for run in search(self.client, self.experiment_id, "tags.kind = 'trial'"):
-            if run.data.tags.get("complete") != "1" and run.info.start_time < before:
-                self.client.delete_run(run.info.run_id)
+        with answering(self.uri):
+            if cut_off := list(search(self.client, self.experiment_id, _INCOMPLETE)):
+                done = {run.key for run in _trial_runs(self.client, self.experiment_id)}
+                for run in cut_off:
+                    if run.info.start_time < before or run.data.tags["trial_key"] in done:
+                        self.client.delete_run(run.info.run_id)
 
 
 def recorded_runs(sweep: str, uri: str) -> tuple[TrialRun, ...]:
@@ -128,9 +159,27 @@ def recorded_runs(sweep: str, uri: str) -> tuple[TrialRun, ...]:
         return _trial_runs(client, experiment.experiment_id) if experiment else ()
 
 
+def last_progress(sweep: str, uri: str) -> Progress | None:
+    """What the sweep's latest driver said of itself; None if it never ran.
+
+    Raises:
+        TrackingError: the store cannot be opened.
+    """
+    if not exists(uri):
+        return None
+    with answering(uri), alone(uri), tempfile.TemporaryDirectory() as folder:
+        client = connect(uri)
+        experiment = client.get_experiment_by_name(sweep)
+        for run in search(client, experiment.experiment_id, _PARENT) if experiment else ():
+            if "planned" in run.data.tags:
+                file = Path(client.download_artifacts(run.info.run_id, _PROGRESS, folder))
+                return Progress(**json.loads(file.read_text(encoding="utf-8")))
+    return None
+
+
 def _parent(client: MlflowClient, experiment_id: str, sweep: str) -> str:
     """The sweep's parent run; finished from the start, so that no killed driver leaves it running."""
-    for run in search(client, experiment_id, "tags.kind = 'sweep'"):
+    for run in search(client, experiment_id, _PARENT):
         return str(run.info.run_id)
     run_id = str(client.create_run(experiment_id, tags={"kind": "sweep"}, run_name=sweep).info.run_id)
     client.set_terminated(run_id)
@@ -138,11 +187,13 @@ def _parent(client: MlflowClient, experiment_id: str, sweep: str) -> str:
 
 
 def _trial_runs(client: MlflowClient, experiment_id: str) -> tuple[TrialRun, ...]:
-    complete = [
-        trial_run(run.info.run_id, run.info.status, run.data.tags, run.data.params)
-        for run in search(client, experiment_id, "tags.kind = 'trial' AND tags.complete = '1'")
-    ]
     one_a_key: dict[str, TrialRun] = {}
-    for run in sorted(complete, key=lambda run: run.status != "FINISHED"):
-        one_a_key.setdefault(run.key, run)
+    for run in map(_trial_run, search(client, experiment_id, _COMPLETE)):
+        if run.key not in one_a_key or (run.status == "FINISHED" != one_a_key[run.key].status):
+            one_a_key[run.key] = run
     return tuple(one_a_key.values())
+
+
+def _trial_run(run: Run) -> TrialRun:
+    info, data = run.info, run.data
+    return trial_run(info.run_id, info.status, (info.end_time or 0) / 1000, data.tags, data.params, data.metrics)

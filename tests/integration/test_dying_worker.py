@@ -1,38 +1,68 @@
-"""A trial that takes its worker down each time counts as failed after its attempts; the others finish."""
+"""Workers that die: a trial that takes its worker down each time fails alone; a node that cannot work is said so."""
 
 import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.integration.conftest import ROOT, Place
 
 SCRIPT = """
 import json, os, sys
-import ray
 from mgcl.cluster import cluster
+from mgcl.errors import ClusterError
+from mgcl.machines import Machines
 from mgcl.records import Fold, Trial, TrialFailure
 from mgcl.sweep import schedule
+import mgcl.sweep.worker
 
-def run_or_die(config, trials, **_):
-    if trials[config["key"]].seed == 1:
+def run_or_die(self, trial):
+    if trial.seed == 1:
         os._exit(1)
-    schedule.tune.report({"outcome": TrialFailure(config["key"], "alive")})
+    return TrialFailure(trial.key, "alive")
 
-schedule._run_one = run_or_die
+def work(config, queue, **rest):
+    if when == "at once":
+        os._exit(1)
+    mgcl.sweep.worker.Worker.run_logged = run_or_die
+    original(config, queue, **rest)
+
+when = sys.argv[2]
+original, schedule._work = schedule._work, work
 fold = Fold("all", 0, ("a", "b"))
 trials = [Trial("b", "d", fold, 2, 1, 1, 1, seed, "clip", 1, "mgcl", 1, {}) for seed in range(4)]
 seen = {}
-with cluster(None, 1):
-    take = lambda outcome: seen.setdefault(outcome.key, outcome.error)
-    schedule.run_trials(trials, sys.argv[1], take, workers=1, gpus_per_trial=0)
+try:
+    with cluster(Machines(actors=1), cpus=1) as there:
+        take = lambda outcome: seen.setdefault(outcome.key, outcome.error)
+        schedule.run_trials(trials, sys.argv[1], there, take, lambda held: None)
+except ClusterError as error:
+    print(error, file=sys.stderr)
+    sys.exit(2)
 print(json.dumps([seen[trial.key] for trial in trials]))
 """
 
 
-def test_it_fails_alone(place: Place) -> None:
+@pytest.fixture
+def run(place: Place):
     script = place.folder / "die.py"
     script.write_text(SCRIPT)
-    command = [sys.executable, str(script), str(place.folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+
+    def run(when: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(script), str(place.folder), when]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+
+    return run
+
+
+def test_a_deadly_trial_fails_alone(run) -> None:
+    done = run("in a trial")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == ["alive", "its worker died 3 times", "alive", "alive"]
+
+
+def test_workers_that_die_before_any_trial_stop_the_sweep(run) -> None:
+    done = run("at once")
+    assert done.returncode == 2
+    assert "workers die before they take a trial: " in done.stderr

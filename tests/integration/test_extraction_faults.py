@@ -95,8 +95,10 @@ import json, os, sys
 from contextlib import nullcontext
 import ray
 from mgcl.backbones import tiny
+from mgcl.cluster import Cluster
 from mgcl.extraction import actors
 from mgcl.extraction.plan import Shard, facts
+from mgcl.machines import Machines
 
 ray.init(address="local", num_cpus=4, num_gpus=2, include_dashboard=False, log_to_driver=False)
 
@@ -109,8 +111,8 @@ class Spy:
         with open(os.path.join(work, shard.name), "w") as file:
             json.dump([os.getpid(), os.environ["CUDA_VISIBLE_DEVICES"]], file)
 
-actors._Actor, actors.cluster = Spy, lambda *_: nullcontext(2.0)
-machines = actors.Machines(gpus_per_actor=0.5)
+actors._Actor, actors.cluster = Spy, lambda *_, **__: nullcontext(Cluster("", None, slots=4, gpus_per_slot=0.5))
+machines = Machines(gpus_per_actor=0.5)
 with actors.crew("tiny", None, machines, cpus=1) as workers:
     print(len(workers.actors))
     for _ in workers.run([Shard(f"clips-{i}", sentences=("a",)) for i in range(16)], sys.argv[1]):

@@ -11,30 +11,37 @@ from tests.integration.conftest import ROOT, Place
 SCRIPT = """
 import json, os, sys, time
 import ray
+from mgcl.cluster import Cluster
 from mgcl.records import Fold, Trial, TrialFailure
 from mgcl.sweep import schedule
+import mgcl.sweep.worker
 
 share, folder = float(sys.argv[1]), sys.argv[2]
 
-def look(config, trials, **_):
+def look(self, trial):
     started = time.time()
     time.sleep(1)
     devices, ids = os.environ["CUDA_VISIBLE_DEVICES"], ray.get_gpu_ids()
-    seen = {"start": started, "end": time.time(), "devices": devices, "ids": ids}
-    schedule.tune.report({"outcome": TrialFailure(config["key"], json.dumps(seen))})
+    seen = {"pid": os.getpid(), "start": started, "end": time.time(), "devices": devices, "ids": ids, "gpu": self.gpu}
+    return TrialFailure(trial.key, json.dumps(seen))
 
-schedule._run_one = look
+def work(config, queue, **rest):
+    mgcl.sweep.worker.Worker.run_logged = look
+    original(config, queue, **rest)
+
+original, schedule._work = schedule._work, work
 fold = Fold("all", 0, ("a", "b"))
-trials = [Trial("b", "d", fold, 2, 1, 1, 1, seed, "clip", 1, "mgcl", 1, {}) for seed in range(8)]
+trials = [Trial("b", "d", fold, 2, 1, 1, 1, seed, "clip", 1, "mgcl", 1, {}) for seed in range(16)]
 ray.init(address="local", num_cpus=8, num_gpus=2, include_dashboard=False, log_to_driver=False)
 seen = []
 take = lambda outcome: seen.append(json.loads(outcome.error))
-schedule.run_trials(trials, folder, take, workers=None, gpus_per_trial=share)
+there = Cluster("", None, slots=int(2 / share), gpus_per_slot=share)
+schedule.run_trials(trials, folder, there, take, lambda held: None)
 print(json.dumps(seen))
 """
 
 
-@pytest.mark.parametrize(("share", "at_once"), [(0.5, 2), (1.0, 1)])
+@pytest.mark.parametrize(("share", "at_once"), [(0.25, 4), (1.0, 1)])
 def test_never_more_trials_on_a_device_than_its_shares(place: Place, share: float, at_once: int) -> None:
     script = place.folder / "pin.py"
     script.write_text(SCRIPT)
@@ -48,7 +55,9 @@ def test_never_more_trials_on_a_device_than_its_shares(place: Place, share: floa
     )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
-    assert len(seen) == 8
+    assert len(seen) == 16
+    assert all(each["gpu"] for each in seen)
+    assert len({each["pid"] for each in seen}) == 2 * at_once, "every worker stays in its process"
     assert {each["devices"] for each in seen} <= {"0", "1"}
     assert all(each["devices"] == ",".join(map(str, each["ids"])) for each in seen)
     for device in "01":

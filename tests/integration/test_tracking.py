@@ -5,14 +5,16 @@ from dataclasses import replace
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from tqdm import tqdm
 
-from mgcl.errors import TrackingError
+from mgcl.errors import SweepError, TrackingError
 from mgcl.evaluation.trial import run_trial
 from mgcl.records import Convergence, TrialFailure
 from mgcl.reporting.report import write
 from mgcl.reporting.tables import build
-from mgcl.sweep.driver import _Desk
+from mgcl.sweep import desk as desks
+from mgcl.sweep.desk import Desk
 from mgcl.sweep.grid import Sweep, plan
 from mgcl.sweep.tracking import Tracking, recorded_runs
 
@@ -72,18 +74,20 @@ def test_two_drivers_may_record_a_trial_twice_and_it_counts_once(uri, cells, ban
     assert (after / "cells.csv").read_bytes() == (before / "cells.csv").read_bytes()
 
 
-def test_an_incomplete_run_does_not_count_and_goes_when_it_is_old(uri, cells, bank) -> None:
+def test_an_incomplete_run_does_not_count_and_goes_when_it_is_old_or_its_trial_is_done(uri, cells, bank) -> None:
     store = Tracking.open("s", uri)
     record_all(store, cells[:1], bank)
     now = int(time.time() * 1000)
-    young, old = (
-        store.client.create_run(store.experiment_id, start, tags={"kind": "trial", "trial_key": "k"}).info.run_id
-        for start in (now, now - 11 * 60 * 1000)
-    )
+
+    def begin(start: int, key: str) -> str:
+        tags = {"kind": "trial", "trial_key": key, "complete": "0"}
+        return store.client.create_run(store.experiment_id, start, tags=tags).info.run_id
+
+    young, old, done = begin(now, "k"), begin(now - 11 * 60 * 1000, "k"), begin(now, cells[0].trial.key)
     assert len(store.runs()) == 1
     Tracking.open("s", uri)
-    stages = [store.client.get_run(run_id).info.lifecycle_stage for run_id in (young, old)]
-    assert stages == ["active", "deleted"]
+    stages = [store.client.get_run(run_id).info.lifecycle_stage for run_id in (young, old, done)]
+    assert stages == ["active", "deleted", "deleted"]
     assert len(store.runs()) == 1
 
 
@@ -97,27 +101,73 @@ def test_reading_a_sweep_that_never_ran_makes_no_experiment(uri) -> None:
     assert MlflowClient(tracking_uri=uri).get_experiment_by_name("never") is None
 
 
-def test_while_the_store_does_not_answer_results_wait(uri, cells, bank, monkeypatch) -> None:
-    """The desk of a driver: an outage costs nothing, and one that never ends is an error that counts what is lost."""
+class Outage:
+    """A store that fails in the middle of a run, for so many runs."""
+
+    def __init__(self, monkeypatch, runs: float) -> None:
+        self.left, original = runs, MlflowClient.log_batch
+
+        def log_batch(*arguments, **named) -> None:
+            if self.left > 0:
+                self.left -= 1
+                raise MlflowException("no answer")
+            original(*arguments, **named)
+
+        monkeypatch.setattr(MlflowClient, "log_batch", log_batch)
+
+
+def test_a_store_that_is_briefly_away_costs_nothing_and_leaves_no_run_open(uri, cells, bank, monkeypatch) -> None:
     store = Tracking.open("s", uri)
-    desk = _Desk(cells, store, bank, tqdm(disable=True))
-    record = Tracking.record
-
-    def silent(*_: object, **__: object) -> None:
-        raise TrackingError("no answer")
-
-    monkeypatch.setattr(Tracking, "record", silent)
-    desk.take(run_trial(cells[0].trial, bank))
-    assert store.runs() == ()
-    with pytest.raises(TrackingError, match="no answer; 1 results are not recorded"):
-        desk.close()
-    monkeypatch.setattr(Tracking, "record", record)
-    desk.take(run_trial(cells[1].trial, bank))
+    desk = Desk(cells, store, bank, tqdm(disable=True))
+    Outage(monkeypatch, runs=2)
+    monkeypatch.setattr(desks, "_RETRY_SECONDS", 0.1)
+    for cell in cells:
+        desk.take(run_trial(cell.trial, bank))
+    desk.close()
     assert {run.key for run in store.runs()} == {cell.trial.key for cell in cells}
+    assert [run.info.status for run in store.client.search_runs([store.experiment_id])] == ["FINISHED"] * 3
+
+
+def test_a_store_that_stays_away_is_an_error_that_counts_what_is_lost(uri, cells, bank, monkeypatch, capsys) -> None:
+    store = Tracking.open("s", uri)
+    desk = Desk(cells, store, bank, tqdm(disable=True))
+    Outage(monkeypatch, runs=float("inf"))
+    monkeypatch.setattr(desks, "_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(desks, "_LAST_RETRIES_SECONDS", 0.3)
+    desk.take(run_trial(cells[0].trial, bank))
+    assert "1 results wait" in capsys.readouterr().err
+    with pytest.raises(TrackingError, match=r"no answer.*; 1 results are not recorded: start the sweep again"):
+        desk.close()
+    assert store.runs() == ()
+
+
+def failure(key: str, error: str, line: int) -> TrialFailure:
+    return TrialFailure(key, error, f'Traceback ...\n  File "trial.py", line {line}, in run\n    run()\n{error}\n')
+
+
+def test_the_first_trials_that_fail_alike_stop_the_sweep_with_their_cause(uri, bank) -> None:
+    cells = plan(replace(SWEEP, seeds=(0, 1, 2)), bank)
+    store = Tracking.open("s", uri)
+    desk = Desk(cells, store, bank, tqdm(disable=True))
+    for epoch, cell in enumerate(cells[:4]):
+        desk.take(failure(cell.trial.key, f"FloatingPointError: loss is nan in epoch {epoch}", line=7))
+    with pytest.raises(SweepError, match=r"first 5 trials failed alike.*: FloatingPointError: loss is nan in epoch 9"):
+        desk.take(failure(cells[4].trial.key, "FloatingPointError: loss is nan in epoch 9", line=7))
+    assert [run.status for run in store.runs()] == ["FAILED"] * 5
+
+
+@pytest.mark.parametrize("last", [("ValueError: no", 7), ("FloatingPointError: loss is nan", 8)])
+def test_failures_that_differ_stop_nothing(uri, bank, last) -> None:
+    cells = plan(replace(SWEEP, seeds=(0, 1, 2)), bank)
+    desk = Desk(cells, Tracking.open("s", uri), bank, tqdm(disable=True))
+    for cell in cells[:4]:
+        desk.take(failure(cell.trial.key, "FloatingPointError: loss is nan", line=7))
+    for cell in cells[4:]:
+        desk.take(failure(cell.trial.key, *last))
 
 
 def test_unconverged_problems_are_warned_about_once(uri, cells, bank, capsys) -> None:
-    desk = _Desk(cells, Tracking.open("s", uri), bank, tqdm(disable=True))
+    desk = Desk(cells, Tracking.open("s", uri), bank, tqdm(disable=True))
     for cell in cells:
         desk.take(replace(run_trial(cell.trial, bank), convergence=Convergence(2000, 3)))
     said = capsys.readouterr().err

@@ -1,0 +1,72 @@
+"""``mgcl status``: how far a sweep is."""
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mgcl.cli.commands import Commands
+from mgcl.errors import TrackingError
+from mgcl.home import home
+
+if TYPE_CHECKING:
+    from mgcl.records import TrialRun
+    from mgcl.sweep.tracking import Progress
+
+# A driver says something every few seconds.
+_SILENT_SECONDS = 60
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser's."""
+    status = commands.add_parser("status", help="how far a sweep is, what runs where, and when it will be done")
+    status.add_argument("name", help="of the sweep, e.g. full_grid")
+    status.add_argument("--tracking-uri", metavar="URI", help="MLflow store (default: $MGCL_HOME/mlflow.db)")
+    status.set_defaults(job=_status)
+
+
+def _status(flags: argparse.Namespace) -> int:
+    from mgcl.sweep import tracking
+    from mgcl.sweep.store import default_uri
+
+    uri = flags.tracking_uri or default_uri()
+    progress = tracking.last_progress(flags.name, uri)
+    if progress is None:
+        raise TrackingError(f"{uri}: no sweep called {flags.name!r} was started; run its file in sweeps/ first")
+    keys = set(progress.keys)
+    runs = [run for run in tracking.recorded_runs(flags.name, uri) if run.key in keys]
+    counts = Counter(run.status for run in runs)
+    missing = len(keys) - len(runs)
+    silent = time.time() - progress.said
+    at_work = bool(missing) and silent < _SILENT_SECONDS
+    running = progress.running if at_work else ()
+    print(
+        f"{flags.name}: {len(keys)} trials: {counts['FINISHED']} done, {counts['FAILED']} failed, "
+        f"{len(running)} running, {missing - len(running)} waiting"
+    )
+    print(f"started on {progress.host}, {datetime.fromtimestamp(progress.started):%Y-%m-%d %H:%M:%S}")
+    if at_work:
+        print(_pace(progress, runs, missing))
+    elif missing:
+        print(f"no word from its driver for {_duration(silent)}: it was stopped; the same command runs the rest")
+    for key, name, host, since in running:
+        print(f"running {key}  {name}, on {host} for {_duration(time.time() - since)}")
+    for run in runs:
+        if run.status == "FAILED":
+            print(f"failed  {run.key}  {', '.join(run.variants)}: {run.error.splitlines()[0]}")
+    print(f"what a trial said: {home() / 'logs' / 'KEY.log'}")
+    return 0
+
+
+def _pace(progress: "Progress", runs: "Sequence[TrialRun]", missing: int) -> str:
+    ended = sum(run.ended > progress.started for run in runs)
+    if not ended:
+        return "none has ended yet"
+    seconds = (time.time() - progress.started) / ended
+    return f"{60 / seconds:.1f} trials a minute, about {_duration(missing * seconds)} left"
+
+
+def _duration(seconds: float) -> timedelta:
+    return timedelta(seconds=round(seconds))

@@ -1,0 +1,72 @@
+"""``mgcl sync``: a cluster's runs, brought home."""
+
+import argparse
+import re
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mgcl.cli.commands import Commands
+from mgcl.errors import TrackingError
+
+if TYPE_CHECKING:
+    from mgcl.sweep.transfer import Source
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser's."""
+    sync = commands.add_parser(
+        "sync",
+        help="bring runs home from another MLflow store, e.g. a cluster's, and draw their report",
+        description="Copy the finished and failed trials that are not in your own MLflow store yet, and write each "
+        "sweep's report. Stopped, the same command goes on. The exit code is 0 only if everything is home: "
+        "`mgcl sync cluster.yaml && ray down cluster.yaml`.",
+    )
+    sync.add_argument("source", metavar="SOURCE", help="an MLflow URI, or a Ray cluster's file: *.yaml")
+    sync.add_argument("names", nargs="*", metavar="NAME", help="of sweeps (default: all that SOURCE has)")
+    sync.add_argument("--check", action="store_true", help="copy nothing; exit code 1 if something is not home yet")
+    sync.add_argument("--tracking-uri", metavar="URI", help="your own MLflow store (default: $MGCL_HOME/mlflow.db)")
+    sync.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
+    sync.set_defaults(job=_sync)
+
+
+def _sync(flags: argparse.Namespace) -> int:
+    from mgcl.reporting.report import prepare
+    from mgcl.sweep.store import default_uri
+    from mgcl.sweep.transfer import Source, bring_home, not_home
+    from mgcl.tunnel import mlflow_tunnel
+
+    home_uri = flags.tracking_uri or default_uri()
+    is_cluster = Path(flags.source).suffix in {".yaml", ".yml"}
+    missing = 0
+    with mlflow_tunnel(Path(flags.source)) if is_cluster else nullcontext(flags.source) as uri:
+        source = Source(uri, re.sub("//[^/]*@", "//", flags.source))  # runs need no password
+        for name in _chosen(source, flags.names):
+            if not flags.check:
+                prepare(name, flags.out)
+                copied = bring_home(name, source, home_uri)
+                print(f"{name}: {copied} trials copied, {_write_report(name, home_uri, flags.out)}")
+            left = len(not_home(name, source, home_uri))
+            print(f"{name}: {left} trials are not home yet" if left else f"{name}: all trials are home")
+            missing += left
+    return 1 if missing else 0
+
+
+def _chosen(source: "Source", names: list[str]) -> tuple[str, ...]:
+    """The sweeps to bring, each of which the source must know."""
+    known = source.sweeps()
+    if not known:
+        raise TrackingError(f"{source.name}: no sweep is recorded there; name the store that it was recorded in")
+    for name in names:
+        if name not in known:
+            raise TrackingError(f"{source.name}: no sweep called {name!r} is recorded there, only {', '.join(known)}")
+    return tuple(dict.fromkeys(names)) or known
+
+
+def _write_report(name: str, uri: str, out: Path) -> Path:
+    from mgcl.reporting import report, tables
+    from mgcl.sweep import tracking
+    from mgcl.sweep.variants import VARIANTS
+
+    runs = tracking.recorded_runs(name, uri)
+    return report.write(name, tables.build(runs, order=tuple(VARIANTS)), out) / "report.md"

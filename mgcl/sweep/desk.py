@@ -1,0 +1,136 @@
+"""Takes the outcomes of trials in: the record, and the progress line."""
+
+import platform
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from mgcl.errors import SweepError, TrackingError
+from mgcl.features import FeatureBank
+from mgcl.records import TrialFailure, TrialResult
+from mgcl.sweep.grid import Cell
+from mgcl.sweep.provenance import source_revision
+from mgcl.sweep.queue import Held, Outcome
+from mgcl.sweep.runs import run_name
+from mgcl.sweep.tracking import Progress, Tracking
+
+# The first trials that all fail alike say that the rest would.
+_FAILED_ALIKE = 5
+# A store that did not answer is not asked with every outcome.
+_RETRY_SECONDS = 15
+_LAST_RETRIES_SECONDS = 10 * 60
+
+
+class Desk:
+    """While the store does not answer, outcomes wait here."""
+
+    def __init__(self, cells: Sequence[Cell], store: Tracking, bank: FeatureBank, bar: Any) -> None:
+        self._cells = {cell.trial.key: cell for cell in cells}
+        self._store, self._bank, self._bar = store, bank, bar
+        self._tags = source_revision()
+        self._started = time.time()
+        self._waiting: deque[Outcome] = deque()
+        self._ask_again = 0.0
+        self._causes: list[str] | None = []
+        self._failed = 0
+        self._warned: set[str] = set()
+        self._latest: deque[str] = deque(maxlen=2)
+
+    def take(self, outcome: Outcome) -> None:
+        """Record an outcome, now or with a later one, and show it.
+
+        Raises:
+            SweepError: the first trials all failed alike.
+        """
+        self._waiting.append(outcome)
+        if time.monotonic() >= self._ask_again:
+            try:
+                self._record()
+            except TrackingError as error:
+                self._ask_again = time.monotonic() + _RETRY_SECONDS
+                self._bar.write(f"{error}; {len(self._waiting)} results wait", file=sys.stderr)
+        self._show(outcome)
+        self._refuse_a_common_cause(outcome)
+
+    def say(self, words: str) -> None:
+        """Print a line above the progress line."""
+        self._bar.write(words)
+
+    def tell(self, held: Sequence[Held] = ()) -> None:
+        """Keep what is being worked at, for ``mgcl status``; skipped while the store does not answer."""
+        if time.monotonic() >= self._ask_again:
+            running = [(each.trial.key, run_name(self._cells[each.trial.key]), each.host, each.since) for each in held]
+            with suppress(TrackingError):
+                self._store.tell(Progress([*self._cells], platform.node(), self._started, time.time(), running))
+
+    def close(self) -> None:
+        """Record what waits, and delete runs that were cut off; asks a store that is away for ten minutes.
+
+        Raises:
+            TrackingError: the store still does not answer.
+        """
+        patience = Retrying(
+            retry=retry_if_exception_type(TrackingError),
+            wait=wait_fixed(_RETRY_SECONDS),
+            stop=stop_after_delay(_LAST_RETRIES_SECONDS if self._waiting else 0),
+            reraise=True,
+        )
+        try:
+            patience(self._record)
+            self._store.delete_cut_off()
+            self.tell()
+        except TrackingError as error:
+            lost = len(self._waiting)
+            raise TrackingError(f"{error}; {lost} results are not recorded: start the sweep again then") from None
+
+    def _record(self) -> None:
+        while self._waiting:
+            outcome = self._waiting[0]
+            self._store.record(self._cells[outcome.key], outcome, self._bank, self._tags)
+            self._waiting.popleft()
+
+    def _refuse_a_common_cause(self, outcome: Outcome) -> None:
+        if self._causes is None:
+            return
+        if isinstance(outcome, TrialResult):
+            self._causes = None
+            return
+        self._causes.append(outcome.cause)
+        if len(set(self._causes)) > 1:
+            self._causes = None
+        elif len(self._causes) == _FAILED_ALIKE:
+            raise SweepError(
+                f"the first {_FAILED_ALIKE} trials failed alike, so the rest was not run: {outcome.error}; mend that, "
+                "then `--retry failed` runs these again too"
+            )
+
+    def _show(self, outcome: Outcome) -> None:
+        cell = self._cells[outcome.key]
+        name = f"{cell.variants[0]} {cell.trial.way}w{cell.trial.shot}s"
+        if isinstance(outcome, TrialFailure):
+            self._failed += 1
+            self._bar.write(f"failed: {name} (trial {outcome.key}): {outcome.error}", file=sys.stderr)
+        else:
+            self._latest.append(f"{name} {100 * outcome.accuracy:.1f} %")
+            self._warn(name, outcome)
+        self._bar.set_postfix_str(f"failed {self._failed}, last " + ", ".join(self._latest), refresh=False)
+        self._bar.update()
+
+    def _warn(self, name: str, result: TrialResult) -> None:
+        """Each kind of warning once."""
+        missed = result.convergence
+        said = {note: note for note in result.notes}
+        if missed.unconverged:
+            said["unconverged"] = (
+                f"{name} (trial {result.key}): {missed.unconverged:,} of {missed.problems:,} transport problems missed "
+                "their tolerance; the report counts them all"
+            )
+        for kind, words in said.items():
+            if kind not in self._warned:
+                self._warned.add(kind)
+                self._bar.write(f"warning: {words}", file=sys.stderr)

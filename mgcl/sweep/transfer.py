@@ -1,0 +1,199 @@
+"""Runs brought from another MLflow store into the user's own: each trial once, however often it is stopped."""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+from tqdm import tqdm
+
+from mgcl.errors import TrackingError
+from mgcl.home import home
+from mgcl.records import TrialRun
+from mgcl.sweep.store import PAGE, answering, connect, exists, search
+from mgcl.sweep.tracking import Tracking, recorded_runs
+
+_EXPERIMENTS = 50_000  # the most that MLflow lists at once
+_THREADS = 8
+_RUNS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Source:
+    """The store that runs are brought from; it is only read.
+
+    Attributes:
+        uri: where it answers now.
+        name: what the runs' tag ``synced_from`` calls it, for a tunnel's own address means nothing later.
+    """
+
+    uri: str
+    name: str
+
+    def sweeps(self) -> tuple[str, ...]:
+        """The names of the sweeps that it records.
+
+        Raises:
+            TrackingError: it does not answer.
+        """
+        if not exists(self.uri):
+            raise TrackingError(f"{self.uri}: there is no such file; name the store that the sweep was recorded in")
+        with answering(self.uri):
+            client = connect(self.uri)
+            experiments = client.search_experiments(max_results=_EXPERIMENTS)
+            return tuple(sorted(each.name for each in experiments if _parent(client, each.experiment_id)))
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """A run with every value of its metrics; its artifacts lie in a folder for a while."""
+
+    run: Run
+    metrics: list[Metric]
+    artifacts: Path
+
+
+def not_home(sweep: str, source: Source, home_uri: str) -> tuple[TrialRun, ...]:
+    """The source's trials that a report at home lacks, or lacks in one of their rows.
+
+    Raises:
+        TrackingError: a store does not answer.
+    """
+    at_home = {run.key: run for run in recorded_runs(sweep, home_uri)}
+    return tuple(
+        run
+        for run in recorded_runs(sweep, source.uri)
+        if (mine := at_home.get(run.key)) is None or _outranks(run, mine) or not set(run.variants) <= set(mine.variants)
+    )
+
+
+def bring_home(sweep: str, source: Source, home_uri: str) -> int:
+    """Copy what is not home yet; a run counts there once its last write, ``complete=1``, is there.
+
+    Args:
+        sweep: one of ``source.sweeps()``.
+        source: where from; a run that it does not give whole is said and left out.
+        home_uri: the user's own store; the sweep's experiment and parent run are made there if they are new.
+
+    Returns:
+        How many runs were copied.
+
+    Raises:
+        TrackingError: a store does not answer, or another sync is under way.
+    """
+    with _alone():
+        store = Tracking.open(sweep, home_uri)
+        with answering(home_uri):
+            _delete_cut_off(store)
+        with answering(source.uri):
+            client = connect(source.uri)
+        _copy_parent(sweep, client, source, store)
+        at_home = {run.key: run for run in store.runs()}
+        new = []
+        for run in not_home(sweep, source, home_uri):
+            mine = at_home.get(run.key)
+            if mine and not _outranks(run, mine):
+                store.name_variants(mine, run.variants)
+            else:
+                new.append(run.run_id)
+        copied = 0
+        with tqdm(total=len(new), desc=sweep, unit="run", dynamic_ncols=True) as bar:
+            for trial in _read_all(new, client, source):
+                if trial:
+                    with answering(home_uri):
+                        _write(trial, source, store)
+                    copied += 1
+                bar.update()
+        return copied
+
+
+def _outranks(run: TrialRun, mine: TrialRun) -> bool:
+    return run.status == "FINISHED" and mine.status != "FINISHED"
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two syncs at once would take each other's unfinished copies for cut off."""
+    home().mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(home() / "sync.lock", timeout=0):
+            yield
+    except Timeout:
+        raise TrackingError(f"{home()}: another `mgcl sync` is under way; wait for it") from None
+
+
+def _delete_cut_off(store: Tracking) -> None:
+    """Copies that a killed sync left; what a driver has begun is left to drivers."""
+    for run in list(search(store.client, store.experiment_id, "tags.synced_from LIKE '%' AND tags.complete = '0'")):
+        store.client.delete_run(run.info.run_id)
+
+
+def _parent(client: MlflowClient, experiment_id: str) -> Run | None:
+    return next(search(client, experiment_id, "tags.kind = 'sweep'"), None)
+
+
+def _copy_parent(sweep: str, client: MlflowClient, source: Source, store: Tracking) -> None:
+    """What the source's parent run says of the sweep; its identity stays its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        with answering(source.uri):
+            experiment = client.get_experiment_by_name(sweep)
+            parent = _parent(client, experiment.experiment_id) if experiment else None
+            if parent is None:
+                raise TrackingError(f"{source.name}: no sweep called {sweep!r} is recorded there")
+            client.download_artifacts(parent.info.run_id, "", folder)
+        with answering(store.uri):
+            own = store.client.get_run(store.parent_id).data
+            tags = [RunTag(*each) for each in parent.data.tags.items() if not each[0].startswith("mlflow.")]
+            params = [Param(*each) for each in parent.data.params.items() if each[0] not in own.params]
+            store.client.log_batch(store.parent_id, params=params, tags=tags)
+            store.client.log_artifacts(store.parent_id, folder)
+
+
+def _read_all(run_ids: Sequence[str], client: MlflowClient, source: Source) -> Iterator[_Recorded | None]:
+    """Runs whole, in order, some at a time: a server far away takes longer to answer than to work."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for start in range(0, len(run_ids), _RUNS_AT_ONCE):
+            with tempfile.TemporaryDirectory() as folder:
+                read = partial(_read, client=client, source=source, root=Path(folder))
+                yield from pool.map(read, run_ids[start : start + _RUNS_AT_ONCE])
+
+
+def _read(run_id: str, client: MlflowClient, source: Source, root: Path) -> _Recorded | None:
+    """None if the source, though it answers, does not give all of it."""
+    folder = root / run_id
+    folder.mkdir()
+    try:
+        with answering(source.uri):
+            run = client.get_run(run_id)
+            metrics = [each for name in run.data.metrics for each in client.get_metric_history(run_id, name)]
+            client.download_artifacts(run_id, "", str(folder))
+            if not any(folder.iterdir()):  # every trial has some, and MLflow passes over a place it cannot see
+                raise FileNotFoundError(f"no artifacts at {run.info.artifact_uri}; does the server serve them?")
+            return _Recorded(run, metrics, folder)
+    except TrackingError as error:
+        with answering(source.uri):
+            connect(source.uri)
+        tqdm.write(f"run {run_id} is left out: {error}", file=sys.stderr)
+        return None
+
+
+def _write(trial: _Recorded, source: Source, store: Tracking) -> None:
+    run, client = trial.run, store.client
+    about = {"mlflow.parentRunId": store.parent_id, "synced_from": source.name, "complete": "0"}
+    run_id = client.create_run(store.experiment_id, run.info.start_time, run.data.tags | about).info.run_id
+    params = [Param(*each) for each in run.data.params.items()]
+    metrics = [Metric(each.key, each.value, each.timestamp, each.step) for each in trial.metrics]
+    room = PAGE - len(params)
+    client.log_batch(run_id, metrics[:room], params)
+    for start in range(room, len(metrics), PAGE):
+        client.log_batch(run_id, metrics[start : start + PAGE])
+    client.log_artifacts(run_id, str(trial.artifacts))
+    client.set_terminated(run_id, run.info.status, run.info.end_time)
+    client.set_tag(run_id, "complete", "1")

@@ -1,0 +1,97 @@
+"""What runs trials, in whatever process: its bank and similarities stay open from one to the next."""
+
+import faulthandler
+import platform
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from mgcl.errors import MgclWarning
+from mgcl.evaluation.trial import run_trial, similarity_store
+from mgcl.features import FeatureBank
+from mgcl.features.copies import nearby
+from mgcl.records import Trial, TrialFailure
+from mgcl.sweep.queue import Outcome
+from mgcl.transport import SimilarityStore
+from mgcl.transport.tiles import machine_root
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Runs trials one after the other.
+
+    Attributes:
+        bank: where the bank lies: a folder, or an address that ``nearby`` takes.
+        digest: of the bank.
+        home: keeps similarities and logs.
+        gpu: run on this process's first GPU, instead of one CPU thread.
+    """
+
+    bank: str
+    digest: str
+    home: Path
+    gpu: bool
+
+    def run(self, trial: Trial) -> Outcome:
+        """Run a trial; its own error is an outcome, not a crash."""
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", MgclWarning)
+                bank, similarities = self._opened
+                result = run_trial(trial, bank, device=self._device, similarities=similarities)
+            own = [str(each.message) for each in caught if issubclass(each.category, MgclWarning)]
+            return replace(result, notes=tuple(dict.fromkeys(own)))
+        except Exception as error:
+            return TrialFailure(trial.key, f"{type(error).__name__}: {error}", traceback.format_exc())
+        finally:
+            if self.gpu:
+                torch.cuda.empty_cache()  # others share the device
+
+    def run_logged(self, trial: Trial) -> Outcome:
+        """Run a trial; what it says, and where it was if the process crashes, goes to its log."""
+        with _logged(self.home / "logs" / f"{trial.key}.log"):
+            print(f"{_now()} started on {platform.node()}, {self._device}: {trial}", flush=True)
+            outcome = self.run(trial)
+            if isinstance(outcome, TrialFailure):
+                print(f"{_now()} {outcome.traceback}")
+            else:
+                print(f"{_now()} finished: accuracy {outcome.accuracy:.4f}")
+            return outcome
+
+    @cached_property
+    def _device(self) -> str:
+        if not self.gpu:
+            torch.set_num_threads(1)
+        return "cuda" if self.gpu else "cpu"
+
+    @cached_property
+    def _opened(self) -> tuple[FeatureBank, SimilarityStore]:
+        bank = FeatureBank.open(nearby(self.bank, digest=self.digest))
+        return bank, similarity_store(bank, root=machine_root(self.home), device=self._device)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S")
+
+
+@contextmanager
+def _logged(file: Path) -> Iterator[None]:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        log = file.open("a", encoding="utf-8")
+    except OSError:  # a trial does not fail because its log cannot be kept
+        yield
+        return
+    with log, redirect_stdout(log), redirect_stderr(log):
+        faulthandler.enable(log)
+        try:
+            yield
+        finally:
+            faulthandler.disable()

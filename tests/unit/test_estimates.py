@@ -1,0 +1,50 @@
+"""How long trials take, learned from others; long ones first."""
+
+from dataclasses import replace
+
+import pytest
+
+from mgcl.records import Fold, Trial
+from mgcl.sweep.estimates import estimator, longest_first, work
+from tests.unit.test_tables import RUN
+
+TRAINED = Trial(
+    "bank", "d", Fold("all", 0, ("a",)), 5, 1, 15, 20, 0, "clip", 1, "mgcl", 1, {"epochs": 20, "alpha": 1.0}
+)
+UNTRAINED = replace(TRAINED, method="zero_shot", parameters={})
+
+
+def test_work_counts_queries_once_and_support_once_and_an_epoch() -> None:
+    assert work(TRAINED) == 20 * 5 * (15 + 1 * 21)
+    assert work(UNTRAINED) == 20 * 5 * (15 + 1)
+
+
+def test_nothing_is_known_without_runs_and_then_work_decides() -> None:
+    seconds = estimator([TRAINED], [])
+    assert seconds(TRAINED) is None
+    more = replace(TRAINED, shot=5)
+    assert longest_first([UNTRAINED, TRAINED, more], seconds) == [more, TRAINED, UNTRAINED]
+
+
+def took(trial: Trial, seconds: float):
+    return replace(RUN, key=trial.key, seconds=seconds)
+
+
+def test_the_most_alike_is_asked_first() -> None:
+    other_variant = replace(TRAINED, parameters={"epochs": 20, "alpha": 0.0})
+    other_shot, other_seed = replace(TRAINED, shot=5), replace(TRAINED, seed=1)
+    trials = [TRAINED, UNTRAINED, other_variant, other_shot, other_seed]
+    assert estimator(trials, [took(TRAINED, 7.0)])(other_seed) == 7.0
+    assert estimator(trials, [took(TRAINED, 7.0), took(UNTRAINED, 1.0)])(other_variant) == 7.0
+    assert estimator(trials, [took(other_shot, 100.0), took(TRAINED, 7.0)])(other_seed) == 7.0
+    assert estimator(trials, [took(TRAINED, 7.2)])(UNTRAINED) == pytest.approx(7.2 * 16 / 36)
+
+
+def test_failed_runs_and_runs_of_other_trials_teach_nothing() -> None:
+    failed = replace(RUN, key=TRAINED.key, status="FAILED", seconds=None)
+    assert estimator([TRAINED], [failed, took(UNTRAINED, 1.0)])(TRAINED) is None
+
+
+def test_known_seconds_decide_the_order() -> None:
+    seconds = {TRAINED.key: 1.0, UNTRAINED.key: 2.0}
+    assert longest_first([TRAINED, UNTRAINED], lambda trial: seconds[trial.key]) == [UNTRAINED, TRAINED]
