@@ -111,7 +111,7 @@ def _run_here(trials: Sequence[Trial], bank: str, desk: "Desk") -> None:
 
     from mgcl.sweep.worker import Worker
 
-    worker = Worker(bank, trials[0].bank, home(), gpu=torch.cuda.is_available())
+    worker = Worker(bank, trials[0].bank, home(), gpu_share=float(torch.cuda.is_available()))
     with suppress(KeyboardInterrupt):
         for trial in trials:
             desk.tell((Held(trial, platform.node(), time.time()),))

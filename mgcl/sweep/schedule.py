@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -53,8 +52,8 @@ def run_trials(
     queue = _start_queue(trials)
     listener = _Listener(queue, len(trials), on_outcome, on_progress)
     with tempfile.TemporaryDirectory(prefix="mgcl-tune-") as storage:
-        place = {"bank": bank, "digest": trials[0].bank, "home_folder": str(home())}
-        work = tune.with_parameters(_work, queue=queue, **place)
+        about = {"bank": bank, "digest": trials[0].bank, "home": home(), "gpu_share": there.gpus_per_slot}
+        work = tune.with_parameters(_work, queue=queue, about=about)
         tune.Tuner(
             tune.with_resources(work, {"cpu": 1, "gpu": there.gpus_per_slot}),
             param_space={"worker": tune.grid_search([f"worker-{index}" for index in range(workers)])},
@@ -160,11 +159,11 @@ class _When(tune.Stopper):
         return self._listener.finished
 
 
-def _work(config: dict[str, str], queue: Any, bank: str, digest: str, home_folder: str) -> None:
+def _work(config: dict[str, str], queue: Any, about: dict[str, Any]) -> None:
     """In the worker: trials, until there are no more."""
     from mgcl.sweep.worker import Worker
 
-    worker = Worker(bank, digest, Path(home_folder), gpu=bool(ray.get_gpu_ids()))
+    worker = Worker(**about)
     outcome, done = None, 0
     while trial := ray.get(queue.take.remote(config["worker"], platform.node(), outcome)):
         outcome, done = worker.run_logged(trial), done + 1

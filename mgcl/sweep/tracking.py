@@ -113,13 +113,15 @@ class Tracking:
         self.client.log_batch(run_id, metrics[:room], parameters, tags)
         for start in range(room, len(metrics), PAGE):
             self.client.log_batch(run_id, metrics[start : start + PAGE])
-        self.client.log_dict(run_id, {"trial": asdict(cell.trial), "result": asdict(outcome)}, "trial.json")
+        content = json.dumps(
+            {"trial": asdict(cell.trial), "result": outcome}, default=vars
+        )  # asdict copies each number
+        self.client.log_text(run_id, content, "trial.json")
 
     def tell(self, progress: Progress) -> None:
         """Keep what ``last_progress`` gives."""
         with answering(self.uri):
             self.client.log_dict(self.parent_id, asdict(progress), _PROGRESS)
-            self.client.set_tag(self.parent_id, "planned", str(len(progress.keys)))
 
     def runs(self) -> tuple[TrialRun, ...]:
         """Every completed trial, one run a key: a finished one before a failed one, then the oldest."""
@@ -171,7 +173,7 @@ def last_progress(sweep: str, uri: str) -> Progress | None:
         client = connect(uri)
         experiment = client.get_experiment_by_name(sweep)
         for run in search(client, experiment.experiment_id, _PARENT) if experiment else ():
-            if "planned" in run.data.tags:
+            if any(file.path == _PROGRESS for file in client.list_artifacts(run.info.run_id)):
                 file = Path(client.download_artifacts(run.info.run_id, _PROGRESS, folder))
                 return Progress(**json.loads(file.read_text(encoding="utf-8")))
     return None

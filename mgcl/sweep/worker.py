@@ -31,13 +31,13 @@ class Worker:
         bank: where the bank lies: a folder, or an address that ``nearby`` takes.
         digest: of the bank.
         home: keeps similarities and logs.
-        gpu: run on this process's first GPU, instead of one CPU thread.
+        gpu_share: of this process's first GPU, whose memory beyond that is its neighbours'; 0: one CPU thread.
     """
 
     bank: str
     digest: str
     home: Path
-    gpu: bool
+    gpu_share: float
 
     def run(self, trial: Trial) -> Outcome:
         """Run a trial; its own error is an outcome, not a crash."""
@@ -51,7 +51,7 @@ class Worker:
         except Exception as error:
             return TrialFailure(trial.key, f"{type(error).__name__}: {error}", traceback.format_exc())
         finally:
-            if self.gpu:
+            if self.gpu_share:
                 torch.cuda.empty_cache()  # others share the device
 
     def run_logged(self, trial: Trial) -> Outcome:
@@ -67,9 +67,11 @@ class Worker:
 
     @cached_property
     def _device(self) -> str:
-        if not self.gpu:
+        if not self.gpu_share:
             torch.set_num_threads(1)
-        return "cuda" if self.gpu else "cpu"
+            return "cpu"
+        torch.cuda.set_per_process_memory_fraction(min(self.gpu_share, 1.0))
+        return "cuda"
 
     @cached_property
     def _opened(self) -> tuple[FeatureBank, SimilarityStore]:

@@ -22,7 +22,7 @@ def look(self, trial):
     started = time.time()
     time.sleep(1)
     devices, ids = os.environ["CUDA_VISIBLE_DEVICES"], ray.get_gpu_ids()
-    seen = {"pid": os.getpid(), "start": started, "end": time.time(), "devices": devices, "ids": ids, "gpu": self.gpu}
+    seen = {"pid": os.getpid(), "start": started, "end": time.time(), "devices": devices, "ids": ids, "share": self.gpu_share}
     return TrialFailure(trial.key, json.dumps(seen))
 
 def work(config, queue, **rest):
@@ -56,7 +56,7 @@ def test_never_more_trials_on_a_device_than_its_shares(place: Place, share: floa
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
     assert len(seen) == 16
-    assert all(each["gpu"] for each in seen)
+    assert {each["share"] for each in seen} == {share}
     assert len({each["pid"] for each in seen}) == 2 * at_once, "every worker stays in its process"
     assert {each["devices"] for each in seen} <= {"0", "1"}
     assert all(each["devices"] == ",".join(map(str, each["ids"])) for each in seen)

@@ -1,0 +1,46 @@
+"""A worker: failures are outcomes, logs are found by key, a shared GPU's memory is kept to its share."""
+
+import pytest
+import torch
+
+from mgcl.records import TrialFailure, TrialResult
+from mgcl.sweep.grid import Sweep, plan
+from mgcl.sweep.worker import Worker
+
+
+@pytest.fixture
+def trial(bank):
+    return plan(Sweep("s", ("full",), ways=(2,), shots=(1,), queries=5, episodes=2), bank)[0].trial
+
+
+def test_a_trial_leaves_a_log_under_its_key(bank, trial, tmp_path) -> None:
+    outcome = Worker(str(bank.path), bank.digest, tmp_path, gpu_share=0).run_logged(trial)
+    assert isinstance(outcome, TrialResult)
+    first, last = (tmp_path / "logs" / f"{trial.key}.log").read_text().splitlines()
+    assert "started on" in first
+    assert trial.method in first
+    assert last.endswith(f"finished: accuracy {outcome.accuracy:.4f}")
+
+
+def test_a_failure_is_an_outcome_with_its_traceback_in_the_log(trial, tmp_path) -> None:
+    outcome = Worker(str(tmp_path / "gone"), trial.bank, tmp_path, gpu_share=0).run_logged(trial)
+    assert isinstance(outcome, TrialFailure)
+    assert "gone: no such feature bank" in outcome.error
+    assert outcome.traceback in (tmp_path / "logs" / f"{trial.key}.log").read_text()
+    assert outcome.cause.startswith("BankError File ")
+
+
+def test_a_log_that_cannot_be_kept_costs_no_trial(bank, trial, tmp_path) -> None:
+    (tmp_path / "logs").write_text("in the way")
+    assert isinstance(Worker(str(bank.path), bank.digest, tmp_path, gpu_share=0).run_logged(trial), TrialResult)
+
+
+@pytest.mark.parametrize(("share", "fraction"), [(0.25, 0.25), (2.0, 1.0)])
+def test_a_share_of_a_gpu_is_a_share_of_its_memory(trial, tmp_path, monkeypatch, share: float, fraction: float) -> None:
+    asked = []
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", asked.append)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: asked.append("emptied"))
+    worker = Worker(str(tmp_path / "gone"), trial.bank, tmp_path, gpu_share=share)
+    assert worker._device == "cuda"
+    assert isinstance(worker.run(trial), TrialFailure)
+    assert asked == [fraction, "emptied"]
