@@ -1,0 +1,145 @@
+"""A sweep around its trials: what Ray, the queue and the record add, and what planning takes."""
+
+import importlib.util
+import platform
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+from tqdm import tqdm
+
+from mgcl.cluster import cluster
+from mgcl.evaluation.trial import run_trial, similarity_store
+from mgcl.features import FeatureBank
+from mgcl.machines import Machines
+from mgcl.records import TrialResult
+from mgcl.sweep import schedule
+from mgcl.sweep.desk import Desk
+from mgcl.sweep.grid import Cell, Sweep, plan
+from mgcl.sweep.tracking import Tracking
+from tests.generated_bank import write_generated_bank
+
+ROOT = Path(__file__).parents[2]
+WORKERS = 2
+TRIALS = 300
+QUICK_TRIALS = 1000
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory) -> FeatureBank:
+    return write_generated_bank(tmp_path_factory.mktemp("bank") / "generated", segments=16, d=384)
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch) -> Tracking:
+    monkeypatch.setenv("MGCL_HOME", str(tmp_path))
+    return Tracking.open("benchmark", f"sqlite:///{tmp_path / 'mlflow.db'}")
+
+
+class Run:
+    """A sweep on two workers, in a thread: its first result, and its last."""
+
+    def __init__(self, cells: Sequence[Cell], bank: FeatureBank, store: Tracking) -> None:
+        self._cells, self._bank, self._store = cells, bank, store
+        self._left = len(cells)
+        self.first, self.last = threading.Event(), threading.Event()
+        self.memory: list[int] = []
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        desk = Desk(self._cells, self._store, self._bank, tqdm(disable=True))
+
+        def take(outcome) -> None:
+            desk.take(outcome)
+            assert isinstance(outcome, TrialResult), outcome
+            self._left -= 1
+            self.memory.append(psutil.Process().memory_info().rss)
+            self.first.set()
+            if not self._left:
+                self.last.set()
+
+        with cluster(Machines(actors=WORKERS), cpus=WORKERS, dashboard=True) as there:
+            schedule.run_trials([cell.trial for cell in self._cells], str(self._bank.path), there, take, desk.tell)
+
+    def end(self) -> None:
+        self.last.wait()
+        self._thread.join()
+
+
+def seeds(bank: FeatureBank, count: int, **changes) -> tuple[Cell, ...]:
+    sweep = Sweep("benchmark", ("full",), ways=(10,), shots=(1,), queries=15, episodes=5, seeds=tuple(range(count)))
+    return plan(replace(sweep, **changes), bank)
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("which", ["mgcl", "in process"])
+def test_sweep(benchmark, which, generated, store, tmp_path) -> None:
+    cells = seeds(generated, TRIALS)
+    similarities = similarity_store(generated, root=tmp_path / "similarity" / platform.node())
+    seconds = [run_trial(cell.trial, generated, similarities=similarities).seconds for cell in cells[:3]][-1]
+    benchmark.group = f"{TRIALS} trials of half a second or more, from the first result to the last"
+    facts = {"trial": f"takes {seconds:.1f} s by itself"}
+    if which == "mgcl":
+        benchmark.name = f"mgcl: Ray, {WORKERS} workers, MLflow"
+        runs: list[Run] = []
+
+        def start() -> None:
+            runs.append(Run(cells, generated, store))
+            runs[-1].first.wait()
+
+        benchmark.extra_info.update(scale=1, facts=facts)
+        benchmark.pedantic(lambda: runs[-1].last.wait(), setup=start, rounds=1)
+        runs[-1].end()
+        assert len(store.runs()) == TRIALS
+    else:
+        benchmark.name = f"run_trial in one process, divided by {WORKERS}"
+        benchmark.extra_info.update(scale=1 / WORKERS, facts=facts)
+        todo = [cell.trial for cell in cells[1:]]
+        benchmark.pedantic(lambda: [run_trial(each, generated, similarities=similarities) for each in todo], rounds=1)
+
+
+def work_at_once(config, queue, like: TrialResult, **_) -> None:
+    """In the worker: results as large as a trial of 100 episodes gives, and no work."""
+    ray, outcome = schedule.ray, None
+    while trial := ray.get(queue.take.remote(config["worker"], platform.node(), outcome)):
+        episodes = (replace(like.episodes[0], index=index) for index in range(100))
+        outcome = replace(like, key=trial.key, episodes=tuple(episodes))
+    schedule.tune.report({"trials": 0})
+
+
+@pytest.mark.timeout(1800)
+def test_overhead(benchmark, generated, store, monkeypatch) -> None:
+    cells = seeds(generated, QUICK_TRIALS, episodes=100)
+    like = run_trial(seeds(generated, 1)[0].trial, generated)
+    monkeypatch.setattr(schedule, "_work", partial(work_at_once, like=like))
+    benchmark.group = f"one trial's share of Ray, queue and record, over {QUICK_TRIALS:,} that end at once"
+    benchmark.name = "mgcl: 10-way, 100 episodes"
+    runs: list[Run] = []
+
+    def start() -> None:
+        runs.append(Run(cells, generated, store))
+        runs[-1].first.wait()
+
+    benchmark.extra_info["scale"] = 1 / (QUICK_TRIALS - 1)
+    benchmark.pedantic(lambda: runs[-1].last.wait(), setup=start, rounds=1)
+    runs[-1].end()
+    grown = (runs[-1].memory[-1] - runs[-1].memory[0]) / QUICK_TRIALS / 1000
+    benchmark.extra_info["facts"] = {"memory": f"of the driver grows by {grown:.0f} kB a trial"}
+
+
+def test_plan(timed, generated) -> None:
+    file = ROOT / "sweeps" / "full_grid.py"
+    spec = importlib.util.spec_from_file_location("full_grid", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    grid = replace(
+        module.SWEEP, ways=(2, 5), shots=(1, 5), folds=5, fold_classes=10, queries=5, seeds=tuple(range(20)),
+        variants=tuple(name for name in module.SWEEP.variants if name != "mel-statistics"),
+    )  # fmt: skip
+    count = len(plan(grid, generated))
+    timed(f"planning {count:,} trials", "mgcl", lambda: plan(grid, generated))
