@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -25,14 +26,14 @@ _OBJECT_STORE_BYTES = 128 * 2**20
 class Cluster:
     """A Ray cluster that this process is connected to."""
 
-    address: str
-    """host:port."""
     dashboard: str | None
     """Address of its web page, if it has one."""
     slots: int
     """Actors at once."""
     gpus_per_slot: float
     """Each actor's share of a GPU, beside its one CPU; 0: they run on CPUs."""
+    session: Path
+    """Ray's own folder on this machine, for what nobody needs later."""
 
 
 @contextmanager
@@ -55,6 +56,11 @@ def cluster(machines: Machines, *, cpus: int, dashboard: bool = False) -> Iterat
 
 
 def _connect(address: str | None, here: Mapping[str, Any]) -> Any:
+    if address and address.startswith("ray://"):
+        raise ClusterError(
+            f"--address {address}: no Ray cluster answers this way; run the command on the cluster's head, with "
+            "--address auto (`ray submit` and `ray job submit` do)"
+        )
     try:
         if address and address != "auto":
             _knock(address)
@@ -85,7 +91,8 @@ def _offer(machines: Machines, context: Any) -> Cluster:
             f"--address {machines.address}: no node has a CPU and {share:g} of a GPU; if it starts nodes by itself, "
             "say how many should run at once"
         )
-    return Cluster(context.address_info["gcs_address"], context.dashboard_url or None, slots, share)
+    session = Path(context.address_info["session_dir"])
+    return Cluster(context.dashboard_url or None, slots, share, session)
 
 
 def _fit(node: Mapping[str, float], share: float) -> int:
@@ -115,5 +122,5 @@ def _asking_no_cloud() -> Iterator[None]:
 
 def _knock(address: str) -> None:
     """Ray itself waits for minutes where nobody listens."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.rpartition(":")
     socket.create_connection((host, int(port)), timeout=10).close()

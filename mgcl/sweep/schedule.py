@@ -51,7 +51,7 @@ def run_trials(
     workers = min(there.slots, len(trials))
     queue = _start_queue(trials)
     listener = _Listener(queue, len(trials), on_outcome, on_progress)
-    with tempfile.TemporaryDirectory(prefix="mgcl-tune-") as storage:
+    with tempfile.TemporaryDirectory(prefix="tune-", dir=there.session) as storage:
         about = {"bank": bank, "digest": trials[0].bank, "home": home(), "gpu_share": there.gpus_per_slot}
         work = tune.with_parameters(_work, queue=queue, about=about)
         tune.Tuner(

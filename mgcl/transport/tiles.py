@@ -1,7 +1,7 @@
 """Tiles of all-pairs matches on this machine's disk: whole or not there, the least recently opened evicted.
 
 ``ROOT/STORE/about.json`` says what a store holds, ``ROOT/STORE/0003-0007.npy`` is a tile of it. ROOT belongs to one
-machine: ``$MGCL_HOME/similarity/HOST``.
+machine: ``$MGCL_NODE_DIR/similarity``, or ``$MGCL_HOME/similarity/HOST``.
 """
 
 import json
@@ -45,7 +45,9 @@ class StoredSimilarity:
 
 
 def machine_root(home: Path) -> Path:
-    """Where this machine keeps its stores: never shared, even where several machines see one home."""
+    """Where this machine keeps its stores, never shared: ``$MGCL_NODE_DIR/similarity``, or its own part of a home."""
+    if chosen := os.environ.get("MGCL_NODE_DIR"):
+        return Path(chosen).absolute() / "similarity"
     return home / "similarity" / platform.node()
 
 

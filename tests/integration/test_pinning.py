@@ -35,7 +35,7 @@ trials = [Trial("b", "d", fold, 2, 1, 1, 1, seed, "clip", 1, "mgcl", 1, {}) for 
 ray.init(address="local", num_cpus=8, num_gpus=2, include_dashboard=False, log_to_driver=False)
 seen = []
 take = lambda outcome: seen.append(json.loads(outcome.error))
-there = Cluster("", None, slots=int(2 / share), gpus_per_slot=share)
+there = Cluster(None, slots=int(2 / share), gpus_per_slot=share, session=folder)
 schedule.run_trials(trials, folder, there, take, lambda held: None)
 print(json.dumps(seen))
 """
