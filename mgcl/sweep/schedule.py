@@ -62,7 +62,7 @@ def run_trials(
                 storage_path=storage,
                 verbose=0,
                 callbacks=[listener],
-                stop=_When(listener),
+                stop=_AtTheEnd(listener),
                 failure_config=tune.FailureConfig(max_failures=-1),
             ),
         ).fit()
@@ -102,13 +102,11 @@ class _Listener(tune.Callback):
     def hand_over(self) -> None:
         """Pass on what came in since the last time."""
         try:
-            for outcome in ray.get(self._queue.collect.remote()):
+            for outcome in self._ask("collect") or ():
                 self._left -= 1
                 self._useless_deaths = 0
                 if self.error is None:
                     self._on_outcome(outcome)
-        except RayActorError:
-            self._stop(ClusterError("the queue of trials died; start the sweep again: what is recorded is kept"))
         except Exception as error:  # the driver's own: Tune would wrap it
             self._stop(error)
 
@@ -119,7 +117,7 @@ class _Listener(tune.Callback):
         if self.finished or now - self._told < _PROGRESS_SECONDS:
             return
         self._told = now
-        held = ray.get(self._queue.held.remote())
+        held = self._ask("held") or ()
         self._on_progress(held)
         if held:
             self._at_work = now
@@ -130,11 +128,17 @@ class _Listener(tune.Callback):
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002
         """A worker died; Tune starts another in its place."""
         error = str(trial.get_error() or "")
-        if ray.get(self._queue.lost.remote(trial.config["worker"], error)):
+        if self._ask("lost", trial.config["worker"], error):
             return
         self._useless_deaths += 1
         if self._useless_deaths >= _USELESS_DEATHS:
             self._stop(ClusterError(f"workers die before they take a trial: {error.strip().splitlines()[-1]}"))
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        try:
+            return ray.get(getattr(self._queue, method).remote(*arguments))
+        except RayActorError:
+            self._stop(ClusterError("the queue of trials died; start the sweep again: what is recorded is kept"))
 
     def _stop(self, error: Exception) -> None:
         self.error = self.error or error
@@ -144,7 +148,7 @@ class _Listener(tune.Callback):
         return tune.Callback, ()
 
 
-class _When(tune.Stopper):
+class _AtTheEnd(tune.Stopper):
     """Ends the experiment, with workers that still wait for a node."""
 
     def __init__(self, listener: _Listener) -> None:

@@ -1,14 +1,17 @@
 """Sweeps as a user starts them: the real command, in another process, on real Ray and a real MLflow store."""
 
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +58,12 @@ class Place:
         with sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=30) as connection:
             return connection.execute(sql).fetchall()
 
+    def runs(self) -> list[tuple[str, ...]]:
+        """Of every run, the parent too: status, and of a trial its key, whether it counts, and its episodes' counts."""
+        runs = MlflowClient(f"sqlite:///{self.store}").search_runs(["1"])
+        names = ("trial_key", "complete", "episode_correct")
+        return sorted((run.info.status, *(run.data.tags.get(name, "") for name in names)) for run in runs)
+
     def complete_runs(self) -> int:
         """Trial runs that count; 0 before there is a store."""
         if not self.store.exists():
@@ -68,8 +77,6 @@ class Place:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
     """A migrated store, copied into each place: making one takes MLflow seconds."""
-    from mlflow import MlflowClient
-
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments(max_results=1)
     return path
@@ -88,6 +95,21 @@ def another_place(place, empty_store) -> Place:
     (folder / "home").mkdir(parents=True)
     (folder / "home" / "mlflow.db").write_bytes(empty_store.read_bytes())
     return Place(folder, place.bank)
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 120) -> None:
+    """Poll while the process lives."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
 
 
 Flags = Sequence[str]
