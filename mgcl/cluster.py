@@ -85,11 +85,13 @@ def _offer(machines: Machines, context: Any) -> Cluster:
     if share and not gpus and not machines.address:
         print("this machine has no GPU: running on CPUs")
         share = 0.0
+    elif not gpus and machines.address and machines.gpus_per_actor is None:
+        print("the cluster shows no GPU: running on CPUs; ask for a share of those that it may start")
     slots = machines.actors or sum(_fit(node, share) for node in nodes)
     if not slots:
         raise ClusterError(
             f"--address {machines.address}: no node has a CPU and {share:g} of a GPU; if it starts nodes by itself, "
-            "say how many should run at once"
+            "say how many should run at once (--workers, --actors)"
         )
     session = Path(context.address_info["session_dir"])
     return Cluster(context.dashboard_url or None, slots, share, session)

@@ -1,6 +1,7 @@
 """What runs trials, in whatever process: its bank and similarities stay open from one to the next."""
 
 import faulthandler
+import io
 import platform
 import time
 import traceback
@@ -10,6 +11,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -83,12 +85,23 @@ def _now() -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
+class _Log(io.FileIO):
+    """A file that forgets what its disk has no room for: no trial fails because its log cannot be kept."""
+
+    def write(self, said: Any, /) -> int:
+        """As any file, but never an error."""
+        try:
+            return super().write(said)
+        except OSError:
+            return len(said)
+
+
 @contextmanager
 def _logged(file: Path) -> Iterator[None]:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        log = file.open("a", encoding="utf-8")
-    except OSError:  # a trial does not fail because its log cannot be kept
+        log = io.TextIOWrapper(io.BufferedWriter(_Log(file, "a")), encoding="utf-8")
+    except OSError:
         yield
         return
     with log, redirect_stdout(log), redirect_stderr(log):
