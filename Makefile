@@ -22,10 +22,10 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q mgcl tests/unit tests/numerics tests/contracts
+	$(BIN)/pytest -q -n auto --dist loadfile mgcl tests/unit tests/numerics tests/contracts
 
 test: check
-	$(BIN)/pytest tests/integration tests/end_to_end
+	$(BIN)/pytest -n 2 --dist loadfile tests/integration tests/end_to_end
 
 bench: setup
 	mkdir -p .mgcl
