@@ -11,6 +11,7 @@ from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the other reporter ignores verbose=0
 
 import ray
@@ -74,7 +75,8 @@ def _connect(address: str | None, here: Mapping[str, Any]) -> Any:
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ClusterError(
-            f"--address {address}: no Ray cluster answers ({reason}); start one, or leave it out"
+            f"--address {address}: no Ray cluster answers ({reason}); start one, leave it out, or "
+            "export RAY_AUTH_MODE=token if it asks for a token"
         ) from None
 
 

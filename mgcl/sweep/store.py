@@ -46,8 +46,8 @@ def answering(uri: str) -> Iterator[None]:
             first = first.__cause__
         reason = (str(first).strip() or type(first).__name__).splitlines()[0][:200]
         raise TrackingError(
-            f"{uri}: the MLflow store does not answer ({reason}); name a sqlite:/// file in a folder "
-            "you can write to, or a running server"
+            f"{uri}: the MLflow store does not answer ({reason}); check that its server runs, or that its file and the "
+            "folder around it can be written and have room"
         ) from None
 
 
