@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup sweep check test bench pretrain
+.PHONY: setup sweep check test bench drill pretrain
 
 setup: .venv/.done
 
@@ -22,15 +22,19 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q mgcl tests/unit tests/numerics tests/contracts
+	$(BIN)/pytest -q -n auto --dist loadfile mgcl tests/unit tests/numerics tests/contracts
 
 test: check
-	$(BIN)/pytest tests/integration tests/end_to_end
+	$(BIN)/pytest -n 2 --dist loadfile tests/integration tests/end_to_end
 
 bench: setup
 	mkdir -p .mgcl
 	$(BIN)/pytest tests/benchmarks --benchmark-only -p no:warnings -o addopts= --benchmark-json .mgcl/benchmarks.json
 	$(BIN)/python tests/benchmarks/report.py .mgcl/benchmarks.json reports/benchmarks.md
+
+# 200 trials on three nodes of this machine, while workers, nodes, the driver and its shell are killed; ten minutes.
+drill: setup
+	$(BIN)/python tests/integration/drill.py
 
 # The tiny backbone's weights again, from nothing, and what each part of its objective is worth; it may be stopped.
 pretrain: setup

@@ -11,6 +11,7 @@ from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the other reporter ignores verbose=0
 
 import ray
@@ -74,7 +75,8 @@ def _connect(address: str | None, here: Mapping[str, Any]) -> Any:
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ClusterError(
-            f"--address {address}: no Ray cluster answers ({reason}); start one, or leave it out"
+            f"--address {address}: no Ray cluster answers ({reason}); start one, leave it out, or "
+            "export RAY_AUTH_MODE=token if it asks for a token"
         ) from None
 
 
@@ -85,11 +87,13 @@ def _offer(machines: Machines, context: Any) -> Cluster:
     if share and not gpus and not machines.address:
         print("this machine has no GPU: running on CPUs")
         share = 0.0
+    elif not gpus and machines.address and machines.gpus_per_actor is None:
+        print("the cluster shows no GPU: running on CPUs; ask for a share of those that it may start")
     slots = machines.actors or sum(_fit(node, share) for node in nodes)
     if not slots:
         raise ClusterError(
             f"--address {machines.address}: no node has a CPU and {share:g} of a GPU; if it starts nodes by itself, "
-            "say how many should run at once"
+            "say how many should run at once (--workers, --actors)"
         )
     session = Path(context.address_info["session_dir"])
     return Cluster(context.dashboard_url or None, slots, share, session)

@@ -27,6 +27,6 @@ class Machines:
         """
         gpus = self.gpus_per_actor or 0
         if self.actors is not None and self.actors < 1:
-            raise ClusterError(f"{self.actors} at once: choose at least 1")
+            raise ClusterError(f"{self.actors} actors at once (--workers, --actors): choose at least 1")
         if not 0 <= gpus < float("inf") or (gpus > 1 and gpus != int(gpus)):
             raise ClusterError(f"a GPU share of {gpus}: choose 0, a fraction, or whole GPUs")

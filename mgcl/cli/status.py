@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from mgcl.records import TrialRun
     from mgcl.sweep.tracking import Progress
 
-# A driver says something every few seconds.
-_SILENT_SECONDS = 60
-
 
 def add(commands: Commands) -> None:
     """Add the command to the parser's."""
@@ -39,18 +36,21 @@ def _status(flags: argparse.Namespace) -> int:
     runs = [run for run in tracking.recorded_runs(flags.name, uri) if run.key in keys]
     counts = Counter(run.status for run in runs)
     missing = len(keys) - len(runs)
-    silent = time.time() - progress.said
-    at_work = bool(missing) and silent < _SILENT_SECONDS
-    running = progress.running if at_work else ()
+    running = progress.running if progress.at_work else ()
     print(
         f"{flags.name}: {len(keys)} trials: {counts['FINISHED']} done, {counts['FAILED']} failed, "
         f"{len(running)} running, {missing - len(running)} waiting"
     )
     print(f"started on {progress.host}, {datetime.fromtimestamp(progress.started):%Y-%m-%d %H:%M:%S}")
-    if at_work:
+    if progress.at_work:
         print(_pace(progress, runs, missing))
+    elif missing and progress.ended:
+        print("its driver has ended; the same command runs the rest")
     elif missing:
-        print(f"no word from its driver for {_duration(silent)}: it was stopped; the same command runs the rest")
+        silent = _duration(time.time() - progress.said)
+        print(
+            f"no word from its driver for {silent}: killed, or it does not reach MLflow; the same command runs the rest"
+        )
     for key, name, host, since in running:
         print(f"running {key}  {name}, on {host} for {_duration(time.time() - since)}")
     for run in runs:
@@ -61,10 +61,11 @@ def _status(flags: argparse.Namespace) -> int:
 
 
 def _pace(progress: "Progress", runs: "Sequence[TrialRun]", missing: int) -> str:
-    ended = sum(run.ended > progress.started for run in runs)
-    if not ended:
-        return "none has ended yet"
-    seconds = (time.time() - progress.started) / ended
+    """From the first result on: Ray takes a while to start."""
+    ended = sorted(run.ended for run in runs if run.ended > progress.started)
+    if len(ended) < 2:
+        return "too early to tell the pace"
+    seconds = (time.time() - ended[0]) / (len(ended) - 1)
     return f"{60 / seconds:.1f} trials a minute, about {_duration(missing * seconds)} left"
 
 

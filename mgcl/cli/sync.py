@@ -46,7 +46,9 @@ def _sync(flags: argparse.Namespace) -> int:
                 prepare(name, flags.out)
                 copied = bring_home(name, source, home_uri)
                 written = _write_report(name, home_uri, flags.out)
-                print(f"{written.read_text(encoding='utf-8')}\n{name}: {copied} trials copied, {written}")
+                if copied:
+                    print(written.read_text(encoding="utf-8"))
+                print(f"{name}: {copied} trials copied, {written}")
             left = len(not_home(name, source, home_uri))
             print(f"{name}: {left} trials are not home yet" if left else f"{name}: all trials are home")
             missing += left

@@ -41,7 +41,8 @@ class _Setting:
 def similarity_store(bank: FeatureBank, *, root: Path | None = None, device: str = "cpu") -> SimilarityStore:
     """The all-pairs store of a bank's clips; tiles are kept under ``root``, or in memory."""
     labels = np.array(bank.clips["label"].to_pylist())
-    return SimilarityStore(bank.segment_embeddings, labels, digest=bank.digest, root=root, device=device)
+    segments, check = bank.segment_embeddings, bank.check_unchanged
+    return SimilarityStore(segments, labels, digest=bank.digest, root=root, device=device, check=check)
 
 
 def run_trial(

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,12 +40,14 @@ class FeatureBank:
         header: what ``bank.json`` says.
         clips: the table of ``clips.arrow``, one row a clip.
         classes: the table of ``classes.arrow``, one row a class.
+        stamps: what its files looked like when it was opened.
     """
 
     path: Path
     header: Header
     clips: pa.Table
     classes: pa.Table
+    stamps: Mapping[str, tuple[int, ...]]
 
     @classmethod
     def open(cls, path: str | Path) -> "FeatureBank":
@@ -58,6 +62,7 @@ class FeatureBank:
         for name in (HEADER, CLIPS, CLASSES):
             if not (folder / name).is_file():
                 raise BankError(f"{folder / name}: missing; a feature bank is {HEADER}, {CLIPS} and {CLASSES}")
+        stamps = _stamps(folder)
         try:
             text = (folder / HEADER).read_text(encoding="utf-8")
         except UnicodeDecodeError:
@@ -65,7 +70,18 @@ class FeatureBank:
         header = parse_header(text, str(folder / HEADER))
         clips, classes = _map(folder / CLIPS), _map(folder / CLASSES)
         check_tables(clips, classes, header, str(folder))
-        return cls(folder, header, clips, classes)
+        return cls(folder, header, clips, classes, stamps)
+
+    def check_unchanged(self) -> None:
+        """Files that are written over change under those who mapped them; files that are gone do not.
+
+        Raises:
+            BankError: one is not the one that was opened.
+        """
+        if not _stamps(self.path).items() <= self.stamps.items():
+            raise BankError(
+                f"{self.path}: changed while it was in use; put it back, or start again with what it is now"
+            )
 
     @cached_property
     def clip_embeddings(self) -> Floats:
@@ -168,6 +184,16 @@ class FeatureBank:
             values = values.flatten()
         flat: Floats = values.to_numpy(zero_copy_only=True)
         return flat
+
+
+def _stamps(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Inode, size and time of change of each file that is there."""
+    found: dict[str, tuple[int, ...]] = {}
+    for name in (HEADER, CLIPS, CLASSES):
+        with suppress(FileNotFoundError):
+            about = (folder / name).stat()
+            found[name] = about.st_ino, about.st_size, about.st_mtime_ns
+    return found
 
 
 def _map(file: Path) -> pa.Table:

@@ -34,11 +34,14 @@ def main(sweep: Sweep, arguments: Sequence[str] | None = None) -> NoReturn:
 def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     flags = _parser(sweep).parse_args(arguments)
     sweep = _override(sweep, flags)
-    machines = None if flags.local else Machines(flags.address, flags.workers, flags.gpus_per_trial)
+    machines = Machines(flags.address, flags.workers, flags.gpus_per_trial)
+    if flags.local and machines != Machines():
+        raise SweepError("--local runs trials in this process: leave --address, --workers and --gpus-per-trial out")
     similarity_limit()  # refused here, not by each worker
     location = _location(sweep.bank) if sweep.bank else str(_embedded_bank(make=not flags.plan).path)
     bank = FeatureBank.open(nearby(location))
-    cells = _only(flags.only, plan(sweep, bank))
+    planned = plan(sweep, bank)
+    cells = _only(flags.only, planned)
     for words in left_out(sweep, bank):
         print(words)
 
@@ -52,8 +55,18 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     report.prepare(sweep.name, Path(flags.out))
     store = tracking.Tracking.open(sweep.name, uri)
     print(f"runs:   {store.where_to_look()}")
-    print(f"logs:   {home() / 'logs' / 'KEY.log'}" if machines else "logs:   here", flush=True)
-    run_missing(sweep.name, cells, bank, store, machines, location=location, retry_failed=flags.retry == "failed")
+    print(f"logs:   {home() / 'logs' / 'KEY.log'}" if not flags.local else "logs:   here", flush=True)
+    retry_failed = flags.retry == "failed"
+    run_missing(
+        sweep.name,
+        planned,
+        bank,
+        store,
+        None if flags.local else machines,
+        location=location,
+        retry_failed=retry_failed,
+        only=flags.only,
+    )
     runs = store.runs()
     _print_tables(cells, runs)
     code = _conclude(cells, runs)

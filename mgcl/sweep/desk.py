@@ -38,6 +38,7 @@ class Desk:
         self._ask_again = 0.0
         self._causes: list[str] | None = []
         self._failed = 0
+        self._first = True
         self._warned: set[str] = set()
         self._latest: deque[str] = deque(maxlen=2)
 
@@ -47,13 +48,16 @@ class Desk:
         Raises:
             SweepError: the first trials all failed alike.
         """
+        if self._first:
+            self._first = False
+            self._bar.unpause()  # the pace does not count Ray's start
         self._waiting.append(outcome)
         if time.monotonic() >= self._ask_again:
             try:
                 self._record()
             except TrackingError as error:
                 self._ask_again = time.monotonic() + _RETRY_SECONDS
-                self._bar.write(f"{error}; {len(self._waiting)} results wait", file=sys.stderr)
+                self._bar.write(f"{error}; {len(self._waiting)} results wait here and are tried again", file=sys.stderr)
         self._show(outcome)
         self._refuse_a_common_cause(outcome)
 
@@ -61,12 +65,12 @@ class Desk:
         """Print a line above the progress line."""
         self._bar.write(words)
 
-    def tell(self, held: Sequence[Held] = ()) -> None:
+    def tell(self, held: Sequence[Held] = (), *, ended: bool = False) -> None:
         """Keep what is being worked at, for ``mgcl status``; skipped while the store does not answer."""
         if time.monotonic() >= self._ask_again:
             running = [(each.trial.key, run_name(self._cells[each.trial.key]), each.host, each.since) for each in held]
             with suppress(TrackingError):
-                self._store.tell(Progress([*self._cells], platform.node(), self._started, time.time(), running))
+                self._store.tell(Progress([*self._cells], platform.node(), self._started, time.time(), running, ended))
 
     def close(self) -> None:
         """Record what waits, and delete runs that were cut off; asks a store that is away for ten minutes.
@@ -83,7 +87,7 @@ class Desk:
         try:
             patience(self._record)
             self._store.delete_cut_off()
-            self.tell()
+            self.tell(ended=True)
         except TrackingError as error:
             lost = len(self._waiting)
             raise TrackingError(f"{error}; {lost} results are not recorded: start the sweep again then") from None

@@ -3,7 +3,7 @@
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,7 @@ def run_missing(
     *,
     location: str,
     retry_failed: bool,
+    only: Collection[str] | None = None,
 ) -> None:
     """Run the trials of a sweep that have no run yet, and with ``retry_failed`` those whose run failed.
 
@@ -51,6 +52,7 @@ def run_missing(
         machines: where trials run; None: in this process, without Ray.
         location: of the bank, as every machine sees it.
         retry_failed: run failed trials again.
+        only: keys of trials; None: all of them.
 
     Raises:
         ClusterError: no Ray cluster answers, or its workers do not stay alive.
@@ -64,11 +66,18 @@ def run_missing(
         if run and not set(cell.variants) <= set(run.variants):
             store.name_variants(run, cell.variants)
     wanted = {"missing", "failed"} if retry_failed else {"missing"}
-    todo = [cell for cell in cells if state(cell, recorded) in wanted]
+    open_cells = [cell for cell in cells if state(cell, recorded) in wanted]
+    todo = [cell for cell in open_cells if not only or cell.trial.key in only]
     if not todo:
-        print(f"{name}: nothing to run, all {len(cells)} trials are recorded")
+        print(f"{name}: nothing to run, all {len(only or cells)} trials are recorded")
         return
-    print(f"{name}: {len(cells)} trials, {len(cells) - len(todo)} recorded, {len(todo)} to run", flush=True)
+    other = store.last_progress()
+    if other and other.at_work:
+        print(f"a driver on {other.host} was at work a moment ago: if it still is, trials run twice, and count once")
+    print(
+        f"{name}: {len(cells)} trials, {len(cells) - len(open_cells)} recorded, {len(todo)} to run",
+        flush=True,
+    )
     seconds = estimator((cell.trial for cell in cells), runs)
     trials = longest_first([cell.trial for cell in todo], seconds)
     with _desk(cells, len(todo), bank, store) as desk:

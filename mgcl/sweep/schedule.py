@@ -5,10 +5,13 @@ step, so that ten thousand cost it a minute each thousand. One of our trials is 
 """
 
 import platform
+import signal
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ray
@@ -23,9 +26,9 @@ from mgcl.home import home
 from mgcl.records import Trial
 from mgcl.sweep.queue import Held, Outcome, Queue
 
-# A worker that dies again and again before it takes a trial will not do better the next time.
-_USELESS_DEATHS = 10
-_PATIENCE_SECONDS = 60
+# Workers that die again and again before they take a trial, and none at work: the next will do no better.
+_USELESS_DEATHS = 4
+_PATIENCE_SECONDS = 20
 _PROGRESS_SECONDS = 5
 
 
@@ -50,11 +53,11 @@ def run_trials(
     """
     workers = min(there.slots, len(trials))
     queue = _start_queue(trials)
-    listener = _Listener(queue, len(trials), on_outcome, on_progress)
+    listener = _Listener(queue, len(trials), there, on_outcome, on_progress)
     with tempfile.TemporaryDirectory(prefix="tune-", dir=there.session) as storage:
         about = {"bank": bank, "digest": trials[0].bank, "home": home(), "gpu_share": there.gpus_per_slot}
         work = tune.with_parameters(_work, queue=queue, about=about)
-        tune.Tuner(
+        tuner = tune.Tuner(
             tune.with_resources(work, {"cpu": 1, "gpu": there.gpus_per_slot}),
             param_space={"worker": tune.grid_search([f"worker-{index}" for index in range(workers)])},
             run_config=tune.RunConfig(
@@ -65,11 +68,26 @@ def run_trials(
                 stop=_AtTheEnd(listener),
                 failure_config=tune.FailureConfig(max_failures=-1),
             ),
-        ).fit()
+        )
+        with _ending_on_sigterm():
+            tuner.fit()
     listener.hand_over()
     ray.kill(queue)
     if listener.error:
         raise listener.error
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """As after Ctrl-C, which Tune understands; Ray's own handler dumps its stack."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may have handlers
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _start_queue(trials: Sequence[Trial]) -> Any:
@@ -85,10 +103,12 @@ class _Listener(tune.Callback):
         self,
         queue: Any,
         trials: int,
+        there: Cluster,
         on_outcome: Callable[[Outcome], None],
         on_progress: Callable[[Sequence[Held]], None],
     ) -> None:
         self._queue, self._left = queue, trials
+        self._gpus = f" and {there.gpus_per_slot:g} of a GPU" if there.gpus_per_slot else ""
         self._on_outcome, self._on_progress = on_outcome, on_progress
         self._told = self._at_work = time.monotonic()
         self._useless_deaths = 0
@@ -123,16 +143,18 @@ class _Listener(tune.Callback):
             self._at_work = now
         elif now - self._at_work > _PATIENCE_SECONDS:
             self._at_work = now
-            tqdm.write("waiting for a worker: the cluster has no room yet", file=sys.stderr)
+            tqdm.write(f"waiting for a worker: no node has a free CPU{self._gpus} yet", file=sys.stderr)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002
         """A worker died; Tune starts another in its place."""
-        error = str(trial.get_error() or "")
+        error = str(trial.get_error() or "died")
         if self._ask("lost", trial.config["worker"], error):
+            tqdm.write("a worker died; its trial waits for another", file=sys.stderr)
             return
         self._useless_deaths += 1
-        if self._useless_deaths >= _USELESS_DEATHS:
-            self._stop(ClusterError(f"workers die before they take a trial: {error.strip().splitlines()[-1]}"))
+        if self._useless_deaths >= _USELESS_DEATHS and not self._ask("held"):
+            reason = error.strip().splitlines()[-1].removeprefix("mgcl.errors.")
+            self._stop(ClusterError(f"workers die before they take a trial: {reason}"))
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         try:
@@ -168,6 +190,7 @@ def _work(config: dict[str, str], queue: Any, about: dict[str, Any]) -> None:
     from mgcl.sweep.worker import Worker
 
     worker = Worker(**about)
+    worker.open()
     outcome, done = None, 0
     while trial := ray.get(queue.take.remote(config["worker"], platform.node(), outcome)):
         outcome, done = worker.run_logged(trial), done + 1

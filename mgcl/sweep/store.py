@@ -24,6 +24,7 @@ from mgcl.home import home
 
 for _name in ("alembic", "mlflow"):
     logging.getLogger(_name).setLevel(logging.WARNING)
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it logs it raises too
 
 PAGE = 1000
 """Runs or metrics that MLflow takes at once."""
@@ -40,10 +41,13 @@ def answering(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        first: BaseException = error
+        while first.__cause__:  # SQLAlchemy and MLflow wrap the database's own words
+            first = first.__cause__
+        reason = (str(first).strip() or type(first).__name__).splitlines()[0][:200]
         raise TrackingError(
-            f"{uri}: the MLflow store does not answer ({reason}); name a sqlite:/// file in a folder "
-            "you can write to, or a running server"
+            f"{uri}: the MLflow store does not answer ({reason}); check that its server runs, or that its file and the "
+            "folder around it can be written and have room"
         ) from None
 
 

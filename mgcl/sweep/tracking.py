@@ -20,6 +20,7 @@ from mgcl.sweep.store import PAGE, alone, answering, artifacts, connect, exists,
 
 _PROGRESS = "progress.json"
 _PARENT = "tags.kind = 'sweep'"
+_SILENT_SECONDS = 30
 _STALE_MS = 10 * 60 * 1000
 # A run is made with ``complete=0``; its last write is ``complete=1``.
 _COMPLETE = "tags.kind = 'trial' AND tags.complete = '1'"
@@ -39,6 +40,12 @@ class Progress:
     """Seconds since 1970."""
     running: Sequence[tuple[str, str, str, float]]
     """Trial key, its run's name, the worker's host, and since when."""
+    ended: bool = False
+
+    @property
+    def at_work(self) -> bool:
+        """Whether its driver seems to be; it says something every few seconds while MLflow answers."""
+        return not self.ended and time.time() - self.said < _SILENT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,11 @@ class Tracking:
         with answering(self.uri):
             self.client.log_dict(self.parent_id, asdict(progress), _PROGRESS)
 
+    def last_progress(self) -> Progress | None:
+        """What the sweep's latest driver said of itself; None if it never ran."""
+        with answering(self.uri):
+            return _last_progress(self.client, self.experiment_id)
+
     def runs(self) -> tuple[TrialRun, ...]:
         """Every completed trial, one run a key: a finished one before a failed one, then the oldest."""
         with answering(self.uri):
@@ -169,11 +181,16 @@ def last_progress(sweep: str, uri: str) -> Progress | None:
     """
     if not exists(uri):
         return None
-    with answering(uri), alone(uri), tempfile.TemporaryDirectory() as folder:
+    with answering(uri), alone(uri):
         client = connect(uri)
         experiment = client.get_experiment_by_name(sweep)
-        for run in search(client, experiment.experiment_id, _PARENT) if experiment else ():
-            if any(file.path == _PROGRESS for file in client.list_artifacts(run.info.run_id)):
+        return _last_progress(client, experiment.experiment_id) if experiment else None
+
+
+def _last_progress(client: MlflowClient, experiment_id: str) -> Progress | None:
+    for run in search(client, experiment_id, _PARENT):
+        if any(file.path == _PROGRESS for file in client.list_artifacts(run.info.run_id)):
+            with tempfile.TemporaryDirectory() as folder:
                 file = Path(client.download_artifacts(run.info.run_id, _PROGRESS, folder))
                 return Progress(**json.loads(file.read_text(encoding="utf-8")))
     return None

@@ -1,6 +1,7 @@
 """What runs trials, in whatever process: its bank and similarities stay open from one to the next."""
 
 import faulthandler
+import io
 import platform
 import time
 import traceback
@@ -10,10 +11,11 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from mgcl.errors import MgclWarning
+from mgcl.errors import BankError, MgclWarning
 from mgcl.evaluation.trial import run_trial, similarity_store
 from mgcl.features import FeatureBank
 from mgcl.features.copies import nearby
@@ -40,14 +42,21 @@ class Worker:
     gpu_share: float
 
     def run(self, trial: Trial) -> Outcome:
-        """Run a trial; its own error is an outcome, not a crash."""
+        """Run a trial; its own error is an outcome, not a crash.
+
+        Raises:
+            BankError: the bank is not what was planned, or changed: no trial's fault.
+        """
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", MgclWarning)
                 bank, similarities = self._opened
                 result = run_trial(trial, bank, device=self._device, similarities=similarities)
+                bank.check_unchanged()
             own = [str(each.message) for each in caught if issubclass(each.category, MgclWarning)]
             return replace(result, notes=tuple(dict.fromkeys(own)))
+        except BankError:
+            raise
         except Exception as error:
             return TrialFailure(trial.key, f"{type(error).__name__}: {error}", traceback.format_exc())
         finally:
@@ -73,9 +82,19 @@ class Worker:
         torch.cuda.set_per_process_memory_fraction(min(self.gpu_share, 1.0))
         return "cuda"
 
+    def open(self) -> None:
+        """Open the bank, which a worker should try before it takes a trial.
+
+        Raises:
+            BankError: it cannot be opened, or is not what was planned.
+        """
+        _ = self._opened
+
     @cached_property
     def _opened(self) -> tuple[FeatureBank, SimilarityStore]:
         bank = FeatureBank.open(nearby(self.bank, digest=self.digest))
+        if bank.digest != self.digest:
+            raise BankError(f"{self.bank}: changed since the sweep was planned; start the sweep again")
         return bank, similarity_store(bank, root=machine_root(self.home), device=self._device)
 
 
@@ -83,12 +102,23 @@ def _now() -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
+class _Log(io.FileIO):
+    """A file that forgets what its disk has no room for: no trial fails because its log cannot be kept."""
+
+    def write(self, said: Any, /) -> int:
+        """As any file, but never an error."""
+        try:
+            return super().write(said)
+        except OSError:
+            return len(said)
+
+
 @contextmanager
 def _logged(file: Path) -> Iterator[None]:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        log = file.open("a", encoding="utf-8")
-    except OSError:  # a trial does not fail because its log cannot be kept
+        log = io.TextIOWrapper(io.BufferedWriter(_Log(file, "a")), encoding="utf-8")
+    except OSError:
         yield
         return
     with log, redirect_stdout(log), redirect_stderr(log):

@@ -1,7 +1,7 @@
 """All-pairs similarity of a bank's clips, computed once: whatever fold, way, shot, variant or seed asks."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class SimilarityStore:
         digest: str,
         root: Path | None = None,
         device: str = "cpu",
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         """Nothing is computed yet.
 
@@ -52,7 +53,9 @@ class SimilarityStore:
             digest: names the bank's content.
             root: where tiles are kept, on this machine's own disk; None keeps them in memory.
             device: where tiles are computed.
+            check: raises if the segments are no longer those that the digest names; asked before a tile is kept.
         """
+        self._check = check
         self._segments, self._digest, self._root = segments, digest, root
         self._device = torch.device(device)
         self._order = np.argsort(labels, kind="stable")
@@ -99,6 +102,7 @@ class SimilarityStore:
         for first in range(0, len(rows), _STRIP):
             fields = matched(self._load(rows[first : first + _STRIP]), y, matching)
             strips.append(torch.stack([field.float() for field in fields]).cpu().numpy())
+        self._check()
         return np.concatenate(strips, 1)
 
     def _rows(self, index: int) -> Rows:

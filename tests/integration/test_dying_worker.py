@@ -25,6 +25,7 @@ def run_or_die(self, trial):
 def work(config, queue, **rest):
     if when == "at once":
         os._exit(1)
+    mgcl.sweep.worker.Worker.open = lambda self: None
     mgcl.sweep.worker.Worker.run_logged = run_or_die
     original(config, queue, **rest)
 

@@ -111,7 +111,8 @@ class Spy:
         with open(os.path.join(work, shard.name), "w") as file:
             json.dump([os.getpid(), os.environ["CUDA_VISIBLE_DEVICES"]], file)
 
-actors._Actor, actors.cluster = Spy, lambda *_, **__: nullcontext(Cluster(None, slots=4, gpus_per_slot=0.5, session=None))
+there = Cluster(None, slots=4, gpus_per_slot=0.5, session=None)
+actors._Actor, actors.cluster = Spy, lambda *_, **__: nullcontext(there)
 machines = Machines(gpus_per_actor=0.5)
 with actors.crew("tiny", None, machines, cpus=1) as workers:
     print(len(workers.actors))

@@ -22,10 +22,12 @@ def look(self, trial):
     started = time.time()
     time.sleep(1)
     devices, ids = os.environ["CUDA_VISIBLE_DEVICES"], ray.get_gpu_ids()
-    seen = {"pid": os.getpid(), "start": started, "end": time.time(), "devices": devices, "ids": ids, "share": self.gpu_share}
+    spent = {"start": started, "end": time.time()}
+    seen = {"pid": os.getpid(), "devices": devices, "ids": ids, "share": self.gpu_share, **spent}
     return TrialFailure(trial.key, json.dumps(seen))
 
 def work(config, queue, **rest):
+    mgcl.sweep.worker.Worker.open = lambda self: None
     mgcl.sweep.worker.Worker.run_logged = look
     original(config, queue, **rest)
 

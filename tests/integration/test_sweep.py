@@ -3,27 +3,17 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 from urllib.parse import urlparse
 
 import psutil
 import pytest
 
-from tests.integration.conftest import SMALL, Place
+from tests.integration.conftest import SMALL, Place, wait_until
 
 # Trials of about a second: long enough to be cut in half.
 SLOW = ("--ways", "3", "5", "--shots", "1", "3", "--variants", "full", "audio-only", "zero-shot", "--episodes", "40",
         "--queries", "5")  # fmt: skip
-
-
-def wait_until(condition, process, seconds: float = 120) -> None:
-    """Poll while the process lives."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
 
 
 def test_a_sweep_ends_with_its_runs_and_its_table(place: Place) -> None:
@@ -126,10 +116,11 @@ def test_workers_and_kills_change_no_byte(place: Place, another_place: Place) ->
     assert place.report_bytes() == another_place.report_bytes()
 
 
-def test_ctrl_c_keeps_what_is_finished(place: Place) -> None:
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_keep_what_is_finished(place: Place, sign: signal.Signals) -> None:
     process = place.start(*SLOW, "--workers", "2")
     wait_until(lambda: place.complete_runs() >= 2, process)
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, sign)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors

@@ -1,8 +1,12 @@
 """A worker: failures are outcomes, logs are found by key, a shared GPU's memory is kept to its share."""
 
+import shutil
+from dataclasses import replace
+
 import pytest
 import torch
 
+from mgcl.errors import BankError
 from mgcl.records import TrialFailure, TrialResult
 from mgcl.sweep.grid import Sweep, plan
 from mgcl.sweep.worker import Worker
@@ -22,12 +26,41 @@ def test_a_trial_leaves_a_log_under_its_key(bank, trial, tmp_path) -> None:
     assert last.endswith(f"finished: accuracy {outcome.accuracy:.4f}")
 
 
-def test_a_failure_is_an_outcome_with_its_traceback_in_the_log(trial, tmp_path) -> None:
-    outcome = Worker(str(tmp_path / "gone"), trial.bank, tmp_path, gpu_share=0).run_logged(trial)
+def test_a_failure_is_an_outcome_with_its_traceback_in_the_log(bank, trial, tmp_path) -> None:
+    trial = replace(trial, parameters={**trial.parameters, "learning_rate": 1e30})
+    outcome = Worker(str(bank.path), bank.digest, tmp_path, gpu_share=0).run_logged(trial)
     assert isinstance(outcome, TrialFailure)
-    assert "gone: no such feature bank" in outcome.error
+    assert "FloatingPointError: the training loss is nan" in outcome.error
     assert outcome.traceback in (tmp_path / "logs" / f"{trial.key}.log").read_text()
-    assert outcome.cause.startswith("BankError File ")
+    assert outcome.cause.startswith("FloatingPointError File ")
+
+
+def test_a_bank_that_cannot_be_opened_is_no_trials_fault(bank, trial, tmp_path) -> None:
+    with pytest.raises(BankError, match="no such feature bank"):
+        Worker(str(tmp_path / "gone"), trial.bank, tmp_path, gpu_share=0).run(trial)
+    with pytest.raises(BankError, match="changed since the sweep was planned"):
+        Worker(str(bank.path), "another", tmp_path, gpu_share=0).open()
+
+
+def test_a_bank_that_is_written_over_gives_no_result_and_no_similarity(bank, trial, tmp_path) -> None:
+    copy = tmp_path / "bank"
+    shutil.copytree(bank.path, copy)
+    worker = Worker(str(copy), bank.digest, tmp_path, gpu_share=0)
+    worker.open()
+    clips = (copy / "clips.arrow").read_bytes()
+    (copy / "clips.arrow").write_bytes(clips[:-100] + bytes(100))
+    with pytest.raises(BankError, match="changed while it was in use"):
+        worker.run(trial)
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+def test_a_bank_that_is_moved_away_stays_readable(bank, trial, tmp_path) -> None:
+    copy = tmp_path / "bank"
+    shutil.copytree(bank.path, copy)
+    worker = Worker(str(copy), bank.digest, tmp_path, gpu_share=0)
+    worker.open()
+    copy.rename(tmp_path / "elsewhere")
+    assert isinstance(worker.run(trial), TrialResult)
 
 
 def test_a_log_that_cannot_be_kept_costs_no_trial(bank, trial, tmp_path) -> None:
@@ -42,5 +75,6 @@ def test_a_share_of_a_gpu_is_a_share_of_its_memory(trial, tmp_path, monkeypatch,
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: asked.append("emptied"))
     worker = Worker(str(tmp_path / "gone"), trial.bank, tmp_path, gpu_share=share)
     assert worker._device == "cuda"
-    assert isinstance(worker.run(trial), TrialFailure)
+    with pytest.raises(BankError):
+        worker.run(trial)
     assert asked == [fraction, "emptied"]

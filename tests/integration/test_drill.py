@@ -1,0 +1,9 @@
+"""The drill, small: one kill of each kind in a sweep on three nodes."""
+
+from tests.integration.drill import drill
+
+
+def test_a_sweep_under_fire_ends_as_one_left_alone(tmp_path, bank, capsys) -> None:
+    drill(tmp_path, bank.path, trials=20, kills=("worker", "node", "driver", "shell"), seed=0)
+    said = capsys.readouterr().out
+    assert "20 trials, 4 kills" in said
