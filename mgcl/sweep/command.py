@@ -181,6 +181,7 @@ def _parser(sweep: Sweep) -> argparse.ArgumentParser:
         choices=PROTOCOLS,
         help="treff: the published class subsets; mgcl: five seeded ones of 15 classes, for FSDKaggle18's 12-way",
     )
+    what.add_argument("--params", metavar="FILE", default=sweep.params, help="searched values: run them beside the rest")
     what.add_argument(
         "--audio-only",
         action="store_true",
