@@ -69,7 +69,7 @@ def run_trials(
                 failure_config=tune.FailureConfig(max_failures=-1),
             ),
         )
-        with _ending_on_sigterm():
+        with _ending_on_signals(listener):
             tuner.fit()
     listener.hand_over()
     ray.kill(queue)
@@ -78,16 +78,22 @@ def run_trials(
 
 
 @contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """As after Ctrl-C, which Tune understands; Ray's own handler dumps its stack."""
+def _ending_on_signals(listener: "_Listener") -> Iterator[None]:
+    """Ctrl-C and SIGTERM: trials under way may end, none is begun. A second signal does what it does elsewhere."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may have handlers
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+    def end(number: int, _frame: object) -> None:
+        listener.interrupted = True
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _start_queue(trials: Sequence[Trial]) -> Any:
@@ -113,11 +119,12 @@ class _Listener(tune.Callback):
         self._told = self._at_work = time.monotonic()
         self._useless_deaths = 0
         self.error: Exception | None = None
+        self.interrupted = False
 
     @property
     def finished(self) -> bool:
         """Nothing is left to do."""
-        return self._left == 0 or self.error is not None
+        return self._left == 0 or self.interrupted or self.error is not None
 
     def hand_over(self) -> None:
         """Pass on what came in since the last time."""
@@ -133,8 +140,11 @@ class _Listener(tune.Callback):
     def on_step_end(self, iteration: int, trials: list[Any], **_: Any) -> None:  # noqa: ARG002
         """Tune calls this several times a second."""
         self.hand_over()
+        if self.finished:
+            self._ask("close")  # Tune waits a while for its workers: they shall begin nothing more
+            return
         now = time.monotonic()
-        if self.finished or now - self._told < _PROGRESS_SECONDS:
+        if now - self._told < _PROGRESS_SECONDS:
             return
         self._told = now
         held = self._ask("held") or ()
