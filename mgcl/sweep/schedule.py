@@ -28,6 +28,8 @@ from mgcl.sweep.queue import Held, Outcome, Queue
 
 # Workers that die again and again before they take a trial, and none at work: the next will do no better.
 _USELESS_DEATHS = 4
+# What is not recorded yet waits in the queue's process, not in the driver's.
+_COLLECTED_AT_ONCE = 32
 _PATIENCE_SECONDS = 20
 _PROGRESS_SECONDS = 5
 
@@ -71,7 +73,8 @@ def run_trials(
         )
         with _ending_on_signals(listener):
             tuner.fit()
-    listener.hand_over()
+    while listener.hand_over():
+        pass
     ray.kill(queue)
     if listener.error:
         raise listener.error
@@ -126,16 +129,18 @@ class _Listener(tune.Callback):
         """Nothing is left to do."""
         return self._left == 0 or self.interrupted or self.error is not None
 
-    def hand_over(self) -> None:
-        """Pass on what came in since the last time."""
+    def hand_over(self) -> bool:
+        """Pass on what came in since the last time; whether anything did."""
+        before = self._left
         try:
-            for outcome in self._ask("collect") or ():
+            for outcome in self._ask("collect", _COLLECTED_AT_ONCE) or ():
                 self._left -= 1
                 self._useless_deaths = 0
                 if self.error is None:
                     self._on_outcome(outcome)
         except Exception as error:  # the driver's own: Tune would wrap it
             self._stop(error)
+        return self._left < before
 
     def on_step_end(self, iteration: int, trials: list[Any], **_: Any) -> None:  # noqa: ARG002
         """Tune calls this several times a second."""
