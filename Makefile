@@ -25,7 +25,7 @@ check: setup
 	$(BIN)/pytest -q -n auto --dist loadfile mgcl tests/unit tests/numerics tests/contracts
 
 test: check
-	$(BIN)/pytest -n 2 --dist loadfile tests/integration tests/end_to_end
+	$(BIN)/pytest -n 3 --dist loadfile tests/integration tests/end_to_end
 
 bench: setup
 	mkdir -p .mgcl

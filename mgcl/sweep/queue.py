@@ -57,9 +57,9 @@ class Queue:
             self._return(held.trial, error)
         return held is not None
 
-    def collect(self) -> list[Outcome]:
-        """The outcomes since the last call."""
-        outcomes, self._outcomes = self._outcomes, []
+    def collect(self, most: int) -> list[Outcome]:
+        """The oldest outcomes that were not collected yet, so many at most."""
+        outcomes, self._outcomes = self._outcomes[:most], self._outcomes[most:]
         return outcomes
 
     def close(self) -> None:

@@ -28,6 +28,8 @@ from mgcl.sweep.queue import Held, Outcome, Queue
 
 # Workers that die again and again before they take a trial, and none at work: the next will do no better.
 _USELESS_DEATHS = 4
+# What is not recorded yet waits in the queue's process, not in the driver's.
+_COLLECTED_AT_ONCE = 32
 _PATIENCE_SECONDS = 20
 _PROGRESS_SECONDS = 5
 
@@ -69,25 +71,32 @@ def run_trials(
                 failure_config=tune.FailureConfig(max_failures=-1),
             ),
         )
-        with _ending_on_sigterm():
+        with _ending_on_signals(listener):
             tuner.fit()
-    listener.hand_over()
+    while listener.hand_over():
+        pass
     ray.kill(queue)
     if listener.error:
         raise listener.error
 
 
 @contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """As after Ctrl-C, which Tune understands; Ray's own handler dumps its stack."""
+def _ending_on_signals(listener: "_Listener") -> Iterator[None]:
+    """Ctrl-C and SIGTERM: trials under way may end, none is begun. A second signal does what it does elsewhere."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may have handlers
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+    def end(number: int, _frame: object) -> None:
+        listener.interrupted = True
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _start_queue(trials: Sequence[Trial]) -> Any:
@@ -113,28 +122,34 @@ class _Listener(tune.Callback):
         self._told = self._at_work = time.monotonic()
         self._useless_deaths = 0
         self.error: Exception | None = None
+        self.interrupted = False
 
     @property
     def finished(self) -> bool:
         """Nothing is left to do."""
-        return self._left == 0 or self.error is not None
+        return self._left == 0 or self.interrupted or self.error is not None
 
-    def hand_over(self) -> None:
-        """Pass on what came in since the last time."""
+    def hand_over(self) -> bool:
+        """Pass on what came in since the last time; whether anything did."""
+        before = self._left
         try:
-            for outcome in self._ask("collect") or ():
+            for outcome in self._ask("collect", _COLLECTED_AT_ONCE) or ():
                 self._left -= 1
                 self._useless_deaths = 0
                 if self.error is None:
                     self._on_outcome(outcome)
         except Exception as error:  # the driver's own: Tune would wrap it
             self._stop(error)
+        return self._left < before
 
     def on_step_end(self, iteration: int, trials: list[Any], **_: Any) -> None:  # noqa: ARG002
         """Tune calls this several times a second."""
         self.hand_over()
+        if self.finished:
+            self._ask("close")  # Tune waits a while for its workers: they shall begin nothing more
+            return
         now = time.monotonic()
-        if self.finished or now - self._told < _PROGRESS_SECONDS:
+        if now - self._told < _PROGRESS_SECONDS:
             return
         self._told = now
         held = self._ask("held") or ()

@@ -47,7 +47,7 @@ def section(group: str, benchmarks: list[dict]) -> str:
     seconds = [each["stats"]["median"] * each["extra_info"]["scale"] for each in benchmarks]
     ours = next(time for time, each in zip(seconds, benchmarks, strict=True) if each["name"].startswith("mgcl"))
     rows = [
-        {"": each["name"], "time": duration(time), "ratio to mgcl": f"{time / ours:.1f}"}
+        {"": each["name"], "time": duration(time), "ratio to mgcl": f"{time / ours:.2f}"}
         for time, each in zip(seconds, benchmarks, strict=True)
     ]
     facts = [

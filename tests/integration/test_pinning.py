@@ -9,17 +9,21 @@ import pytest
 from tests.integration.conftest import ROOT, Place
 
 SCRIPT = """
-import json, os, sys, time
+import json, os, pathlib, sys, time
 import ray
 from mgcl.cluster import Cluster
 from mgcl.records import Fold, Trial, TrialFailure
 from mgcl.sweep import schedule
 import mgcl.sweep.worker
 
-share, folder = float(sys.argv[1]), sys.argv[2]
+share, folder = float(sys.argv[1]), pathlib.Path(sys.argv[2])
+slots = int(2 / share)
 
 def look(self, trial):
     started = time.time()
+    (folder / f"{os.getpid()}.came").touch()
+    while len(list(folder.glob("*.came"))) < slots:  # a slow start leaves no worker without a trial
+        time.sleep(0.1)
     time.sleep(1)
     devices, ids = os.environ["CUDA_VISIBLE_DEVICES"], ray.get_gpu_ids()
     spent = {"start": started, "end": time.time()}
@@ -37,7 +41,7 @@ trials = [Trial("b", "d", fold, 2, 1, 1, 1, seed, "clip", 1, "mgcl", 1, {}) for 
 ray.init(address="local", num_cpus=8, num_gpus=2, include_dashboard=False, log_to_driver=False)
 seen = []
 take = lambda outcome: seen.append(json.loads(outcome.error))
-there = Cluster(None, slots=int(2 / share), gpus_per_slot=share, session=folder)
+there = Cluster(None, slots, gpus_per_slot=share, session=folder)
 schedule.run_trials(trials, folder, there, take, lambda held: None)
 print(json.dumps(seen))
 """

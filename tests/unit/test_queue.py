@@ -22,10 +22,21 @@ def test_trials_go_out_in_order_and_outcomes_come_back_once(queue) -> None:
     first = queue.take("a", "host")
     assert queue.take("b", "host") == TRIALS[1]
     assert queue.take("a", "host", outcome(first)) == TRIALS[2]
-    assert queue.collect() == [outcome(TRIALS[0])]
-    assert queue.collect() == []
+    assert queue.collect(9) == [outcome(TRIALS[0])]
+    assert queue.collect(9) == []
     assert queue.take("b", "host", outcome(TRIALS[1])) is None
     assert [held.trial for held in queue.held()] == [TRIALS[2]]
+
+
+def test_outcomes_are_collected_a_few_at_a_time_the_oldest_first(queue) -> None:
+    trial = queue.take("a", "host")
+    while trial := queue.take("a", "host", outcome(trial)):
+        pass
+    assert [queue.collect(2), queue.collect(2), queue.collect(2)] == [
+        [*map(outcome, TRIALS[:2])],
+        [outcome(TRIALS[2])],
+        [],
+    ]
 
 
 def test_a_lost_workers_trial_waits_behind_the_others(queue) -> None:
@@ -55,7 +66,7 @@ def test_a_trial_that_kills_three_workers_has_failed() -> None:
         assert queue.take("a", "host") == TRIALS[0]
         queue.lost("a", "killed by signal 11")
     assert queue.take("a", "host") is None
-    assert queue.collect() == [TrialFailure(TRIALS[0].key, "its worker died 3 times", "killed by signal 11")]
+    assert queue.collect(9) == [TrialFailure(TRIALS[0].key, "its worker died 3 times", "killed by signal 11")]
 
 
 def test_an_outcome_from_a_worker_thought_dead_counts_and_its_trial_is_not_run_again() -> None:
@@ -63,7 +74,7 @@ def test_an_outcome_from_a_worker_thought_dead_counts_and_its_trial_is_not_run_a
     queue.take("a", "host")
     queue.lost("a", "node unreachable")
     assert queue.take("a", "host", outcome(TRIALS[0])) is None
-    assert queue.collect() == [outcome(TRIALS[0])]
+    assert queue.collect(9) == [outcome(TRIALS[0])]
 
 
 def test_of_two_outcomes_of_a_trial_the_first_counts() -> None:
@@ -73,4 +84,4 @@ def test_of_two_outcomes_of_a_trial_the_first_counts() -> None:
     queue.take("b", "host")
     queue.take("a", "host", outcome(TRIALS[0], "first"))
     queue.take("b", "host", outcome(TRIALS[0], "second"))
-    assert queue.collect() == [outcome(TRIALS[0], "first")]
+    assert queue.collect(9) == [outcome(TRIALS[0], "first")]
