@@ -18,7 +18,9 @@ class Problem:
     """Shares no class with any of them."""
 
 
-def problems(dataset: str, folds: Sequence[Fold], labels: Sequence[str], *, way: int, shared: bool) -> tuple[Problem, ...]:
+def problems(
+    dataset: str, folds: Sequence[Fold], labels: Sequence[str], *, way: int, shared: bool
+) -> tuple[Problem, ...]:
     """One problem a fold, on the classes outside it; folds share classes, so each needs its own.
 
     A single fold of all classes is cut into two seeded halves: one is tested on, the other searched on.

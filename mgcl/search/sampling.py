@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -12,9 +12,16 @@ from mgcl.data.seeding import seed_of
 from mgcl.search.space import Range
 
 
-def tpe(seed: int) -> BaseSampler:
+def _tpe(seed: int) -> BaseSampler:
     """Tree-structured Parzen estimators over all parameters at once (Bergstra et al. 2011; Falkner et al. 2018)."""
-    return TPESampler(seed=seed, n_startup_trials=10)
+    return TPESampler(seed=seed, n_startup_trials=10, multivariate=True, constant_liar=True)
+
+
+def _random(seed: int) -> BaseSampler:
+    return RandomSampler(seed=seed)
+
+
+SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {"tpe": _tpe, "random": _random}
 
 
 def distributions(space: Mapping[str, Range]) -> dict[str, BaseDistribution]:
@@ -35,6 +42,11 @@ class SteadySampler(BaseSampler):
 
     def __init__(self, make: Callable[[int], BaseSampler], seed: int) -> None:
         self._make, self._seed = make, seed
+
+    @classmethod
+    def of(cls, name: str, seed: int) -> "SteadySampler":
+        """One of ``SAMPLERS``."""
+        return cls(SAMPLERS[name], seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Optuna's contract."""

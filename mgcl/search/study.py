@@ -1,76 +1,90 @@
-"""One Optuna study: points proposed, run on Ray Tune, and kept in a database that outlives the process."""
+"""A study's points in a database that outlives the process."""
 
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import optuna
+import sqlalchemy
+from filelock import FileLock, Timeout
+from optuna.exceptions import StorageInternalError
+from optuna.storages import get_storage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
-from ray import tune
-from ray.tune.schedulers import FIFOScheduler, MedianStoppingRule
-from ray.tune.search.optuna import OptunaSearch
+from sqlalchemy.exc import SQLAlchemyError
 
-from mgcl.cluster import Cluster
 from mgcl.errors import SearchError
 from mgcl.home import home
-from mgcl.records import Trial, Value, canonical_json
-from mgcl.search.sampling import SteadySampler, distributions, tpe
-from mgcl.search.space import Range
+from mgcl.search.questions import Question
 
-# A point whose worker dies is started this often.
-_ATTEMPTS = 3
+optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-
-@dataclass(frozen=True)
-class Question:
-    """What a study asks: everything that its answer depends on but the number of points."""
-
-    trials: tuple[Trial, ...]
-    """Batches of validation episodes; a point replaces some of their parameters."""
-    space: Mapping[str, Range]
-    seed: int
-
-    @property
-    def identity(self) -> str:
-        """Studies with another one are not mixed."""
-        return canonical_json([[trial.key for trial in self.trials], {n: asdict(r) for n, r in self.space.items()}, self.seed])
-
-    def at(self, values: Mapping[str, Value]) -> tuple[Trial, ...]:
-        """The trials whose mean accuracy is a point's value."""
-        return tuple(replace(trial, parameters={**trial.parameters, **self.typed(values)}) for trial in self.trials)
-
-    def typed(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        """A point's values as the method takes them: a yes or no is drawn as a whole number."""
-        defaults = self.trials[0].parameters
-        return {name: bool(value) if isinstance(defaults[name], bool) else value for name, value in values.items()}
+ERROR = "error"
+"""Attribute of a point that failed by itself: it counts, as a bad one."""
 
 
-def open_study(name: str, question: Question, storage: str) -> Study:
-    """A study, made if it is new; points that a killed process left under way have failed.
+# Optuna's own, of a point that was not proposed but given
+_GIVEN = "fixed_params"
+
+
+def default_storage() -> str:
+    """A SQLite file in ``MGCL_HOME``."""
+    return f"sqlite:///{home() / 'studies.db'}"
+
+
+@contextmanager
+def open_study(question: Question, storage: str) -> Iterator[Study]:
+    """The study of a question, made if it is new, for this process alone.
+
+    Points that a killed process left under way have failed: they are proposed again.
 
     Raises:
-        SearchError: it asks something else.
+        SearchError: it asks something else, another process is at work on it, or its database does not open.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
-    known = study.user_attrs.setdefault("identity", question.identity)
-    if known != question.identity:
-        raise SearchError(
-            f"--study {storage}: {name!r} searched another space, other episodes or another seed; name another --study, "
-            "or remove the study"
+    with _alone(question.name, storage), _answering(storage):
+        study = optuna.create_study(
+            storage=get_storage(storage), study_name=question.name, direction="maximize", load_if_exists=True
         )
-    study.set_user_attr("identity", question.identity)
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL)
-    return study
+        if study.user_attrs.get("identity", question.identity) != question.identity:
+            raise SearchError(
+                f"--study {storage}: {question.name!r} searched another space, or other episodes, or with "
+                "another seed, sampler or stopping; name another --study, or delete that one (`optuna delete-study`)"
+            )
+        study.set_user_attr("identity", question.identity)
+        if not study.get_trials(deepcopy=False) and question.default_inside:
+            study.enqueue_trial(dict(question.default))
+        for point in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            study.tell(point.number, state=TrialState.FAIL)
+            if _GIVEN in point.system_attrs:
+                study.enqueue_trial(point.system_attrs[_GIVEN])
+        yield study
+
+
+def known_points(question: Question, storage: str) -> int:
+    """Points that a study has; 0 if there is no such study."""
+    with _answering(storage):
+        if storage.startswith("sqlite") and not _database(storage).exists():
+            return 0
+        known = {each.study_name for each in optuna.get_all_study_summaries(get_storage(storage))}
+        return len(ended(optuna.load_study(study_name=question.name, storage=storage))) if question.name in known else 0
 
 
 def ended(study: Study) -> list[FrozenTrial]:
-    """Points that count: whole, or stopped early because they were bad."""
+    """Points that count: whole, stopped early because they were bad, or failed by themselves."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def whole(study: Study) -> list[FrozenTrial]:
+    """Points with a value."""
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def accuracy_of(point: FrozenTrial) -> float:
+    """Of a whole point: its mean validation accuracy, in 0..1."""
+    if point.value is None:
+        raise ValueError(f"point {point.number} is not whole")
+    return point.value
 
 
 def best(study: Study) -> FrozenTrial:
@@ -79,95 +93,44 @@ def best(study: Study) -> FrozenTrial:
     Raises:
         SearchError: there is none.
     """
-    whole = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if not whole:
-        raise SearchError(f"study {study.study_name!r}: no point is complete; run it with more --trials")
-    return max(whole, key=lambda trial: (trial.value, -trial.number))
+    if not (points := whole(study)):
+        raise SearchError(f"study {study.study_name!r}: no point is whole; run it with more --trials")
+    return max(points, key=lambda point: (accuracy_of(point), -point.number))
 
 
-def run_points(
-    study: Study, question: Question, points: int, bank: str, there: Cluster, *, stopping: bool, say: Callable[[], None]
-) -> None:
-    """Run points on the connected cluster until a study has so many.
-
-    Args:
-        study: from ``open_study``.
-        question: the same.
-        points: that it should have at the end.
-        bank: where the bank lies, as every node sees it.
-        there: the cluster.
-        stopping: end points early whose running mean is below the median of the others' at the same batch.
-        say: called after each point.
-
-    Raises:
-        SearchError: points fail, one after the other.
-    """
-    search = _Search(question, study, say)
-    while (left := points - len(ended(study))) > 0:
-        failed = len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
-        with tempfile.TemporaryDirectory(prefix="tune-", dir=there.session) as storage:
-            about = {"bank": bank, "digest": question.trials[0].bank, "home": home(), "gpu_share": there.gpus_per_slot}
-            results = tune.Tuner(
-                tune.with_resources(
-                    tune.with_parameters(_run_point, question=question, about=about),
-                    {"cpu": 1, "gpu": there.gpus_per_slot},
-                ),
-                tune_config=tune.TuneConfig(
-                    search_alg=search,
-                    scheduler=_median(len(question.trials)) if stopping else FIFOScheduler(),
-                    metric="accuracy",
-                    mode="max",
-                    num_samples=left,
-                    max_concurrent_trials=min(there.slots, left),
-                    reuse_actors=True,
-                ),
-                run_config=tune.RunConfig(
-                    name="search",
-                    storage_path=storage,
-                    verbose=0,
-                    failure_config=tune.FailureConfig(max_failures=_ATTEMPTS - 1),
-                ),
-            ).fit()
-        if len(ended(study)) + left == points:  # not one came through
-            errors = [str(result.error).strip().splitlines()[-1] for result in results if result.error]
-            if not errors:
-                return  # Ctrl-C
-            raise SearchError(f"study {study.study_name!r}: every point failed, the last with {errors[-1]}")
+def default_point(study: Study, question: Question) -> FrozenTrial | None:
+    """The point of the variant's own values, with which a study begins if its space holds them; None: not whole."""
+    given = (point for point in whole(study) if point.system_attrs.get(_GIVEN) == question.default)
+    return next(given, None)
 
 
-class _Search(OptunaSearch):
-    """Tells Optuna of a point that was stopped early, or failed in the middle, what it is: no whole one."""
-
-    def __init__(self, question: Question, study: Study, say: Callable[[], None]) -> None:
-        super().__init__(
-            distributions(question.space),
-            metric="accuracy",
-            mode="max",
-            sampler=SteadySampler(tpe, question.seed),
-            study_name=study.study_name,
-            storage=study._storage,
-        )
-        self._batches, self._say = len(question.trials), say
-
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Tune's contract."""
-        whole = result is not None and result.get("batches") == self._batches and not error
-        super().on_trial_complete(trial_id, result if whole else None, error)
-        self._say()
+def _database(storage: str) -> Path:
+    return Path(str(sqlalchemy.make_url(storage).database)).absolute()
 
 
-def _median(batches: int) -> MedianStoppingRule:
-    return MedianStoppingRule(
-        time_attr="batches", metric="accuracy", mode="max", grace_period=max(1, batches // 4), min_samples_required=5
-    )
+@contextmanager
+def _alone(name: str, storage: str) -> Iterator[None]:
+    """Points under way would be another process's; only on this machine is that known."""
+    if not storage.startswith("sqlite"):
+        yield
+        return
+    database = _database(storage)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    slug = re.sub(r"[^\w.-]+", "-", name)
+    try:
+        with FileLock(f"{database}.{slug}.lock", timeout=0):
+            yield
+    except Timeout:
+        raise SearchError(f"--study {storage}: another process is at work on {name!r}; wait for it") from None
 
 
-def _run_point(config: dict[str, Value], question: Question, about: Mapping[str, Any]) -> None:
-    """In the worker: a point's batches one by one, each reported with the mean so far."""
-    from mgcl.sweep.worker import Worker
-
-    worker = Worker(**about)
-    accuracies: list[float] = []
-    for trial in question.at(config):
-        accuracies.append(worker.accuracy(trial))
-        tune.report({"accuracy": sum(accuracies) / len(accuracies), "batches": len(accuracies)})
+@contextmanager
+def _answering(storage: str) -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError, ImportError) as error:
+        first: BaseException = error
+        while first.__cause__:
+            first = first.__cause__
+        reason = (str(first).strip() or type(first).__name__).splitlines()[0][:200]
+        raise SearchError(f"--study {storage}: the database does not answer ({reason})") from None

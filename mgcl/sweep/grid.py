@@ -1,9 +1,10 @@
 """A sweep as data, and the trials it comes down to."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mgcl.data.episodes import SPLITS, VERSION, check_drawable, pool
 from mgcl.data.splits import folds
@@ -50,8 +51,13 @@ class Cell:
     variants: tuple[str, ...]
 
 
-def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
+def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Fold] | None = None) -> tuple[Cell, ...]:
     """Every trial of a sweep but those ``left_out``, in the order of its fields; pure, loads neither torch nor Ray.
+
+    Args:
+        sweep: what to run.
+        bank: on what.
+        only: folds to draw from instead of the sweep's own.
 
     Raises:
         SweepError: a variant, way, shot or split that the sweep or the bank cannot give.
@@ -62,7 +68,9 @@ def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
         raise SweepError("--audio-only is for banks without captions; this one has them: run the variant audio-only")
     variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
     chosen = read_chosen(Path(sweep.params), bank.digest) if sweep.params else None
-    subsets = chosen.folds if chosen else folds(header.dataset, clips, count=sweep.folds, size=sweep.fold_classes)
+    if chosen and (sweep.folds or sweep.fold_classes):
+        raise SweepError("--params says which folds its values are for; leave --folds, --fold-classes, --protocol out")
+    subsets = only or (chosen.folds if chosen else test_folds(sweep, bank))
     for fold, way, shot in itertools.product(subsets, sweep.ways, sweep.shots):
         check_drawable(clips, fold=fold, way=way, shot=shot, queries=sweep.queries, split=sweep.split)
     cells: dict[str, Cell] = {}
@@ -92,6 +100,11 @@ def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
     if not cells:
         raise SweepError("; ".join(left_out(sweep, bank)))
     return tuple(cells.values())
+
+
+def test_folds(asked: Any, bank: FeatureBank) -> tuple[Fold, ...]:
+    """The folds that a sweep, or whatever has its ``folds`` and ``fold_classes``, tests on."""
+    return folds(bank.header.dataset, pool(bank.clip_records), count=asked.folds, size=asked.fold_classes)
 
 
 def _rows(
