@@ -110,10 +110,9 @@ def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
     labels = {}
     for variant, each in by_variant.items():
         names = sorted({name for run in each for name in run.parameters})
-        # searched values differ from fold to fold: that is what they are
-        differing = (
-            [] if variant.endswith(SEARCHED) else [n for n in names if len({r.parameters.get(n) for r in each}) > 1]
-        )
+        if SEARCHED in variant:
+            names = []  # they differ from fold to fold: that is what they are
+        differing = [name for name in names if len({run.parameters.get(name) for run in each}) > 1]
         for run in each:
             suffix = ", ".join(f"{name}={run.parameters.get(name)}" for name in differing)
             labels[run.key, variant] = f"{variant} ({suffix})" if suffix else variant

@@ -1,12 +1,13 @@
 """Values that a search chose, as a sweep takes them: ``sweeps/full_grid.py --params FILE``."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mgcl.errors import SweepError
-from mgcl.records import Fold, Value
+from mgcl.records import Fold, Value, canonical_json
 
 _FORMAT = 1
 
@@ -35,6 +36,11 @@ class Chosen:
     variant: str
     """That was searched."""
     choices: tuple[Choice, ...]
+
+    @property
+    def name(self) -> str:
+        """Six hex digits that tell it from what other searches chose."""
+        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()[:6]
 
     @property
     def folds(self) -> tuple[Fold, ...]:

@@ -115,7 +115,7 @@ def _rows(
     if chosen and variant.method == VARIANTS[chosen.variant].method:
         own = VARIANTS[name].changes
         found = {each: value for each, value in chosen.values(fold, shot).items() if each not in own}
-        yield f"{name}{SEARCHED}", {**variant.parameters, **found}
+        yield f"{name}{SEARCHED}{chosen.name})", {**variant.parameters, **found}
 
 
 def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:
