@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
 
 
 def _report(flags: argparse.Namespace) -> int:
-    from mgcl.reporting import report, tables
+    from mgcl.reporting import report
     from mgcl.sweep import tracking
     from mgcl.sweep.store import default_uri
     from mgcl.sweep.variants import VARIANTS
@@ -28,6 +28,8 @@ def _report(flags: argparse.Namespace) -> int:
         raise TrackingError(
             f"{uri}: no trial of a sweep called {flags.name!r} is recorded; run its file in sweeps/ first"
         )
-    folder = report.write(flags.name, tables.build(runs, order=tuple(VARIANTS)), flags.out)
-    print(f"{len(runs)} trials: {folder / 'report.md'}, {folder / 'cells.csv'}")
+    progress = tracking.last_progress(flags.name, uri)
+    planned = progress.keys if progress else None
+    folder = report.write(flags.name, runs, flags.out, order=tuple(VARIANTS), planned=planned)
+    print(f"{len(runs)} trials: {folder / 'index.html'}, {folder / 'report.md'}, {folder / 'cells.csv'}")
     return 0

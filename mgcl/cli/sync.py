@@ -67,9 +67,9 @@ def _chosen(source: "Source", names: list[str]) -> tuple[str, ...]:
 
 
 def _write_report(name: str, uri: str, out: Path) -> Path:
-    from mgcl.reporting import report, tables
+    from mgcl.reporting import report
     from mgcl.sweep import tracking
     from mgcl.sweep.variants import VARIANTS
 
     runs = tracking.recorded_runs(name, uri)
-    return report.write(name, tables.build(runs, order=tuple(VARIANTS)), out) / "report.md"
+    return report.write(name, runs, out, order=tuple(VARIANTS)) / "report.md"

@@ -65,7 +65,8 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     _print_tables(cells, runs)
     code = _conclude(cells, runs)
     if runs:
-        folder = report.write(sweep.name, tables.build(runs, order=tuple(VARIANTS)), Path(flags.out))
+        keys = [cell.trial.key for cell in planned]
+        folder = report.write(sweep.name, runs, Path(flags.out), order=tuple(VARIANTS), planned=keys)
         print(f"report: {folder / 'report.md'}")
     return code
 

@@ -1,10 +1,12 @@
 """A trial as an MLflow run's tags, parameters and metrics, and back. Pure: no store."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from mgcl.features import FeatureBank
-from mgcl.records import Convergence, Setting, TrialResult, TrialRun
+from mgcl.records import Convergence, EpisodeResult, ExplainedClip, Setting, TrialResult, TrialRun
 from mgcl.sweep.grid import Cell, setting_of
 
 COLUMNS = ("variant", "fold", "way", "shot", "seed", "queries", "episodes", "split")
@@ -60,11 +62,11 @@ def result_tags(result: TrialResult) -> dict[str, str]:
 
 
 def metrics_of(result: TrialResult) -> list[tuple[str, float, int]]:
-    """Name, value and step of each."""
+    """Name, value and step of each; the first is what MLflow's compare page draws unasked."""
     once = {"accuracy": result.accuracy, "unconverged": result.convergence.unconverged, "seconds": result.seconds}
     return [
-        *(("episode_accuracy", each.accuracy, each.index) for each in result.episodes),
         *((name, float(value), 0) for name, value in once.items()),
+        *(("episode_accuracy", each.accuracy, each.index) for each in result.episodes),
     ]
 
 
@@ -109,3 +111,26 @@ def trial_run(
         seconds=metrics.get("seconds"),
         ended=ended,
     )
+
+
+def trial_json(cell: Cell, result: TrialResult) -> str:
+    """All of a trial and its result, as its run's artifact keeps it."""
+    return json.dumps({"trial": asdict(cell.trial), "result": result}, default=vars)  # asdict copies each number
+
+
+def trial_result(text: str) -> TrialResult:
+    """The result that ``trial_json`` wrote, read back."""
+    content = _tuples(json.loads(text)["result"])
+    parts = {
+        "episodes": tuple(EpisodeResult(**each) for each in content["episodes"]),
+        "convergence": Convergence(**content["convergence"]),
+        "explained": ExplainedClip(**content["explained"]),
+    }
+    return TrialResult(**{**content, **parts})
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples that they were."""
+    if isinstance(value, dict):
+        return {name: _tuples(each) for name, each in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
