@@ -72,7 +72,8 @@ def test_a_search_that_is_killed_ends_as_if_it_had_not_been(place: Place, anothe
     other = another_place.folder / "reports" / "search" / "generated-drawn-full"
     assert (folder / "params.json").read_bytes() == (other / "params.json").read_bytes()
     runs = place.query(
-        "SELECT r.status FROM runs r JOIN tags t ON r.run_uuid = t.run_uuid WHERE t.value = 'point' AND r.lifecycle_stage = 'active'"
+        "SELECT r.status FROM runs r JOIN tags t ON r.run_uuid = t.run_uuid "
+        "WHERE t.value = 'point' AND r.lifecycle_stage = 'active'"
     )
     assert [status for (status,) in runs] == ["FINISHED"] * POINTS
 
