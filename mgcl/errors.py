@@ -31,6 +31,10 @@ class SweepError(MgclError):
     """A sweep asks for something that its bank, its variants or its machines cannot give."""
 
 
+class SearchError(MgclError):
+    """A search asks for something that its bank, its space or its study cannot give."""
+
+
 class ReportError(MgclError):
     """A report cannot be written."""
 

@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Any, Literal, get_args
 
 Value = str | int | float | bool | None
+SEARCHED = " (searched "
+"""In a row's name: what follows, up to a bracket, names the values that a search chose."""
 Gradient = Literal["detached", "exact"]
 MatchingKind = Literal["transport", "uniform", "best-match"]
 

@@ -1,11 +1,12 @@
 """How much better one row of a table is than the others, on the same episodes."""
 
+import math
 from collections import defaultdict
 
 import pandas as pd
 
 from mgcl.evaluation.statistics import Estimate, accuracy_estimate
-from mgcl.records import TrialRun
+from mgcl.records import SEARCHED, TrialRun
 from mgcl.reporting.tables import Entry, Table
 
 
@@ -28,7 +29,25 @@ def markdown(table: Table, row: str = "full") -> str:
     )
     unit = f"Points of accuracy, {row} minus the row, on the same episodes: mean ± 95 % t interval over the"
     over = "differences of fold means." if len({run.fold for run in table.runs}) > 1 else "episodes of the one fold."
-    return f"{frame.to_markdown(disable_numparse=True)}\n\n{unit} {over}"
+    parts = [frame.to_markdown(disable_numparse=True), f"{unit} {over}", *_searched(table)]
+    return "\n\n".join(parts)
+
+
+def _searched(table: Table) -> list[str]:
+    """Whether searched values are better than a row's own, in words."""
+    lines = []
+    for searched in (row for row in table.rows if SEARCHED in row):
+        own = searched.split(SEARCHED)[0]
+        for way, shot in table.columns:
+            found = paired_difference(*(table.entries.get((row, (way, shot))) for row in (searched, own)))
+            if found and not math.isnan(found.half_width):
+                low, high = found.mean - found.half_width, found.mean + found.half_width
+                words = "better" if low > 0 else "worse" if high < 0 else "no better: 0 lies in the interval"
+                difference = f"{100 * found.mean:+.2f} ± {100 * found.half_width:.2f}"
+                lines.append(
+                    f"- {searched} against its own values, {way}-way {shot}-shot: {difference} points, {words}"
+                )
+    return ["\n".join(lines)] if lines else []
 
 
 def _cell(table: Table, row: str, other: str, column: tuple[int, int]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mgcl.evaluation.statistics import Estimate, accuracy_estimate
-from mgcl.records import NO_TRANSPORT, Setting, TrialRun
+from mgcl.records import NO_TRANSPORT, SEARCHED, Setting, TrialRun
 
 Column = tuple[int, int]
 """Way and shot."""
@@ -110,6 +110,8 @@ def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
     labels = {}
     for variant, each in by_variant.items():
         names = sorted({name for run in each for name in run.parameters})
+        if SEARCHED in variant:
+            names = []  # they differ from fold to fold: that is what they are
         differing = [name for name in names if len({run.parameters.get(name) for run in each}) > 1]
         for run in each:
             suffix = ", ".join(f"{name}={run.parameters.get(name)}" for name in differing)

@@ -5,23 +5,19 @@ import datetime
 import functools
 import sys
 from collections.abc import Sequence
-from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from joblib import cpu_count
 
-from mgcl.data.splits import PROTOCOLS
 from mgcl.errors import SweepError, run_and_exit
-from mgcl.extraction.embedded import embedded_bank
-from mgcl.features import FeatureBank
-from mgcl.features.copies import nearby
 from mgcl.home import home, similarity_limit
 from mgcl.machines import Machines
 from mgcl.records import TrialRun
 from mgcl.reporting import report, tables
 from mgcl.sweep.driver import count, run_missing, state
 from mgcl.sweep.estimates import estimator
+from mgcl.sweep.flags import add_episode_flags, add_machine_flags, machines, open_bank, override
 from mgcl.sweep.grid import Cell, Sweep, left_out, plan
 from mgcl.sweep.variants import VARIANTS
 
@@ -33,13 +29,11 @@ def main(sweep: Sweep, arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     flags = _parser(sweep).parse_args(arguments)
-    sweep = _override(sweep, flags)
-    machines = Machines(flags.address, flags.workers, flags.gpus_per_trial)
-    if flags.local and machines != Machines():
+    sweep = override(sweep, flags)
+    if flags.local and machines(flags) != Machines():
         raise SweepError("--local runs trials in this process: leave --address, --workers and --gpus-per-trial out")
     similarity_limit()  # refused here, not by each worker
-    location = _location(sweep.bank) if sweep.bank else str(_embedded_bank(make=not flags.plan).path)
-    bank = FeatureBank.open(nearby(location))
+    bank, location = open_bank(sweep.bank, make=not flags.plan)
     planned = plan(sweep, bank)
     cells = _only(flags.only, planned)
     for words in left_out(sweep, bank):
@@ -62,7 +56,7 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
         planned,
         bank,
         store,
-        None if flags.local else machines,
+        None if flags.local else machines(flags),
         location=location,
         retry_failed=retry_failed,
         only=flags.only,
@@ -74,32 +68,6 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
         folder = report.write(sweep.name, tables.build(runs, order=tuple(VARIANTS)), Path(flags.out))
         print(f"report: {folder / 'report.md'}")
     return code
-
-
-def _location(bank: str) -> str:
-    """The same wherever a worker runs."""
-    return bank if "://" in bank else str(Path(bank).absolute())
-
-
-def _embedded_bank(*, make: bool) -> FeatureBank:
-    print("no --bank: generated soundscapes, as the tiny backbone hears them", flush=True)
-    bank = embedded_bank(home(), make=make)
-    print(f"bank:   {bank.path}", flush=True)
-    return bank
-
-
-def _override(sweep: Sweep, flags: argparse.Namespace) -> Sweep:
-    """Every field but the name has a flag, whose default is the field."""
-    chosen: dict[str, Any] = {}
-    for each in fields(sweep):
-        if each.name != "name":
-            value = getattr(flags, each.name)
-            chosen[each.name] = tuple(value) if isinstance(value, list) else value
-    if flags.protocol:
-        if flags.folds or flags.fold_classes:
-            raise SweepError("--protocol says which folds; leave --folds and --fold-classes out")
-        chosen["folds"], chosen["fold_classes"] = PROTOCOLS[flags.protocol]
-    return replace(sweep, **chosen)
 
 
 def _only(keys: Sequence[str] | None, cells: Sequence[Cell]) -> Sequence[Cell]:
@@ -151,17 +119,9 @@ def _parser(sweep: Sweep) -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     what = parser.add_argument_group("what to run")
-    what.add_argument(
-        "--bank",
-        metavar="DIR",
-        default=sweep.bank,
-        help="feature bank (None: generated soundscapes, heard by the tiny backbone)",
-    )
-    what.add_argument("--ways", type=int, nargs="+", metavar="N", default=sweep.ways, help="classes an episode")
-    what.add_argument("--shots", type=int, nargs="+", metavar="K", default=sweep.shots, help="support clips a class")
+    add_episode_flags(what, sweep)
     what.add_argument("--variants", nargs="+", metavar="NAME", default=sweep.variants, help=f"of {', '.join(VARIANTS)}")
     what.add_argument("--episodes", type=int, metavar="E", default=sweep.episodes, help="episodes a trial")
-    what.add_argument("--queries", type=int, metavar="Q", default=sweep.queries, help="query clips a class")
     what.add_argument(
         "--seed",
         dest="seeds",
@@ -171,35 +131,13 @@ def _parser(sweep: Sweep) -> argparse.ArgumentParser:
         default=sweep.seeds,
         help="one or more; pooled",
     )
-    what.add_argument("--split", default=sweep.split, help="clip, or source: no recording on both sides")
-    what.add_argument("--folds", type=int, metavar="N", default=sweep.folds, help="seeded class subsets to draw")
     what.add_argument(
-        "--fold-classes", type=int, metavar="M", default=sweep.fold_classes, help="classes in each of them"
-    )
-    what.add_argument(
-        "--protocol",
-        choices=PROTOCOLS,
-        help="treff: the published class subsets; mgcl: five seeded ones of 15 classes, for FSDKaggle18's 12-way",
-    )
-    what.add_argument(
-        "--audio-only",
-        action="store_true",
-        default=sweep.audio_only,
-        help="of a bank without captions, run all the same",
+        "--params", metavar="FILE", default=sweep.params, help="searched values: run them beside the rest"
     )
     what.add_argument("--plan", action="store_true", help="list done, missing and failed trials; run nothing")
     what.add_argument("--retry", choices=["failed"], help="run failed trials again")
     what.add_argument("--only", nargs="+", metavar="KEY", help="these trials of it alone")
     where = parser.add_argument_group("where")
     where.add_argument("--local", action="store_true", help="in this process, one by one, without Ray: for a debugger")
-    where.add_argument("--workers", type=int, metavar="W", help="trials at once (default: every CPU)")
-    where.add_argument(
-        "--gpus-per-trial",
-        type=float,
-        metavar="G",
-        help="share of a GPU, fractions allowed (default: 1, or 0 where there is none)",
-    )
-    where.add_argument("--address", help="a running Ray cluster: auto or host:port (default: start one here)")
-    where.add_argument("--tracking-uri", metavar="URI", help="MLflow store (default: $MGCL_HOME/mlflow.db)")
-    where.add_argument("--out", metavar="DIR", default="reports", help="where the report's folder goes")
+    add_machine_flags(where)
     return parser

@@ -1,13 +1,17 @@
 """A sweep as data, and the trials it comes down to."""
 
 import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from mgcl.data.episodes import SPLITS, VERSION, check_drawable, pool
 from mgcl.data.splits import folds
 from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
-from mgcl.records import Setting, Trial
+from mgcl.records import SEARCHED, Fold, Setting, Trial, Value
+from mgcl.sweep.chosen import Chosen, read_chosen
 from mgcl.sweep.variants import VARIANTS, ResolvedVariant, resolve
 
 # A run keeps its episodes' counts in one tag, and MLflow's tags end at 8,000 characters.
@@ -33,6 +37,8 @@ class Sweep:
     folds: int | None = None
     """Seeded class subsets to draw instead of the data set's own; needs ``fold_classes``."""
     fold_classes: int | None = None
+    params: str | None = None
+    """A file of searched values: variants of its method run with them too, on the folds that they are for."""
     audio_only: bool = False
     """Of a bank without captions, run variants that would read them on audio alone."""
 
@@ -45,8 +51,13 @@ class Cell:
     variants: tuple[str, ...]
 
 
-def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
+def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Fold] | None = None) -> tuple[Cell, ...]:
     """Every trial of a sweep but those ``left_out``, in the order of its fields; pure, loads neither torch nor Ray.
+
+    Args:
+        sweep: what to run.
+        bank: on what.
+        only: folds to draw from instead of the sweep's own.
 
     Raises:
         SweepError: a variant, way, shot or split that the sweep or the bank cannot give.
@@ -56,7 +67,10 @@ def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
     if sweep.audio_only and bank.captioned:
         raise SweepError("--audio-only is for banks without captions; this one has them: run the variant audio-only")
     variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
-    subsets = folds(header.dataset, clips, count=sweep.folds, size=sweep.fold_classes)
+    chosen = read_chosen(Path(sweep.params), bank.digest) if sweep.params else None
+    if chosen and (sweep.folds or sweep.fold_classes):
+        raise SweepError("--params says which folds its values are for; leave --folds, --fold-classes, --protocol out")
+    subsets = only or (chosen.folds if chosen else test_folds(sweep, bank))
     for fold, way, shot in itertools.product(subsets, sweep.ways, sweep.shots):
         check_drawable(clips, fold=fold, way=way, shot=shot, queries=sweep.queries, split=sweep.split)
     cells: dict[str, Cell] = {}
@@ -65,26 +79,43 @@ def plan(sweep: Sweep, bank: FeatureBank) -> tuple[Cell, ...]:
     ):
         if shot < variant.least_shots or _lacks(bank, name, variant):
             continue
-        trial = Trial(
-            bank=bank.digest,
-            dataset=header.dataset,
-            fold=fold,
-            way=way,
-            shot=shot,
-            queries=sweep.queries,
-            episodes=sweep.episodes,
-            seed=seed,
-            split=sweep.split,
-            protocol=VERSION,
-            method=variant.method,
-            version=variant.version,
-            parameters=variant.parameters,
-        )
-        names = cells[trial.key].variants if trial.key in cells else ()
-        cells[trial.key] = Cell(trial, (*names, name))
+        for row, parameters in _rows(name, variant, chosen, fold, shot):
+            trial = Trial(
+                bank=bank.digest,
+                dataset=header.dataset,
+                fold=fold,
+                way=way,
+                shot=shot,
+                queries=sweep.queries,
+                episodes=sweep.episodes,
+                seed=seed,
+                split=sweep.split,
+                protocol=VERSION,
+                method=variant.method,
+                version=variant.version,
+                parameters=parameters,
+            )
+            names = cells[trial.key].variants if trial.key in cells else ()
+            cells[trial.key] = Cell(trial, (*names, row))
     if not cells:
         raise SweepError("; ".join(left_out(sweep, bank)))
     return tuple(cells.values())
+
+
+def test_folds(asked: Any, bank: FeatureBank) -> tuple[Fold, ...]:
+    """The folds that a sweep, or whatever has its ``folds`` and ``fold_classes``, tests on."""
+    return folds(bank.header.dataset, pool(bank.clip_records), count=asked.folds, size=asked.fold_classes)
+
+
+def _rows(
+    name: str, variant: ResolvedVariant, chosen: Chosen | None, fold: Fold, shot: int
+) -> Iterator[tuple[str, Mapping[str, Value]]]:
+    """The rows that a variant gives: as it is, and with what was searched, but for what it is about."""
+    yield name, variant.parameters
+    if chosen and variant.method == VARIANTS[chosen.variant].method:
+        own = VARIANTS[name].changes
+        found = {each: value for each, value in chosen.values(fold, shot).items() if each not in own}
+        yield f"{name}{SEARCHED}{chosen.name})", {**variant.parameters, **found}
 
 
 def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:

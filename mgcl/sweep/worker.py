@@ -41,8 +41,12 @@ class Worker:
     home: Path
     gpu_share: float
 
-    def run(self, trial: Trial) -> Outcome:
+    def run(self, trial: Trial, passing: SimilarityStore | None = None) -> Outcome:
         """Run a trial; its own error is an outcome, not a crash.
+
+        Args:
+            trial: what to run.
+            passing: where to look similarities up instead of in the store that is kept.
 
         Raises:
             BankError: the bank is not what was planned, or changed: no trial's fault.
@@ -50,8 +54,8 @@ class Worker:
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", MgclWarning)
-                bank, similarities = self._opened
-                result = run_trial(trial, bank, device=self._device, similarities=similarities)
+                bank, kept = self._opened
+                result = run_trial(trial, bank, device=self._device, similarities=passing or kept)
                 bank.check_unchanged()
             own = [str(each.message) for each in caught if issubclass(each.category, MgclWarning)]
             return replace(result, notes=tuple(dict.fromkeys(own)))
@@ -89,6 +93,10 @@ class Worker:
             BankError: it cannot be opened, or is not what was planned.
         """
         _ = self._opened
+
+    def passing_similarities(self) -> SimilarityStore:
+        """For a matching that no other trial will have."""
+        return similarity_store(self._opened[0], device=self._device, passing=True)
 
     @cached_property
     def _opened(self) -> tuple[FeatureBank, SimilarityStore]:

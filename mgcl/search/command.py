@@ -1,0 +1,203 @@
+"""The command line of a search: studies run, what they found drawn, and the best values handed to the grid."""
+
+import argparse
+import functools
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from joblib import cpu_count
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+from tqdm import tqdm
+
+from mgcl.errors import SearchError, run_and_exit
+from mgcl.home import similarity_limit
+from mgcl.reporting.report import prepare
+from mgcl.search import pictures, report
+from mgcl.search.questions import Question, Search, questions
+from mgcl.search.report import Answer
+from mgcl.search.sampling import SAMPLERS
+from mgcl.search.space import MORE, SPACE
+from mgcl.search.study import ERROR, accuracy_of, best, default_point, default_storage, ended, known_points, open_study
+from mgcl.sweep.chosen import Choice, Chosen, write_chosen
+from mgcl.sweep.flags import add_episode_flags, add_machine_flags, machines, open_bank, override
+from mgcl.sweep.variants import VARIANTS
+
+
+def main(search: Search, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Parse the flags, run the search, exit: 0, 1 if a point failed, 2 on bad input, 130 after Ctrl-C."""
+    run_and_exit(functools.partial(_main, search, arguments))
+
+
+def _main(search: Search, arguments: Sequence[str] | None) -> int:
+    flags = _parser(search).parse_args(arguments)
+    search = _override(search, flags)
+    similarity_limit()  # refused here, not by each worker
+    storage = flags.study or default_storage()
+    bank, location = open_bank(search.bank)
+    asked = questions(search, bank)
+    folder = prepare(
+        f"{search.name}/{_slug(bank.header.dataset, bank.header.backbone, search.variant)}", Path(flags.out)
+    )
+    answers = _answers(search, asked, storage, location, folder, flags)
+
+    params = folder / "params.json"
+    write_chosen(params, Chosen(bank.digest, search.variant, tuple(each.choice for each in answers)))
+    test = _test(search, params)
+    page = folder / "report.md"
+    page.write_text(report.page(search.name, answers, params, test), encoding="utf-8")
+    print(f"report: {page}\nvalues: {params}\ntest:   {test}")
+    return int(any(each.failed for each in answers))
+
+
+def _answers(
+    search: Search, asked: Sequence[Question], storage: str, bank: str, folder: Path, flags: argparse.Namespace
+) -> list[Answer]:
+    """Run what is missing of every study, and read what they found."""
+    from mgcl.cluster import cluster
+    from mgcl.search.mirror import Mirror
+    from mgcl.search.schedule import run_points
+    from mgcl.sweep.store import default_uri
+
+    mirror = Mirror.open(search.name, flags.tracking_uri or default_uri())
+    print(f"runs:   {mirror.store.where_to_look()}\nstudy:  {storage}", flush=True)
+    more = flags.trials is not None and flags.trials.startswith("+")
+    wanted = {each.name: search.points + (known_points(each, storage) if more else 0) for each in asked}
+    answers = []
+    with cluster(machines(flags), cpus=flags.workers or cpu_count(), dashboard=True) as there:
+        for question in asked:
+            with open_study(question, storage) as study, _bar(study, question, wanted[question.name]) as bar:
+
+                def take(point: FrozenTrial, question: Question = question, bar: tqdm = bar) -> None:
+                    _show(point, bar)
+                    mirror.try_to_show(question, point)
+
+                run_points(study, question, wanted[question.name], bank, there, on_point=take)
+                mirror.show(question, ended(study))
+                answers.append(_answer(study, question, folder))
+    mirror.keep([file for answer in answers for file in answer.pictures])
+    return answers
+
+
+def _bar(study: Study, question: Question, points: int) -> tqdm:
+    known = len(ended(study))
+    return tqdm(total=points, initial=known, desc=question.name, unit="point", smoothing=0, dynamic_ncols=True)
+
+
+def _show(point: FrozenTrial, bar: tqdm) -> None:
+    if ERROR in point.user_attrs:
+        bar.write(f"failed: point {point.number} {point.params}: {point.user_attrs[ERROR]}", file=sys.stderr)
+    elif point.state == TrialState.COMPLETE and point.value is not None:
+        bar.set_postfix_str(f"last {100 * point.value:.1f} %", refresh=False)
+    bar.update()
+
+
+def _answer(study: Study, question: Question, folder: Path) -> Answer:
+    points, found, own = ended(study), best(study), default_point(study, question)
+    failed = sum(ERROR in point.user_attrs for point in points)
+    stopped = sum(point.state == TrialState.PRUNED for point in points) - failed
+    return Answer(
+        question,
+        Choice(question.tests, question.shot, question.typed(found.params), accuracy_of(found), len(points)),
+        accuracy_of(own) if own else None,
+        stopped,
+        failed,
+        pictures.importances(study),
+        pictures.draw(study, folder, _slug(*question.name.split("/")[4:])),
+    )
+
+
+def _test(search: Search, params: Path) -> str:
+    bank = ["--bank", search.bank] if search.bank else []
+    ways, shots = map(str, search.ways), map(str, search.shots)
+    audio_only = ["--audio-only"] if search.audio_only else []
+    flags = [
+        *bank,
+        "--params",
+        str(params),
+        "--ways",
+        *ways,
+        "--shots",
+        *shots,
+        "--variants",
+        search.variant,
+        *audio_only,
+    ]
+    return shlex.join(["python", "sweeps/full_grid.py", *flags])
+
+
+def _slug(*words: str) -> str:
+    return re.sub(r"[^\w.]+", "-", "-".join(words))
+
+
+def _override(search: Search, flags: argparse.Namespace) -> Search:
+    search = override(search, flags)
+    if flags.trials is not None:
+        if not re.fullmatch(r"\+?[1-9]\d*", flags.trials):
+            raise SearchError(f"--trials {flags.trials}: say how many points, or +N for N more")
+        search = replace(search, points=int(flags.trials))
+    known = {**SPACE, **MORE, **search.space}
+    names = flags.search or list(search.space)
+    ends = {name: (low, high) for name, low, high in flags.range}
+    if unknown := [name for name in [*names, *ends] if name not in known]:
+        raise SearchError(f"{', '.join(unknown)}: not searched; choose of {', '.join(known)}")
+    space = {name: known[name] for name in dict.fromkeys([*names, *ends])}
+    for name, (low, high) in ends.items():
+        try:
+            space[name] = replace(space[name], low=float(low), high=float(high))
+        except ValueError:
+            raise SearchError(f"--range {name} {low} {high}: give two numbers") from None
+        except SearchError as error:
+            raise SearchError(f"--range {name}: {error}") from None
+    return replace(search, space=space)
+
+
+def _parser(search: Search) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Search parameters on classes outside each fold's test classes, and hand the best to a sweep "
+        "(`python sweeps/full_grid.py --params FILE`). Stopped, the same command goes on.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    what = parser.add_argument_group("what to search")
+    what.add_argument(
+        "--search",
+        nargs="+",
+        metavar="NAME",
+        default=tuple(search.space),
+        help=f"parameters, of {', '.join([*SPACE, *MORE])}",
+    )
+    what.add_argument(
+        "--range", nargs=3, action="append", default=[], metavar=("NAME", "LOW", "HIGH"), help="where; may be repeated"
+    )
+    what.add_argument("--variant", metavar="NAME", default=search.variant, help=f"of {', '.join(VARIANTS)}")
+    what.add_argument(
+        "--trials", metavar="N", default=str(search.points), help="points each study should have, or +N: so many more"
+    )
+    what.add_argument("--sampler", choices=tuple(SAMPLERS), default=search.sampler, help="how points are proposed")
+    what.add_argument("--seed", type=int, metavar="S", default=search.seed, help="of the sampler")
+    what.add_argument("--shared", action="store_true", default=search.shared, help="one study for all folds")
+    what.add_argument("--per-shot", action="store_true", default=search.per_shot, help="a study for each of --shots")
+    what.add_argument(
+        "--no-stopping",
+        dest="stopping",
+        action="store_false",
+        default=search.stopping,
+        help="run bad points to their end too",
+    )
+    episodes = parser.add_argument_group("validation episodes")
+    add_episode_flags(episodes, search)
+    episodes.add_argument(
+        "--episodes", type=int, metavar="E", default=search.episodes, help="in a batch, for each way and shot"
+    )
+    episodes.add_argument(
+        "--batches", type=int, metavar="B", default=search.batches, help="a point's value is the mean over all of them"
+    )
+    where = parser.add_argument_group("where")
+    where.add_argument("--study", metavar="URL", help="Optuna's database (default: sqlite, $MGCL_HOME/studies.db)")
+    add_machine_flags(where)
+    return parser

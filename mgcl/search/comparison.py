@@ -1,0 +1,137 @@
+"""The command line of the samplers' comparison: a design run once, both replayed on it, and both run for real."""
+
+import argparse
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+import matplotlib as mpl
+import numpy as np
+from joblib import cpu_count
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial
+from tqdm import tqdm
+
+from mgcl.errors import run_and_exit
+from mgcl.evaluation.statistics import t_interval
+from mgcl.reporting.report import prepare
+from mgcl.search.questions import Search, questions
+from mgcl.search.replay import Surrogate, best_so_far, design
+from mgcl.search.sampling import SAMPLERS
+from mgcl.search.study import accuracy_of, default_storage, ended, open_study, whole
+from mgcl.sweep.flags import add_machine_flags, machines, open_bank
+
+Curves = Mapping[str, NDArray[np.float64]]
+
+
+def main(search: Search, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Parse the flags, compare, exit: 0, 2 on bad input, 130 after Ctrl-C."""
+    run_and_exit(functools.partial(_main, search, arguments))
+
+
+def _main(search: Search, arguments: Sequence[str] | None) -> int:
+    from mgcl.cluster import cluster
+
+    flags = _parser(search).parse_args(arguments)
+    search = replace(search, bank=flags.bank, points=flags.trials, stopping=False)
+    bank, location = open_bank(search.bank)
+    header = bank.header
+    folder = prepare(f"{search.name}/{header.dataset}-{header.backbone}", Path(flags.out))
+    storage = flags.study or default_storage()
+    with cluster(machines(flags), cpus=flags.workers or cpu_count()) as there:
+
+        def run(changed: Search, points: int, enqueued: Sequence[Mapping[str, float]] = ()) -> list[FrozenTrial]:
+            from mgcl.search.schedule import run_points
+
+            question = questions(changed, bank)[0]
+            with open_study(question, storage) as study:
+                for point in enqueued:
+                    study.enqueue_trial(dict(point), skip_if_exists=True)
+                with tqdm(total=points, initial=len(ended(study)), desc=question.name, unit="point") as bar:
+                    run_points(study, question, points, location, there, on_point=lambda _: bar.update())
+                return whole(study)[:points]
+
+        spread = design(search.space, flags.design, search.seed)
+        designed = run(replace(search, name=f"{search.name}-design"), flags.design, spread)
+        live = {
+            name: np.maximum.accumulate(
+                [accuracy_of(point) for point in run(replace(search, sampler=name), flags.trials)]
+            )
+            for name in SAMPLERS
+        }
+    surrogate = Surrogate.fit(search.space, designed)
+    replayed = {
+        name: np.stack([best_so_far(surrogate, name, seed, flags.trials) for seed in range(flags.seeds)])
+        for name in SAMPLERS
+    }
+    picture = _draw(replayed, live, folder / "samplers.png")
+    page = folder / "report.md"
+    page.write_text(_page(search, flags, surrogate, replayed, live, picture), encoding="utf-8")
+    print(f"held-out R2 of the regressor: {surrogate.r2:.2f}\nreport: {page}")
+    return 0
+
+
+def _page(
+    search: Search, flags: argparse.Namespace, surrogate: Surrogate, replayed: Curves, live: Curves, picture: Path
+) -> str:
+    ends = {name: t_interval(curves[:, -1].tolist()) for name, curves in replayed.items()}
+    gain = t_interval((replayed["tpe"][:, -1] - replayed["random"][:, -1]).tolist())
+    lines = [
+        f"- {name}: {100 * end.mean:.2f} ± {100 * end.half_width:.2f} % after {flags.trials} points replayed "
+        f"(95 % over {flags.seeds} seeds); {100 * live[name][-1]:.2f} % in one live study"
+        for name, end in ends.items()
+    ]
+    episodes = search.batches * search.episodes * len(search.ways) * len(search.shots)
+    return "\n".join(
+        [
+            f"# {search.name}",
+            "",
+            f"{flags.design} points of a scrambled Sobol' sequence (seed {search.seed}), each judged on {episodes} "
+            f"validation episodes, and a Gaussian process fitted to them: R² {surrogate.r2:.2f} on points held out, "
+            "five folds of them. Each sampler then searches the process instead of the episodes, and once the "
+            "episodes themselves. The two sequences share their seeds, so their difference is paired.",
+            "",
+            *lines,
+            f"- tpe minus random, replayed: {100 * gain.mean:+.2f} ± {100 * gain.half_width:.2f} points",
+            "",
+            f"![{picture.stem}]({picture.name})",
+            "",
+        ]
+    )
+
+
+def _draw(replayed: Curves, live: Curves, file: Path) -> Path:
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 5))
+    for (name, curves), style in zip(replayed.items(), ("-", "--"), strict=True):
+        intervals = [t_interval(column.tolist()) for column in curves.T]
+        mean = 100 * np.array([each.mean for each in intervals])
+        half = 100 * np.array([each.half_width for each in intervals])
+        x = np.arange(1, len(mean) + 1)
+        (line,) = axes.plot(x, mean, style, label=f"{name}, replayed ({len(curves)} seeds, 95 %)")
+        axes.fill_between(x, mean - half, mean + half, alpha=0.2, color=line.get_color())
+        axes.plot(x, 100 * live[name], ":", color=line.get_color(), label=f"{name}, one live study")
+    axes.set(xlabel="points", ylabel="best validation accuracy so far (%)")
+    axes.legend()
+    figure.savefig(file, dpi=110, bbox_inches="tight", metadata={"Software": None})
+    plt.close(figure)
+    return file
+
+
+def _parser(search: Search) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Compare the samplers of a search on one bank: by replay on a regressor, and once for real. "
+        "Stopped, the same command goes on.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--bank", metavar="DIR", default=search.bank, help="feature bank (None: the embedded default)")
+    parser.add_argument("--design", type=int, metavar="N", default=400, help="points that the regressor is fitted to")
+    parser.add_argument("--trials", type=int, metavar="N", default=search.points, help="points a study")
+    parser.add_argument("--seeds", type=int, metavar="S", default=10, help="replays a sampler")
+    parser.add_argument("--study", metavar="URL", help="Optuna's database (default: sqlite, $MGCL_HOME/studies.db)")
+    add_machine_flags(parser)
+    return parser

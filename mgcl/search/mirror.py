@@ -1,0 +1,100 @@
+"""A study's points as MLflow runs, to be grouped and compared like any: the study's own database is the record."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+from optuna.trial import FrozenTrial, TrialState
+
+from mgcl.errors import TrackingError
+from mgcl.search.questions import Question
+from mgcl.search.study import ERROR
+from mgcl.sweep.store import answering, search
+from mgcl.sweep.tracking import Tracking
+
+_POINTS = "tags.kind = 'point'"
+_STATES = {TrialState.COMPLETE: "whole", TrialState.PRUNED: "stopped early"}
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """An experiment with one parent run, and a run a point below it."""
+
+    store: Tracking
+    shown: set[tuple[str, int]] = field(default_factory=set)
+    """Study and number of each point that has its run."""
+
+    @classmethod
+    def open(cls, name: str, uri: str) -> "Mirror":
+        """Open a search's experiment, made if it is new, and drop runs that were cut off.
+
+        Raises:
+            TrackingError: the store cannot be opened or written.
+        """
+        mirror = cls(Tracking.open(name, uri))
+        with answering(uri):
+            for run in search(mirror._client, mirror.store.experiment_id, _POINTS):
+                if run.info.status == "RUNNING":
+                    mirror._client.delete_run(run.info.run_id)
+                else:
+                    mirror.shown.add((run.data.tags["study"], int(run.data.tags["point"])))
+        return mirror
+
+    @property
+    def _client(self) -> MlflowClient:
+        return self.store.client
+
+    def show(self, question: Question, points: Iterable[FrozenTrial]) -> None:
+        """Write the runs of points that have none yet.
+
+        Raises:
+            TrackingError: the store does not answer; what it missed is written the next time.
+        """
+        for point in points:
+            if (question.name, point.number) not in self.shown:
+                with answering(self.store.uri):
+                    self._write(question, point)
+                self.shown.add((question.name, point.number))
+
+    def _write(self, question: Question, point: FrozenTrial) -> None:
+        state = "failed" if ERROR in point.user_attrs else _STATES[point.state]
+        tags = {
+            "kind": "point",
+            "study": question.name,
+            "point": str(point.number),
+            "state": state,
+            "bank": question.bank,
+            "mlflow.parentRunId": self.store.parent_id,
+            **({"error": point.user_attrs[ERROR]} if ERROR in point.user_attrs else {}),
+        }
+        name = f"{question.name} point {point.number}"
+        run_id = self._client.create_run(self.store.experiment_id, tags=tags, run_name=name).info.run_id
+        now = int(time.time() * 1000)
+        metrics = [
+            Metric("validation_accuracy_so_far", value, now, step) for step, value in point.intermediate_values.items()
+        ]
+        if point.state == TrialState.COMPLETE and point.value is not None:
+            metrics.append(Metric("validation_accuracy", point.value, now, 0))
+        parameters = {"study": question.name, **question.typed(point.params)}
+        self._client.log_batch(run_id, metrics, [Param(key, str(value)) for key, value in parameters.items()])
+        self._client.set_terminated(run_id, "FAILED" if state == "failed" else "FINISHED")
+
+    def keep(self, files: Sequence[Path]) -> None:
+        """Add files to the parent run.
+
+        Raises:
+            TrackingError: the store does not answer.
+        """
+        with answering(self.store.uri):
+            for file in files:
+                self._client.log_artifact(self.store.parent_id, str(file))
+
+    def try_to_show(self, question: Question, point: FrozenTrial) -> None:
+        """``show``, or leave it to the next time."""
+        try:
+            self.show(question, (point,))
+        except TrackingError:
+            return

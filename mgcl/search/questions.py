@@ -1,0 +1,199 @@
+"""A search as data, and the studies that it comes down to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from mgcl.catalogue import load
+from mgcl.errors import SearchError
+from mgcl.features import FeatureBank
+from mgcl.records import Fold, Trial, Value, canonical_json
+from mgcl.search.problems import problems
+from mgcl.search.sampling import SAMPLERS
+from mgcl.search.space import SPACE, Range
+from mgcl.sweep.grid import Sweep, plan, test_folds
+from mgcl.sweep.variants import VARIANTS
+
+
+@dataclass(frozen=True)
+class Search:
+    """What to search, on what."""
+
+    name: str
+    bank: str | None = None
+    """A folder; None: generated soundscapes, heard by the tiny backbone."""
+    variant: str = "full"
+    ways: tuple[int, ...] = (5,)
+    shots: tuple[int, ...] = (5,)
+    queries: int = 15
+    episodes: int = 10
+    """In a batch, for each way and shot: a point may be stopped between batches."""
+    batches: int = 5
+    """A point's value is the mean accuracy over all of them."""
+    points: int = 60
+    """That each study should have in the end."""
+    space: Mapping[str, Range] = field(default_factory=lambda: dict(SPACE))
+    sampler: str = "tpe"
+    seed: int = 0
+    stopping: bool = True
+    """End bad points early."""
+    split: str = "clip"
+    folds: int | None = None
+    """Seeded class subsets to draw instead of the data set's own; needs ``fold_classes``."""
+    fold_classes: int | None = None
+    shared: bool = False
+    """One study for all folds, on the classes outside their union."""
+    per_shot: bool = False
+    """A study for each shot."""
+    audio_only: bool = False
+    """Of a bank without captions, search on audio alone."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What one study asks: everything that its answer depends on but the number of points."""
+
+    name: str
+    """Of the study, in its database."""
+    tests: tuple[Fold, ...]
+    """The folds that the answer is for."""
+    shot: int | None
+    """That it is for; None: any."""
+    batches: tuple[tuple[Trial, ...], ...]
+    """Validation episodes at the variant's own parameters; a point replaces some of them."""
+    space: Mapping[str, Range]
+    sampler: str
+    seed: int
+    stopping: bool
+    """End bad points early."""
+    default: Mapping[str, Value]
+    """The variant's own values of what is searched."""
+
+    @property
+    def identity(self) -> str:
+        """Studies with another one are not mixed."""
+        keys = [[trial.key for trial in batch] for batch in self.batches]
+        return canonical_json(
+            [keys, {name: asdict(each) for name, each in self.space.items()}, self.sampler, self.seed]
+        )
+
+    @property
+    def bank(self) -> str:
+        """Digest of the bank."""
+        return self.batches[0][0].bank
+
+    @property
+    def default_inside(self) -> bool:
+        """Whether the variant's own values lie in the space."""
+        return all(each.low <= _number(self.default[name]) <= each.high for name, each in self.space.items())
+
+    def at(self, point: Mapping[str, Value]) -> tuple[tuple[Trial, ...], ...]:
+        """The trials whose mean accuracy is a point's value, batch by batch."""
+        values = self.typed(point)
+        return tuple(
+            tuple(replace(trial, parameters={**trial.parameters, **values}) for trial in batch)
+            for batch in self.batches
+        )
+
+    def typed(self, point: Mapping[str, Value]) -> dict[str, Value]:
+        """A point's values as the method takes them: a yes or no is drawn as a whole number."""
+        return {name: bool(value) if isinstance(self.default[name], bool) else value for name, value in point.items()}
+
+
+def questions(search: Search, bank: FeatureBank) -> tuple[Question, ...]:
+    """The studies of a search; loads neither torch nor Ray.
+
+    Raises:
+        SearchError: a space, a sampler or folds that the method or the bank cannot give.
+        SweepError: episodes that the bank cannot give, or a variant that does not exist.
+    """
+    _check(search)
+    shots: Sequence[tuple[int, ...]] = [(shot,) for shot in search.shots] if search.per_shot else [search.shots]
+    labels = sorted({clip.label for clip in bank.clip_records})
+    found = []
+    for problem in problems(
+        bank.header.dataset, test_folds(search, bank), labels, way=max(search.ways), shared=search.shared
+    ):
+        for chosen in shots:
+            batches = tuple(
+                _batch(search, bank, problem.validation, chosen, number) for number in range(search.batches)
+            )
+            shot = chosen[0] if search.per_shot else None
+            parts = [search.name, bank.header.dataset, bank.header.backbone, search.variant, _where(problem.tests)]
+            name = "/".join([*parts, *([f"{shot}-shot"] if shot else [])])
+            found.append(
+                Question(
+                    name=name,
+                    tests=problem.tests,
+                    shot=shot,
+                    batches=batches,
+                    space=search.space,
+                    sampler=search.sampler,
+                    seed=search.seed,
+                    stopping=search.stopping,
+                    default=_default(search, batches[0][0], bank),
+                )
+            )
+    return tuple(found)
+
+
+def _where(tests: Sequence[Fold]) -> str:
+    kind = tests[0].kind
+    return f"{kind} {'-'.join(str(fold.index) for fold in tests)}" if len(tests) < 2 else f"{kind} shared"
+
+
+def _batch(search: Search, bank: FeatureBank, fold: Fold, shots: tuple[int, ...], number: int) -> tuple[Trial, ...]:
+    sweep = Sweep(
+        name=search.name,
+        variants=(search.variant,),
+        ways=search.ways,
+        shots=shots,
+        queries=search.queries,
+        episodes=search.episodes,
+        seeds=(number,),
+        split=search.split,
+        audio_only=search.audio_only,
+    )
+    return tuple(cell.trial for cell in plan(sweep, bank, only=(fold,)))
+
+
+def _default(search: Search, trial: Trial, bank: FeatureBank) -> dict[str, Value]:
+    own = dict(trial.parameters)
+    if own.get("logit_scale") is None:
+        own["logit_scale"] = bank.header.logit_scale
+    return {name: own[name] for name in search.space}
+
+
+def _number(value: Value) -> float:
+    if isinstance(value, (int, float)):
+        return value
+    raise TypeError(value)
+
+
+def _check(search: Search) -> None:
+    if search.variant not in VARIANTS:
+        raise SearchError(f"no variant is called {search.variant!r}; there are: {', '.join(VARIANTS)}")
+    if search.sampler not in SAMPLERS:
+        raise SearchError(f"--sampler {search.sampler}: choose {' or '.join(SAMPLERS)}")
+    if search.batches < 1 or search.points < 1:
+        raise SearchError("--batches and --trials: choose 1 or more")
+    if not search.space:
+        raise SearchError("--search names nothing; give at least one parameter")
+    for name, each in search.space.items():
+        _check_range(search.variant, name, each)
+
+
+def _check_range(variant: str, name: str, each: Range) -> None:
+    """Both ends must be values that the variant's method takes."""
+    method, changes = VARIANTS[variant].method, VARIANTS[variant].changes
+    if name in changes:
+        raise SearchError(f"variant {variant!r} is about {name}: leave it out of --search")
+    parameters: Any = load("method", method).Parameters
+    for end in (each.low, each.high):
+        value = bool(end) if isinstance(getattr(parameters(), name, None), bool) else int(end) if each.whole else end
+        try:
+            parameters(**{**changes, name: value})
+        except TypeError:
+            raise SearchError(f"--search {name}: {method} has no such parameter") from None
+        except ValueError as error:
+            raise SearchError(f"the range {each.low:g} to {each.high:g} of {name}: {error}") from None

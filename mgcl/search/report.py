@@ -1,0 +1,91 @@
+"""What a search found, as a page; the best values, as a file that sweeps read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mgcl.records import Value
+from mgcl.search.questions import Question
+from mgcl.sweep.chosen import Choice
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one study found."""
+
+    question: Question
+    choice: Choice
+    default_accuracy: float | None
+    """Of the variant's own values, on the same validation episodes; None: not judged to the end."""
+    stopped: int
+    failed: int
+    importances: Mapping[str, float]
+    pictures: Sequence[Path]
+
+
+def page(name: str, answers: Sequence[Answer], params: Path, test: str) -> str:
+    """The report as markdown.
+
+    Args:
+        name: of the search.
+        answers: one a study.
+        params: the file of the best values.
+        test: the command that tests them.
+    """
+    question = answers[0].question
+    trials, batches = question.batches[0], question.batches
+    episodes = len(batches) * sum(trial.episodes for trial in trials)
+    where = ", ".join(f"{trial.way}-way {trial.shot}-shot" for trial in trials)
+    parts = [
+        f"# {name}",
+        f"{trials[0].dataset}, bank {question.bank[:16]}, {where}: a point is judged on {episodes} validation episodes "
+        f"({len(batches)} batches), {trials[0].queries} queries a class, split {trials[0].split}, sampler "
+        f"{question.sampler}, seed {question.seed}. Validation episodes hold classes that no test episode holds.",
+        "The validation accuracy of the best of many points is too good: it was chosen by it. What counts is the test, "
+        f"with paper defaults and searched values on the same episodes:\n\n    {test}",
+        "## Best values",
+        _table([_values(each) for each in answers]),
+        "## Importance",
+        _table([{"study": _name(each), **_percent(each.importances)} for each in answers if each.importances])
+        or "Too few whole points to say.",
+        "Share of the variance of the validation accuracy that a parameter explains over the searched space (fANOVA).",
+        *(_pictures(each) for each in answers),
+        f"The values are in `{params.name}`.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _name(answer: Answer) -> str:
+    return answer.question.name.split("/", 4)[-1]
+
+
+def _values(answer: Answer) -> dict[str, str]:
+    choice = answer.choice
+    default = "" if answer.default_accuracy is None else f"{100 * answer.default_accuracy:.1f}"
+    stopped = f" ({answer.stopped} stopped early, {answer.failed} failed)" if answer.stopped or answer.failed else ""
+    return {
+        "study": _name(answer),
+        "points": f"{choice.points}{stopped}",
+        "validation, own values": default,
+        "validation, best point": f"{100 * choice.validation_accuracy:.1f}",
+        **{name: _short(value) for name, value in choice.values.items()},
+    }
+
+
+def _short(value: Value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _percent(shares: Mapping[str, float]) -> dict[str, str]:
+    return {name: f"{100 * share:.0f} %" for name, share in shares.items()}
+
+
+def _table(rows: Sequence[Mapping[str, str]]) -> str:
+    return pd.DataFrame(rows).fillna("").to_markdown(index=False, disable_numparse=True) if rows else ""
+
+
+def _pictures(answer: Answer) -> str:
+    drawn = "\n".join(f"![{file.stem}]({file.name})" for file in answer.pictures)
+    return f"## {_name(answer)}\n\n{drawn}"

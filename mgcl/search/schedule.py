@@ -1,0 +1,203 @@
+"""Points on Ray Tune: proposed by Optuna, pinned like any trial, and stopped early where they are bad."""
+
+import functools
+import tempfile
+from collections.abc import Callable, Mapping
+from math import fsum
+from pathlib import Path
+from typing import Any
+
+from optuna.pruners import MedianPruner
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search.optuna import OptunaSearch
+
+from mgcl.cluster import Cluster
+from mgcl.errors import SearchError
+from mgcl.home import home
+from mgcl.records import TrialFailure, Value
+from mgcl.search.questions import Question
+from mgcl.search.sampling import SteadySampler, distributions
+from mgcl.search.study import ERROR, ended
+from mgcl.sweep.worker import Worker
+
+# A point whose worker dies is started this often in all.
+_ATTEMPTS = 3
+# The first points that all fail alike say that the rest would.
+_FAILED_ALIKE = 5
+# Points that are whole before others are compared with them, and batches before any is stopped.
+_MEDIAN_OF, _GRACE = 5, 2
+
+
+def run_points(
+    study: Study,
+    question: Question,
+    points: int,
+    bank: str,
+    there: Cluster,
+    on_point: Callable[[FrozenTrial], object] = id,
+) -> None:
+    """Run points on the connected cluster until a study has so many.
+
+    With one worker at a time the study is a function of the question alone, stopped and gone on with or not.
+
+    Args:
+        study: from ``open_study``.
+        question: the same; if it is ``stopping``, a point ends early whose mean so far is below the median of the
+            whole ones' after as many batches.
+        points: that it should have at the end.
+        bank: where the bank lies, as every node sees it.
+        there: the cluster.
+        on_point: called in this process with each point that ended; what it raises stops the search.
+
+    Raises:
+        SearchError: the first points all failed alike.
+    """
+    left = points - len(ended(study))
+    if left <= 0:
+        return
+    search = _Search(question, study, on_point)
+    with tempfile.TemporaryDirectory(prefix="tune-", dir=there.session) as storage:
+        worker = Worker(bank, question.bank, home(), there.gpus_per_slot)
+        tune.Tuner(
+            tune.with_resources(
+                tune.with_parameters(_run_point, question=question, worker=worker),
+                {"cpu": 1, "gpu": there.gpus_per_slot},
+            ),
+            tune_config=tune.TuneConfig(
+                search_alg=search,
+                scheduler=_Stopping(search),
+                metric="accuracy",
+                mode="max",
+                num_samples=left,
+                max_concurrent_trials=min(there.slots, left),
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="search",
+                storage_path=storage,
+                verbose=0,
+                stop=_AtOnce(search),
+                failure_config=tune.FailureConfig(max_failures=_ATTEMPTS - 1),
+            ),
+        ).fit()
+    if search.error:
+        raise search.error
+
+
+class _Search(OptunaSearch):
+    """Tells Optuna of each batch, and of a point that was stopped or failed what it is: no whole one."""
+
+    def __init__(self, question: Question, study: Study, on_point: Callable[[FrozenTrial], object]) -> None:
+        super().__init__(
+            distributions(question.space),
+            metric="accuracy",
+            mode="max",
+            sampler=SteadySampler.of(question.sampler, question.seed),
+            study_name=study.study_name,
+            storage=study._storage,
+        )
+        own: Any = self._ot_study  # declared as None there
+        own.pruner = MedianPruner(_MEDIAN_OF, _GRACE)
+        self._study = own
+        self._batches, self._stopping, self._on_point = len(question.batches), question.stopping, on_point
+        self._causes: list[str] | None = []
+        self.error: Exception | None = None
+
+    def judge(self, trial_id: str, result: Mapping[str, Any]) -> bool:
+        """Keep what a batch gave; whether the point should end here."""
+        if "error" in result or result["batches"] == self._batches:
+            return False
+        point = self._ot_trials[trial_id]
+        point.report(result["accuracy"], result["batches"])
+        return self._stopping and bool(point.should_prune())
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Tune's contract; ``judge`` was asked before."""
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Tune's contract; with an error its worker died as often as it may."""
+        if result is None and not error:
+            return  # Tune ended: the point is run the next time
+        point, result = self._ot_trials[trial_id], result or {}
+        cause = f"its worker died {_ATTEMPTS} times" if error else result.get("error")
+        if cause:
+            point.set_user_attr(ERROR, cause)
+        if cause or result["batches"] < self._batches:
+            self._study.tell(point, state=TrialState.PRUNED)
+        else:
+            self._study.tell(point, result["accuracy"])
+        self._refuse_a_common_cause(cause)
+        try:
+            self._on_point(self._study.get_trials(deepcopy=False)[point.number])
+        except Exception as raised:  # the driver's own: Tune would wrap it
+            self.error = self.error or raised
+
+    def _refuse_a_common_cause(self, cause: str | None) -> None:
+        if self._causes is None or not cause:
+            self._causes = None
+            return
+        self._causes.append(cause)
+        if len(set(self._causes)) > 1:
+            self._causes = None
+        elif len(self._causes) == _FAILED_ALIKE:
+            self.error = SearchError(
+                f"the first {_FAILED_ALIKE} points failed alike, so the rest was not run: {cause}; mend that, then "
+                "name another --study"
+            )
+
+    def save(self, checkpoint_path: str) -> None:
+        """Tune wants a file; the study itself is in its database."""
+        Path(checkpoint_path).touch()
+
+
+class _Stopping(FIFOScheduler):
+    """Asks the search after each batch."""
+
+    def __init__(self, search: _Search) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._search = search
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ARG002
+        """Tune's contract."""
+        return TrialScheduler.STOP if self._search.judge(trial.trial_id, result) else TrialScheduler.CONTINUE
+
+
+class _AtOnce(tune.Stopper):
+    """Ends the experiment when the search cannot go on."""
+
+    def __init__(self, search: _Search) -> None:
+        self._search = search
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
+        """No point is stopped by itself."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Asked at every step."""
+        return self._search.error is not None
+
+
+def _run_point(config: dict[str, Value], question: Question, worker: Worker) -> None:
+    """In the worker: a point's batches one by one, each reported with the mean so far."""
+    worker = _kept(worker)
+    passing = worker.passing_similarities() if "epsilon" in question.space else None
+    means: list[float] = []
+    for batch in question.at(config):
+        accuracies = []
+        for trial in batch:
+            outcome = worker.run(trial, passing)
+            if isinstance(outcome, TrialFailure):
+                tune.report({"accuracy": 0.0, "batches": len(means), "error": outcome.error})
+                return
+            accuracies.append(outcome.accuracy)
+        means.append(fsum(accuracies) / len(accuracies))
+        tune.report({"accuracy": fsum(means) / len(means), "batches": len(means)})
+
+
+@functools.cache
+def _kept(worker: Worker) -> Worker:
+    """The first of equals in this process, which has its bank open already."""
+    return worker

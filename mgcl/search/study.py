@@ -1,0 +1,143 @@
+"""A study's points in a database that outlives the process."""
+
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+import optuna
+import sqlalchemy
+from filelock import FileLock, Timeout
+from optuna.exceptions import StorageInternalError
+from optuna.storages import get_storage
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from mgcl.errors import SearchError
+from mgcl.home import home
+from mgcl.search.questions import Question
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+ERROR = "error"
+"""Attribute of a point that failed by itself: it counts, as a bad one."""
+
+
+# Optuna's own, of a point that was not proposed but given
+_GIVEN = "fixed_params"
+
+
+def default_storage() -> str:
+    """A SQLite file in ``MGCL_HOME``."""
+    return f"sqlite:///{home() / 'studies.db'}"
+
+
+@contextmanager
+def open_study(question: Question, storage: str) -> Iterator[Study]:
+    """The study of a question, made if it is new, for this process alone.
+
+    Points that a killed process left under way have failed: they are proposed again.
+
+    Raises:
+        SearchError: it asks something else, another process is at work on it, or its database does not open.
+    """
+    with _alone(question.name, storage), _answering(storage):
+        with _making_tables(storage):
+            database = get_storage(storage)
+        study = optuna.create_study(
+            storage=database, study_name=question.name, direction="maximize", load_if_exists=True
+        )
+        if study.user_attrs.get("identity", question.identity) != question.identity:
+            raise SearchError(
+                f"--study {storage}: {question.name!r} searched another space, or other episodes, or with "
+                "another seed, sampler or stopping; name another --study, or delete that one (`optuna delete-study`)"
+            )
+        study.set_user_attr("identity", question.identity)
+        if not study.get_trials(deepcopy=False) and question.default_inside:
+            study.enqueue_trial(dict(question.default))
+        for point in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            study.tell(point.number, state=TrialState.FAIL)
+            if _GIVEN in point.system_attrs:
+                study.enqueue_trial(point.system_attrs[_GIVEN])
+        yield study
+
+
+def known_points(question: Question, storage: str) -> int:
+    """Points that a study has; 0 if there is no such study."""
+    with _answering(storage):
+        if storage.startswith("sqlite") and not _database(storage).exists():
+            return 0
+        known = {each.study_name for each in optuna.get_all_study_summaries(get_storage(storage))}
+        return len(ended(optuna.load_study(study_name=question.name, storage=storage))) if question.name in known else 0
+
+
+def ended(study: Study) -> list[FrozenTrial]:
+    """Points that count: whole, stopped early because they were bad, or failed by themselves."""
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def whole(study: Study) -> list[FrozenTrial]:
+    """Points with a value."""
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def accuracy_of(point: FrozenTrial) -> float:
+    """Of a whole point: its mean validation accuracy, in 0..1."""
+    if point.value is None:
+        raise ValueError(f"point {point.number} is not whole")
+    return point.value
+
+
+def best(study: Study) -> FrozenTrial:
+    """The best whole point; of equals the first.
+
+    Raises:
+        SearchError: there is none.
+    """
+    if not (points := whole(study)):
+        raise SearchError(f"study {study.study_name!r}: no point is whole; run it with more --trials")
+    return max(points, key=lambda point: (accuracy_of(point), -point.number))
+
+
+def default_point(study: Study, question: Question) -> FrozenTrial | None:
+    """The point of the variant's own values, with which a study begins if its space holds them; None: not whole."""
+    given = (point for point in whole(study) if point.system_attrs.get(_GIVEN) == question.default)
+    return next(given, None)
+
+
+def _database(storage: str) -> Path:
+    return Path(str(sqlalchemy.make_url(storage).database)).absolute()
+
+
+def _making_tables(storage: str) -> AbstractContextManager[object]:
+    """Of several processes that start on a new SQLite file, one makes its tables while the others wait."""
+    return FileLock(f"{_database(storage)}.lock") if storage.startswith("sqlite") else nullcontext()
+
+
+@contextmanager
+def _alone(name: str, storage: str) -> Iterator[None]:
+    """Points under way would be another process's; only on this machine is that known."""
+    if not storage.startswith("sqlite"):
+        yield
+        return
+    database = _database(storage)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    slug = re.sub(r"[^\w.-]+", "-", name)
+    try:
+        with FileLock(f"{database}.{slug}.lock", timeout=0):
+            yield
+    except Timeout:
+        raise SearchError(f"--study {storage}: another process is at work on {name!r}; wait for it") from None
+
+
+@contextmanager
+def _answering(storage: str) -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError, ImportError) as error:
+        first: BaseException = error
+        while first.__cause__:
+            first = first.__cause__
+        reason = (str(first).strip() or type(first).__name__).splitlines()[0][:200]
+        raise SearchError(f"--study {storage}: the database does not answer ({reason})") from None

@@ -1,0 +1,12 @@
+"""TPE against random search, by replay and for real, on one bank.
+
+python sweeps/samplers.py [--bank DIR] [--design 400] [--trials 60] [--seeds 10]
+"""
+
+from mgcl.search.comparison import main
+from mgcl.search.questions import Search
+
+SEARCH = Search(name="samplers", ways=(5,), shots=(5,), queries=15, episodes=10, batches=1, points=60)
+
+if __name__ == "__main__":
+    main(SEARCH)

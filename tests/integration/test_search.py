@@ -1,0 +1,124 @@
+"""Searches as a user starts them: killed and gone on with, and handed to the grid."""
+
+import csv
+import json
+import os
+import signal
+import sqlite3
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from mgcl.evaluation.trial import run_trial, similarity_store
+from mgcl.features import FeatureBank
+from mgcl.search.questions import Search, questions
+from mgcl.search.study import accuracy_of
+from mgcl.sweep.chosen import read_chosen
+from tests.integration.conftest import ROOT, Place, wait_until
+
+SCRIPT = ROOT / "sweeps" / "search.py"
+SEARCH = Search("search", ways=(3,), shots=(2,), queries=5, episodes=2, batches=4)
+FLAGS = ("--ways", "3", "--shots", "2", "--queries", "5", "--episodes", "2", "--batches", "4")
+POINTS = 20
+
+
+def points(place: Place) -> list[FrozenTrial]:
+    """Of the only study."""
+    storage = f"sqlite:///{place.folder / 'home' / 'studies.db'}"
+    return optuna.load_study(study_name=None, storage=storage).get_trials()
+
+
+def whole(place: Place) -> int:
+    """Points with a value; without Optuna, which would make the tables that the search is about to make."""
+    database = place.folder / "home" / "studies.db"
+    try:
+        with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30) as connection:
+            return connection.execute("SELECT count(*) FROM trials WHERE state = 'COMPLETE'").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+
+
+def told(place: Place) -> list[tuple[TrialState, dict[str, float], float | None, dict[int, float]]]:
+    return [
+        (each.state, each.params, each.value, each.intermediate_values)
+        for each in points(place)
+        if each.state != TrialState.FAIL
+    ]
+
+
+def search(place: Place):
+    return place.run(*FLAGS, "--trials", str(POINTS), "--workers", "1", script=SCRIPT)
+
+
+def test_a_search_that_is_killed_ends_as_if_it_had_not_been(place: Place, another_place: Place) -> None:
+    done = search(another_place)
+    assert done.returncode == 0, done.stderr
+    undisturbed = told(another_place)
+    assert len(undisturbed) == POINTS
+    assert {state for state, *_ in undisturbed} == {TrialState.COMPLETE, TrialState.PRUNED}
+
+    for enough in (1, 8):
+        process = place.start(*FLAGS, "--trials", str(POINTS), "--workers", "1", script=SCRIPT)
+        wait_until(lambda enough=enough: whole(place) >= enough, process)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    done = search(place)
+    assert done.returncode == 0, done.stderr
+    assert told(place) == undisturbed
+
+    folder = place.folder / "reports" / "search" / "generated-drawn-full"
+    other = another_place.folder / "reports" / "search" / "generated-drawn-full"
+    assert (folder / "params.json").read_bytes() == (other / "params.json").read_bytes()
+    runs = place.query(
+        "SELECT r.status FROM runs r JOIN tags t ON r.run_uuid = t.run_uuid "
+        "WHERE t.value = 'point' AND r.lifecycle_stage = 'active'"
+    )
+    assert [status for (status,) in runs] == ["FINISHED"] * POINTS
+
+    done = place.run(*FLAGS, "--trials", "+2", "--workers", "1", script=SCRIPT)
+    assert done.returncode == 0, done.stderr
+    assert told(place)[:POINTS] == undisturbed
+    assert len(told(place)) == POINTS + 2
+
+
+def test_a_point_is_what_the_grid_says_and_the_report_has_both(place: Place) -> None:
+    bank = FeatureBank.open(place.bank)
+    done = place.run(*FLAGS, "--trials", "8", "--workers", "2", script=SCRIPT)
+    assert done.returncode == 0, done.stderr
+    (question,) = questions(SEARCH, bank)
+    with_value = [each for each in points(place) if each.state == TrialState.COMPLETE]
+    found = max(with_value, key=accuracy_of)
+    kept = similarity_store(bank, root=place.folder / "similarity")
+    results = [
+        run_trial(trial, bank, similarities=kept).accuracy for batch in question.at(found.params) for trial in batch
+    ]
+    assert accuracy_of(found) == pytest.approx(np.mean(results), abs=1e-12)
+
+    folder = place.folder / "reports" / "search" / "generated-drawn-full"
+    written = json.loads((folder / "params.json").read_text())
+    assert written["choices"][0]["values"] == found.params
+    page = (folder / "report.md").read_text()
+    assert f"{100 * accuracy_of(found):.1f}" in page
+    for picture in ("history", "slices"):
+        assert f"({next(folder.glob(f'*{picture}.png')).name})" in page
+
+    flags = ("--params", str(folder / "params.json"), "--ways", "3", "--shots", "2", "--variants", "full")
+    done = place.run(*flags, "--episodes", "4", "--queries", "5", "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    with (place.report / "cells.csv").open() as file:
+        rows = {row["variant"]: row for row in csv.DictReader(file)}
+    searched = f"full (searched {read_chosen(folder / 'params.json', bank.digest).name})"
+    assert set(rows) == {"full", searched}
+    assert f"- {searched} against its own values, 3-way 2-shot: " in (place.report / "report.md").read_text()
+    again = place.run(*flags, "--episodes", "4", "--queries", "5", "--workers", "2")
+    assert "nothing to run, all 2 trials are recorded" in again.stdout
+
+
+def test_a_search_that_always_fails_stops_and_says_why(place: Place) -> None:
+    flags = ("--search", "learning_rate", "--range", "learning_rate", "1e30", "1e37", "--workers", "1")
+    done = place.run(*FLAGS, *flags, script=SCRIPT)
+    assert done.returncode == 2
+    assert "the first 5 points failed alike, so the rest was not run: FloatingPointError" in done.stderr
+    assert len(told(place)) == 5
