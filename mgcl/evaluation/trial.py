@@ -18,7 +18,7 @@ from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
 from mgcl.methods.method import ClipFeatures, Method, Prediction, Support
 from mgcl.records import NO_TRANSPORT, Convergence, Episode, EpisodeResult, ExplainedClip, Matching, Trial, TrialResult
-from mgcl.transport import Similarity, SimilarityStore, unit
+from mgcl.transport import PassingSimilarities, Similarity, SimilarityStore, unit
 
 # On a GPU as many episodes are computed together as fill two gigabytes, and no more than this.
 _LARGEST_STACK = 32
@@ -38,11 +38,14 @@ class _Setting:
     device: torch.device
 
 
-def similarity_store(bank: FeatureBank, *, root: Path | None = None, device: str = "cpu") -> SimilarityStore:
-    """The all-pairs store of a bank's clips; tiles are kept under ``root``, or in memory."""
+def similarity_store(
+    bank: FeatureBank, *, root: Path | None = None, device: str = "cpu", passing: bool = False
+) -> SimilarityStore:
+    """The all-pairs store of a bank's clips; tiles are kept under ``root``, or in memory; ``passing``: nowhere."""
     labels = np.array(bank.clips["label"].to_pylist())
     segments, check = bank.segment_embeddings, bank.check_unchanged
-    return SimilarityStore(segments, labels, digest=bank.digest, root=root, device=device, check=check)
+    kind = PassingSimilarities if passing else SimilarityStore
+    return kind(segments, labels, digest=bank.digest, root=root, device=device, check=check)
 
 
 def run_trial(

@@ -42,7 +42,7 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
     bank, location = open_bank(search.bank)
     asked = questions(search, bank)
     folder = prepare(
-        f"{search.name}/{_slug(search.variant, bank.header.dataset, bank.header.backbone)}", Path(flags.out)
+        f"{search.name}/{_slug(bank.header.dataset, bank.header.backbone, search.variant)}", Path(flags.out)
     )
     answers = _answers(search, asked, storage, location, folder, flags)
 

@@ -61,8 +61,8 @@ def _save(draw_it: Callable[[], Any], file: Path) -> Path:
         warnings.simplefilter("ignore", ExperimentalWarning)
         axes = np.ravel(draw_it())
     figure = axes[0].figure
-    side = max(1.0, np.sqrt(len(axes)) / 1.5)
-    figure.set_size_inches(8 * side if len(axes) > 1 else 8, 5 * side if len(axes) > 4 else 5)
+    rows = len({axis.get_subplotspec().rowspan.start for axis in axes})
+    figure.set_size_inches(max(8, 3.5 * len(axes) / rows), max(5, 3.5 * rows))
     figure.savefig(file, dpi=110, bbox_inches="tight", metadata={"Software": None})
     plt.close(figure)
     return file

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import optuna
@@ -43,8 +43,10 @@ def open_study(question: Question, storage: str) -> Iterator[Study]:
         SearchError: it asks something else, another process is at work on it, or its database does not open.
     """
     with _alone(question.name, storage), _answering(storage):
+        with _making_tables(storage):
+            database = get_storage(storage)
         study = optuna.create_study(
-            storage=get_storage(storage), study_name=question.name, direction="maximize", load_if_exists=True
+            storage=database, study_name=question.name, direction="maximize", load_if_exists=True
         )
         if study.user_attrs.get("identity", question.identity) != question.identity:
             raise SearchError(
@@ -106,6 +108,11 @@ def default_point(study: Study, question: Question) -> FrozenTrial | None:
 
 def _database(storage: str) -> Path:
     return Path(str(sqlalchemy.make_url(storage).database)).absolute()
+
+
+def _making_tables(storage: str) -> AbstractContextManager[object]:
+    """Of several processes that start on a new SQLite file, one makes its tables while the others wait."""
+    return FileLock(f"{_database(storage)}.lock") if storage.startswith("sqlite") else nullcontext()
 
 
 @contextmanager

@@ -46,7 +46,7 @@ class Worker:
 
         Args:
             trial: what to run.
-            passing: where to look similarities up instead of the store that is kept.
+            passing: where to look similarities up instead of in the store that is kept.
 
         Raises:
             BankError: the bank is not what was planned, or changed: no trial's fault.
@@ -95,8 +95,8 @@ class Worker:
         _ = self._opened
 
     def passing_similarities(self) -> SimilarityStore:
-        """A store in memory alone, for similarities that no other trial will look up."""
-        return similarity_store(self._opened[0], device=self._device)
+        """For a matching that no other trial will have."""
+        return similarity_store(self._opened[0], device=self._device, passing=True)
 
     @cached_property
     def _opened(self) -> tuple[FeatureBank, SimilarityStore]:

@@ -114,6 +114,17 @@ class SimilarityStore:
         return torch.from_numpy(self._segments[rows]).to(self._device)
 
 
+class PassingSimilarities(SimilarityStore):
+    """The same look-up, but nothing is kept: for a matching that nothing else will ask for."""
+
+    @torch.no_grad()
+    def _pairs(self, rows: Rows, columns: Rows, i: int, j: int, matching: Matching) -> NDArray[np.float32]:
+        if i > j and matching.kind in _SYMMETRIC:  # the kept ones are solved this way round
+            return self._pairs(columns, rows, j, i, matching).swapaxes(1, 2)
+        fields = matched(self._load(self._order[rows]), self._load(self._order[columns]), matching)
+        return torch.stack([field.float() for field in fields]).cpu().numpy()
+
+
 @lru_cache(maxsize=64)
 def _identity(digest: str, device: str, matching: Matching) -> tuple[str, Mapping[str, object]]:
     """A store's name, and everything that changes its numbers: the entropy weight and the gradient do not."""

@@ -15,7 +15,7 @@ import torch
 from mgcl.errors import MgclError, MgclWarning
 from mgcl.home import similarity_limit
 from mgcl.records import Matching
-from mgcl.transport import SimilarityStore, similarity, tiles
+from mgcl.transport import PassingSimilarities, SimilarityStore, similarity, tiles
 
 CLIPS, SEGMENTS, D = 50, 5, 12
 MATCHINGS = {
@@ -41,9 +41,14 @@ def segments() -> np.ndarray:
     return array
 
 
-def store(segments: np.ndarray, root: Path | None = None, digest: str = "d" * 64) -> SimilarityStore:
+def store(
+    segments: np.ndarray,
+    root: Path | None = None,
+    digest: str = "d" * 64,
+    kind: type[SimilarityStore] = SimilarityStore,
+) -> SimilarityStore:
     labels = np.random.default_rng(1).choice(list("abcde"), CLIPS)
-    return SimilarityStore(segments, labels, digest=digest, root=root)
+    return kind(segments, labels, digest=digest, root=root)
 
 
 @pytest.mark.parametrize("on_disk", [True, False])
@@ -55,6 +60,15 @@ def test_a_look_up_is_the_similarity(name, on_disk, segments, tmp_path) -> None:
     x, y = (torch.from_numpy(segments[chosen]) for chosen in (rows, columns))
     assert known.value.numpy() == pytest.approx(similarity(x, y, matching).value.numpy(), abs=1e-5)
     assert known.converged.all()
+
+
+@pytest.mark.parametrize("name", MATCHINGS)
+def test_what_is_computed_in_passing_is_what_is_kept(name, segments) -> None:
+    rows, columns = np.random.default_rng(2).choice(CLIPS, (2, 30))
+    passing = store(segments, kind=PassingSimilarities).look_up(rows, columns, MATCHINGS[name])
+    kept = store(segments).look_up(rows, columns, MATCHINGS[name])
+    assert passing.value.numpy() == pytest.approx(kept.value.numpy(), abs=1e-6)
+    assert torch.equal(passing.converged, kept.converged)
 
 
 def test_unconverged_pairs_are_remembered(segments, tmp_path) -> None:

@@ -10,6 +10,9 @@ import pytest
 from optuna.trial import TrialState
 
 from mgcl.errors import SearchError, SweepError
+from mgcl.evaluation.trial import run_trial, similarity_store
+from mgcl.features import FeatureBank
+from mgcl.features.writer import write_bank
 from mgcl.records import Fold
 from mgcl.search import pictures, report
 from mgcl.search.problems import problems
@@ -219,6 +222,59 @@ def test_the_best_point_is_a_whole_one(question, storage) -> None:
         study.tell(point, state=TrialState.PRUNED)
         assert accuracy_of(best(study)) == max(map(accuracy_of, whole(study)))
         assert len(ended(study)) == 13
+
+
+def poisoned(there: FeatureBank, labels: set[str], to: Path) -> FeatureBank:
+    """A bank whose clips of some classes are noise."""
+    random = np.random.default_rng(0)
+    clips, classes = there.clips, there.classes
+    bad = np.isin(np.array(clips["label"].to_pylist()), list(labels))
+
+    def spoiled(array):
+        noise = random.standard_normal(array.shape).astype(np.float32)
+        return np.where(bad.reshape(-1, *[1] * (array.ndim - 1)), noise, array)
+
+    return write_bank(
+        to,
+        there.header,
+        clip_ids=clips["clip_id"].to_pylist(),
+        labels=clips["label"].to_pylist(),
+        captions=clips["caption"].to_pylist(),
+        sources=clips["source"].to_pylist(),
+        clip_embeddings=spoiled(there.clip_embeddings),
+        caption_embeddings=spoiled(there.caption_embeddings),
+        segment_embeddings=spoiled(there.segment_embeddings),
+        classes=classes["label"].to_pylist(),
+        prompts=classes["prompt"].to_pylist(),
+        prompt_embeddings=there.prompt_embeddings,
+        explanations=classes["explanations"].to_pylist(),
+        explanation_embeddings=there.explanation_embeddings,
+    )
+
+
+def test_poisoned_test_clips_change_nothing(bank, tmp_path) -> None:
+    search = replace(SEARCH, ways=(3,), space={"alpha": SPACE["alpha"], "beta": SPACE["beta"]})
+    (question,) = questions(search, bank)
+    tested = classes(*question.tests)
+    searched = classes(*(trial.fold for batch in question.batches for trial in batch))
+    banks = {
+        "as it is": bank,
+        "tests poisoned": poisoned(bank, tested, tmp_path / "tests"),
+        "all poisoned": poisoned(bank, tested | searched, tmp_path / "all"),
+    }
+    found = {}
+    for name, each in banks.items():
+        (question,) = questions(search, each)
+        similarities = similarity_store(each)
+        with open_study(question, f"sqlite:///{tmp_path / name}.db") as study:
+            while len(ended(study)) < 12:
+                point = ask(study, question)
+                trials = [trial for batch in question.at(point.params) for trial in batch]
+                accuracies = [run_trial(trial, each, similarities=similarities).accuracy for trial in trials]
+                study.tell(point, sum(accuracies) / len(accuracies))
+            found[name] = [(point.params, point.value) for point in ended(study)]
+    assert found["tests poisoned"] == found["as it is"]
+    assert found["all poisoned"] != found["as it is"], "the poison is one"
 
 
 CHOSEN = Chosen("b" * 64, "full", (Choice((fold(0, 0, 1), fold(1, 1, 2)), 5, {"alpha": 2.5}, 0.75, 60),))
