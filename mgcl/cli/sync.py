@@ -46,9 +46,11 @@ def _sync(flags: argparse.Namespace) -> int:
             if not flags.check:
                 prepare(name, flags.out)
                 copied = bring_home(name, source, home_uri)
-                progress = tracking.last_progress(name, uri)
-                planned = progress.keys if progress else None
-                written = reports.draw(name, home_uri, flags.out, planned=planned) / "report.md"
+                written = flags.out / name / "report.md"
+                if tracking.recorded_runs(name, home_uri):
+                    progress = tracking.last_progress(name, uri)
+                    planned = progress.keys if progress else None
+                    reports.draw(name, home_uri, flags.out, planned=planned)
                 if copied:
                     print(written.read_text(encoding="utf-8"))
                 print(f"{name}: {copied} trials copied, {written}")

@@ -43,10 +43,15 @@ def markdown(runs: Sequence[TrialRun]) -> str:
         f"Values of the row {_REFERENCE}; the others differ in what they are named after." if full else "",
         f"Seeds: {_every(run.seed for run in runs)}. "
         f"Versions of the methods: {_every(f'{run.method} {run.version}' for run in runs)}. "
-        f"Banks: {_every(f'{run.setting.bank} ({run.setting.dataset}, {run.setting.backbone})' for run in runs)}.",
+        f"Banks: {_every(map(_bank, runs))}. Commits: {_every(run.commit for run in runs) or 'not known'}.",
     ]
     return "\n\n".join([frame.to_markdown(index=False, disable_numparse=True), *filter(None, words)])
 
 
+def _bank(run: TrialRun) -> str:
+    data = " ".join(filter(None, (run.setting.dataset, run.revision)))
+    return f"{run.setting.bank} ({data}, {run.setting.backbone})"
+
+
 def _every(values: Iterable[object]) -> str:
-    return ", ".join(map(str, sorted(set(values), key=str)))
+    return ", ".join(map(str, sorted({*values} - {""}, key=str)))

@@ -80,7 +80,7 @@ def _sentences(known: Sequence[str], count: int) -> list[str]:
     """The first so many, as ``full`` takes them; numbers where they are not known."""
     if len(known) < count:
         return [str(number) for number in range(1, count + 1)]
-    return [textwrap.shorten(sentence, 60, placeholder=" ...") for sentence in known[:count]]
+    return [textwrap.shorten(sentence, 48, placeholder=" ...") for sentence in known[:count]]
 
 
 def _spectrogram(axes: Axes, file: Path, clip_id: str, seconds: float) -> None:

@@ -37,6 +37,7 @@ def tags_of(cell: Cell, bank: FeatureBank) -> dict[str, str]:
         "variants": variants_tag(cell.variants),
         "method": trial.method,
         "version": str(trial.version),
+        "revision": bank.header.revision,
         **({} if naming is None else {"captions_naming_class": f"{naming:.6f}"}),
         **{name: str(value) for name, value in (numbers | setting).items()},
     }
@@ -107,6 +108,8 @@ def trial_run(
         convergence=Convergence(int(tags.get("problems", 0)), int(tags.get("unconverged", 0))),
         device=tags.get("device", ""),
         error=tags.get("error", ""),
+        revision=tags.get("revision", ""),
+        commit=tags.get("commit", "")[:10] + ("+" if tags.get("dirty") == "True" else ""),
         captions_naming_class=float(tags["captions_naming_class"]) if "captions_naming_class" in tags else None,
         seconds=metrics.get("seconds"),
         ended=ended,
