@@ -208,6 +208,10 @@ class TrialRun:
     convergence: Convergence
     device: str
     error: str
+    revision: str = ""
+    """Of the data set; empty where it is not known."""
+    commit: str = ""
+    """Of the code, with "+" where its files differed from it."""
     captions_naming_class: float | None = None
     """Share of the bank's captions that contain a word of their class's name; None: not recorded."""
     seconds: float | None = None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from mgcl import __version__
-from mgcl.cli import bank, cache, caption, data, explain, extract, pretrain, report, status, sync
+from mgcl.cli import bank, cache, caption, data, explain, extract, pretrain, report, status, sync, ui
 from mgcl.errors import run_and_exit
 
 
@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser = argparse.ArgumentParser(prog="mgcl", description="Few-shot sound recognition on frozen features.")
     parser.add_argument("--version", action="version", version=f"mgcl {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (data, caption, explain, extract, bank, cache, report, status, sync, pretrain):
+    for command in (data, caption, explain, extract, bank, cache, report, status, ui, sync, pretrain):
         command.add(commands)
     flags = parser.parse_args(arguments)
     run_and_exit(functools.partial(flags.job, flags))

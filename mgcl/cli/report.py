@@ -4,7 +4,9 @@ import argparse
 from pathlib import Path
 
 from mgcl.cli.commands import Commands
-from mgcl.errors import TrackingError
+from mgcl.errors import MgclError
+
+_FILES = ("report.md", "table.tex", "cells.csv", "differences.csv")
 
 
 def add(commands: Commands) -> None:
@@ -13,21 +15,21 @@ def add(commands: Commands) -> None:
     report.add_argument("name", help="of the sweep, e.g. full_grid")
     report.add_argument("--tracking-uri", metavar="URI", help="MLflow store (default: $MGCL_HOME/mlflow.db)")
     report.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
+    report.add_argument(
+        "--bank", type=Path, metavar="DIR", help="that it ran on: the transport picture shows its sentences"
+    )
+    report.add_argument("--root", type=Path, metavar="DIR", help="of that bank's data set: the picture shows its sound")
     report.set_defaults(job=_report)
 
 
 def _report(flags: argparse.Namespace) -> int:
-    from mgcl.reporting import report, tables
-    from mgcl.sweep import tracking
+    from mgcl.features import FeatureBank
+    from mgcl.sweep import reports
     from mgcl.sweep.store import default_uri
-    from mgcl.sweep.variants import VARIANTS
 
-    uri = flags.tracking_uri or default_uri()
-    runs = tracking.recorded_runs(flags.name, uri)
-    if not runs:
-        raise TrackingError(
-            f"{uri}: no trial of a sweep called {flags.name!r} is recorded; run its file in sweeps/ first"
-        )
-    folder = report.write(flags.name, tables.build(runs, order=tuple(VARIANTS)), flags.out)
-    print(f"{len(runs)} trials: {folder / 'report.md'}, {folder / 'cells.csv'}")
+    if flags.root and not flags.bank:
+        raise MgclError("--root: name the bank of that data set too, with --bank")
+    bank = FeatureBank.open(flags.bank) if flags.bank else None
+    folder = reports.draw(flags.name, flags.tracking_uri or default_uri(), flags.out, bank=bank, root=flags.root)
+    print(f"report: {folder / 'index.html'}, and beside it {', '.join(_FILES)}")
     return 0

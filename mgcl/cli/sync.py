@@ -32,6 +32,7 @@ def add(commands: Commands) -> None:
 
 def _sync(flags: argparse.Namespace) -> int:
     from mgcl.reporting.report import prepare
+    from mgcl.sweep import reports, tracking
     from mgcl.sweep.store import default_uri
     from mgcl.sweep.transfer import Source, bring_home, not_home
     from mgcl.tunnel import mlflow_tunnel
@@ -45,7 +46,11 @@ def _sync(flags: argparse.Namespace) -> int:
             if not flags.check:
                 prepare(name, flags.out)
                 copied = bring_home(name, source, home_uri)
-                written = _write_report(name, home_uri, flags.out)
+                written = flags.out / name / "report.md"
+                if tracking.recorded_runs(name, home_uri):
+                    progress = tracking.last_progress(name, uri)
+                    planned = progress.keys if progress else None
+                    reports.draw(name, home_uri, flags.out, planned=planned)
                 if copied:
                     print(written.read_text(encoding="utf-8"))
                 print(f"{name}: {copied} trials copied, {written}")
@@ -64,12 +69,3 @@ def _chosen(source: "Source", names: list[str]) -> tuple[str, ...]:
         if name not in known:
             raise TrackingError(f"{source.name}: no sweep called {name!r} is recorded there, only {', '.join(known)}")
     return tuple(dict.fromkeys(names)) or known
-
-
-def _write_report(name: str, uri: str, out: Path) -> Path:
-    from mgcl.reporting import report, tables
-    from mgcl.sweep import tracking
-    from mgcl.sweep.variants import VARIANTS
-
-    runs = tracking.recorded_runs(name, uri)
-    return report.write(name, tables.build(runs, order=tuple(VARIANTS)), out) / "report.md"

@@ -33,6 +33,12 @@ def embedded_bank(home: Path, *, make: bool = True) -> FeatureBank:
     return FeatureBank.open(bank)
 
 
+def embedded_sounds(home: Path) -> Path | None:
+    """Where its sounds lie; None: they are not there any more."""
+    root = home / "data" / f"soundscapes-{VERSION}"
+    return root if root.is_dir() else None
+
+
 def _make(data: Path, bank: Path) -> None:
     from joblib import cpu_count
 

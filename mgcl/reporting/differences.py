@@ -2,12 +2,13 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from mgcl.evaluation.statistics import Estimate, accuracy_estimate
 from mgcl.records import SEARCHED, TrialRun
-from mgcl.reporting.tables import Entry, Table
+from mgcl.reporting.tables import Entry, Table, name_of
 
 
 def markdown(table: Table, row: str = "full") -> str:
@@ -25,7 +26,7 @@ def markdown(table: Table, row: str = "full") -> str:
     frame = pd.DataFrame(
         list(paired.values()),
         index=pd.Index(list(paired), name=f"{row} minus"),
-        columns=[f"{way}-way {shot}-shot" for way, shot in table.columns],
+        columns=list(map(name_of, table.columns)),
     )
     unit = f"Points of accuracy, {row} minus the row, on the same episodes: mean ± 95 % t interval over the"
     over = "differences of fold means." if len({run.fold for run in table.runs}) > 1 else "episodes of the one fold."
@@ -38,15 +39,13 @@ def _searched(table: Table) -> list[str]:
     lines = []
     for searched in (row for row in table.rows if SEARCHED in row):
         own = searched.split(SEARCHED)[0]
-        for way, shot in table.columns:
-            found = paired_difference(*(table.entries.get((row, (way, shot))) for row in (searched, own)))
+        for column in table.columns:
+            found = paired_difference(*(table.entries.get((row, column)) for row in (searched, own)))
             if found and not math.isnan(found.half_width):
                 low, high = found.mean - found.half_width, found.mean + found.half_width
                 words = "better" if low > 0 else "worse" if high < 0 else "no better: 0 lies in the interval"
                 difference = f"{100 * found.mean:+.2f} ± {100 * found.half_width:.2f}"
-                lines.append(
-                    f"- {searched} against its own values, {way}-way {shot}-shot: {difference} points, {words}"
-                )
+                lines.append(f"- {searched} against its own values, {name_of(column)}: {difference} points, {words}")
     return ["\n".join(lines)] if lines else []
 
 
@@ -58,14 +57,19 @@ def _cell(table: Table, row: str, other: str, column: tuple[int, int]) -> str:
 
 def paired_difference(one: Entry | None, other: Entry | None) -> Estimate | None:
     """Of two entries' accuracies; None for the same trials, and unless both finished the same folds and seeds."""
+    differences = paired_episodes(one, other)
+    return accuracy_estimate(differences) if differences else None
+
+
+def paired_episodes(one: Entry | None, other: Entry | None) -> Mapping[int, Sequence[float]]:
+    """Fold -> differences of two entries' accuracies, one an episode; empty where ``paired_difference`` is None."""
     pairs = _by_fold_and_seed(one), _by_fold_and_seed(other)
-    if not pairs[0] or pairs[0].keys() != pairs[1].keys() or pairs[0] == pairs[1]:
-        return None
     differences: defaultdict[int, list[float]] = defaultdict(list)
-    for fold, seed in sorted(pairs[0]):
-        accuracies = (pair[fold, seed].accuracies for pair in pairs)
-        differences[fold] += [a - b for a, b in zip(*accuracies, strict=True)]
-    return accuracy_estimate(differences)
+    if pairs[0].keys() == pairs[1].keys() and pairs[0] != pairs[1]:
+        for fold, seed in sorted(pairs[0]):
+            accuracies = (pair[fold, seed].accuracies for pair in pairs)
+            differences[fold] += [a - b for a, b in zip(*accuracies, strict=True)]
+    return differences
 
 
 def _by_fold_and_seed(entry: Entry | None) -> dict[tuple[int, int], TrialRun]:

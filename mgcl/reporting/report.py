@@ -1,16 +1,19 @@
-"""A report's files: tables with paired differences as a page, and every cell as csv."""
+"""A report's files: a page for people, its tables as markdown, csv and LaTeX, its pictures."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
 from mgcl.errors import ReportError
-from mgcl.records import NO_TRANSPORT, Setting
-from mgcl.reporting import differences
-from mgcl.reporting.tables import Column, Entry, Table, markdown
+from mgcl.records import NO_TRANSPORT, Setting, TrialRun
+from mgcl.reporting import choices, differences, published, significance, standing
+from mgcl.reporting.figure import Figure
+from mgcl.reporting.latex import latex
+from mgcl.reporting.page import html
+from mgcl.reporting.tables import Column, Entry, Table, build, markdown
 
 
 def prepare(name: str, out: Path) -> Path:
@@ -28,18 +31,72 @@ def prepare(name: str, out: Path) -> Path:
         raise ReportError(f"--out {out}: {folder} cannot be written ({error.strerror}); name another folder") from None
 
 
-def write(name: str, tables: Sequence[Table], out: Path) -> Path:
-    """Write ``report.md`` and ``cells.csv`` into ``out/name`` and return that folder.
+def write(
+    name: str,
+    runs: Sequence[TrialRun],
+    out: Path,
+    *,
+    order: Sequence[str] = (),
+    figures: Sequence[Figure] = (),
+    planned: Collection[str] | None = None,
+) -> Path:
+    """Write a sweep's report; the same runs give the same bytes, whatever their order.
+
+    ``report.md`` and ``index.html`` say the same, the latter in one file; ``cells.csv`` has every cell with its trial
+    keys, ``differences.csv``, where there are any, the comparisons with ``full``, ``table.tex`` the accuracies.
+
+    Args:
+        name: of the sweep.
+        runs: of it, one a key.
+        out: gets a folder of the sweep's name.
+        order: variant names as they should stand.
+        figures: pictures of it.
+        planned: keys of all trials of the sweep's latest command; None: not known.
+
+    Returns:
+        The folder.
 
     Raises:
         ReportError: it cannot be made or written.
     """
     folder = prepare(name, out)
-    sections = [_section(table) for table in tables]
-    (folder / "report.md").write_text("\n\n".join([f"# {name}", *sections]) + "\n", encoding="utf-8")
-    cells = [_csv_row(table, row, column) for table in tables for row in table.rows for column in table.columns]
-    pd.DataFrame(cells).to_csv(folder / "cells.csv", index=False, lineterminator="\n", float_format="%.4f")
+    tables = build(runs, order)
+    compared = [(table, significance.compare(table)) for table in tables]
+    text = _text(name, runs, compared, planned)
+    pictures = [f"![{figure.caption}]({figure.name}.png)\n\n{figure.caption}" for figure in figures]
+    cells = pd.DataFrame(
+        [_cell(table, row, column) for table in tables for row in table.rows for column in table.columns]
+    )
+    differing = pd.DataFrame([significance.csv_row(table, each) for table, found in compared for each in found])
+    files: dict[str, str] = {
+        "report.md": "\n\n".join([text, *(["## Pictures", *pictures] if pictures else [])]) + "\n",
+        "index.html": html(name, text, figures, cells),
+        "cells.csv": _csv(cells),
+        **({"differences.csv": _csv(differing)} if len(differing) else {}),
+        "table.tex": latex(tables),
+        **{f"{figure.name}.svg": figure.svg for figure in figures},
+    }
+    for file, content in files.items():
+        (folder / file).write_text(content, encoding="utf-8")
+    for figure in figures:
+        (folder / f"{figure.name}.png").write_bytes(figure.png)
     return folder
+
+
+def _text(
+    name: str,
+    runs: Sequence[TrialRun],
+    compared: Sequence[tuple[Table, Sequence[significance.Comparison]]],
+    planned: Collection[str] | None,
+) -> str:
+    parts = [
+        f"# {name}",
+        standing.markdown(runs, [table for table, _ in compared], planned),
+        *(_section(table, found) for table, found in compared),
+        "## What the paper leaves open, and what was taken",
+        choices.markdown([run for table, _ in compared for run in table.runs]),
+    ]
+    return "\n\n".join(parts)
 
 
 def _heading(setting: Setting) -> str:
@@ -49,28 +106,34 @@ def _heading(setting: Setting) -> str:
     )
 
 
-def _section(table: Table) -> str:
-    parts = (f"## {_heading(table.setting)}", markdown(table), differences.markdown(table))
+def _section(table: Table, found: Sequence[significance.Comparison]) -> str:
+    parts = (
+        f"## {_heading(table.setting)}",
+        markdown(table),
+        differences.markdown(table),
+        significance.markdown(table, found),
+        published.markdown(table),
+    )
     return "\n\n".join(part for part in parts if part)
 
 
-def _csv_row(table: Table, row: str, column: Column) -> dict[str, object]:
+def _csv(frame: pd.DataFrame) -> str:
+    return str(frame.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
+
+
+def _cell(table: Table, row: str, column: Column) -> Mapping[str, object]:
     entry = table.entries.get((row, column), Entry(None, (), 0))
-    setting = table.setting
+    figure = published.published().get((row, column))
     return {
-        "dataset": setting.dataset,
-        "backbone": setting.backbone,
-        "bank": setting.bank,
-        "folds": setting.folds,
-        "split": setting.split,
-        "queries": setting.queries,
-        "episodes": setting.episodes,
+        **table.setting_columns,
         "variant": row,
         "way": column[0],
         "shot": column[1],
         "accuracy_percent": 100 * entry.estimate.mean if entry.estimate else None,
         "half_width_percent": 100 * entry.estimate.half_width if entry.estimate else None,
-        "finished": len(entry.runs) - entry.failed,
+        "paper_percent": figure.accuracy if figure else None,
+        "minus_paper_points": published.difference(table, (row, column)),
+        "finished": entry.finished,
         "failed": entry.failed,
         **asdict(sum((run.convergence for run in entry.runs), start=NO_TRANSPORT)),
         "trial_keys": " ".join(sorted(run.key for run in entry.runs)),

@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pandas as pd
 
@@ -30,6 +30,16 @@ class Entry:
         """Trials that ended in an error."""
         return sum(run.status == "FAILED" for run in self.runs)
 
+    @property
+    def finished(self) -> int:
+        """Trials that its estimate is made of."""
+        return len(self.runs) - self.failed
+
+    @property
+    def whole(self) -> bool:
+        """Whether every fold and seed of the table is in it: only then it compares with the rest of its column."""
+        return self.finished == self.expected
+
 
 @dataclass(frozen=True)
 class Table:
@@ -45,6 +55,20 @@ class Table:
         """Every run in the table, once."""
         return tuple({run.key: run for entry in self.entries.values() for run in entry.runs}.values())
 
+    @property
+    def setting_columns(self) -> dict[str, object]:
+        """What a csv says of the table in each of its lines."""
+        return {name: value for name, value in asdict(self.setting).items() if name != "protocol"}
+
+    def is_best(self, row: str, column: Column) -> bool:
+        """Whether an entry's mean, as printed, is the highest of its column's whole entries, of which it beats one."""
+        means = {
+            each: round(100 * entry.estimate.mean, 2)
+            for (each, place), entry in self.entries.items()
+            if place == column and entry.estimate and entry.whole
+        }
+        return row in means and means[row] == max(means.values()) > min(means.values())
+
 
 def build(runs: Iterable[TrialRun], order: Sequence[str] = ()) -> tuple[Table, ...]:
     """One table a setting; of a method's versions only the newest counts, and settings are never mixed.
@@ -54,23 +78,40 @@ def build(runs: Iterable[TrialRun], order: Sequence[str] = ()) -> tuple[Table, .
         order: variant names as they should stand; others follow by name.
     """
     by_setting: defaultdict[Setting, list[TrialRun]] = defaultdict(list)
-    for run in _newest_versions(sorted(runs, key=lambda run: run.key)):
+    for run in newest_versions(sorted(runs, key=lambda run: run.key)):
         by_setting[run.setting].append(run)
     return tuple(_table(setting, each, order) for setting, each in sorted(by_setting.items(), key=_name_of_setting))
 
 
+def name_of(column: Column) -> str:
+    """What stands above it."""
+    return f"{column[0]}-way {column[1]}-shot"
+
+
+def frame(table: Table, *, best: str = "{}") -> pd.DataFrame:
+    """What the table shows, as text.
+
+    Args:
+        table: to show.
+        best: how the best entries of a column are marked, {} standing for their text.
+    """
+    cells = [
+        [(best if table.is_best(row, column) else "{}").format(_cell(table.entries.get((row, column))))
+         for column in table.columns]
+        for row in table.rows
+    ]  # fmt: skip
+    return pd.DataFrame(
+        cells, index=pd.Index(table.rows, name="variant"), columns=[name_of(column) for column in table.columns]
+    )
+
+
 def markdown(table: Table) -> str:
     """The table with its caption, in GitHub's markdown."""
-    frame = pd.DataFrame(
-        [[_cell(table.entries.get((row, column))) for column in table.columns] for row in table.rows],
-        index=pd.Index(table.rows, name="variant"),
-        columns=[f"{way}-way {shot}-shot" for way, shot in table.columns],
-    )
-    lines = [frame.to_markdown(disable_numparse=True), "", *_caption(table)]
-    return "\n".join(lines)
+    return "\n".join([frame(table, best="**{}**").to_markdown(disable_numparse=True), "", "  \n".join(caption(table))])
 
 
-def _newest_versions(runs: Sequence[TrialRun]) -> list[TrialRun]:
+def newest_versions(runs: Sequence[TrialRun]) -> list[TrialRun]:
+    """Those of the highest version of their method that is among them."""
     newest: dict[str, int] = {}
     for run in runs:
         newest[run.method] = max(run.version, newest.get(run.method, 0))
@@ -135,11 +176,11 @@ def _cell(entry: Entry | None) -> str:
         return "failed"
     mean, half_width = 100 * entry.estimate.mean, 100 * entry.estimate.half_width
     text = f"{mean:.2f}" if math.isnan(half_width) else f"{mean:.2f} ± {half_width:.2f}"
-    finished = len(entry.runs) - entry.failed
-    return text if finished == entry.expected else f"{text} ({finished} of {entry.expected} trials)"
+    return text if entry.whole else f"{text} ({entry.finished} of {entry.expected} trials)"
 
 
-def _caption(table: Table) -> list[str]:
+def caption(table: Table) -> list[str]:
+    """What the numbers are, on what, and what to know of them; a sentence or two a line."""
     setting, runs = table.setting, table.runs
     folds, seeds = sorted({run.fold for run in runs}), sorted({run.seed for run in runs})
     if len(folds) > 1:
@@ -155,6 +196,8 @@ def _caption(table: Table) -> list[str]:
         f"split: {setting.split}, seeds: {', '.join(map(str, seeds))}.",
         f"Data set {setting.dataset}, backbone {setting.backbone}, bank {setting.bank[:16]}.",
     ]
+    if any(table.is_best(row, column) for row, column in table.entries):
+        lines[0] += " Bold: the highest mean of a column, of cells that lack no trial."
     shares = [run.captions_naming_class for run in runs if run.captions_naming_class is not None]
     if shares:
         lines.append(f"{100 * max(shares):.1f} % of the captions contain a word of their class's name.")
@@ -170,5 +213,6 @@ def _caption(table: Table) -> list[str]:
             "cells.csv says where."
         )
     failed = [run for run in sorted(runs, key=lambda run: run.key) if run.status == "FAILED"]
-    lines += [f"Failed: trial {run.key} ({', '.join(run.variants)}): {run.error.splitlines()[0]}" for run in failed]
-    return ["  \n".join(lines)]
+    return lines + [
+        f"Failed: trial {run.key} ({', '.join(run.variants)}): {run.error.splitlines()[0]}" for run in failed
+    ]

@@ -80,7 +80,7 @@ def _answers(
                 run_points(study, question, wanted[question.name], bank, there, on_point=take)
                 mirror.show(question, ended(study))
                 answers.append(_answer(study, question, folder))
-    mirror.keep([file for answer in answers for file in answer.pictures])
+    mirror.store.keep([file for answer in answers for file in answer.pictures])
     return answers
 
 

@@ -1,9 +1,8 @@
 """A study's points as MLflow runs, to be grouped and compared like any: the study's own database is the record."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
@@ -34,7 +33,7 @@ class Mirror:
         Raises:
             TrackingError: the store cannot be opened or written.
         """
-        mirror = cls(Tracking.open(name, uri))
+        mirror = cls(Tracking.open(name, uri, group_by="study"))
         with answering(uri):
             for run in search(mirror._client, mirror.store.experiment_id, _POINTS):
                 if run.info.status == "RUNNING":
@@ -81,16 +80,6 @@ class Mirror:
         parameters = {"study": question.name, **question.typed(point.params)}
         self._client.log_batch(run_id, metrics, [Param(key, str(value)) for key, value in parameters.items()])
         self._client.set_terminated(run_id, "FAILED" if state == "failed" else "FINISHED")
-
-    def keep(self, files: Sequence[Path]) -> None:
-        """Add files to the parent run.
-
-        Raises:
-            TrackingError: the store does not answer.
-        """
-        with answering(self.store.uri):
-            for file in files:
-                self._client.log_artifact(self.store.parent_id, str(file))
 
     def try_to_show(self, question: Question, point: FrozenTrial) -> None:
         """``show``, or leave it to the next time."""

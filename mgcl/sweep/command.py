@@ -11,6 +11,7 @@ from typing import NoReturn
 from joblib import cpu_count
 
 from mgcl.errors import SweepError, run_and_exit
+from mgcl.extraction.embedded import embedded_sounds
 from mgcl.home import home, similarity_limit
 from mgcl.machines import Machines
 from mgcl.records import TrialRun
@@ -39,7 +40,7 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     for words in left_out(sweep, bank):
         print(words)
 
-    from mgcl.sweep import tracking
+    from mgcl.sweep import reports, tracking
     from mgcl.sweep.store import default_uri
 
     uri = flags.tracking_uri or default_uri()
@@ -65,8 +66,11 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     _print_tables(cells, runs)
     code = _conclude(cells, runs)
     if runs:
-        folder = report.write(sweep.name, tables.build(runs, order=tuple(VARIANTS)), Path(flags.out))
-        print(f"report: {folder / 'report.md'}")
+        keys = [cell.trial.key for cell in planned]
+        root = None if sweep.bank else embedded_sounds(home())
+        folder = reports.draw(sweep.name, uri, Path(flags.out), planned=keys, bank=bank, root=root)
+        store.keep([file for file in sorted(folder.iterdir()) if file.is_file()])
+        print(f"report: {folder / 'index.html'}, {folder / 'report.md'}")
     return code
 
 

@@ -1,10 +1,12 @@
 """A trial as an MLflow run's tags, parameters and metrics, and back. Pure: no store."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from mgcl.features import FeatureBank
-from mgcl.records import Convergence, Setting, TrialResult, TrialRun
+from mgcl.records import Convergence, EpisodeResult, ExplainedClip, Setting, TrialResult, TrialRun
 from mgcl.sweep.grid import Cell, setting_of
 
 COLUMNS = ("variant", "fold", "way", "shot", "seed", "queries", "episodes", "split")
@@ -35,6 +37,7 @@ def tags_of(cell: Cell, bank: FeatureBank) -> dict[str, str]:
         "variants": variants_tag(cell.variants),
         "method": trial.method,
         "version": str(trial.version),
+        "revision": bank.header.revision,
         **({} if naming is None else {"captions_naming_class": f"{naming:.6f}"}),
         **{name: str(value) for name, value in (numbers | setting).items()},
     }
@@ -60,11 +63,11 @@ def result_tags(result: TrialResult) -> dict[str, str]:
 
 
 def metrics_of(result: TrialResult) -> list[tuple[str, float, int]]:
-    """Name, value and step of each."""
+    """Name, value and step of each; the first is what MLflow's compare page draws unasked."""
     once = {"accuracy": result.accuracy, "unconverged": result.convergence.unconverged, "seconds": result.seconds}
     return [
-        *(("episode_accuracy", each.accuracy, each.index) for each in result.episodes),
         *((name, float(value), 0) for name, value in once.items()),
+        *(("episode_accuracy", each.accuracy, each.index) for each in result.episodes),
     ]
 
 
@@ -105,7 +108,32 @@ def trial_run(
         convergence=Convergence(int(tags.get("problems", 0)), int(tags.get("unconverged", 0))),
         device=tags.get("device", ""),
         error=tags.get("error", ""),
+        revision=tags.get("revision", ""),
+        commit=tags.get("commit", "")[:10] + ("+" if tags.get("dirty") == "True" else ""),
         captions_naming_class=float(tags["captions_naming_class"]) if "captions_naming_class" in tags else None,
         seconds=metrics.get("seconds"),
         ended=ended,
     )
+
+
+def trial_json(cell: Cell, result: TrialResult) -> str:
+    """All of a trial and its result, as its run's artifact keeps it."""
+    return json.dumps({"trial": asdict(cell.trial), "result": result}, default=vars)  # asdict copies each number
+
+
+def trial_result(text: str) -> TrialResult:
+    """The result that ``trial_json`` wrote, read back."""
+    content = _tuples(json.loads(text)["result"])
+    parts = {
+        "episodes": tuple(EpisodeResult(**each) for each in content["episodes"]),
+        "convergence": Convergence(**content["convergence"]),
+        "explained": ExplainedClip(**content["explained"]),
+    }
+    return TrialResult(**{**content, **parts})
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples that they were."""
+    if isinstance(value, dict):
+        return {name: _tuples(each) for name, each in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -1,7 +1,10 @@
 """An MLflow store: connected to, searched, and its failures in one line."""
 
+import json
 import logging
 import os
+import shlex
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -21,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mgcl.errors import TrackingError
 from mgcl.home import home
+from mgcl.sweep.variants import VARIANTS
 
 for _name in ("alembic", "mlflow"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -28,6 +32,9 @@ logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it
 
 PAGE = 1000
 """Runs or metrics that MLflow takes at once."""
+
+_VIEW = "mgcl"
+_COLUMNS = ("metrics.`accuracy`", "metrics.`validation_accuracy`", "params.`way`", "params.`shot`")
 
 
 def default_uri() -> str:
@@ -108,3 +115,56 @@ def search(client: MlflowClient, experiment_id: str, filter_string: str) -> Iter
         token = page.token
         if not token:
             return
+
+
+def set_view(client: MlflowClient, experiment_id: str, group_by: str) -> None:
+    """Give an experiment the view that ``runs_page`` opens, as if somebody had shared it from MLflow's page.
+
+    Args:
+        client: of the store.
+        experiment_id: in it.
+        group_by: the parameter whose values are the groups.
+    """
+    view = {
+        "searchFilter": "tags.kind != 'sweep'",
+        "selectedColumns": _COLUMNS,
+        "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": group_by}]},
+        "groupsExpanded": {f"param.{group_by}.{name}": False for name in VARIANTS},  # a line a variant, as in a table
+    }
+    client.set_experiment_tag(experiment_id, f"mlflow.sharedViewState.{_VIEW}", json.dumps(view))
+
+
+def runs_page(server: str, experiment_id: str) -> str:
+    """Where an MLflow server shows an experiment's runs; its front page opens in another view."""
+    page = f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={_VIEW}"
+    return server.rstrip("/") + page
+
+
+def where_to_look(uri: str, experiment_id: str) -> str:
+    """How to open an experiment's runs in a browser: an address, or a command."""
+    if uri.startswith("http"):
+        return runs_page(uri, experiment_id)
+    return "mgcl ui" if uri == default_uri() else f"mgcl ui --tracking-uri {shlex.quote(uri)}"
+
+
+def newest_experiment(uri: str) -> str | None:
+    """The experiment with the youngest run; None: there is none.
+
+    Raises:
+        TrackingError: the store cannot be opened.
+    """
+    if not exists(uri):
+        return None
+    with answering(uri):
+        client = connect(uri)
+        ids = [experiment.experiment_id for experiment in client.search_experiments()]
+        runs = client.search_runs(ids, max_results=1, order_by=["attributes.start_time DESC"])
+        return str(runs[0].info.experiment_id) if runs else None
+
+
+def read_artifact(client: MlflowClient, run_id: str, name: str) -> str | None:
+    """A run's file as text; None: it has no such file."""
+    if not any(file.path == name for file in client.list_artifacts(run_id)):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        return Path(client.download_artifacts(run_id, name, folder)).read_text(encoding="utf-8")

@@ -1,8 +1,6 @@
 """The record of every trial, in MLflow; only the driver writes."""
 
 import json
-import shlex
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,10 +13,32 @@ from mgcl.errors import TrackingError
 from mgcl.features import FeatureBank
 from mgcl.records import TrialFailure, TrialResult, TrialRun
 from mgcl.sweep.grid import TAG_LIMIT, Cell
-from mgcl.sweep.runs import metrics_of, parameters_of, result_tags, run_name, tags_of, trial_run, variants_tag
-from mgcl.sweep.store import PAGE, alone, answering, artifacts, connect, exists, search
+from mgcl.sweep.runs import (
+    metrics_of,
+    parameters_of,
+    result_tags,
+    run_name,
+    tags_of,
+    trial_json,
+    trial_result,
+    trial_run,
+    variants_tag,
+)
+from mgcl.sweep.store import (
+    PAGE,
+    alone,
+    answering,
+    artifacts,
+    connect,
+    exists,
+    read_artifact,
+    search,
+    set_view,
+    where_to_look,
+)
 
 _PROGRESS = "progress.json"
+_TRIAL = "trial.json"
 _PARENT = "tags.kind = 'sweep'"
 _SILENT_SECONDS = 30
 _STALE_MS = 10 * 60 * 1000
@@ -58,8 +78,13 @@ class Tracking:
     parent_id: str
 
     @classmethod
-    def open(cls, sweep: str, uri: str) -> "Tracking":
+    def open(cls, sweep: str, uri: str, *, group_by: str = "variant") -> "Tracking":
         """Open a sweep's experiment, made if it is new, and drop its runs that were never completed.
+
+        Args:
+            sweep: its name.
+            uri: of the store.
+            group_by: the parameter that MLflow's page groups its runs by, to begin with.
 
         Raises:
             TrackingError: the store cannot be opened or written.
@@ -74,16 +99,14 @@ class Tracking:
                 )
             found = experiment.experiment_id if experiment else None
             experiment_id = found or client.create_experiment(sweep, artifact_location=artifacts(uri))
+            set_view(client, experiment_id, group_by)
             tracking = cls(client, uri, experiment_id, _parent(client, experiment_id, sweep))
         tracking.delete_cut_off()
         return tracking
 
     def where_to_look(self) -> str:
-        """How to open the sweep's runs in a browser; MLflow's front page opens in another view."""
-        page = f"/#/experiments/{self.experiment_id}/runs?workflowType=machine_learning"
-        if self.uri.startswith("http"):
-            return self.uri.rstrip("/") + page
-        return f"mlflow ui --backend-store-uri {shlex.quote(self.uri)}, then http://127.0.0.1:5000{page}"
+        """How to open the sweep's runs in a browser."""
+        return where_to_look(self.uri, self.experiment_id)
 
     def record(
         self, cell: Cell, outcome: TrialResult | TrialFailure, bank: FeatureBank, tags: Mapping[str, str]
@@ -120,10 +143,17 @@ class Tracking:
         self.client.log_batch(run_id, metrics[:room], parameters, tags)
         for start in range(room, len(metrics), PAGE):
             self.client.log_batch(run_id, metrics[start : start + PAGE])
-        content = json.dumps(
-            {"trial": asdict(cell.trial), "result": outcome}, default=vars
-        )  # asdict copies each number
-        self.client.log_text(run_id, content, "trial.json")
+        self.client.log_text(run_id, trial_json(cell, outcome), _TRIAL)
+
+    def keep(self, files: Sequence[Path]) -> None:
+        """Add files to the parent run, a report's, say; one of the same name is replaced.
+
+        Raises:
+            TrackingError: the store does not answer.
+        """
+        with answering(self.uri):
+            for file in files:
+                self.client.log_artifact(self.parent_id, str(file))
 
     def tell(self, progress: Progress) -> None:
         """Keep what ``last_progress`` gives."""
@@ -173,6 +203,18 @@ def recorded_runs(sweep: str, uri: str) -> tuple[TrialRun, ...]:
         return _trial_runs(client, experiment.experiment_id) if experiment else ()
 
 
+def details(runs: Sequence[TrialRun], uri: str) -> dict[str, TrialResult]:
+    """The whole results of some runs, by trial key; without those that failed or lost their artifact.
+
+    Raises:
+        TrackingError: the store cannot be opened.
+    """
+    with answering(uri):
+        client = connect(uri)
+        texts = {run.key: read_artifact(client, run.run_id, _TRIAL) for run in runs}
+    return {key: trial_result(text) for key, text in texts.items() if text}
+
+
 def last_progress(sweep: str, uri: str) -> Progress | None:
     """What the sweep's latest driver said of itself; None if it never ran.
 
@@ -189,10 +231,8 @@ def last_progress(sweep: str, uri: str) -> Progress | None:
 
 def _last_progress(client: MlflowClient, experiment_id: str) -> Progress | None:
     for run in search(client, experiment_id, _PARENT):
-        if any(file.path == _PROGRESS for file in client.list_artifacts(run.info.run_id)):
-            with tempfile.TemporaryDirectory() as folder:
-                file = Path(client.download_artifacts(run.info.run_id, _PROGRESS, folder))
-                return Progress(**json.loads(file.read_text(encoding="utf-8")))
+        if text := read_artifact(client, run.info.run_id, _PROGRESS):
+            return Progress(**json.loads(text))
     return None
 
 

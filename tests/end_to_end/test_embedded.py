@@ -75,7 +75,7 @@ def test_the_first_command_without_a_network(tmp_path) -> None:
     assert len(sealed) > 2  # the driver and Ray's processes
     assert set(sealed) == {"sealed"}, "someone tried to reach the network"
     assert "15 finished, 0 failed, 0 missing" in done.stdout
-    assert "mlflow ui --backend-store-uri" in done.stdout
+    assert "runs:   mgcl ui\n" in done.stdout
     cells = pd.read_csv(tmp_path / "reports" / "full_grid" / "cells.csv").set_index("variant")
     accuracy = cells["accuracy_percent"]
     assert accuracy["zero-shot"] > 40  # twice chance

@@ -72,7 +72,7 @@ def server(tmp_path_factory, empty_store, bank, cells) -> Iterator[str]:
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
-        wait_for(lambda: requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok)
+        wait_for(lambda: requests.get(f"http://127.0.0.1:{port}/health", timeout=60).ok)
         store = Tracking.open("s", f"http://127.0.0.1:{port}")
         for cell in cells[1:]:
             store.record(cell, run_trial(cell.trial, bank), bank, {"commit": "c"})

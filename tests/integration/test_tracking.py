@@ -12,7 +12,6 @@ from mgcl.errors import SweepError, TrackingError
 from mgcl.evaluation.trial import run_trial
 from mgcl.records import Convergence, TrialFailure
 from mgcl.reporting.report import write
-from mgcl.reporting.tables import build
 from mgcl.sweep import desk as desks
 from mgcl.sweep.desk import Desk
 from mgcl.sweep.grid import Sweep, plan
@@ -68,9 +67,9 @@ def test_a_finished_run_outranks_a_failed_one(uri, cells, bank) -> None:
 def test_two_drivers_may_record_a_trial_twice_and_it_counts_once(uri, cells, bank, tmp_path) -> None:
     store = Tracking.open("s", uri)
     record_all(store, cells, bank)
-    before = write("s", build(store.runs()), tmp_path / "before")
+    before = write("s", store.runs(), tmp_path / "before")
     record_all(Tracking.open("s", uri), cells, bank)
-    after = write("s", build(store.runs()), tmp_path / "after")
+    after = write("s", store.runs(), tmp_path / "after")
     assert (after / "cells.csv").read_bytes() == (before / "cells.csv").read_bytes()
 
 

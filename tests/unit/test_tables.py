@@ -114,7 +114,7 @@ def test_a_cell_that_lacks_a_fold_or_seed_says_so() -> None:
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match=r"--out .*file: .* cannot be written \(Not a directory\)"):
-        write("s", build([RUN]), tmp_path / "file")
+        write("s", [RUN], tmp_path / "file")
 
 
 def test_unconverged_problems_and_mixed_devices_are_said() -> None:
@@ -126,16 +126,31 @@ def test_unconverged_problems_and_mixed_devices_are_said() -> None:
 def test_the_order_of_the_runs_changes_no_byte(tmp_path) -> None:
     runs = [replace(RUN, key=f"k{seed}{fold}", seed=seed, fold=fold, accuracies=(0.1 * seed, 0.3, 0.7 / (fold + 1)))
             for seed in range(3) for fold in range(5)]  # fmt: skip
-    folders = [write("s", build(each), tmp_path / name) for name, each in (("a", runs), ("b", runs[::-1]))]
+    folders = [write("s", each, tmp_path / name) for name, each in (("a", runs), ("b", runs[::-1]))]
     for file in ("report.md", "cells.csv"):
         assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes()
 
 
 def test_the_csv_holds_the_cells_and_their_keys(tmp_path) -> None:
-    lines = (write("s", build([RUN, ZERO]), tmp_path) / "cells.csv").read_text().splitlines()
+    lines = (write("s", [RUN, ZERO], tmp_path) / "cells.csv").read_text().splitlines()
     header, full = (line.split(",") for line in lines[:2])
     row = dict(zip(header, full, strict=True))
     assert {"variant": "full", "way": "5", "accuracy_percent": "92.0000", "trial_keys": "k"}.items() <= row.items()
+
+
+def test_the_best_of_a_column_is_bold_as_printed() -> None:
+    near = replace(RUN, key="n", variants=("near",), parameters={"alpha": "2"}, accuracies=(0.92, 0.92, 0.920001))
+    assert cell([RUN, ZERO, near]).startswith("**92.00 ± ")
+    assert cell([RUN, ZERO, near], "near").startswith("**92.00 ± ")
+    assert cell([RUN, ZERO, near], "zero-shot") == "50.00 ± 0.00"
+    assert "Bold: the highest mean of a column" in markdown(build([RUN, ZERO])[0])
+
+
+def test_neither_a_lone_entry_nor_one_that_lacks_trials_is_best() -> None:
+    assert cell([RUN]) == "92.00 ± 4.97"
+    assert "Bold" not in markdown(build([RUN])[0])
+    partial = [RUN, ZERO, replace(ZERO, key="z1", fold=1)]
+    assert "**" not in markdown(build(partial)[0])
 
 
 def test_the_caption_says_how_many_captions_name_their_class() -> None:

@@ -1,0 +1,110 @@
+"""``mgcl ui``: MLflow's page of the newest sweep."""
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from mgcl.cli.commands import Commands
+from mgcl.errors import TrackingError
+
+_SECONDS = 120
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser's."""
+    ui = commands.add_parser("ui", help="look at the runs in a browser, with MLflow's server on this machine")
+    ui.add_argument("--tracking-uri", metavar="URI", help="MLflow store (default: $MGCL_HOME/mlflow.db)")
+    ui.add_argument(
+        "--host", default="127.0.0.1", help="to listen to; anything else lets others in (default: %(default)s)"
+    )
+    ui.add_argument("--port", type=int, default=5000, metavar="P", help="default: %(default)s")
+    ui.add_argument("--no-browser", action="store_true", help="only print the page's address")
+    ui.set_defaults(job=_ui)
+
+
+def _ui(flags: argparse.Namespace) -> int:
+    from mgcl.sweep.store import default_uri, newest_experiment, runs_page
+
+    uri = flags.tracking_uri or default_uri()
+    experiment = newest_experiment(uri)
+    if experiment is None:
+        raise TrackingError(f"{uri}: no sweep is recorded there; run a file of sweeps/ first, or name a --tracking-uri")
+    if uri.startswith("http"):
+        _show(runs_page(uri, experiment), browser=not flags.no_browser)
+        return 0
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)  # as Ctrl-C, so that the server never outlives this
+    print("starting MLflow's server ...", flush=True)
+    with suppress(KeyboardInterrupt), _server(uri, flags.host, flags.port) as server:
+        _show(runs_page(f"http://{flags.host}:{flags.port}", experiment), browser=not flags.no_browser)
+        print("Ctrl-C ends it", flush=True)
+        server.wait()
+        raise TrackingError(f"{uri}: MLflow's server has ended; start it again")
+    return 0
+
+
+@contextmanager
+def _server(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """MLflow's server on a store, as long as the context lasts; it answers when the context begins.
+
+    Raises:
+        TrackingError: the port is taken, or the server does not start; with its own last words.
+    """
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
+        raise TrackingError(f"--port {port}: cannot be used on {host} ({reason}); name another") from None
+    command = ["-m", "mlflow", "server", "--backend-store-uri", uri, "--host", host, "--port", str(port)]
+    with tempfile.TemporaryFile() as said:
+        server = subprocess.Popen(
+            [sys.executable, *command, "--workers", "1", "--no-serve-artifacts"],
+            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            if not _answers(f"http://{host}:{port}/health", server):
+                said.seek(0)
+                words = said.read().decode(errors="replace").strip() or f"silent for {_SECONDS} s"
+                raise TrackingError(f"{uri}: MLflow's server does not start ({words.splitlines()[-1]}); mend that")
+            yield server
+        finally:
+            _end(server)
+
+
+def _answers(address: str, server: subprocess.Popen[bytes]) -> bool:
+    import requests
+
+    end = time.monotonic() + _SECONDS
+    while server.poll() is None and time.monotonic() < end:
+        try:
+            return requests.get(address, timeout=5).ok
+        except requests.RequestException:
+            time.sleep(0.2)
+    return False
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """The whole process group: the server's own workers too."""
+    for ending in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, ending)
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(timeout=5)
+
+
+def _show(address: str, *, browser: bool) -> None:
+    print(f"runs: {address}", flush=True)
+    if browser:
+        webbrowser.open(address)

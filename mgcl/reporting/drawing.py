@@ -1,0 +1,63 @@
+"""What every picture shares: its size, its lines, and how it becomes a file. The same numbers give the same bytes."""
+
+import io
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from mgcl.evaluation.statistics import Estimate
+from mgcl.reporting.figure import Figure
+
+STYLE = {
+    "svg.hashsalt": "mgcl",  # ids are hashes, of a random salt if none is given
+    "text.parse_math": False,  # a class may have a dollar in its name
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+"""What differs from matplotlib's default style."""
+
+
+class Look(NamedTuple):
+    """Of one line: colour, marker and dashes each tell it from the others."""
+
+    color: str
+    marker: str
+    linestyle: Any
+
+
+# The colours of Okabe and Ito (2008), without yellow, which is lost on white; black comes first.
+LOOKS = (
+    Look("#000000", "o", "-"),
+    Look("#E69F00", "s", "--"),
+    Look("#56B4E9", "^", "-."),
+    Look("#009E73", "D", ":"),
+    Look("#D55E00", "v", (0, (5, 1))),
+    Look("#0072B2", "P", (0, (3, 1, 1, 1, 1, 1))),
+    Look("#CC79A7", "X", (0, (1, 1))),
+)
+
+
+def canvas(width: float, height: float) -> Canvas:
+    """An empty picture that makes room for its labels; inches."""
+    return Canvas(figsize=(width, height), layout="constrained")
+
+
+def band(axes: Axes, look: Look, label: str, points: Mapping[int, Estimate]) -> None:
+    """A line with its interval, in percent; an estimate without an interval draws none."""
+    x, mean = sorted(points), [100 * points[each].mean for each in sorted(points)]
+    spread = [100 * points[each].half_width for each in x]
+    axes.plot(x, mean, label=label, markersize=5, **look._asdict())
+    low, high = ([m + sign * h for m, h in zip(mean, spread, strict=True)] for sign in (-1, 1))
+    axes.fill_between(x, low, high, color=look.color, alpha=0.12, linewidth=0)
+
+
+def finish(name: str, caption: str, drawn: Canvas) -> Figure:
+    """The picture as svg, its fonts as paths, and as png of 110 dots an inch."""
+    svg, png = io.StringIO(), io.BytesIO()
+    drawn.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    drawn.set_layout_engine("none")  # it is laid out
+    drawn.savefig(png, format="png", dpi=110, metadata={"Software": None})
+    return Figure(name, caption, svg.getvalue(), png.getvalue())

@@ -1,0 +1,58 @@
+"""How far a sweep has come: what failed, what is missing, what is left out. It stands at the top of a report."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from mgcl.records import TrialRun
+from mgcl.reporting.tables import Table, name_of, newest_versions
+
+
+def markdown(runs: Sequence[TrialRun], tables: Sequence[Table], planned: Collection[str] | None) -> str:
+    """Counts first, then every failed trial, and every row that lacks something, by name.
+
+    Args:
+        runs: of the sweep, one a key.
+        tables: that were built of them.
+        planned: keys of all trials of the sweep's latest command; None: not known, then what other rows have is what
+            a row should have.
+    """
+    failed = sorted((run for run in runs if run.status == "FAILED"), key=lambda run: run.key)
+    lines = [f"**{_counts(runs, failed, planned)}**"]
+    lines += [f"- failed: {_trial(run)}" for run in failed]
+    lines += [f"- {gap}" for table in tables for gap in _gaps(table, several=len(tables) > 1)]
+    older = len(runs) - len(newest_versions(runs))
+    if older:
+        lines.append(f"- left out: {older} trials of older versions of a method")
+    return "\n".join([lines[0], "", *lines[1:]]).strip()
+
+
+def _counts(runs: Sequence[TrialRun], failed: Sequence[TrialRun], planned: Collection[str] | None) -> str:
+    finished = f"{len(runs) - len(failed)} trials finished, {len(failed)} failed"
+    if planned is None:
+        return f"{finished}; how many the sweep has was not told."
+    missing = len(set(planned) - {run.key for run in runs})
+    if missing:
+        return f"Not done: {missing} of the {len(set(planned))} trials of the latest command are missing. {finished}."
+    if failed:
+        return f"Not whole: {finished}; none is missing."
+    return f"{finished}, none is missing."
+
+
+def _trial(run: TrialRun) -> str:
+    return (
+        f"{', '.join(run.variants)}, {name_of((run.way, run.shot))}, fold {run.fold}, seed {run.seed} (trial {run.key})"
+    )
+
+
+def _gaps(table: Table, *, several: bool) -> list[str]:
+    """A line a row that lacks what other rows of its table have."""
+    where = f" (bank {table.setting.bank[:16]}, split {table.setting.split})" if several else ""
+    lacking: defaultdict[str, list[str]] = defaultdict(list)
+    for row in table.rows:
+        for column in table.columns:
+            entry = table.entries.get((row, column))
+            if entry is None:
+                lacking[row].append(f"{name_of(column)} was not run")
+            elif not entry.whole:
+                lacking[row].append(f"{name_of(column)} has {entry.finished} of {entry.expected} trials")
+    return [f"{row}{where}: {', '.join(each)}" for row, each in lacking.items()]

@@ -1,0 +1,27 @@
+"""Everything end to end in a minute: sounds, bank, Ray, MLflow, report. Too few clips for its figures to mean anything.
+
+python sweeps/smoke.py
+"""
+
+from dataclasses import replace
+
+from mgcl.backbones import tiny
+from mgcl.data import soundscapes
+from mgcl.extraction.extract import extract
+from mgcl.home import home
+from mgcl.sweep import Sweep, main
+
+SWEEP = Sweep(
+    name="smoke",
+    ways=(5,),
+    shots=(1,),
+    episodes=2,
+    queries=4,
+    variants=("full", "audio-only", "without-cache", "zero-shot", "prototypical"),
+)
+
+if __name__ == "__main__":
+    bank = home() / "banks" / "smoke"
+    if not bank.is_dir():
+        extract(soundscapes.generate(home() / "data" / "smoke", clips=5, workers=2), tiny.load(), bank)
+    main(replace(SWEEP, bank=str(bank)))

@@ -1,0 +1,91 @@
+"""The README's screenshots, drawn by a headless chromium from a store and a report.
+
+    pip install playwright
+    python tests/end_to_end/screenshots.py --tracking-uri sqlite:///.mgcl/mlflow.db --report reports/full_grid
+
+It shows the store's newest sweep; the comparison is of its trials of one way and shot.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from mlflow import MlflowClient
+from playwright.sync_api import Page, sync_playwright
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Draw the README's screenshots.")
+    parser.add_argument("--tracking-uri", required=True, metavar="URI")
+    parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="with its index.html")
+    parser.add_argument("--way", default="5", help="of the comparison (default: 5)")
+    parser.add_argument("--shot", default="5", help="of the comparison (default: 5)")
+    parser.add_argument("--out", type=Path, default=Path("reports/screenshots"), metavar="DIR")
+    parser.add_argument("--chromium", default=shutil.which("chromium"), metavar="FILE")
+    flags = parser.parse_args()
+    flags.out.mkdir(parents=True, exist_ok=True)
+    one_cell = f"params.way = '{flags.way}' and params.shot = '{flags.shot}'"
+    with sync_playwright() as playwright, _mgcl_ui(flags.tracking_uri) as address:
+        browser = playwright.chromium.launch(executable_path=flags.chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1400, "height": 860})
+        page.goto(address)
+        _close_what_is_in_the_way(page)
+        page.get_by_placeholder("metrics.rmse").fill(one_cell)
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(3000)
+        page.screenshot(path=flags.out / "runs.png")
+
+        page.goto(_comparison(address, flags.tracking_uri, one_cell))
+        page.get_by_text("Box Plot").click()
+        for axis, name in enumerate(("variant", "accuracy")):
+            page.get_by_role("combobox").nth(axis).click()
+            page.get_by_role("option", name=name, exact=True).click()
+        page.wait_for_timeout(2000)
+        page.screenshot(path=flags.out / "compare.png")
+
+        page.set_viewport_size({"width": 1100, "height": 1400})
+        page.goto((flags.report / "index.html").absolute().as_uri())
+        page.screenshot(path=flags.out / "report.png")
+        browser.close()
+
+
+@contextmanager
+def _mgcl_ui(uri: str) -> Iterator[str]:
+    """The address of the runs' page, as long as the context lasts."""
+    command = ["-c", "from mgcl.cli import main; main()", "ui", "--no-browser", "--port", "5399", "--tracking-uri", uri]
+    process = subprocess.Popen([sys.executable, *command], text=True, stdout=subprocess.PIPE)
+    try:
+        for line in process.stdout or ():
+            if line.startswith("runs: "):
+                yield line.removeprefix("runs: ").strip()
+                break
+        else:
+            raise SystemExit(process.wait())
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+
+
+def _close_what_is_in_the_way(page: Page) -> None:
+    page.wait_for_timeout(6000)
+    for name in ("Close", "Exit"):
+        for button in page.get_by_role("button", name=name, exact=True).all():
+            button.click()
+
+
+def _comparison(address: str, uri: str, which: str) -> str:
+    server, experiment = re.match(r"(.*)/#/experiments/(\d+)/", address).groups()
+    runs = [run.info.run_id for run in MlflowClient(uri).search_runs([experiment], which)]
+    return f"{server}/#/compare-runs?runs={quote(json.dumps(runs))}&experiments={quote(json.dumps([experiment]))}"
+
+
+if __name__ == "__main__":
+    main()
