@@ -5,7 +5,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import matplotlib as mpl
 import numpy as np
@@ -16,12 +16,16 @@ from tqdm import tqdm
 
 from mgcl.errors import run_and_exit
 from mgcl.evaluation.statistics import t_interval
+from mgcl.features import FeatureBank
 from mgcl.reporting.report import prepare
 from mgcl.search.questions import Search, questions
 from mgcl.search.replay import Surrogate, best_so_far, design
 from mgcl.search.sampling import SAMPLERS
 from mgcl.search.study import accuracy_of, default_storage, ended, open_study, whole
-from mgcl.sweep.flags import add_machine_flags, machines, open_bank
+from mgcl.sweep.flags import add_episode_flags, add_machine_flags, machines, open_bank, override
+
+if TYPE_CHECKING:
+    from mgcl.cluster import Cluster
 
 Curves = Mapping[str, NDArray[np.float64]]
 
@@ -35,32 +39,19 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
     from mgcl.cluster import cluster
 
     flags = _parser(search).parse_args(arguments)
-    search = replace(search, bank=flags.bank, points=flags.trials, stopping=False)
+    search = replace(override(search, flags), points=flags.trials, stopping=False)
     bank, location = open_bank(search.bank)
     header = bank.header
     folder = prepare(f"{search.name}/{header.dataset}-{header.backbone}", Path(flags.out))
     storage = flags.study or default_storage()
     with cluster(machines(flags), cpus=flags.workers or cpu_count()) as there:
-
-        def run(changed: Search, points: int, enqueued: Sequence[Mapping[str, float]] = ()) -> list[FrozenTrial]:
-            from mgcl.search.schedule import run_points
-
-            question = questions(changed, bank)[0]
-            with open_study(question, storage) as study:
-                for point in enqueued:
-                    study.enqueue_trial(dict(point), skip_if_exists=True)
-                with tqdm(total=points, initial=len(ended(study)), desc=question.name, unit="point") as bar:
-                    run_points(study, question, points, location, there, on_point=lambda _: bar.update())
-                return whole(study)[:points]
-
+        run = functools.partial(_run, bank=bank, storage=storage, location=location, there=there)
         spread = design(search.space, flags.design, search.seed)
-        designed = run(replace(search, name=f"{search.name}-design"), flags.design, spread)
-        live = {
-            name: np.maximum.accumulate(
-                [accuracy_of(point) for point in run(replace(search, sampler=name), flags.trials)]
-            )
-            for name in SAMPLERS
-        }
+        designed = run(replace(search, name=f"{search.name}-design", points=flags.design), given=spread)
+        live = {}
+        for name in SAMPLERS:
+            found = run(replace(search, name=f"{search.name}-{name}", sampler=name))
+            live[name] = np.maximum.accumulate([accuracy_of(point) for point in found])
     surrogate = Surrogate.fit(search.space, designed)
     replayed = {
         name: np.stack([best_so_far(surrogate, name, seed, flags.trials) for seed in range(flags.seeds)])
@@ -71,6 +62,27 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
     page.write_text(_page(search, flags, surrogate, replayed, live, picture), encoding="utf-8")
     print(f"held-out R2 of the regressor: {surrogate.r2:.2f}\nreport: {page}")
     return 0
+
+
+def _run(
+    search: Search,
+    *,
+    bank: FeatureBank,
+    storage: str,
+    location: str,
+    there: "Cluster",
+    given: Sequence[Mapping[str, float]] = (),
+) -> list[FrozenTrial]:
+    """The whole points of a search's first study: those given before those proposed."""
+    from mgcl.search.schedule import run_points
+
+    question = questions(search, bank)[0]
+    with open_study(question, storage) as study:
+        for point in given:
+            study.enqueue_trial(dict(point), skip_if_exists=True)
+        with tqdm(total=search.points, initial=len(ended(study)), desc=question.name, unit="point") as bar:
+            run_points(study, question, search.points, location, there, on_point=lambda _: bar.update())
+        return whole(study)[: search.points]
 
 
 def _page(
@@ -128,7 +140,8 @@ def _parser(search: Search) -> argparse.ArgumentParser:
         "Stopped, the same command goes on.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--bank", metavar="DIR", default=search.bank, help="feature bank (None: the embedded default)")
+    add_episode_flags(parser, search)
+    parser.add_argument("--episodes", type=int, metavar="E", default=search.episodes, help="that judge a point")
     parser.add_argument("--design", type=int, metavar="N", default=400, help="points that the regressor is fitted to")
     parser.add_argument("--trials", type=int, metavar="N", default=search.points, help="points a study")
     parser.add_argument("--seeds", type=int, metavar="S", default=10, help="replays a sampler")

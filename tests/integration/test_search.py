@@ -122,3 +122,17 @@ def test_a_search_that_always_fails_stops_and_says_why(place: Place) -> None:
     assert done.returncode == 2
     assert "the first 5 points failed alike, so the rest was not run: FloatingPointError" in done.stderr
     assert len(told(place)) == 5
+
+
+def test_samplers_are_compared(place: Place) -> None:
+    script = ROOT / "sweeps" / "samplers.py"
+    flags = ("--ways", "3", "--shots", "2", "--queries", "5", "--episodes", "2", "--workers", "2")
+    small = ("--design", "16", "--trials", "6", "--seeds", "2")
+    done = place.run(*flags, *small, script=script)
+    assert done.returncode == 0, done.stderr
+    folder = place.folder / "reports" / "samplers" / "generated-drawn"
+    page = (folder / "report.md").read_text()
+    assert "16 points of a scrambled Sobol' sequence (seed 0), each judged on 2 validation episodes" in page
+    for sampler in ("tpe", "random"):
+        assert f"- {sampler}: " in page
+    assert (folder / "samplers.png").stat().st_size > 5000
