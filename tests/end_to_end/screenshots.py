@@ -16,13 +16,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mlflow import MlflowClient
-from playwright.sync_api import Page, sync_playwright
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 
 def main() -> None:
+    from playwright.sync_api import sync_playwright  # no dependency: only who draws them anew needs it
+
     parser = argparse.ArgumentParser(description="Draw the README's screenshots.")
     parser.add_argument("--tracking-uri", required=True, metavar="URI")
     parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="with its index.html")
@@ -74,7 +79,7 @@ def _mgcl_ui(uri: str) -> Iterator[str]:
         process.wait()
 
 
-def _close_what_is_in_the_way(page: Page) -> None:
+def _close_what_is_in_the_way(page: "Page") -> None:
     page.wait_for_timeout(6000)
     for name in ("Close", "Exit"):
         for button in page.get_by_role("button", name=name, exact=True).all():

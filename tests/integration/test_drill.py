@@ -1,8 +1,11 @@
 """The drill, small: one kill of each kind in a sweep on three nodes."""
 
+import pytest
+
 from tests.integration.drill import drill
 
 
+@pytest.mark.timeout(1500)
 def test_a_sweep_under_fire_ends_as_one_left_alone(tmp_path, bank, capsys) -> None:
     drill(tmp_path, bank.path, trials=20, kills=("worker", "node", "driver", "shell"), seed=0)
     said = capsys.readouterr().out
