@@ -158,6 +158,8 @@ def free_port() -> int:
 
 def family(process: psutil.Process) -> list[psutil.Process]:
     """A process and all below it; none if it has ended."""
+    if isinstance(process, psutil.Popen):
+        process.poll()  # buries it if it has ended
     with suppress(psutil.NoSuchProcess):
         if process.status() != psutil.STATUS_ZOMBIE:
             return [process, *process.children(recursive=True)]
