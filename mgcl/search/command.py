@@ -108,7 +108,7 @@ def _answer(study: Study, question: Question, folder: Path) -> Answer:
         stopped,
         failed,
         pictures.importances(study),
-        pictures.draw(study, folder, _slug(*question.name.split("/")[4:])),
+        pictures.draw(study, folder, _slug(question.place)),
     )
 
 

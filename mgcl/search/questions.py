@@ -78,6 +78,11 @@ class Question:
         )
 
     @property
+    def place(self) -> str:
+        """What tells it from the search's other studies: the folds and shot that it is for."""
+        return f"{_where(self.tests)} {self.shot}-shot" if self.shot else _where(self.tests)
+
+    @property
     def bank(self) -> str:
         """Digest of the bank."""
         return self.batches[0][0].bank

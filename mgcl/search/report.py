@@ -48,7 +48,7 @@ def page(name: str, answers: Sequence[Answer], params: Path, test: str) -> str:
         "## Best values",
         _table([_values(each) for each in answers]),
         "## Importance",
-        _table([{"study": _name(each), **_percent(each.importances)} for each in answers if each.importances])
+        _table([{"study": each.question.place, **_percent(each.importances)} for each in answers if each.importances])
         or "Too few whole points to say.",
         "Share of the variance of the validation accuracy that a parameter explains over the searched space (fANOVA).",
         *(_pictures(each) for each in answers),
@@ -57,16 +57,12 @@ def page(name: str, answers: Sequence[Answer], params: Path, test: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _name(answer: Answer) -> str:
-    return answer.question.name.split("/", 4)[-1]
-
-
 def _values(answer: Answer) -> dict[str, str]:
     choice = answer.choice
     default = "" if answer.default_accuracy is None else f"{100 * answer.default_accuracy:.1f}"
     stopped = f" ({answer.stopped} stopped early, {answer.failed} failed)" if answer.stopped or answer.failed else ""
     return {
-        "study": _name(answer),
+        "study": answer.question.place,
         "points": f"{choice.points}{stopped}",
         "validation, own values": default,
         "validation, best point": f"{100 * choice.validation_accuracy:.1f}",
@@ -88,4 +84,4 @@ def _table(rows: Sequence[Mapping[str, str]]) -> str:
 
 def _pictures(answer: Answer) -> str:
     drawn = "\n".join(f"![{file.stem}]({file.name})" for file in answer.pictures)
-    return f"## {_name(answer)}\n\n{drawn}"
+    return f"## {answer.question.place}\n\n{drawn}"
