@@ -1,5 +1,19 @@
 """Few-shot sound recognition by multi-grained correspondence learning on a frozen audio-language model."""
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mgcl.classifier.estimator import FewShotClassifier
 
 __version__ = version("mgcl")
+__all__ = ["FewShotClassifier", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    """The classifier when it is asked for: it loads torch, which planning and reports do without."""
+    if name != "FewShotClassifier":
+        raise AttributeError(f"module 'mgcl' has no attribute {name!r}")
+    from mgcl.classifier.estimator import FewShotClassifier
+
+    return FewShotClassifier

@@ -15,6 +15,7 @@ from mgcl.errors import DataError
 _DATA = re.compile(r"^data : .*$", re.MULTILINE)
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 
 
 def load_clip(path: Path, *, clip_id: str, sample_rate: int, seconds: float) -> NDArray[np.float32]:
@@ -65,7 +66,7 @@ def _read_stretch(path: Path, clip_id: str, seconds: float) -> tuple[NDArray[np.
                 file.seek(int(generator("stretch", clip_id).integers(file.frames - count + 1)))
             samples, rate = file.read(count, dtype="float32", always_2d=True), file.samplerate
     except (soundfile.LibsndfileError, OSError) as error:
-        raise _undecodable(path, error) from None
+        raise undecodable(path, error) from None
     if len(samples) < count:
         raise DataError(f"{path}: ends before the length it gives; fetch it again, or leave it out")
     return samples, rate
@@ -90,8 +91,17 @@ def duration(path: Path) -> float:
     try:
         return float(soundfile.info(path).duration)
     except (soundfile.LibsndfileError, OSError) as error:
-        raise _undecodable(path, error) from None
+        raise undecodable(path, error) from None
 
 
-def _undecodable(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path}: cannot be decoded ({error}); write it again as wav, or leave it out")
+def undecodable(path: Path, error: Exception) -> DataError:
+    """What to say of a file that is no audio."""
+    if path.is_file() and not path.stat().st_size:
+        return DataError(f"{path}: is empty (0 bytes); record or fetch it again, or leave it out")
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return DataError(f"{path}: is a video; take its sound out: ffmpeg -i {path.name} {path.stem}.wav")
+    if not path.exists():
+        return DataError(f"{path}: no such file; check its name")
+    return DataError(
+        f"{path}: cannot be decoded, whatever its name says ({error}); write it again as wav, or leave it out"
+    )

@@ -171,7 +171,6 @@ def _support(setting: _Setting, episodes: list[Episode]) -> Support:
     return Support(
         clips=_clip_features(setting, [episode.support for episode in episodes]),
         labels=torch.arange(trial.way, device=device).repeat_interleave(trial.shot),
-        shot=trial.shot,
         prompts=_units(bank.prompt_embeddings[rows], device),
         explanations=_units(bank.explanation_embeddings[rows], device),
         logit_scale=bank.header.logit_scale,

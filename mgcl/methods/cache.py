@@ -20,7 +20,7 @@ def coarse_affinity(
 
 
 def read(
-    affinities: Float[Tensor, "*stack b s"], values: Float[Tensor, "s way"], *, per_shot: int = 1
+    affinities: Float[Tensor, "*stack b s"], values: Float[Tensor, "s way"], *, per_shot: float = 1.0
 ) -> Float[Tensor, "*stack b way"]:
     """The cache's answer: affinities times one-hot labels (Eq. 2, 11), divided by ``per_shot``."""
     return affinities @ values / per_shot

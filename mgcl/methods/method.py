@@ -55,14 +55,15 @@ class Support:
     Several episodes of one way and shot may be stacked along leading dimensions; without any, it is one episode, and
     ``seeds`` has shape ().
 
+    Classes may have unequal numbers of clips; then each class's clips weigh together as much as another's.
+
     Raises:
-        ValueError: there is not one label a clip, or not ``shot`` of each class.
+        ValueError: there is not one label a clip, or a class without clips.
     """
 
     clips: ClipFeatures
     labels: Int[Tensor, b]
     """Class index of each clip, in 0..way-1; the same in every episode of a stack."""
-    shot: int
     prompts: Float[Tensor, "*stack way d"]
     explanations: Float[Tensor, "*stack way n_e d"]
     logit_scale: float
@@ -74,12 +75,21 @@ class Support:
 
     def __post_init__(self) -> None:
         clips, way = self.clips.clip.shape[-2], self.prompts.shape[-2]
-        counts = self.labels.bincount(minlength=way).tolist()
-        if self.labels.shape != (clips,) or counts != [self.shot] * way:
+        if self.labels.shape != (clips,) or len(self.counts) != way or not all(self.counts):
             raise ValueError(
-                f"{clips} support clips with {len(self.labels)} labels, {counts} a class, where {way} prompts and "
-                f"{self.shot} shots need {self.shot} clips of each of {way} classes"
+                f"{clips} support clips with {len(self.labels)} labels, {list(self.counts)} a class, where {way} "
+                "prompts need a label a clip, and at least one clip of each class"
             )
+
+    @cached_property
+    def counts(self) -> tuple[int, ...]:
+        """Clips of each class."""
+        return tuple(self.labels.bincount(minlength=self.prompts.shape[-2]).tolist())
+
+    @property
+    def shot(self) -> float:
+        """Clips a class, the mean where classes have unequal numbers."""
+        return len(self.labels) / len(self.counts)
 
     def key_similarity(self, clips: ClipFeatures, matching: Matching) -> Similarity:
         """How alike the segments of clips and support clips are, shape (*stack, b, support); known or computed."""
@@ -91,9 +101,10 @@ class Support:
 
     @cached_property
     def values(self) -> Float[Tensor, "b way"]:
-        """The labels as one-hot rows."""
+        """The labels as one-hot rows, times shot / count of their class: 1 where all classes have as many clips."""
         classes = self.labels.new_tensor(range(self.prompts.shape[-2]))
-        return (self.labels[:, None] == classes).to(self.prompts)
+        weights = self.shot / self.prompts.new_tensor(self.counts)
+        return (self.labels[:, None] == classes) * weights
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,11 @@ class Fitted:
     convergence: Convergence = NO_TRANSPORT
     """Of the transport problems solved while training."""
 
+    @property
+    def logit_scale(self) -> float:
+        """What multiplies the contrast."""
+        return self.parameters.logit_scale or self.support.logit_scale
+
 
 def fit(support: Support, parameters: Parameters) -> Fitted:
     """Train the adapters on the support clips (Eq. 22).
@@ -129,7 +134,7 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
 
     from mgcl.methods import contrast, training
 
-    if support.shot < parameters.least_shots:
+    if min(support.counts) < parameters.least_shots:
         raise ValueError("leave_one_out needs 2 shots: with 1 a clip's class would have no key left")
     clips = support.clips
     adapters = contrast.initial_adapters(clips.clip.shape[-1], parameters.initialisation, seeds=support.seeds)
@@ -175,7 +180,7 @@ def explain(fitted: Fitted, clip: ClipFeatures, classes: tuple[int, ...]) -> tup
             Match("fine_cache", "support", nearest, plans(segments[:1], keys[nearest, None], matching)[0, 0])
         )
     if parameters.fine_contrast:
-        fused, sentences = _first(_fused_segments(fitted, clip), 3)[:1], _first(fitted.sentences, 3)
+        fused, sentences = _first(fused_segments(fitted, clip), 3)[:1], _first(fitted.sentences, 3)
         for index in classes:
             plan = plans(fused, sentences[index, None], matching)[0, 0]
             matches.append(Match("fine_contrast", "class", index, plan))
@@ -207,8 +212,10 @@ def _coarse(clips: ClipFeatures, parameters: Parameters) -> Float[Tensor, "*stac
     return clips.clip if parameters.coarse == "clip" else unit(clips.segments.mean(-2))
 
 
-def _cache(fitted: Fitted, clips: ClipFeatures, *, own: bool = False) -> Prediction:
-    """The cache's parts, weighted by alpha; ``own``: the clips are the support clips themselves."""
+def key_affinities(
+    fitted: Fitted, clips: ClipFeatures, *, own: bool = False
+) -> tuple[dict[str, Float[Tensor, "*stack b s"]], Convergence]:
+    """What each support clip says of each clip (Eq. 1, 10), a cache part; ``own``: they are the support clips."""
     from mgcl.methods import cache
 
     support, parameters = fitted.support, fitted.parameters
@@ -222,7 +229,16 @@ def _cache(fitted: Fitted, clips: ClipFeatures, *, own: bool = False) -> Predict
         convergence = _convergence(fine, parameters)
     if own and parameters.leave_one_out:
         affinities = {part: cache.without_itself(each) for part, each in affinities.items()}
-    per_shot = support.shot if parameters.mean_over_shots else 1
+    return affinities, convergence
+
+
+def _cache(fitted: Fitted, clips: ClipFeatures, *, own: bool = False) -> Prediction:
+    """The cache's parts, weighted by alpha."""
+    from mgcl.methods import cache
+
+    support, parameters = fitted.support, fitted.parameters
+    affinities, convergence = key_affinities(fitted, clips, own=own)
+    per_shot = support.shot if parameters.mean_over_shots else 1.0
     parts = {
         part: parameters.alpha * cache.read(each, support.values, per_shot=per_shot)
         for part, each in affinities.items()
@@ -240,22 +256,29 @@ def _contrast(fitted: Fitted, clips: ClipFeatures) -> Prediction:
     """The contrast's parts, multiplied by the logit scale."""
     from mgcl.methods import contrast
 
-    parameters, sentences = fitted.parameters, fitted.sentences
-    scale = parameters.logit_scale or fitted.support.logit_scale
+    parameters, sentences, scale = fitted.parameters, fitted.sentences, fitted.logit_scale
     parts, convergence = {}, NO_TRANSPORT
     if parameters.coarse_contrast:
-        audio = None if parameters.fusion == "caption" else _coarse(clips, parameters)
-        caption = None if parameters.fusion == "audio" else clips.known_caption
-        fused = contrast.fuse_clips(audio, caption, fitted.adapters)
-        parts["coarse_contrast"] = scale * contrast.coarse_contrast(fused, sentences, parameters.late_weighting_scale)
+        coarse = contrast.coarse_contrast(fused_clips(fitted, clips), sentences, parameters.late_weighting_scale)
+        parts["coarse_contrast"] = scale * coarse
     if parameters.fine_contrast:
-        fine = contrast.fine_contrast(_fused_segments(fitted, clips), sentences, parameters.segment_matching)
+        fine = contrast.fine_contrast(fused_segments(fitted, clips), sentences, parameters.segment_matching)
         parts["fine_contrast"] = scale * fine.value
         convergence = _convergence(fine, parameters)
     return Prediction(parts, convergence)
 
 
-def _fused_segments(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b n d"]:
+def fused_clips(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b d"]:
+    """W_c [clip ; caption] (Eq. 13)."""
+    from mgcl.methods import contrast
+
+    parameters = fitted.parameters
+    audio = None if parameters.fusion == "caption" else _coarse(clips, parameters)
+    caption = None if parameters.fusion == "audio" else clips.known_caption
+    return contrast.fuse_clips(audio, caption, fitted.adapters)
+
+
+def fused_segments(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b n d"]:
     """W_l W_f [segment ; caption] (Eq. 17); the caption alone is one segment."""
     from mgcl.methods import contrast
 

@@ -24,7 +24,6 @@ def support_set(way: int, shot: int, device: str) -> Support:
     return Support(
         clips=ClipFeatures(segments, unit(segments.mean(1)), near(centres[labels])),
         labels=labels.to(device),
-        shot=shot,
         prompts=near(centres),
         explanations=near(centres[:, None].expand(-1, 8, -1)),
         logit_scale=20.0,

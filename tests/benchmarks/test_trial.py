@@ -53,6 +53,6 @@ def one(clips: pipeline.ClipFeatures) -> pipeline.ClipFeatures:
 
 def unstacked(support: pipeline.Support) -> pipeline.Support:
     return pipeline.Support(
-        one(support.clips), support.labels, support.shot, support.prompts[0], support.explanations[0],
+        one(support.clips), support.labels, support.prompts[0], support.explanations[0],
         support.logit_scale, support.seeds[0],
     )  # fmt: skip

@@ -36,7 +36,6 @@ def support_set(seed: int = 1) -> Support:
     return Support(
         clips=clips(WAY * SHOT, seed + 1),
         labels=torch.arange(WAY).repeat_interleave(SHOT),
-        shot=SHOT,
         prompts=unit(torch.randn(WAY, D, generator=random)),
         explanations=unit(torch.randn(WAY, 8, D, generator=random)),
         logit_scale=30.0,
@@ -144,7 +143,6 @@ def test_degenerate_episodes_have_finite_logits(name, way, shot, segments, kind,
     support = Support(
         clips=some(way * shot),
         labels=torch.arange(way).repeat_interleave(shot),
-        shot=shot,
         prompts=drawn(way),
         explanations=drawn(way, 2),
         logit_scale=100.0,

@@ -20,7 +20,6 @@ def support() -> Support:
     return Support(
         clips=features(WAY * SHOT, random),
         labels=torch.arange(WAY).repeat_interleave(SHOT),
-        shot=SHOT,
         prompts=unit(torch.randn(WAY, D, generator=random)),
         explanations=unit(torch.randn(WAY, SENTENCES, D, generator=random)),
         logit_scale=20.0,

@@ -10,7 +10,7 @@ from mgcl.catalogue import load
 from mgcl.methods import mgcl, zero_shot
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.transport import unit
-from tests.numerics.conftest import D
+from tests.numerics.conftest import SHOT, WAY, D
 
 OFF = {"coarse_cache": False, "fine_cache": False, "coarse_contrast": False, "fine_contrast": False}
 
@@ -92,7 +92,7 @@ def test_a_random_start_is_seeded_by_the_episode(support, query) -> None:
 
 def test_leave_one_out_needs_two_shots(support) -> None:
     clips = ClipFeatures(support.clips.segments[:3], support.clips.clip[:3], support.clips.caption[:3])
-    one = Support(clips, torch.arange(3), 1, support.prompts, support.explanations, 1.0, torch.tensor(0))
+    one = Support(clips, torch.arange(3), support.prompts, support.explanations, 1.0, torch.tensor(0))
     with pytest.raises(ValueError, match="leave_one_out needs 2 shots"):
         mgcl.fit(one, mgcl.Parameters(leave_one_out=True))
 
@@ -111,7 +111,7 @@ def test_opposite_audio_and_caption_cancel_without_harm(support, query) -> None:
     clips = support.clips
     cancelled = Support(
         ClipFeatures(clips.segments, clips.clip, -clips.clip), *(getattr(support, name) for name in (
-            "labels", "shot", "prompts", "explanations", "logit_scale", "seeds"))
+            "labels", "prompts", "explanations", "logit_scale", "seeds"))
     )  # fmt: skip
     assert logits(cancelled, query).isfinite().all()
 
@@ -140,19 +140,29 @@ def test_with_the_coarse_cache_and_prompts_alone_it_is_tip_adapter(support, quer
 def test_at_one_shot_prototypes_and_attention_name_the_nearest_clip(query) -> None:
     clips = ClipFeatures(query.segments[:3], query.clip[:3], query.caption[:3])
     prompts, seed = torch.zeros(3, D), torch.tensor(0)
-    support = Support(clips, torch.arange(3), 1, prompts, prompts[:, None], 1.0, seed)
+    support = Support(clips, torch.arange(3), prompts, prompts[:, None], 1.0, seed)
     nearest = (query.clip @ clips.clip.T).argmax(-1)
     for name in ("prototypical", "matching"):
         assert torch.equal(baseline(name, support, query).argmax(-1), nearest)
 
 
-@pytest.mark.parametrize(
-    ("labels", "shot"),
-    [([0, 0, 1, 1, 2, 3], 2), ([0, 0, 1, 1, 2, 2], 5), ([0, 0, 1, 1, 2], 2), ([0, 0, 0, 1, 2, 2], 2)],
-)
-def test_a_support_set_that_does_not_add_up_is_refused(support, labels, shot) -> None:
+@pytest.mark.parametrize("labels", [[0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 2], [0, 1, 1, 2, 2, 3]])
+def test_a_support_set_that_does_not_add_up_is_refused(support, labels) -> None:
     with pytest.raises(ValueError, match="6 support clips with"):
-        Support(support.clips, torch.tensor(labels), shot, support.prompts, support.explanations, 1.0, support.seeds)
+        Support(support.clips, torch.tensor(labels), support.prompts, support.explanations, 1.0, support.seeds)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("prototypical", {}), ("matching", {}), ("mgcl", {"mean_over_shots": True, "epochs": 0})],
+)
+def test_giving_the_clips_of_one_class_twice_changes_nothing(support, query, name, changes) -> None:
+    twice = torch.tensor([0, 1, *range(WAY * SHOT)])
+    clips = ClipFeatures(*(getattr(support.clips, part)[twice] for part in ("segments", "clip", "caption")))
+    doubled = replace(support, clips=clips, labels=support.labels[twice])
+    assert doubled.counts == (4, 2, 2)
+    got, expected = (baseline(name, each, query, **changes).log_softmax(-1) for each in (doubled, support))
+    assert got.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -49,9 +49,43 @@ def read_explanations(file: Path) -> Mapping[str, ClassText]:
         raise DataError(f"{file}: not UTF-8 ({error}); save it as that") from None
 
 
-def from_templates(labels: Iterable[str]) -> Mapping[str, ClassText]:
+def from_templates(labels: Collection[str]) -> Mapping[str, ClassText]:
     """The class names alone, in eight plain sentences each: for classes of which nothing is written."""
     return {label: ClassText(prompt(label), templated(label)) for label in labels}
+
+
+def class_texts(
+    labels: Collection[str], given: str | Path | Mapping[str, Sequence[str] | ClassText] | None = None
+) -> tuple[ClassText, ...]:
+    """What is said of each of some classes.
+
+    Args:
+        labels: of the classes.
+        given: sentences by label; a json file (``read_explanations``); the name of a data set whose explanations come
+            with mgcl; "templates", or None: the class names in plain sentences.
+
+    Raises:
+        DataError: nothing is said of a class, or more of one than of another.
+    """
+    if isinstance(given, Mapping):
+        source = "the given explanations"
+        said = _parsed(
+            source,
+            {
+                label: {"explanations": list(each)} if not isinstance(each, ClassText) else asdict(each)
+                for label, each in given.items()
+            },
+        )
+    elif given is None or given == "templates":
+        source, said = "templates", from_templates(labels)
+    elif known := explanations(str(given)):
+        source, said = f"the explanations of {given}", known
+    else:
+        source, said = str(given), read_explanations(Path(given))
+    missing = [label for label in labels if label not in said]
+    if missing:
+        raise DataError(f"{source}: nothing on {', '.join(missing)}; add them, or leave explanations out altogether")
+    return tuple(said[label] for label in labels)
 
 
 def _parse(source: str, text: str) -> Mapping[str, ClassText]:
@@ -59,6 +93,10 @@ def _parse(source: str, text: str) -> Mapping[str, ClassText]:
         content = json.loads(text)
     except ValueError as error:
         raise DataError(f"{source}: not json ({error}); mend it there") from None
+    return _parsed(source, content)
+
+
+def _parsed(source: str, content: object) -> Mapping[str, ClassText]:
     if not isinstance(content, dict) or not content:
         raise DataError(f'{source}: holds no classes; its form is {{label: {{"explanations": [sentence, ...]}}}}')
     found = {label: _class_text(f"{source}: class {label!r}", label, each) for label, each in content.items()}
@@ -75,7 +113,7 @@ def _parse(source: str, text: str) -> Mapping[str, ClassText]:
 def _class_text(where: str, label: str, content: object) -> ClassText:
     own = content if isinstance(content, dict) else {}
     sentences, named = own.get("explanations"), own.get("prompt") or prompt(label)
-    if not isinstance(sentences, list) or not sentences:
+    if not isinstance(sentences, (list, tuple)) or not sentences:
         raise DataError(f'{where} has no list "explanations"; give it at least one sentence')
     for sentence in (named, *sentences):
         if not isinstance(sentence, str) or not sentence.strip():

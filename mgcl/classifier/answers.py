@@ -1,0 +1,33 @@
+"""What is answered for one clip, or for one window of a long recording."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgcl.classifier.model import Model
+from mgcl.classifier.sounds import Sound
+from mgcl.records import Value
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One label with its probabilities."""
+
+    clip: str
+    label: Value
+    """One of the classes, or what stands for none of them."""
+    probabilities: dict[Value, float]
+    """Of each class, given that it is one of them; in 0..1, their sum 1."""
+    start: float = 0.0
+    """Seconds into the recording."""
+
+
+def answers(sounds: Sequence[Sound], logits: NDArray[np.float32], model: Model, none_label: Value) -> Iterator[Answer]:
+    """One a clip, from its logits."""
+    rows = zip(sounds, logits.argmax(1), model.probabilities(logits), model.is_known(logits), strict=True)
+    for sound, best, probabilities, known in rows:
+        label = model.classes.labels[best] if known else none_label
+        shares = dict(zip(model.classes.labels, probabilities.tolist(), strict=True))
+        yield Answer(sound.name, label, shares, sound.start)

@@ -1,0 +1,127 @@
+"""From logits to probabilities that mean something, and to "none of these": learnt from the support alone."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from sklearn.metrics import roc_curve
+from sklearn.model_selection import StratifiedKFold
+from torch import Tensor
+
+from mgcl.classifier.hearing import some
+from mgcl.errors import MgclWarning
+from mgcl.methods import mgcl
+from mgcl.methods.method import Support
+
+FOLDS = 5
+"""Parts of the support that are left out in turn, where every class has as many clips."""
+PACKAGE_TEMPERATURE = 1.0
+_RANGE = np.log([1e-3, 1e3])
+
+
+def temperature(support: Support, parameters: mgcl.Parameters, *, seed: int) -> float:
+    """τ of softmax(logits / τ), by stratified cross-fitting: each clip is scored by adapters fitted without it.
+
+    τ has the least log-loss (Guo et al. 2017, "On Calibration of Modern Neural Networks"). The true class counts
+    (n + 1) / (n + 2), with n clips (Platt 1999): so τ stays above 0 where all clips are recognised.
+
+    Args:
+        support: one episode, not a stack.
+        parameters: of the method.
+        seed: of the parts.
+
+    Returns:
+        τ > 0; the package's, with a warning, where a class has a single clip.
+    """
+    least = 1 + parameters.least_shots
+    if min(support.counts) < least:
+        warnings.warn(
+            f"a class has {min(support.counts)} clips; {least} are needed to learn from them how sure to be. "
+            f"Probabilities are softmax(logits / {PACKAGE_TEMPERATURE:g}), which was measured on other sounds",
+            MgclWarning,
+            stacklevel=2,
+        )
+        return PACKAGE_TEMPERATURE
+    return best_temperature(cross_fitted(support, parameters, seed=seed), support.labels)
+
+
+def best_temperature(logits: Float[Tensor, "b way"], labels: Tensor) -> float:
+    """τ of least log-loss against smoothed labels; logits have to be of clips that were not trained on."""
+    scores, rows, (b, way) = logits.double().numpy(), labels.numpy(), logits.shape
+    target = np.full((b, way), 1 / (b + 2) / (way - 1))
+    target[np.arange(b), rows] = (b + 1) / (b + 2)
+    found = minimize_scalar(
+        lambda log: -(target * log_softmax(scores / np.exp(log), axis=1)).sum(), bounds=_RANGE, method="bounded"
+    )
+    return float(np.exp(found.x))
+
+
+def cross_fitted(support: Support, parameters: mgcl.Parameters, *, seed: int) -> Float[Tensor, "b way"]:
+    """Logits of every support clip, by adapters and a cache that have not seen it."""
+    parts = StratifiedKFold(min(FOLDS, *support.counts), shuffle=True, random_state=seed)
+    logits = torch.empty(len(support.labels), len(support.counts))
+    for seen, unseen in parts.split(np.zeros(len(support.labels)), support.labels.numpy()):
+        fitted = mgcl.fit(_kept(support, torch.from_numpy(seen)), parameters)
+        logits[unseen] = mgcl.predict(fitted, some(support.clips, torch.from_numpy(unseen))).logits
+    return logits
+
+
+def threshold(support: Support, parameters: mgcl.Parameters, *, seed: int) -> float:
+    """The least familiarity at which a clip is one of the classes, by leaving whole classes out.
+
+    Clips of a class that was left out against clips that were cross-fitted: where the share of the former that are
+    turned away and of the latter that are not have the greatest sum (Youden 1950).
+
+    Raises:
+        ValueError: fewer than 3 classes, or a class of too few clips.
+    """
+    least = 1 + parameters.least_shots
+    if len(support.counts) < 3 or min(support.counts) < least:
+        raise ValueError(
+            f'"none of these" is learnt by leaving classes and clips out: it needs 3 classes of {least} clips each, '
+            f"and was given {list(support.counts)} clips a class"
+        )
+    inside = familiarity(cross_fitted(support, parameters, seed=seed))
+    outside = familiarity_of_outsiders(support, parameters)
+    true = np.concatenate([np.ones(len(inside)), np.zeros(len(outside))])
+    false_rate, true_rate, at = roc_curve(true, np.concatenate([inside, outside]))
+    best = int((true_rate - false_rate)[1:].argmax()) + 1  # the first turns every clip away
+    return float(at[best])
+
+
+def familiarity(logits: Float[Tensor, "b way"]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """How much a clip is like any of the classes: its greatest logit."""
+    return logits.double().amax(1).numpy()
+
+
+def familiarity_of_outsiders(
+    support: Support, parameters: mgcl.Parameters
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Of each class's clips to the other classes, fitted without it."""
+    found = []
+    for out in range(len(support.counts)):
+        others = support.labels != out
+        fitted = mgcl.fit(_without_class(support, out), parameters)
+        found.append(familiarity(mgcl.predict(fitted, some(support.clips, ~others)).logits))
+    return np.concatenate(found)
+
+
+def _kept(support: Support, rows: Tensor) -> Support:
+    return replace(support, clips=some(support.clips, rows), labels=support.labels[rows])
+
+
+def _without_class(support: Support, out: int) -> Support:
+    rows = (support.labels != out).nonzero().flatten()
+    classes = [each for each in range(len(support.counts)) if each != out]
+    labels = support.labels[rows]
+    return replace(
+        support,
+        clips=some(support.clips, rows),
+        labels=labels - (labels > out).to(labels),
+        prompts=support.prompts[classes],
+        explanations=support.explanations[classes],
+    )

@@ -1,0 +1,329 @@
+"""``FewShotClassifier``: fit, predict and explain on a user's own clips, as scikit-learn has it."""
+
+import inspect
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from torch import Tensor
+
+from mgcl.backbones.backbone import Backbone
+from mgcl.classifier import hearing, storage
+from mgcl.classifier.answers import Answer
+from mgcl.classifier.model import Classes, Examples, Model
+from mgcl.classifier.model import fit as fit_model
+from mgcl.classifier.reasons import Reasons
+from mgcl.classifier.recogniser import Captions, Recogniser
+from mgcl.classifier.sounds import Checked, Sound, Sounds, checked, read, whole
+from mgcl.errors import DataError, MgclWarning
+from mgcl.language.explanations import ClassText, class_texts
+from mgcl.methods.mgcl import Parameters
+from mgcl.records import Value
+
+Sentences = str | Path | Mapping[str, Sequence[str] | ClassText] | None
+_OPTIONS = asdict(Parameters())
+
+
+class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Recognises sounds from a handful of labelled clips (MGCL, ACM MM 2024, doi 10.1145/3664647.3681389).
+
+    A clip is a path, or an array of samples; what is longer than the backbone's five seconds is cropped (``windows``
+    hears all of it), what is shorter is repeated. Classes may have unequal numbers of clips.
+
+    Args:
+        backbone: of ``mgcl extract``'s: "tiny", "laion_clap", "transformers_clap", "ms_clap".
+        weights: of the backbone: a path or a Hugging Face id; None: $MGCL_<BACKBONE>_WEIGHTS, or its own.
+        device: a torch device, for the backbone.
+        sample_rate: of clips that are arrays, in Hz; None: the backbone's own.
+        none_label: what to answer where a clip is like none of the classes; None: it is always one of them. It takes
+            3 classes of 2 clips each.
+        random_state: seeds what is drawn: the parts of the support that are left out to learn τ, random adapters.
+        **options: of the method, as in ``mgcl.methods.mgcl.Parameters``: ``alpha=1.1``, ``fusion="audio"``, ...
+
+    Attributes:
+        classes_: labels, sorted, shape (classes,).
+        temperature_: τ of softmax(logits / τ).
+        threshold_: the least greatest logit of a clip that is one of the classes; None without ``none_label``.
+    """
+
+    def __init__(
+        self,
+        backbone: str = "tiny",
+        *,
+        weights: str | None = None,
+        device: str = "cpu",
+        sample_rate: int | None = None,
+        none_label: Value = None,
+        random_state: int = 0,
+        **options: Value,
+    ) -> None:
+        """Take note of the parameters; ``fit`` looks at them.
+
+        Raises:
+            TypeError: the method has no such option.
+        """
+        if unknown := options.keys() - _OPTIONS.keys():
+            raise TypeError(f"no option is called {', '.join(sorted(unknown))}; there are: {', '.join(_OPTIONS)}")
+        self.backbone = backbone
+        self.weights = weights
+        self.device = device
+        self.sample_rate = sample_rate
+        self.none_label = none_label
+        self.random_state = random_state
+        for name, default in _OPTIONS.items():
+            setattr(self, name, options.get(name, default))
+
+    def fit(
+        self,
+        X: Sounds,
+        y: ArrayLike,
+        explanations: Sentences = None,
+        captions: Captions = None,
+    ) -> Self:
+        """Learn from labelled clips.
+
+        Args:
+            X: paths, or arrays of samples, or a matrix of a clip a row.
+            y: their labels.
+            explanations: what classes sound like: sentences by label, as many for each; a json file of them; the name
+                of a data set whose explanations come with mgcl ("esc50"); None: plain sentences with their names.
+            captions: what each clip sounds like; clips to be predicted then need theirs. None: the backbone's own
+                captions if it has a captioner, else the method goes by audio alone, with a warning.
+
+        Raises:
+            ValueError: fewer than two classes, or anything else that is not as it should be.
+            DataError: a file cannot be decoded, one sound is in two classes, or a class has no explanations.
+        """
+        sounds, labels = checked(X), _labels(X, y)
+        if len(set(labels)) < 2:
+            raise ValueError(f"the clips are of one class, {labels[0]!r}; at least two classes are needed")
+        parameters = self._parameters(captions)
+        nearest = parameters.needs_captions and captions is None
+        choices = hearing.choices(self.backbone, self.weights, self.device) if nearest else None
+        examples = self._examples(sounds, labels, captions, choices)
+        return self._learn(examples, explanations, parameters, choices)
+
+    def add_classes(
+        self,
+        X: Sounds,
+        y: ArrayLike,
+        explanations: Sentences = None,
+        captions: Captions = None,
+    ) -> Self:
+        """Learn from more clips, of new classes or of known ones; the same as fitting on all of them.
+
+        Args:
+            X: as in ``fit``.
+            y: as in ``fit``.
+            explanations: of the new classes; those of known ones stay.
+            captions: needed if ``fit`` was given them.
+
+        Raises:
+            ValueError: as ``fit``, and captions where ``fit`` had none, or the other way round.
+            DataError: as ``fit``.
+        """
+        known, sounds, labels = self._model, checked(X), _labels(X, y)
+        _check_captions(known, captions)
+        examples = known.examples + self._examples(sounds, labels, captions, known.choices)
+        said: dict[str, ClassText] = dict(zip(map(str, known.classes.labels), known.classes.texts, strict=True))
+        new = sorted({str(label) for label in labels} - said.keys())
+        said |= dict(zip(new, class_texts(new, explanations), strict=True))
+        return self._learn(examples, said, known.fitted.parameters, known.choices)
+
+    def predict(self, X: Sounds, captions: Captions = None) -> NDArray[Any]:
+        """The label of each clip, or ``none_label``; see ``logits``."""
+        logits = self.logits(X, captions)
+        found: NDArray[Any] = self.classes_[logits.argmax(1)]
+        known = self._model.is_known(logits)
+        return found if known.all() else np.where(known, found, np.asarray(self.none_label))
+
+    def predict_proba(self, X: Sounds, captions: Captions = None) -> NDArray[np.float64]:
+        """Softmax(logits / τ), shape (clips, classes), given that a clip is one of the classes; see ``logits``."""
+        return self._model.probabilities(self.logits(X, captions))
+
+    def logits(self, X: Sounds, captions: Captions = None) -> NDArray[np.float32]:
+        """The method's own scores (MGCL Eq. 21), shape (clips, classes).
+
+        Args:
+            X: paths, or arrays of samples, or a matrix of a clip a row.
+            captions: of the clips, if ``fit`` was given them.
+
+        Raises:
+            ValueError: captions were given at fit and not here, or the other way round.
+            DataError: a file cannot be decoded; names it.
+        """
+        known, sounds = self._recogniser(captions), checked(X)
+        _check_as_many(sounds, captions)
+        return known.logits(self._read(sounds), captions)
+
+    def answers(self, X: Sounds, captions: Captions = None) -> Iterator[Answer | DataError]:
+        """One a clip as they come, of any number of clips; or what is wrong with a file."""
+        known, sounds = self._recogniser(captions), checked(X)
+        _check_as_many(sounds, captions)
+        return known.answers(self._read(sounds), captions)
+
+    def windows(self, path: str | Path, *, every: float) -> Iterator[Answer | DataError]:
+        """Answers along a recording of any length: one a window of five seconds, as they come.
+
+        Args:
+            path: of the recording.
+            every: seconds from one window's start to the next, > 0.
+
+        Raises:
+            ValueError: ``every`` is not positive, or clips come with captions, which a window has not.
+            DataError: the file cannot be decoded; names it.
+        """
+        return self._recogniser(None).windows(Path(path), every=every)
+
+    def explain(self, clip: str | Path | ArrayLike, caption: str | None = None) -> Reasons:
+        """Which support clips and which explanations carried the answer to one clip, and when.
+
+        Args:
+            clip: a path, or an array of samples.
+            caption: of the clip, if ``fit`` was given captions.
+        """
+        return self._recogniser(caption).explain(self.sound(clip), caption)
+
+    def sound(self, clip: str | Path | ArrayLike) -> Sound:
+        """What the backbone is given of a clip."""
+        return whole(next(self._read(checked([clip]))))
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted classifier as two files, without a pickle; the backbone's weights are not among them."""
+        ear = self._ear
+        own = {name: getattr(self, name) for name in _OWN if name != "device"}
+        storage.write(self._model, {"estimator": own, "fingerprint": ear.fingerprint}, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path, *, weights: str | None = None, device: str = "cpu") -> Self:
+        """Open what ``save`` wrote.
+
+        Args:
+            folder: that it wrote.
+            weights: of the backbone, where they lie elsewhere than they did.
+            device: a torch device, for the backbone.
+
+        Raises:
+            DataError: it is no model, was changed, is of a newer mgcl, or of a backbone with other weights.
+        """
+        model, about = storage.read(Path(folder))
+        own = {**about["estimator"], "device": device}
+        loaded = cls(**own, **asdict(model.fitted.parameters))
+        if weights is not None:
+            loaded.weights = weights
+        if loaded._ear.fingerprint != about["fingerprint"]:
+            raise DataError(
+                f"{folder}: fitted with the backbone {loaded.backbone} of fingerprint {about['fingerprint']}, and the "
+                f"weights here have {loaded._ear.fingerprint}; name those that it was fitted with, or fit again"
+            )
+        return loaded._set(model)
+
+    @property
+    def temperature_(self) -> float:
+        """τ of softmax(logits / τ)."""
+        return self._model.temperature
+
+    @property
+    def threshold_(self) -> float | None:
+        """The least greatest logit of a clip that is one of the classes."""
+        return self._model.threshold
+
+    @property
+    def _model(self) -> Model:
+        check_is_fitted(self, "model_")
+        fitted: Model = self.model_
+        return fitted
+
+    @property
+    def _ear(self) -> Backbone:
+        return hearing.backbone(self.backbone, self.weights, self.device)
+
+    def _parameters(self, captions: Captions) -> Parameters:
+        """The method's, without captions where there are none."""
+        parameters = Parameters(**{name: getattr(self, name) for name in _OPTIONS})
+        if captions is not None or self._ear.captions or not parameters.needs_captions:
+            return parameters
+        if parameters.fusion == "caption":
+            raise ValueError(
+                f"fusion='caption' needs captions, and the backbone {self.backbone} brings none: give them"
+            )
+        warnings.warn(
+            f"the backbone {self.backbone} brings no captions and none were given: clips are known by audio alone",
+            MgclWarning,
+            stacklevel=3,
+        )
+        return replace(parameters, fusion="audio")
+
+    def _examples(self, sounds: Checked, labels: list[Value], captions: Captions, choices: Tensor | None) -> Examples:
+        _check_as_many(sounds, captions)
+        return Examples.heard([whole(each) for each in self._read(sounds)], labels, self._ear, captions, choices)
+
+    def _learn(
+        self, examples: Examples, explanations: Sentences, parameters: Parameters, choices: Tensor | None
+    ) -> Self:
+        labels = tuple(np.unique(np.array(examples.labels)).tolist())
+        texts = class_texts([str(label) for label in labels], explanations)
+        classes = Classes(labels, texts, *hearing.read_classes(texts, self._ear))
+        return self._set(
+            fit_model(
+                examples,
+                classes,
+                parameters,
+                logit_scale=self._ear.logit_scale,
+                choices=choices,
+                with_none=self.none_label is not None,
+                seed=self.random_state,
+            )
+        )
+
+    def _set(self, model: Model) -> Self:
+        self.model_ = model
+        self.classes_ = np.array(model.classes.labels)
+        return self
+
+    def _read(self, sounds: Checked) -> Iterator[Sound | DataError]:
+        ear = self._ear
+        return read(sounds, sample_rate=ear.sample_rate, seconds=ear.seconds, array_rate=self.sample_rate)
+
+    def _recogniser(self, captions: str | Captions) -> Recogniser:
+        _check_captions(self._model, captions)
+        return Recogniser(self._model, self._ear, self.none_label)
+
+
+_OWN = tuple(name for name in inspect.signature(FewShotClassifier).parameters if name != "options")
+_ITS_OWN = inspect.signature(FewShotClassifier.__init__)
+# scikit-learn reads an estimator's parameters from here, and takes no **options.
+FewShotClassifier.__init__.__signature__ = _ITS_OWN.replace(  # type: ignore[attr-defined]
+    parameters=[each for each in _ITS_OWN.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    + [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=each) for name, each in _OPTIONS.items()]
+)
+
+
+def _labels(sounds: Sounds, labels: ArrayLike) -> list[Value]:
+    if labels is None:
+        raise ValueError("requires y to be passed, but the target y is None: give the label of each clip")
+    flat = column_or_1d(labels, warn=True)
+    check_consistent_length(sounds, flat)
+    check_classification_targets(flat)
+    found: list[Value] = flat.tolist()
+    return found
+
+
+def _check_captions(model: Model, captions: str | Captions) -> None:
+    if model.own_captions and captions is None:
+        raise ValueError("the classifier was fitted with captions: give the clips' captions too")
+    if captions is not None and not model.own_captions:
+        raise ValueError("the classifier was fitted without captions: leave them out, or fit with captions")
+
+
+def _check_as_many(sounds: Checked, captions: Captions) -> None:
+    if captions is not None:
+        check_consistent_length(sounds, captions)

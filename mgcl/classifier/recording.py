@@ -1,0 +1,71 @@
+"""A long recording, a window at a time; an hour takes no more memory than a minute."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from mgcl.classifier.sounds import Sound
+from mgcl.data.audio import fit_length, undecodable
+from mgcl.errors import DataError
+
+_BLOCK = 1 << 16
+_REST = 0.01
+"""Share of a window: if no more is left at the end, it is no window more."""
+
+
+def windows(path: Path, *, every: float, sample_rate: int, seconds: float) -> Iterator[Sound]:
+    """Windows of one length, from the beginning to the end.
+
+    The last one ends where the recording does, so that all of it is heard; a recording that is shorter than a window is
+    repeated.
+
+    Args:
+        path: anything that libsndfile reads.
+        every: seconds from one window's start to the next, > 0.
+        sample_rate: of the windows, in Hz.
+        seconds: of a window.
+
+    Raises:
+        ValueError: ``every`` is not positive.
+        DataError: the file cannot be decoded; names it.
+    """
+    if not 0 < every < float("inf"):
+        raise ValueError(f"every must be a positive number of seconds, got {every}")
+    length, step = round(seconds * sample_rate), max(1, round(every * sample_rate))
+    held, first, at = np.empty(0, np.float32), 0, 0  # samples from the first-th on; the next window starts at the at-th
+    for block in _blocks(path, sample_rate):
+        held = np.concatenate([held, block])
+        while at + length <= first + len(held):
+            yield _window(path, held[at - first :][:length], at, sample_rate)
+            at += step
+        kept = max(0, min(at, first + len(held) - length) - first)  # the last window may reach back
+        held, first = held[kept:], first + kept
+    end = first + len(held)
+    if not end:
+        raise DataError(f"{path}: holds no samples; leave it out")
+    if end < length:
+        yield _window(path, fit_length(held, length, clip_id=""), 0, sample_rate)
+    elif end - (at - step + length) > _REST * length:
+        yield _window(path, held[-length:], end - length, sample_rate)
+
+
+def _window(path: Path, samples: NDArray[np.float32], start: int, sample_rate: int) -> Sound:
+    return Sound(str(path), np.ascontiguousarray(samples), start / sample_rate)
+
+
+def _blocks(path: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:
+    """The recording in one channel and at one rate, block by block."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            resampler = soxr.ResampleStream(file.samplerate, sample_rate, 1, dtype="float32")
+            while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
+                if not np.isfinite(block).all():
+                    raise DataError(f"{path}: a sample is NaN or infinite; leave it out")
+                yield resampler.resample_chunk(block.mean(1))
+            yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise undecodable(path, error) from None
