@@ -3,7 +3,9 @@
 import errno
 import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 
@@ -35,6 +37,10 @@ class SearchError(MgclError):
     """A search asks for something that its bank, its space or its study cannot give."""
 
 
+class ClassifierError(MgclError, ValueError):
+    """A classifier is asked for something that its clips, its options or its model cannot give."""
+
+
 class ReportError(MgclError):
     """A report cannot be written."""
 
@@ -45,6 +51,20 @@ class TrackingError(MgclError):
 
 class MgclWarning(UserWarning):
     """Something that changes no result, but that a user would want to mend; a sweep shows each once."""
+
+
+@contextmanager
+def gathered_warnings() -> Iterator[list[str]]:
+    """The sentences of mgcl's own warnings, once the work is done; others go their usual way."""
+    said: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", MgclWarning)
+        yield said
+    for each in caught:
+        if issubclass(each.category, MgclWarning):
+            said.append(str(each.message))
+        else:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
 _USERS_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR)

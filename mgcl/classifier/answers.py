@@ -22,6 +22,13 @@ class Answer:
     """Of each class, given that it is one of them; in 0..1, their sum 1."""
     start: float = 0.0
     """Seconds into the recording."""
+    in_support: bool = False
+    """Whether it is one of the very sounds that the classifier was fitted on."""
+
+    @property
+    def probability(self) -> float:
+        """Of the most probable class."""
+        return max(self.probabilities.values())
 
 
 def answers(sounds: Sequence[Sound], logits: NDArray[np.float32], model: Model, none_label: Value) -> Iterator[Answer]:
@@ -30,4 +37,4 @@ def answers(sounds: Sequence[Sound], logits: NDArray[np.float32], model: Model, 
     for sound, best, probabilities, known in rows:
         label = model.classes.labels[best] if known else none_label
         shares = dict(zip(model.classes.labels, probabilities.tolist(), strict=True))
-        yield Answer(sound.name, label, shares, sound.start)
+        yield Answer(sound.name, label, shares, sound.start, sound.digest in model.examples.digests)

@@ -13,21 +13,21 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from mgcl.classifier.hearing import some
-from mgcl.errors import MgclWarning
+from mgcl.errors import ClassifierError, MgclWarning
 from mgcl.methods import mgcl
 from mgcl.methods.method import Support
 
 FOLDS = 5
 """Parts of the support that are left out in turn, where every class has as many clips."""
-PACKAGE_TEMPERATURE = 1.0
+PRIOR_TEMPERATURE = 0.1
+"""τ over the logit scale: of development classes of the soundscapes (tests/benchmarks/temperature.py)."""
+PRIOR_SPREAD = 0.5
+"""Standard deviation of log τ around that."""
 _RANGE = np.log([1e-3, 1e3])
 
 
 def temperature(support: Support, parameters: mgcl.Parameters, *, seed: int) -> float:
     """τ of softmax(logits / τ), by stratified cross-fitting: each clip is scored by adapters fitted without it.
-
-    τ has the least log-loss (Guo et al. 2017, "On Calibration of Modern Neural Networks"). The true class counts
-    (n + 1) / (n + 2), with n clips (Platt 1999): so τ stays above 0 where all clips are recognised.
 
     Args:
         support: one episode, not a stack.
@@ -35,29 +35,35 @@ def temperature(support: Support, parameters: mgcl.Parameters, *, seed: int) -> 
         seed: of the parts.
 
     Returns:
-        τ > 0; the package's, with a warning, where a class has a single clip.
+        τ > 0; the package's alone, with a warning, where a class has too few clips to leave one out.
     """
-    least = 1 + parameters.least_shots
+    prior, least = PRIOR_TEMPERATURE * support.logit_scale, 1 + parameters.least_shots
     if min(support.counts) < least:
         warnings.warn(
-            f"a class has {min(support.counts)} clips; {least} are needed to learn from them how sure to be. "
-            f"Probabilities are softmax(logits / {PACKAGE_TEMPERATURE:g}), which was measured on other sounds",
+            f"a class has fewer than {least} clips: how sure to be cannot be learnt from them. Probabilities are "
+            f"softmax(logits / {prior:.3g}), which was measured on other sounds; the answers do not depend on it",
             MgclWarning,
             stacklevel=2,
         )
-        return PACKAGE_TEMPERATURE
-    return best_temperature(cross_fitted(support, parameters, seed=seed), support.labels)
+        return prior
+    return best_temperature(cross_fitted(support, parameters, seed=seed), support.labels, prior=prior)
 
 
-def best_temperature(logits: Float[Tensor, "b way"], labels: Tensor) -> float:
-    """τ of least log-loss against smoothed labels; logits have to be of clips that were not trained on."""
-    scores, rows, (b, way) = logits.double().numpy(), labels.numpy(), logits.shape
-    target = np.full((b, way), 1 / (b + 2) / (way - 1))
-    target[np.arange(b), rows] = (b + 1) / (b + 2)
-    found = minimize_scalar(
-        lambda log: -(target * log_softmax(scores / np.exp(log), axis=1)).sum(), bounds=_RANGE, method="bounded"
-    )
-    return float(np.exp(found.x))
+def best_temperature(logits: Float[Tensor, "b way"], labels: Tensor, *, prior: float) -> float:
+    """τ of least log-loss (Guo et al. 2017) under a log-normal prior: so it stays above 0 where all clips are right.
+
+    Args:
+        logits: of clips that were not trained on.
+        labels: their class indices.
+        prior: the median of τ before any clip was heard.
+    """
+    scores, rows = logits.double().numpy(), labels.numpy()
+
+    def loss(log: float) -> float:
+        likely = log_softmax(scores / np.exp(log), axis=1)[np.arange(len(rows)), rows]
+        return float(((log - np.log(prior)) / PRIOR_SPREAD) ** 2 / 2 - likely.sum())
+
+    return float(np.exp(minimize_scalar(loss, bounds=_RANGE, method="bounded").x))
 
 
 def cross_fitted(support: Support, parameters: mgcl.Parameters, *, seed: int) -> Float[Tensor, "b way"]:
@@ -77,11 +83,11 @@ def threshold(support: Support, parameters: mgcl.Parameters, *, seed: int) -> fl
     turned away and of the latter that are not have the greatest sum (Youden 1950).
 
     Raises:
-        ValueError: fewer than 3 classes, or a class of too few clips.
+        ClassifierError: fewer than 3 classes, or a class of too few clips.
     """
     least = 1 + parameters.least_shots
     if len(support.counts) < 3 or min(support.counts) < least:
-        raise ValueError(
+        raise ClassifierError(
             f'"none of these" is learnt by leaving classes and clips out: it needs 3 classes of {least} clips each, '
             f"and was given {list(support.counts)} clips a class"
         )

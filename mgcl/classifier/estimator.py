@@ -14,6 +14,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor
+from tqdm import tqdm
 
 from mgcl.backbones.backbone import Backbone
 from mgcl.classifier import hearing, storage
@@ -22,8 +23,8 @@ from mgcl.classifier.model import Classes, Examples, Model
 from mgcl.classifier.model import fit as fit_model
 from mgcl.classifier.reasons import Reasons
 from mgcl.classifier.recogniser import Captions, Recogniser
-from mgcl.classifier.sounds import Checked, Sound, Sounds, checked, read, whole
-from mgcl.errors import DataError, MgclWarning
+from mgcl.classifier.sounds import Checked, Sound, Sounds, all_whole, checked, read, whole
+from mgcl.errors import ClassifierError, DataError, MgclWarning
 from mgcl.language.explanations import ClassText, class_texts
 from mgcl.methods.mgcl import Parameters
 from mgcl.records import Value
@@ -46,6 +47,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         none_label: what to answer where a clip is like none of the classes; None: it is always one of them. It takes
             3 classes of 2 clips each.
         random_state: seeds what is drawn: the parts of the support that are left out to learn τ, random adapters.
+        verbose: show a progress bar while fitting.
         **options: of the method, as in ``mgcl.methods.mgcl.Parameters``: ``alpha=1.1``, ``fusion="audio"``, ...
 
     Attributes:
@@ -63,6 +65,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         sample_rate: int | None = None,
         none_label: Value = None,
         random_state: int = 0,
+        verbose: bool = False,
         **options: Value,
     ) -> None:
         """Take note of the parameters; ``fit`` looks at them.
@@ -78,6 +81,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.sample_rate = sample_rate
         self.none_label = none_label
         self.random_state = random_state
+        self.verbose = verbose
         for name, default in _OPTIONS.items():
             setattr(self, name, options.get(name, default))
 
@@ -99,12 +103,12 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 captions if it has a captioner, else the method goes by audio alone, with a warning.
 
         Raises:
-            ValueError: fewer than two classes, or anything else that is not as it should be.
+            ClassifierError: fewer than two classes, or anything else that is not as it should be.
             DataError: a file cannot be decoded, one sound is in two classes, or a class has no explanations.
         """
         sounds, labels = checked(X), _labels(X, y)
         if len(set(labels)) < 2:
-            raise ValueError(f"the clips are of one class, {labels[0]!r}; at least two classes are needed")
+            raise ClassifierError(f"the clips are of one class, {labels[0]!r}; at least two classes are needed")
         parameters = self._parameters(captions)
         nearest = parameters.needs_captions and captions is None
         choices = hearing.choices(self.backbone, self.weights, self.device) if nearest else None
@@ -127,7 +131,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             captions: needed if ``fit`` was given them.
 
         Raises:
-            ValueError: as ``fit``, and captions where ``fit`` had none, or the other way round.
+            ClassifierError: as ``fit``, and captions where ``fit`` had none, or the other way round.
             DataError: as ``fit``.
         """
         known, sounds, labels = self._model, checked(X), _labels(X, y)
@@ -157,7 +161,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             captions: of the clips, if ``fit`` was given them.
 
         Raises:
-            ValueError: captions were given at fit and not here, or the other way round.
+            ClassifierError: captions were given at fit and not here, or the other way round.
             DataError: a file cannot be decoded; names it.
         """
         known, sounds = self._recogniser(captions), checked(X)
@@ -178,7 +182,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             every: seconds from one window's start to the next, > 0.
 
         Raises:
-            ValueError: ``every`` is not positive, or clips come with captions, which a window has not.
+            ClassifierError: ``every`` is not positive, or clips come with captions, which a window has not.
             DataError: the file cannot be decoded; names it.
         """
         return self._recogniser(None).windows(Path(path), every=every)
@@ -232,6 +236,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._model.temperature
 
     @property
+    def sample_rate_(self) -> int:
+        """Of what the backbone is given, in Hz."""
+        return self._ear.sample_rate
+
+    @property
     def threshold_(self) -> float | None:
         """The least greatest logit of a clip that is one of the classes."""
         return self._model.threshold
@@ -248,11 +257,14 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _parameters(self, captions: Captions) -> Parameters:
         """The method's, without captions where there are none."""
-        parameters = Parameters(**{name: getattr(self, name) for name in _OPTIONS})
+        try:
+            parameters = Parameters(**{name: getattr(self, name) for name in _OPTIONS})
+        except ValueError as error:
+            raise ClassifierError(str(error)) from None
         if captions is not None or self._ear.captions or not parameters.needs_captions:
             return parameters
         if parameters.fusion == "caption":
-            raise ValueError(
+            raise ClassifierError(
                 f"fusion='caption' needs captions, and the backbone {self.backbone} brings none: give them"
             )
         warnings.warn(
@@ -264,7 +276,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _examples(self, sounds: Checked, labels: list[Value], captions: Captions, choices: Tensor | None) -> Examples:
         _check_as_many(sounds, captions)
-        return Examples.heard([whole(each) for each in self._read(sounds)], labels, self._ear, captions, choices)
+        bar = tqdm(self._read(sounds), desc="hearing clips", unit="clip", total=len(sounds), disable=not self.verbose)
+        return Examples.heard(all_whole(bar), labels, self._ear, captions, choices)
 
     def _learn(
         self, examples: Examples, explanations: Sentences, parameters: Parameters, choices: Tensor | None
@@ -309,7 +322,7 @@ FewShotClassifier.__init__.__signature__ = _ITS_OWN.replace(  # type: ignore[att
 
 def _labels(sounds: Sounds, labels: ArrayLike) -> list[Value]:
     if labels is None:
-        raise ValueError("requires y to be passed, but the target y is None: give the label of each clip")
+        raise ClassifierError("requires y to be passed, but the target y is None: give the label of each clip")
     flat = column_or_1d(labels, warn=True)
     check_consistent_length(sounds, flat)
     check_classification_targets(flat)
@@ -319,9 +332,9 @@ def _labels(sounds: Sounds, labels: ArrayLike) -> list[Value]:
 
 def _check_captions(model: Model, captions: str | Captions) -> None:
     if model.own_captions and captions is None:
-        raise ValueError("the classifier was fitted with captions: give the clips' captions too")
+        raise ClassifierError("the classifier was fitted with captions: give the clips' captions too")
     if captions is not None and not model.own_captions:
-        raise ValueError("the classifier was fitted without captions: leave them out, or fit with captions")
+        raise ClassifierError("the classifier was fitted without captions: leave them out, or fit with captions")
 
 
 def _check_as_many(sounds: Checked, captions: Captions) -> None:

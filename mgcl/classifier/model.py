@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from mgcl.backbones.backbone import Backbone
 from mgcl.classifier import calibration
 from mgcl.classifier.hearing import hear, joined, some
 from mgcl.classifier.sounds import Sound
-from mgcl.errors import DataError, MgclWarning
+from mgcl.errors import ClassifierError, DataError, MgclWarning
 from mgcl.language.explanations import ClassText
 from mgcl.methods import mgcl
 from mgcl.methods.method import ClipFeatures, Support
@@ -133,11 +132,6 @@ class Model:
         familiar = calibration.familiarity(torch.from_numpy(logits))
         return np.asarray(familiar >= (-np.inf if self.threshold is None else self.threshold))
 
-    @cached_property
-    def support_digests(self) -> frozenset[str]:
-        """Of the sounds that it was fitted on."""
-        return frozenset(self.examples.digests)
-
 
 def fit(
     examples: Examples,
@@ -163,7 +157,7 @@ def fit(
 
     Raises:
         DataError: one sound in two classes.
-        ValueError: parameters that so few clips cannot have.
+        ClassifierError: so few clips cannot be learnt from in the way that was asked for.
     """
     _look_for_one_sound_twice(examples)
     row_of = {label: row for row, label in enumerate(classes.labels)}
@@ -178,8 +172,12 @@ def fit(
         logit_scale=logit_scale,
         seeds=torch.tensor(seed),
     )
+    try:
+        fitted = mgcl.fit(support, parameters)
+    except ValueError as error:
+        raise ClassifierError(str(error)) from None
     return Model(
-        fitted=mgcl.fit(support, parameters),
+        fitted=fitted,
         examples=examples,
         classes=classes,
         choices=choices,

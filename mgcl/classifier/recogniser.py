@@ -68,7 +68,7 @@ class Recogniser:
         kept = [row for row, each in enumerate(batch) if isinstance(each, Sound)]
         sounds = [whole(batch[row]) for row in kept]
         if not sounds:
-            yield from batch
+            yield from (each for each in batch if isinstance(each, DataError))
             return
         scores = self._scored(sounds, captions and [captions[row] for row in kept])
         found = answers(sounds, scores, self.model, self.none_label)

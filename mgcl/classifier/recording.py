@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mgcl.classifier.sounds import Sound
 from mgcl.data.audio import fit_length, undecodable
-from mgcl.errors import DataError
+from mgcl.errors import ClassifierError, DataError
 
 _BLOCK = 1 << 16
 _REST = 0.01
@@ -30,11 +30,11 @@ def windows(path: Path, *, every: float, sample_rate: int, seconds: float) -> It
         seconds: of a window.
 
     Raises:
-        ValueError: ``every`` is not positive.
+        ClassifierError: ``every`` is not positive.
         DataError: the file cannot be decoded; names it.
     """
     if not 0 < every < float("inf"):
-        raise ValueError(f"every must be a positive number of seconds, got {every}")
+        raise ClassifierError(f"every must be a positive number of seconds, got {every}")
     length, step = round(seconds * sample_rate), max(1, round(every * sample_rate))
     held, first, at = np.empty(0, np.float32), 0, 0  # samples from the first-th on; the next window starts at the at-th
     for block in _blocks(path, sample_rate):
@@ -54,7 +54,7 @@ def windows(path: Path, *, every: float, sample_rate: int, seconds: float) -> It
 
 
 def _window(path: Path, samples: NDArray[np.float32], start: int, sample_rate: int) -> Sound:
-    return Sound(str(path), np.ascontiguousarray(samples), start / sample_rate)
+    return Sound(str(path), np.ascontiguousarray(samples), "", start / sample_rate)
 
 
 def _blocks(path: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:

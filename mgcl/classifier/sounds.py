@@ -1,9 +1,8 @@
 """What a user gives as sounds - files or arrays - as waveforms of one length."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -13,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from mgcl.data.audio import fit_length, load_clip
-from mgcl.errors import DataError
+from mgcl.errors import ClassifierError, DataError
 
 Sounds = Sequence[Any] | NDArray[Any]
 """Paths, waveforms of any lengths, or a matrix of a waveform a row."""
@@ -31,13 +30,10 @@ class Sound:
     """Its path; of an array, its number."""
     waveform: NDArray[np.float32]
     """Shape (samples,)."""
+    digest: str
+    """Of the file, or the array: alike for one sound under two names; empty of a window."""
     start: float = 0.0
     """Seconds into the recording that it is a window of."""
-
-    @cached_property
-    def digest(self) -> str:
-        """16 hex digits of its samples: alike for the same sound under two names."""
-        return hashlib.sha256(self.waveform.data).hexdigest()[:16]
 
 
 def checked(sounds: Sounds) -> Checked:
@@ -47,7 +43,7 @@ def checked(sounds: Sounds) -> Checked:
         ValueError: it is neither, or a waveform is empty, holds NaN or has more than one dimension.
     """
     if isinstance(sounds, (str, Path)):
-        raise ValueError(f"expected a list of clips, got the one path {str(sounds)!r}; write [{str(sounds)!r}]")
+        raise ClassifierError(f"expected a list of clips, got the one path {str(sounds)!r}; write [{str(sounds)!r}]")
     if not hasattr(sounds, "dtype") and isinstance(sounds, Sequence):
         if _are_paths(sounds):
             return sounds
@@ -88,13 +84,16 @@ def read(
         if isinstance(each, (str, Path)):
             path = Path(each)
             try:
-                yield Sound(str(each), load_clip(path, clip_id=path.stem, sample_rate=sample_rate, seconds=seconds))
+                waveform = load_clip(path, clip_id=path.stem, sample_rate=sample_rate, seconds=seconds)
             except DataError as error:
                 yield error
+                continue
+            with path.open("rb") as file:  # bit by bit: it may be a long recording
+                yield Sound(str(each), waveform, hashlib.file_digest(file, "sha256").hexdigest())
         else:
             samples = soxr.resample(each, array_rate or sample_rate, sample_rate)
-            length = round(seconds * sample_rate)
-            yield Sound(f"array {number}", np.ascontiguousarray(fit_length(samples, length, clip_id="")))
+            waveform = fit_length(samples, round(seconds * sample_rate), clip_id="")
+            yield Sound(f"array {number}", np.ascontiguousarray(waveform), hashlib.sha256(each.tobytes()).hexdigest())
 
 
 def whole(sound: Sound | DataError) -> Sound:
@@ -106,3 +105,15 @@ def whole(sound: Sound | DataError) -> Sound:
     if isinstance(sound, DataError):
         raise sound
     return sound
+
+
+def all_whole(sounds: Iterable[Sound | DataError]) -> list[Sound]:
+    """Sounds that could all be decoded.
+
+    Raises:
+        DataError: some could not; says why of each.
+    """
+    found = list(sounds)
+    if wrong := [str(each) for each in found if isinstance(each, DataError)]:
+        raise DataError("; ".join(wrong))
+    return [whole(each) for each in found]

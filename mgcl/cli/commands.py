@@ -1,13 +1,64 @@
 """What several commands share."""
 
 import argparse
+import signal
+import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mgcl.errors import MgclError, gathered_warnings
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 else:
     Commands = object
+
+
+def add_model(command: argparse.ArgumentParser) -> None:
+    """Which model a command opens, and how."""
+    command.add_argument("model", type=Path, metavar="MODEL", help="folder that `mgcl fit` wrote")
+    command.add_argument("--weights", metavar="W", help="of its backbone, if they lie elsewhere now")
+    command.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Print mgcl's own warnings as one line each when the work is done; others go their usual way."""
+    with gathered_warnings() as said:
+        yield
+    for each in said:
+        print(f"warning: {each}", file=sys.stderr)
+
+
+def add_address(command: argparse.ArgumentParser, *, port: int) -> None:
+    """Where a command's page is to be found."""
+    command.add_argument(
+        "--host", default="127.0.0.1", help="to listen to; anything else lets others in (default: %(default)s)"
+    )
+    command.add_argument("--port", type=int, default=port, metavar="P", help="default: %(default)s")
+    command.add_argument("--no-browser", action="store_true", help="only print the page's address")
+
+
+def check_address(host: str, port: int) -> None:
+    """See whether a page can be served there.
+
+    Raises:
+        MgclError: it cannot; says why.
+    """
+    try:
+        socket.create_server((host, port)).close()
+    except (OSError, OverflowError) as error:
+        reason = str(getattr(error, "strerror", None) or error).partition(" (")[0]
+        raise MgclError(f"--port {port}: cannot be used on {host} ({reason}); name another") from None
+
+
+def end_as_after_ctrl_c() -> None:
+    """Whatever ends this process, it tidies up: what it started never outlives it."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
 
 
 def warn_of_named_classes(share: float | None) -> None:

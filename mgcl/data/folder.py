@@ -33,11 +33,28 @@ def read(root: Path) -> Dataset:
             f"{root}: {name!r} is a data set with published folds, which these sounds would be given; "
             "rename it, or name that data set instead of 'folder'"
         )
-    dataset = Dataset(name, "", "not stated", _listed(root) if root.is_file() else _found(root))
-    if len(dataset.classes) < 2:
-        found = ", ".join(dataset.classes) or "none"
-        raise DataError(f"{root}: at least 2 classes are needed, each in a folder of its own; found: {found}")
-    return dataset
+    return Dataset(name, "", "not stated", labelled(root))
+
+
+def labelled(root: Path, *, least: int = 2) -> tuple[AudioFile, ...]:
+    """The clips of a folder of classes, or of a csv file, as ``read`` has them; of at least so many classes.
+
+    Raises:
+        DataError: fewer classes, one without clips, or a clip that is listed twice or not as it should be.
+        MissingFilesError: a file that the csv names is not there.
+    """
+    files = _listed(root) if root.is_file() else _found(root)
+    classes = sorted({file.label for file in files})
+    if len(classes) < least:
+        found = ", ".join(classes) or "none"
+        raise DataError(f"{root}: at least {least} classes are needed, each in a folder of its own; found: {found}")
+    return files
+
+
+def passed_over(root: Path) -> tuple[Path, ...]:
+    """What lies in a folder of classes and is no clip by its name; hidden files aside."""
+    there = (path for path in sorted(root.glob("*/*")) if path.is_file() and not path.name.startswith("."))
+    return tuple(path for path in there if not (_is_audio(path) or path.parent.name.startswith(".")))
 
 
 def _found(root: Path) -> tuple[AudioFile, ...]:

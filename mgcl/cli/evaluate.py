@@ -1,0 +1,75 @@
+"""``mgcl evaluate``: how good a classifier is on labelled clips."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mgcl.cli.commands import Commands, add_model
+from mgcl.errors import DataError
+
+if TYPE_CHECKING:
+    from mgcl.classifier.scores import Verdict
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser's."""
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="how often a model that `mgcl fit` made is right on labelled clips",
+        description='Clips that the model was fitted on are left out. Of a model that may answer "none of these", '
+        "clips of other classes are counted right where it says so.",
+    )
+    add_model(evaluate)
+    evaluate.add_argument("clips", type=Path, metavar="FOLDER", help="a sub-folder a class; or a csv of path, label")
+    evaluate.add_argument("--json", action="store_true", help="print a json object")
+    evaluate.set_defaults(job=_evaluate)
+
+
+def _evaluate(flags: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from mgcl import FewShotClassifier
+    from mgcl.classifier.scores import judge
+    from mgcl.data.folder import labelled
+
+    files = labelled(flags.clips, least=1)
+    classifier = FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device)
+    captions = [file.caption or "" for file in files] if classifier.model_.own_captions else None
+    if captions and not all(captions):
+        raise DataError(f"{flags.clips}: the model needs captions: give a csv of path, label, caption")
+    answers = classifier.answers([file.path for file in files], captions)
+    heard = list(zip(files, tqdm(answers, desc="clips", total=len(files), disable=None), strict=True))
+    failed = [each for _, each in heard if isinstance(each, DataError)]
+    for each in failed:
+        print(f"left out: {each}", file=sys.stderr)
+    answered = [(file.label, each) for file, each in heard if not isinstance(each, DataError)]
+    new = [(label, answer) for label, answer in answered if not answer.in_support]
+    if not new:
+        raise DataError(f"{flags.clips}: no clips there that the model was not fitted on; name others")
+    verdict = judge([label for label, _ in new], [answer for _, answer in new], classifier.none_label)
+    if flags.json:
+        print(json.dumps(asdict(verdict), ensure_ascii=False))
+    else:
+        _show(verdict, fitted_on=len(answered) - len(new))
+    return 1 if failed else 0
+
+
+def _show(verdict: "Verdict", *, fitted_on: int) -> None:
+    import pandas as pd
+
+    share, low, high = (f"{100 * each:.1f}" for each in (verdict.accuracy, *verdict.interval))
+    print(f"accuracy {share} % of {verdict.clips} clips (95 %: {low} to {high})")
+    if fitted_on:
+        print(f"{fitted_on} clips were left out: the model was fitted on them")
+    if verdict.probabilities:
+        figures = verdict.probabilities
+        auroc = "not defined" if figures.auroc is None else f"{figures.auroc:.3f}"
+        print(
+            f"probabilities: log-loss {figures.log_loss:.3f}, Brier {figures.brier:.3f}, "
+            f"calibration error {figures.calibration_error:.3f}, AUROC {auroc}"
+        )
+    table = pd.DataFrame(verdict.confusion).T.fillna(0).astype(int).sort_index(axis=1)
+    print("\n" + table.rename_axis(index="true", columns="answered").to_markdown())

@@ -1,0 +1,91 @@
+"""``mgcl fit``: a classifier from a folder of labelled clips."""
+
+import argparse
+import ast
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mgcl.catalogue import names
+from mgcl.cli.commands import Commands, warnings_as_lines
+from mgcl.errors import MgclError
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser's."""
+    fit = commands.add_parser(
+        "fit",
+        help="learn to recognise your own sounds from a folder with a few clips a class",
+        description="Makes a model that `mgcl predict`, `mgcl evaluate` and `mgcl demo` open.",
+    )
+    fit.add_argument(
+        "clips", type=Path, metavar="FOLDER", help="a sub-folder a class; or a csv of path, label, caption"
+    )
+    fit.add_argument("--out", required=True, type=Path, metavar="DIR", help="the model's folder")
+    fit.add_argument("--backbone", default="tiny", metavar="NAME", help=f"of {', '.join(names('backbone'))}")
+    fit.add_argument("--weights", metavar="W", help="of the backbone: a path or a Hugging Face id")
+    fit.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
+    fit.add_argument(
+        "--explanations",
+        metavar="FILE",
+        help="json, as `mgcl explain-classes` writes it; or a data set whose explanations come with mgcl, e.g. esc50 "
+        "(default: the class names in plain sentences)",
+    )
+    fit.add_argument("--audio-only", action="store_true", help="go by sounds and explanations, without captions")
+    fit.add_argument("--none-of-these", action="store_true", help='learn when to answer "none of these"')
+    fit.add_argument(
+        "--option", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="of the method, e.g. alpha 2"
+    )
+    fit.set_defaults(job=_fit)
+
+
+def _fit(flags: argparse.Namespace) -> int:
+    from mgcl.data.audio import VIDEO_SUFFIXES
+    from mgcl.data.folder import labelled, passed_over
+
+    if flags.clips.is_dir():
+        for path in passed_over(flags.clips):
+            video = path.suffix.lower() in VIDEO_SUFFIXES
+            why = f"a video; take its sound out: ffmpeg -i {path.name} {path.stem}.wav" if video else "no audio file"
+            print(f"passed over: {path}: {why}")
+    files, options = labelled(flags.clips), _options(flags)
+
+    from mgcl import FewShotClassifier
+
+    captions = [file.caption for file in files if file.caption] or None
+    if captions and len(captions) < len(files):
+        raise MgclError(f"{flags.clips}: {len(captions)} of {len(files)} clips have a caption; give all one, or none")
+    classifier = FewShotClassifier(
+        flags.backbone,
+        weights=flags.weights,
+        device=flags.device,
+        none_label="none of these" if flags.none_of_these else None,
+        verbose=True,
+        **options,
+    )
+    with warnings_as_lines():
+        classifier.fit(
+            [file.path for file in files],
+            [file.label for file in files],
+            explanations=flags.explanations,
+            captions=None if flags.audio_only else captions,
+        )
+    classifier.save(flags.out)
+    print(f"{flags.out}: {len(files)} clips of {len(classifier.classes_)} classes; mgcl predict {flags.out} CLIP ...")
+    return 0
+
+
+def _options(flags: argparse.Namespace) -> dict[str, Any]:
+    """The method's, as they are written: 2, 0.5, True, None, or a word."""
+    from mgcl.methods.mgcl import Parameters
+
+    known = asdict(Parameters())
+    options: dict[str, Any] = {"fusion": "audio"} if flags.audio_only else {}
+    for name, text in flags.option:
+        if name not in known:
+            raise MgclError(f"--option {name}: the method has none of that name; it has {', '.join(known)}")
+        try:
+            options[name] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            options[name] = text
+    return options

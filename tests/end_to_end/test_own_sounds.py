@@ -1,0 +1,137 @@
+"""Fit, predict, evaluate: the commands, on files; and the classifier beside a sweep, on real recordings."""
+
+import csv
+import io
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import soundfile
+
+from mgcl import FewShotClassifier
+from mgcl.backbones import tiny
+from mgcl.cli import main
+from mgcl.data import esc50
+from mgcl.data.episodes import draw, pool
+from mgcl.evaluation.trial import run_trial
+from mgcl.extraction.extract import extract
+from mgcl.sweep.grid import Sweep, plan
+from tests.unit.test_classifier import KINDS, RATE, sound
+
+RECORDINGS = Path(__file__).parents[3] / "shared" / "data" / "esc10"
+
+
+def test_on_the_clips_of_an_episode_it_is_as_accurate_as_the_sweep(tmp_path) -> None:
+    if not RECORDINGS.is_dir():
+        pytest.skip(f"{RECORDINGS} is not here")
+    dataset = esc50.read(RECORDINGS)
+    bank = extract(dataset, tiny.load(), tmp_path / "bank")
+    cells = plan(Sweep("own", ("full", "audio-only"), (5,), (5,), episodes=3, queries=15), bank)
+    path_of = {file.clip_id: file.path for file in dataset.files}
+    for cell, options in zip(cells, ({}, {"fusion": "audio"}), strict=True):
+        trial = cell.trial
+        for episode, expected in enumerate(run_trial(trial, bank).episodes):
+            drawn = draw(
+                pool(bank.clip_records), dataset=trial.dataset, fold=trial.fold, way=5, shot=5, queries=15,
+                seed=trial.seed, index=episode,
+            )  # fmt: skip
+            support, query = (
+                ([path_of[clip] for row in clips for clip in row], [label for label in drawn.classes for _ in clips[0]])
+                for clips in (drawn.support, drawn.query)
+            )
+            classifier = FewShotClassifier(**options).fit(*support, explanations="esc10")
+            assert classifier.score(*query) == expected.accuracy
+
+
+@dataclass(frozen=True)
+class Said:
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: object, stdin: str = "", code: int = 0) -> Said:
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        redirect_stdout(out),
+        redirect_stderr(err),
+        patch("sys.stdin", io.StringIO(stdin)),
+        pytest.raises(SystemExit) as end,
+    ):
+        main([str(each) for each in arguments])
+    assert end.value.code == code, err.getvalue()
+    return Said(out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("own")
+    for part, numbers in (("train", range(3)), ("test", range(3, 6))):
+        for kind in KINDS[:3]:
+            (root / part / kind).mkdir(parents=True)
+            for number in numbers:
+                soundfile.write(root / part / kind / f"{number}.wav", sound(kind, number), RATE)
+    (root / "train" / "hum" / "film.mp4").write_bytes(b"a film")
+    return root
+
+
+@pytest.fixture(scope="module")
+def model(sounds) -> Path:
+    done = run("fit", sounds / "train", "--out", sounds / "model")
+    assert "passed over" in done.stdout
+    assert "ffmpeg -i film.mp4 film.wav" in done.stdout
+    assert "9 clips of 3 classes" in done.stdout
+    return sounds / "model"
+
+
+def test_predict_takes_files_folders_patterns_and_stdin(model, sounds) -> None:
+    one = sounds / "test" / "hum" / "3.wav"
+    as_text = run("predict", model, one).stdout
+    assert as_text.split("\t")[:2] == [str(one), "hum"]
+    folder = list(csv.DictReader(io.StringIO(run("predict", model, sounds / "test", "--csv").stdout)))
+    assert [row["label"] for row in folder] == [kind for kind in KINDS[:3] for _ in range(3)]
+    assert sum(float(folder[0][kind]) for kind in KINDS[:3]) == pytest.approx(1, abs=1e-5)
+    pattern = run("predict", model, f"{sounds}/test/*/3.wav", "--json").stdout.splitlines()
+    assert [json.loads(line)["label"] for line in pattern] == list(KINDS[:3])
+    piped = run("predict", model, "-", stdin=f"{one}\n{sounds / 'train' / 'hum' / '0.wav'}\n").stdout
+    assert [line.split("\t")[1] for line in piped.splitlines()] == ["hum", "hum"]
+    windows = run("predict", model, one, "--every", 2).stdout.splitlines()
+    assert [line.split("\t")[1:3] for line in windows] == [["0.00", "hum"]]
+
+
+def test_predict_answers_what_it_can_and_says_the_rest(model, sounds, tmp_path) -> None:
+    (tmp_path / "text.wav").write_text("no sound")
+    done = run(
+        "predict", model, tmp_path / "text.wav", sounds / "test" / "hum" / "3.wav", tmp_path / "gone.wav", code=1
+    )
+    assert done.stdout.count("\n") == 1
+    assert "text.wav: cannot be decoded, whatever its name says" in done.stderr
+    assert "gone.wav: no such file" in done.stderr
+    assert "no clips there" in run("predict", model, tmp_path / "*.mp3", code=2).stderr
+    assert "model.json: no such file" in run("predict", sounds, sounds / "test", code=2).stderr
+
+
+def test_evaluate_leaves_out_what_it_was_fitted_on(model, sounds) -> None:
+    said = run("evaluate", model, sounds / "test").stdout
+    assert said.startswith("accuracy 100.0 % of 9 clips (95 %: 70.1 to 100.0)")
+    found = json.loads(run("evaluate", model, sounds / "test", "--json").stdout)
+    assert found["confusion"] == {kind: {kind: 3} for kind in KINDS[:3]}
+    assert "no clips there that the model was not fitted on" in run("evaluate", model, sounds / "train", code=2).stderr
+
+
+def test_fit_says_what_it_needs(sounds, tmp_path) -> None:
+    (tmp_path / "one" / "dog").mkdir(parents=True)
+    soundfile.write(tmp_path / "one" / "dog" / "1.wav", sound("hum", 1), RATE)
+    assert "at least 2 classes are needed" in run("fit", tmp_path / "one", "--out", tmp_path / "m", code=2).stderr
+    (tmp_path / "one" / "cat").mkdir()
+    assert "cat: no clips" in run("fit", tmp_path / "one", "--out", tmp_path / "m", code=2).stderr
+    soundfile.write(tmp_path / "one" / "cat" / "1.wav", sound("hiss", 1), RATE)
+    assert "warning: a class has fewer than 2 clips" in run("fit", tmp_path / "one", "--out", tmp_path / "m").stderr
+    wrong = run("fit", sounds / "train", "--out", tmp_path / "m", "--option", "alpah", "1", code=2).stderr
+    assert "the method has none of that name; it has alpha, beta" in wrong
+    assert "gone.json: no such file" in run(
+        "fit", sounds / "train", "--out", tmp_path / "m2", "--explanations", tmp_path / "gone.json", code=2
+    ).stderr  # fmt: skip
+    assert not (tmp_path / "m2").exists()

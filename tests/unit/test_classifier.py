@@ -1,0 +1,331 @@
+"""A classifier of a user's own sounds, on sounds that a few lines of numpy make."""
+
+import json
+import tracemalloc
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from sklearn.base import clone
+
+from mgcl import FewShotClassifier
+from mgcl.backbones import tiny
+from mgcl.classifier import calibration, storage
+from mgcl.classifier.recording import windows
+from mgcl.classifier.scores import calibration_error, judge, scores
+from mgcl.errors import BackboneError, ClassifierError, DataError, MgclWarning
+
+RATE, SECONDS = 16000, 5.0
+KINDS = ("beeps", "hiss", "hum", "sweep")
+
+
+def sound(kind: str, number: int, seconds: float = SECONDS) -> np.ndarray:
+    random = np.random.default_rng([KINDS.index(kind), number])
+    t = np.arange(round(seconds * RATE)) / RATE
+    pitch = random.uniform(0.9, 1.1)
+    samples = {
+        "beeps": lambda: np.sin(2 * np.pi * 1800 * pitch * t) * (t * 4 % 1 < 0.3),
+        "hiss": lambda: random.normal(size=len(t)) / 3,
+        "hum": lambda: np.sin(2 * np.pi * 90 * pitch * t) + np.sin(2 * np.pi * 180 * pitch * t) / 2,
+        "sweep": lambda: np.sin(2 * np.pi * (300 * t + 250 * pitch * t**2)),
+    }[kind]()
+    return (0.3 * samples + 0.01 * random.normal(size=len(t))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("sounds")
+    for kind in KINDS:
+        (root / kind).mkdir()
+        for number in range(6):
+            soundfile.write(root / kind / f"{number}.wav", sound(kind, number), RATE)
+    return root
+
+
+def clips(folder: Path, numbers=range(3), kinds=KINDS) -> tuple[list[Path], list[str]]:
+    return [folder / kind / f"{n}.wav" for kind in kinds for n in numbers], [kind for kind in kinds for _ in numbers]
+
+
+@pytest.fixture(scope="module")
+def fitted(folder) -> FewShotClassifier:
+    return FewShotClassifier().fit(*clips(folder))
+
+
+def test_it_recognises_new_clips_and_says_how_sure_it_is(fitted, folder) -> None:
+    paths, labels = clips(folder, range(3, 6))
+    assert fitted.score(paths, labels) == 1
+    shares = fitted.predict_proba(paths)
+    assert shares.sum(1) == pytest.approx(1)
+    assert list(fitted.classes_[shares.argmax(1)]) == list(fitted.predict(paths)) == labels
+
+
+def test_the_decision_does_not_depend_on_the_temperature(fitted, folder) -> None:
+    paths, _ = clips(folder, range(3, 6))
+    logits = fitted.logits(paths)
+    assert (logits.argmax(1) == fitted.predict_proba(paths).argmax(1)).all()
+    expected = torch.tensor(logits).double().div(fitted.temperature_).softmax(1)
+    assert fitted.predict_proba(paths) == pytest.approx(expected.numpy())
+
+
+def test_files_and_arrays_are_the_same_clips(fitted, folder) -> None:
+    paths, labels = clips(folder)
+    arrays = [soundfile.read(path, dtype="float32")[0] for path in paths]
+    for given in (arrays, np.stack(arrays)):
+        again = FewShotClassifier().fit(given, labels)
+        assert (again.logits(paths) == fitted.logits(paths)).all()
+    halved = [array[::2] for array in arrays]  # of half the rate, roughly
+    assert FewShotClassifier(sample_rate=RATE // 2).fit(halved, labels).score(halved, labels) == 1
+
+
+def test_adding_classes_is_fitting_on_everything(folder) -> None:
+    first, second = clips(folder, kinds=("hiss", "sweep")), clips(folder, kinds=("beeps", "hum"))
+    more = clips(folder, range(3, 5), kinds=("hiss",))
+    grown = FewShotClassifier().fit(*first).add_classes(*second).add_classes(*more)
+    at_once = FewShotClassifier().fit(first[0] + second[0] + more[0], first[1] + second[1] + more[1])
+    paths, _ = clips(folder, range(5, 6))
+    assert list(grown.classes_) == sorted(KINDS)
+    assert (grown.logits(paths) == at_once.logits(paths)).all()
+    assert grown.temperature_ == at_once.temperature_
+
+
+def test_saved_and_loaded_it_answers_alike(fitted, folder, tmp_path) -> None:
+    fitted.save(tmp_path / "model")
+    again = FewShotClassifier.load(tmp_path / "model")
+    paths, _ = clips(folder)
+    assert (again.logits(paths) == fitted.logits(paths)).all()
+    assert (again.temperature_, again.threshold_, list(again.classes_)) == (
+        fitted.temperature_, fitted.threshold_, list(fitted.classes_)
+    )  # fmt: skip
+    assert again.get_params() == fitted.get_params()
+    assert {file.name for file in (tmp_path / "model").iterdir()} == {storage.FACTS, storage.TENSORS}
+    again.add_classes(*clips(folder, range(3, 4), kinds=("hum",)))  # a loaded one learns on
+
+
+def _changed(file: Path, **changes) -> None:
+    facts = json.loads(file.read_text())
+    file.write_text(json.dumps(facts | changes))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda folder: _changed(folder / "model.json", temperature=1.0), "model.json: changed since it was saved"),
+        (lambda folder: _changed(folder / "model.json", format=2), "of format 2, and this mgcl reads up to 1"),
+        (lambda folder: (folder / "model.json").write_text("[]"), "not a model that `mgcl fit` wrote"),
+        (lambda folder: (folder / "model.json").unlink(), "no such file"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "no such file"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"1"), "model.safetensors: changed since"),
+    ],
+)
+def test_a_model_that_is_not_as_it_was_saved_is_refused(fitted, tmp_path, spoil, words) -> None:
+    fitted.save(tmp_path)
+    spoil(tmp_path)
+    with pytest.raises(DataError, match=words):
+        FewShotClassifier.load(tmp_path)
+
+
+def test_a_model_is_refused_by_another_backbone(fitted, tmp_path, folder) -> None:
+    fitted.save(tmp_path / "model")
+    config = tiny.Config(vocabulary=400, width=32, embedding_dim=16, codewords=8)
+    tokenizer = tiny.train_tokenizer(["a hum", "a hiss"])
+    torch.manual_seed(0)
+    tiny.save(tiny.make_model(config), config, tokenizer, ["a hum"], tmp_path / "weights")
+    with pytest.raises(DataError, match="name those that it was fitted with"):
+        FewShotClassifier.load(tmp_path / "model", weights=str(tmp_path / "weights"))
+    with pytest.raises(BackboneError, match="missing"):
+        FewShotClassifier.load(tmp_path / "model", weights=str(folder))
+
+
+def test_none_of_these(folder) -> None:
+    known = KINDS[:3]
+    classifier = FewShotClassifier(none_label="?").fit(*clips(folder, range(4), kinds=known))
+    paths, labels = clips(folder, range(4, 6), kinds=known)
+    turned_away = list(classifier.predict(clips(folder, kinds=KINDS[3:])[0]))
+    assert turned_away == ["?"] * 3
+    assert np.mean(classifier.predict(paths) == labels) >= 0.5
+    with pytest.raises(ClassifierError, match="it needs 3 classes of 2 clips each"):
+        FewShotClassifier(none_label="?").fit(*clips(folder, kinds=known[:2]))
+
+
+def test_numbers_are_labels_too(folder) -> None:
+    paths, labels = clips(folder)
+    numbers = [KINDS.index(label) for label in labels]
+    classifier = FewShotClassifier(none_label=-1).fit(paths, numbers)
+    assert classifier.predict(paths).dtype == classifier.classes_.dtype == np.array(numbers).dtype
+
+
+def test_a_single_clip_a_class_warns_that_its_probabilities_are_the_packages(folder) -> None:
+    with pytest.warns(MgclWarning, match="which was measured on other sounds"):
+        classifier = FewShotClassifier().fit(*clips(folder, range(1)))
+    assert classifier.temperature_ == calibration.PRIOR_TEMPERATURE * tiny.load().logit_scale
+
+
+def test_where_no_clip_is_wrong_the_temperature_stays_above_zero() -> None:
+    logits = 50 * torch.eye(4)
+    assert calibration.best_temperature(logits, torch.arange(4), prior=2.0) == pytest.approx(2.0, rel=0.5)
+
+
+def test_the_temperature_is_that_of_least_log_loss_where_there_are_many_clips() -> None:
+    random = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(20000, 5, generator=random)
+    labels = (logits / 2.0).softmax(1).multinomial(1, generator=random)[:, 0]
+    assert calibration.best_temperature(logits, labels, prior=20.0) == pytest.approx(2.0, rel=0.03)
+
+
+def test_what_is_asked_of_clips_that_cannot_give_it(fitted, folder, tmp_path) -> None:
+    paths, labels = clips(folder)
+    with pytest.raises(ClassifierError, match="of one class, 'hum'"):
+        FewShotClassifier().fit(paths[:2], ["hum", "hum"])
+    with pytest.raises(TypeError, match="no option is called alhpa; there are: alpha, "):
+        FewShotClassifier(alhpa=1)
+    with pytest.raises(ClassifierError, match="alpha must be at least 0"):
+        FewShotClassifier(alpha=-1.0).fit(paths, labels)
+    with pytest.raises(ClassifierError, match="leave_one_out needs 2 shots"):
+        FewShotClassifier(leave_one_out=True).fit(*clips(folder, range(1)))
+    with pytest.raises(ClassifierError, match=r"write \['one.wav'\]"):
+        fitted.predict("one.wav")
+    with pytest.raises(ClassifierError, match="without captions"):
+        fitted.predict(paths, captions=["a hum"] * len(paths))
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.wav").write_text("not a sound")
+    (tmp_path / "film.mp4").write_bytes(b"1234")
+    with pytest.raises(DataError, match=r"empty.wav: is empty \(0 bytes\).*text.wav: cannot be decoded, whatever"):
+        FewShotClassifier().fit([*paths, tmp_path / "empty.wav", tmp_path / "text.wav"], [*labels, "hum", "hum"])
+    with pytest.raises(DataError, match=r"film.mp4: is a video; take its sound out: ffmpeg"):
+        fitted.predict([tmp_path / "film.mp4"])
+
+
+def test_one_sound_under_two_names(folder, tmp_path) -> None:
+    paths, labels = clips(folder)
+    copy = tmp_path / "copy.wav"
+    copy.write_bytes(paths[0].read_bytes())
+    with pytest.raises(DataError, match=r"copy.wav \(hum\) is the same sound as .*0.wav \(beeps\)"):
+        FewShotClassifier().fit([*paths, copy], [*labels, "hum"])
+    with pytest.warns(MgclWarning, match="it counts twice"):
+        FewShotClassifier(epochs=0).fit([*paths, copy], [*labels, "beeps"])
+
+
+def test_own_captions_are_needed_to_predict_too(folder) -> None:
+    paths, labels = clips(folder)
+    captions = [f"a sound of {label}" for label in labels]
+    classifier = FewShotClassifier().fit(paths, labels, captions=captions)
+    with pytest.raises(ClassifierError, match="give the clips' captions too"):
+        classifier.predict(paths)
+    assert list(classifier.predict(paths, captions)) == labels
+    assert [answer.label for answer in classifier.answers(paths, captions)] == labels
+    assert classifier.explain(paths[0], captions[0]).caption == captions[0]
+
+
+def test_a_backbone_without_captions_is_told_once_and_goes_by_audio(folder, tmp_path) -> None:
+    for name in ("model.safetensors", "tokenizer.json"):
+        (tmp_path / name).write_bytes((tiny.SHIPPED / name).read_bytes())
+    (tmp_path / "captions.txt").touch()
+    with pytest.warns(MgclWarning, match="clips are known by audio alone"):
+        mute = FewShotClassifier(weights=str(tmp_path)).fit(*clips(folder))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        deaf = FewShotClassifier(fusion="audio").fit(*clips(folder))
+    paths, _ = clips(folder, range(3, 6))
+    assert (mute.logits(paths) == deaf.logits(paths)).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"matching": "uniform"}, {"matching": "best-match"}, {"entropy_weight": 0.5}, {"mean_over_shots": True},
+     {"sentences": "prompt"}, {"explanations": 3, "explanation_draw": "seeded"}, {"fine_contrast": False},
+     {"coarse_cache": False, "fine_cache": False, "fusion": "caption"}],
+)  # fmt: skip
+def test_shares_sum_to_the_logits(folder, options) -> None:
+    paths, labels = clips(folder)
+    paths, labels = [*paths, folder / "hum" / "3.wav"], [*labels, "hum"]  # classes of unequal size
+    classifier = FewShotClassifier(**options, epochs=2).fit(paths, labels)
+    clip = folder / "sweep" / "5.wav"
+    reasons = classifier.explain(clip)
+    for label, logit in zip(classifier.classes_, classifier.logits([clip])[0], strict=True):
+        assert sum(part[label] for part in reasons.parts.values()) == pytest.approx(logit, rel=1e-5)
+        for shares in (reasons.support, reasons.sentences):
+            for part in shares[0].parts if shares else ():
+                total = sum(share.parts[part] for share in shares if share.label == label)
+                assert total == pytest.approx(reasons.parts[part][label], rel=1e-4, abs=1e-5)
+    assert json.dumps(reasons.to_json())
+    transported = options.get("matching", "transport") == "transport" and options.get("fine_contrast", True)
+    assert set(reasons.plans) == (set(KINDS) if transported else set())
+
+
+def test_a_clip_of_the_support_is_carried_by_itself(fitted, folder) -> None:
+    clip = folder / "sweep" / "1.wav"
+    reasons = fitted.explain(clip)
+    assert (reasons.answer.label, reasons.support[0].name, reasons.answer.in_support) == ("sweep", str(clip), True)
+    assert not fitted.explain(folder / "sweep" / "5.wav").answer.in_support
+
+
+def test_windows_cover_a_recording(fitted, tmp_path) -> None:
+    parts = [sound("hum", 9), sound("beeps", 9), sound("hiss", 9, 3.0)]
+    soundfile.write(tmp_path / "long.wav", np.concatenate(parts), RATE)
+    answers = list(fitted.windows(tmp_path / "long.wav", every=5))
+    assert [(answer.start, answer.label) for answer in answers[:2]] == [(0, "hum"), (5, "beeps")]
+    assert answers[2].start == 8  # the last one ends where the recording does
+    assert len(list(fitted.windows(tmp_path / "long.wav", every=1))) == 9
+    soundfile.write(tmp_path / "short.wav", sound("hum", 8, 1.0), RATE)
+    assert [(answer.start, answer.label) for answer in fitted.windows(tmp_path / "short.wav", every=5)] == [(0, "hum")]
+    with pytest.raises(ClassifierError, match="positive number of seconds, got 0"):
+        list(fitted.windows(tmp_path / "long.wav", every=0))
+    (tmp_path / "text.wav").write_text("not a sound")
+    with pytest.raises(DataError, match="cannot be decoded"):
+        list(fitted.windows(tmp_path / "text.wav", every=5))
+
+
+def test_windows_are_stretches_of_the_recording(tmp_path) -> None:
+    recording = sound("sweep", 1, 23.0)
+    soundfile.write(tmp_path / "long.wav", recording, RATE, subtype="FLOAT")
+    found = list(windows(tmp_path / "long.wav", every=1.7, sample_rate=RATE, seconds=SECONDS))
+    for window in found:
+        start = round(window.start * RATE)
+        assert (window.waveform == recording[start : start + len(window.waveform)]).all()
+        assert len(window.waveform) == SECONDS * RATE
+    assert found[-1].start == 18.0
+
+
+def test_an_hour_takes_no_more_memory_than_a_minute(tmp_path) -> None:
+    def peak(minutes: int) -> int:
+        file = tmp_path / f"{minutes}.wav"
+        with soundfile.SoundFile(file, "w", 8000, 1) as out:
+            for _ in range(minutes):
+                out.write(np.zeros(60 * 8000, np.float32))
+        tracemalloc.start()
+        count = sum(1 for _ in windows(file, every=5, sample_rate=RATE, seconds=SECONDS))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert count == minutes * 12
+        return most
+
+    assert peak(60) < 1.2 * peak(1) + 1e5
+
+
+def test_scores_by_hand() -> None:
+    shares = np.array([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.1, 0.9]])
+    found = scores(shares, np.array([0, 1, 1, 1]))
+    assert found.log_loss == pytest.approx(-np.log([0.8, 0.4, 0.7, 0.9]).mean())
+    assert found.brier == pytest.approx(2 * np.mean([0.04, 0.36, 0.09, 0.01]))
+    assert found.auroc == 1.0
+    assert calibration_error(shares, np.array([0, 1, 1, 1])) == pytest.approx((0.2 + 0.6 + 0.3 + 0.1) / 4)
+
+
+def test_a_verdict_counts_what_was_rightly_turned_away(fitted, folder) -> None:
+    paths, labels = clips(folder, range(3, 5))
+    answers = list(fitted.answers(paths))
+    verdict = judge(labels, answers, None)
+    assert (verdict.clips, verdict.accuracy, verdict.probabilities.auroc) == (8, 1.0, 1.0)
+    with pytest.raises(ClassifierError, match="clips of bell, and the classifier knows beeps, hiss"):
+        judge(["bell", *labels[1:]], answers, None)
+    assert judge(["bell", *labels[1:]], answers, "none").accuracy == 7 / 8
+
+
+def test_options_are_parameters() -> None:
+    copy = clone(FewShotClassifier(alpha=2.0, fusion="audio"))
+    assert (copy.get_params()["alpha"], copy.alpha, copy.fusion) == (2.0, 2.0, "audio")
+    assert copy.set_params(beta=3.0).beta == 3.0
+    assert "alpha=2.0" in repr(copy)
