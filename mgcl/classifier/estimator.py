@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor
@@ -324,6 +324,8 @@ def _labels(sounds: Sounds, labels: ArrayLike) -> list[Value]:
     if labels is None:
         raise ClassifierError("requires y to be passed, but the target y is None: give the label of each clip")
     flat = column_or_1d(labels, warn=True)
+    if flat.dtype.kind == "f":
+        assert_all_finite(flat, input_name="y")
     check_consistent_length(sounds, flat)
     check_classification_targets(flat)
     found: list[Value] = flat.tolist()

@@ -1,9 +1,10 @@
-"""The README's screenshots, drawn by a headless chromium from a store and a report.
+"""The README's screenshots, drawn by a headless chromium from a store, a report and a classifier.
 
     pip install playwright
-    python tests/end_to_end/screenshots.py --tracking-uri sqlite:///.mgcl/mlflow.db --report reports/full_grid
+    python tests/end_to_end/screenshots.py --tracking-uri sqlite:///.mgcl/mlflow.db --report reports/full_grid \\
+        --model model --clip clip.wav
 
-It shows the store's newest sweep; the comparison is of its trials of one way and shot.
+It shows the store's newest sweep; the comparison is of its trials of one way and shot. Without a model, all but the demo.
 """
 
 import argparse
@@ -33,12 +34,14 @@ def main() -> None:
     parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="with its index.html")
     parser.add_argument("--way", default="5", help="of the comparison (default: 5)")
     parser.add_argument("--shot", default="5", help="of the comparison (default: 5)")
+    parser.add_argument("--model", type=Path, metavar="DIR", help="that `mgcl fit` wrote, for the demo")
+    parser.add_argument("--clip", type=Path, metavar="FILE", help="to show in the demo")
     parser.add_argument("--out", type=Path, default=Path("reports/screenshots"), metavar="DIR")
     parser.add_argument("--chromium", default=shutil.which("chromium"), metavar="FILE")
     flags = parser.parse_args()
     flags.out.mkdir(parents=True, exist_ok=True)
     one_cell = f"params.way = '{flags.way}' and params.shot = '{flags.shot}'"
-    with sync_playwright() as playwright, _mgcl_ui(flags.tracking_uri) as address:
+    with sync_playwright() as playwright, _served("ui", "--tracking-uri", flags.tracking_uri) as address:
         browser = playwright.chromium.launch(executable_path=flags.chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1400, "height": 860})
         page.goto(address)
@@ -59,18 +62,30 @@ def main() -> None:
         page.set_viewport_size({"width": 1100, "height": 1400})
         page.goto((flags.report / "index.html").absolute().as_uri())
         page.screenshot(path=flags.out / "report.png")
+        if flags.model:
+            _demo(page, flags.model, flags.clip, flags.out / "demo.png")
         browser.close()
 
 
+def _demo(page: "Page", model: Path, clip: Path, out: Path) -> None:
+    with _served("demo", str(model)) as address:
+        page.set_viewport_size({"width": 1300, "height": 1150})
+        page.goto(address)
+        page.locator("input[type=file]").first.set_input_files(clip)
+        page.locator("figure svg").first.wait_for()
+        page.wait_for_timeout(1000)
+        page.screenshot(path=out)
+
+
 @contextmanager
-def _mgcl_ui(uri: str) -> Iterator[str]:
-    """The address of the runs' page, as long as the context lasts."""
-    command = ["-c", "from mgcl.cli import main; main()", "ui", "--no-browser", "--port", "5399", "--tracking-uri", uri]
-    process = subprocess.Popen([sys.executable, *command], text=True, stdout=subprocess.PIPE)
+def _served(*command: str) -> Iterator[str]:
+    """The address of a command's page, as long as the context lasts."""
+    mgcl = [sys.executable, "-c", "from mgcl.cli import main; main()"]
+    process = subprocess.Popen([*mgcl, *command, "--no-browser", "--port", "5399"], text=True, stdout=subprocess.PIPE)
     try:
         for line in process.stdout or ():
-            if line.startswith("runs: "):
-                yield line.removeprefix("runs: ").strip()
+            if line.startswith(("runs: ", "demo: ")):
+                yield line.split()[1]
                 break
         else:
             raise SystemExit(process.wait())

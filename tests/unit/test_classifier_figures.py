@@ -1,0 +1,182 @@
+"""Pictures and the page of an answer's reasons: what they show, of models of every kind; a page is whole by itself."""
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from mgcl import FewShotClassifier
+from mgcl.classifier import figures
+from mgcl.classifier.page import html, title, why
+from mgcl.classifier.reasons import Reasons
+from mgcl.classifier.sounds import Sound
+from mgcl.language.prompts import templated
+from tests.generated_sounds import RATE, waveform, write_sounds
+
+KINDS = ("hum", "hiss", "beeps")
+HUM = waveform("hum", 9)
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory) -> dict[str, list[Path]]:
+    return write_sounds(tmp_path_factory.mktemp("sounds"), KINDS, clips=2)
+
+
+def fitted(sounds, names=KINDS, **options) -> FewShotClassifier:
+    labelled = [(path, name) for name, kind in zip(names, KINDS, strict=True) for path in sounds[kind]]
+    return FewShotClassifier(epochs=1, **options).fit(*zip(*labelled, strict=True))
+
+
+@pytest.fixture(scope="module")
+def classifier(sounds) -> FewShotClassifier:
+    return fitted(sounds)
+
+
+@pytest.fixture(scope="module")
+def sound(classifier) -> Sound:
+    return classifier.sound(HUM)
+
+
+@pytest.fixture(scope="module")
+def reasons(classifier) -> Reasons:
+    return classifier.explain(HUM)
+
+
+def test_explanations_are_in_the_order_of_the_plans_columns(reasons) -> None:
+    assert reasons.answer.label == "hum"
+    assert reasons.explanations == {kind: templated(kind) for kind in KINDS}
+    assert {np.shape(plan)[1] for plan in reasons.plans.values()} == {8}
+
+
+def test_the_two_most_probable_classes_are_compared(reasons, sound) -> None:
+    first, second, _ = reasons.ranking
+    shares, transport = figures.shares(reasons), figures.transport(reasons, sound, RATE)
+    assert f"what speaks for {first} (to the right) and for {second} (to the left)" in shares.caption
+    assert transport.caption.startswith("When: how the fine contrast's transport plan matches")
+    for figure in (shares, transport):
+        svg = ElementTree.fromstring(figure.svg)  # noqa: S314 - our own
+        links = [value for each in svg.iter() for name, value in each.attrib.items() if name.endswith("href")]
+        assert all(link.startswith(("#", "data:")) for link in links)
+
+
+def test_the_same_reasons_give_the_same_bytes_whatever_the_users_own_settings(reasons, sound) -> None:
+    drawn = figures.shares(reasons), figures.transport(reasons, sound, RATE)
+    with mpl.rc_context({"font.size": 30, "svg.fonttype": "none"}):
+        assert (figures.shares(reasons), figures.transport(reasons, sound, RATE)) == drawn
+
+
+def test_other_numbers_give_other_pictures(reasons, sound) -> None:
+    weaker = [replace(share, parts={part: each / 2 for part, each in share.parts.items()}) for share in reasons.support]
+    assert figures.shares(replace(reasons, support=tuple(weaker))).svg != figures.shares(reasons).svg
+    later = {label: plan[::-1] for label, plan in reasons.plans.items()}
+    drawn = [figures.transport(each, sound, RATE).svg for each in (reasons, replace(reasons, plans=later))]
+    assert drawn[0] != drawn[1]
+    backwards = replace(sound, waveform=sound.waveform[::-1])
+    assert figures.transport(reasons, backwards, RATE).svg != drawn[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"matching": "uniform"},
+        {"matching": "best-match"},
+        {"fine_contrast": False},
+        {"fusion": "caption", "coarse_cache": False, "fine_cache": False, "fine_contrast": False},
+        {"coarse_contrast": False, "fine_contrast": False},
+    ],
+    ids=["uniform", "best-match", "no fine contrast", "captions alone", "cache alone"],
+)
+def test_what_a_model_does_not_have_is_not_drawn(reasons, sounds, options, sound) -> None:
+    less = fitted(sounds, **options).explain(HUM)
+    assert less.plans == {}
+    alone = figures.transport(less, sound, RATE)
+    assert "this model transports nothing" in alone.caption
+    assert height(alone.png) < height(figures.transport(reasons, sound, RATE).png) / 2
+    drawn = height(figures.shares(less).png)
+    whole = height(figures.shares(reasons).png)
+    assert drawn == whole if less.support and less.sentences else drawn < whole
+    page = why(less, sound, RATE, name="clip")
+    assert ("Strongest support clips" in page) == bool(less.support)
+    assert ("Strongest explanations" in page) == bool(less.sentences)
+
+
+def height(png: bytes) -> int:
+    return int.from_bytes(png[20:24])
+
+
+def test_a_clip_that_is_turned_away_is_compared_with_what_it_is_nearest_to(reasons, sound) -> None:
+    turned = replace(reasons, answer=replace(reasons.answer, label="none of these", clip="/somewhere/a.wav"))
+    assert "turned away as none of these" in figures.shares(turned).caption
+    assert re.fullmatch(r"a\.wav: none of these \(the nearest is hum, \d+ %\)", title(turned))
+    assert figures.transport(turned, sound, RATE).svg != figures.transport(reasons, sound, RATE).svg  # its roles
+
+
+@pytest.mark.parametrize("names", [(1, 2, 3), ("50$ & <more>_$", "a $ b", "<script>alert(1)</script>")])
+def test_a_class_may_be_called_anything(sounds, names, sound) -> None:
+    found = fitted(sounds, names).explain(HUM)
+    assert found.answer.label == names[0]
+    page = html([(found, sound)], RATE)
+    assert "<script>" not in page
+    assert Parsed(page).json == [json.loads(json.dumps(found.to_json()))]
+
+
+def test_a_long_or_odd_file_name_is_shown_and_harmless(reasons, sound) -> None:
+    name = "<b>${1} {{2}} & " + "long " * 20 + ".wav"
+    odd = replace(reasons.support[0], name=f"/folder/{name}")
+    named = replace(reasons, answer=replace(reasons.answer, clip=name), support=(odd, *reasons.support[1:]))
+    assert len(figures.file_name(name)) == 48
+    assert figures.file_name(name).endswith("long .wav")
+    page = html([(named, sound)], RATE)
+    assert "<b>" not in page
+    assert "&lt;b&gt;${1} {{2}} &amp; long" in page
+
+
+class Parsed(HTMLParser):
+    """Ids, what would be fetched, and json."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.ids, self.fetched, self.json, self._inside = [], [], [], False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self._inside = tag == "pre"
+        self.ids += filter(None, [found.get("id")])
+        links = [found[name] for name in ("src", "href", "xlink:href") if found.get(name)]
+        self.fetched += [link for link in links if not link.startswith(("#", "data:"))]
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.json.append(json.loads(data))
+
+    def handle_endtag(self, _tag: str) -> None:
+        self._inside = False
+
+
+def test_a_page_of_several_clips_is_whole_and_its_ids_do_not_clash(reasons, sound) -> None:
+    page = html([(reasons, sound), (reasons, sound)], RATE)
+    seen = Parsed(page)
+    assert len(seen.ids) == len(set(seen.ids)) > 100
+    assert seen.fetched == []
+    assert page.count("<figure") == 4
+    assert page.count(f"“{reasons.caption}”") == 2
+    assert seen.json == [json.loads(json.dumps(reasons.to_json()))] * 2
+
+
+def test_a_tables_parts_sum_to_the_logit_and_support_is_pointed_out(reasons, sound) -> None:
+    page = why(reasons, sound, RATE, name="clip")
+    row = re.search(r"<tr><td>hum</td><td>([\d.]+) %</td>(.*?)</tr>", page)
+    *parts, logit = map(float, re.findall(r"<td>(-?[\d.]+)</td>", row.group(2)))
+    assert len(parts) == 4
+    assert sum(parts) == pytest.approx(logit, abs=0.003)
+    assert float(row.group(1)) == pytest.approx(100 * reasons.answer.probability, abs=0.06)
+    assert "This very sound" not in page
+    known = replace(reasons, answer=replace(reasons.answer, in_support=True))
+    assert "This very sound is one of the support clips" in why(known, sound, RATE, name="clip")

@@ -1,0 +1,139 @@
+"""The demo's desk without a page: what visitors are told, and that the model's folder changes only when they say so."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from gradio.utils import get_upload_folder
+
+from mgcl import FewShotClassifier
+from mgcl.classifier.demo import Desk, serve
+from mgcl.errors import ClassifierError
+from tests.generated_sounds import write_sounds
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory) -> dict[str, list[Path]]:
+    return write_sounds(tmp_path_factory.mktemp("sounds"), clips=4)
+
+
+@pytest.fixture(scope="module")
+def saved(sounds, tmp_path_factory) -> Path:
+    """A model of hum and hiss."""
+    folder = tmp_path_factory.mktemp("models") / "saved"
+    labelled = [(path, kind) for kind in ("hum", "hiss") for path in sounds[kind][:3]]
+    FewShotClassifier(epochs=1).fit(*zip(*labelled, strict=True)).save(folder)
+    return folder
+
+
+@pytest.fixture
+def desk(saved, tmp_path) -> Desk:
+    for file in saved.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return Desk(FewShotClassifier.load(tmp_path), tmp_path)
+
+
+def test_a_clip_gets_probabilities_and_pictures_as_the_classifier_has_them(desk, sounds) -> None:
+    clip = sounds["hum"][3]
+    probabilities, why = desk.classify(str(clip))
+    expected = desk.classifier.predict_proba([clip])[0]
+    assert list(probabilities.values()) == pytest.approx(list(expected), abs=1e-6)
+    assert f"<h2>hum-3.wav: hum ({100 * probabilities['hum']:.0f} %)</h2>" in why
+    assert why.count("<svg") == 2
+
+
+def test_no_clip_gets_no_answer(desk) -> None:
+    assert desk.classify(None) == (None, "")
+
+
+def test_a_new_class_is_there_at_once_and_kept_only_when_asked(desk, sounds) -> None:
+    before = (desk.folder / "model.json").read_bytes()
+    said = desk.add_class(" beeps ", [str(path) for path in sounds["beeps"][:3]], "")
+    assert said == "Learnt beeps from 3 clips; it is not kept yet. The classes are beeps, hiss, hum."
+    probabilities, _ = desk.classify(str(sounds["beeps"][3]))
+    assert max(probabilities, key=probabilities.get) == "beeps"
+    assert (desk.folder / "model.json").read_bytes() == before
+    assert desk.keep() == f"Kept in {desk.folder}: 3 classes."
+    assert list(FewShotClassifier.load(desk.folder).classes_) == ["beeps", "hiss", "hum"]
+
+
+def test_sentences_of_a_visitor_are_what_the_class_is_compared_with(desk, sounds) -> None:
+    sentences = [f"short electronic beeps, {number}" for number in range(8)]
+    desk.add_class("beeps", [str(path) for path in sounds["beeps"]], "\n".join(["", *sentences, " "]))
+    assert desk.classifier.explain(sounds["hum"][3]).explanations["beeps"] == tuple(sentences)
+
+
+def test_one_clip_of_a_class_is_warned_of(desk, sounds) -> None:
+    learnt, warned = desk.add_class("beeps", [str(sounds["beeps"][0])], "").splitlines()
+    assert learnt.startswith("Learnt beeps from 1 clip;")
+    assert warned.startswith("a class has fewer than 2 clips")
+
+
+@pytest.mark.parametrize(
+    ("name", "clips", "sentences", "said"),
+    [
+        ("", ["beeps"], "", "Give the class a name and a few clips."),
+        ("beeps", None, "", "Give the class a name and a few clips."),
+        ("beeps", ["text"], "", "text.wav: cannot be decoded, whatever its name says"),
+        ("beeps", ["hum"], "", "hum-0.wav (hum)"),
+        ("beeps", ["beeps"], "one sentence", "class 'beeps' has 1 explanations and 'hiss' 8"),
+    ],
+    ids=["no name", "no clips", "text", "a sound of another class", "too few sentences"],
+)
+def test_what_is_wrong_is_said_and_nothing_changes(desk, sounds, name, clips, sentences, said) -> None:
+    files = clips and [uploaded(sounds[clip][0]) if clip in sounds else a_text() for clip in clips]
+    answer = desk.add_class(name, files, sentences)
+    assert said in answer
+    assert get_upload_folder() not in answer
+    assert list(desk.classifier.classes_) == ["hiss", "hum"]
+    assert desk.classify(str(sounds["hum"][3]))[0].keys() == {"hiss", "hum"}
+
+
+def test_a_clip_that_is_none_is_answered_with_its_sentence(desk) -> None:
+    probabilities, why = desk.classify(a_text("<i>.wav"))
+    assert probabilities is None
+    assert why.startswith('<p role="alert">&lt;i&gt;.wav: cannot be decoded, whatever its name says')
+
+
+def uploaded(file: Path) -> str:
+    """Where gradio would put it."""
+    folder = Path(get_upload_folder()) / "0123abc"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / file.name).write_bytes(file.read_bytes())
+    return str(folder / file.name)
+
+
+def a_text(name: str = "text.wav") -> str:
+    folder = Path(get_upload_folder()) / "4567def"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("no sound")
+    return str(folder / name)
+
+
+@pytest.fixture(autouse=True)
+def upload_folder(tmp_path_factory, monkeypatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
+
+
+def test_a_folder_that_cannot_be_written_to_is_said(desk) -> None:
+    inside = Desk(desk.classifier, desk.folder / "model.json")
+    assert inside.keep() == f"{inside.folder}: File exists; mend that, and keep it again"
+
+
+def test_visitors_at_once_wait_for_each_other(desk, sounds) -> None:
+    clips = [str(sounds[kind][3]) for kind in ("hum", "hiss")]
+    alone = [desk.classify(clip) for clip in clips]
+    with ThreadPoolExecutor(4) as visitors:
+        added = visitors.submit(desk.add_class, "beeps", [str(path) for path in sounds["beeps"][:3]], "")
+        found = list(visitors.map(desk.classify, clips * 2))
+    assert added.result().startswith("Learnt beeps")
+    after = [desk.classify(clip) for clip in clips]
+    assert all(each in (alone[place % 2], after[place % 2]) for place, each in enumerate(found))
+
+
+def test_a_model_with_captions_of_its_own_is_refused(desk) -> None:
+    known = desk.classifier.model_
+    desk.classifier.model_ = replace(known, choices=None)
+    with pytest.raises(ClassifierError, match="captions of your own"):
+        serve(desk, host="127.0.0.1", port=1, browser=False)
