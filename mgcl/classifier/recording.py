@@ -54,7 +54,7 @@ def windows(path: Path, *, every: float, sample_rate: int, seconds: float) -> It
 
 
 def _window(path: Path, samples: NDArray[np.float32], start: int, sample_rate: int) -> Sound:
-    return Sound(str(path), np.ascontiguousarray(samples), "", start / sample_rate)
+    return Sound(str(path), np.ascontiguousarray(samples), start=start / sample_rate)
 
 
 def _blocks(path: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -30,10 +31,18 @@ class Sound:
     """Its path; of an array, its number."""
     waveform: NDArray[np.float32]
     """Shape (samples,)."""
-    digest: str
-    """Of the file, or the array: alike for one sound under two names; empty of a window."""
+    source: Path | NDArray[np.float32] | None = None
+    """What it was read from; None of a window."""
     start: float = 0.0
     """Seconds into the recording that it is a window of."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the file, or the array: alike for one sound under two names; empty of a window."""
+        if isinstance(self.source, Path):
+            with self.source.open("rb") as file:  # bit by bit: it may be a long recording
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        return "" if self.source is None else hashlib.sha256(self.source.tobytes()).hexdigest()
 
 
 def checked(sounds: Sounds) -> Checked:
@@ -85,15 +94,13 @@ def read(
             path = Path(each)
             try:
                 waveform = load_clip(path, clip_id=path.stem, sample_rate=sample_rate, seconds=seconds)
+                yield Sound(str(each), waveform, path)
             except DataError as error:
                 yield error
-                continue
-            with path.open("rb") as file:  # bit by bit: it may be a long recording
-                yield Sound(str(each), waveform, hashlib.file_digest(file, "sha256").hexdigest())
         else:
             samples = soxr.resample(each, array_rate or sample_rate, sample_rate)
             waveform = fit_length(samples, round(seconds * sample_rate), clip_id="")
-            yield Sound(f"array {number}", np.ascontiguousarray(waveform), hashlib.sha256(each.tobytes()).hexdigest())
+            yield Sound(f"array {number}", np.ascontiguousarray(waveform), each)
 
 
 def whole(sound: Sound | DataError) -> Sound:
