@@ -204,6 +204,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Write the fitted classifier as two files, without a pickle; the backbone's weights are not among them."""
         ear = self._ear
         own = {name: getattr(self, name) for name in _OWN if name != "device"}
+        if self.weights is not None and Path(self.weights).exists():
+            own["weights"] = str(Path(self.weights).absolute())  # it may be opened from another folder
         storage.write(self._model, {"estimator": own, "fingerprint": ear.fingerprint}, Path(folder))
 
     @classmethod
