@@ -47,8 +47,15 @@ class Reasons:
     """The contrast's, one an explanation (Eq. 13-20); what adds most first."""
     segment_times: tuple[float, ...]
     """Centre of each segment, in seconds from the clip's beginning."""
+    explanations: Mapping[Value, tuple[str, ...]]
+    """Class -> its explanations, in the order of the plans' columns."""
     plans: Mapping[Value, tuple[tuple[float, ...], ...]]
     """Class -> how the segments (rows) were matched with its explanations; empty where nothing is transported."""
+
+    @property
+    def is_turned_away(self) -> bool:
+        """Whether the clip was found to be none of the classes."""
+        return self.answer.label not in self.answer.probabilities
 
     @property
     def ranking(self) -> list[Value]:
@@ -83,6 +90,7 @@ def reasons(
     fitted, labels, examples = model.fitted, model.classes.labels, model.examples
     predicted = mgcl.predict(fitted, clip).parts
     keys, sentences = key_shares(fitted, clip), sentence_shares(fitted, clip)
+    explanations = {label: _sentences(model, row) for row, label in enumerate(labels)}
     support = [
         Share(name, label, {part: float(each[row]) for part, each in keys.items()})
         for row, (name, label) in enumerate(zip(examples.names, examples.labels, strict=True))
@@ -90,7 +98,7 @@ def reasons(
     said = [
         Share(sentence, label, {part: float(each[row, column]) for part, each in sentences.items()})
         for row, label in enumerate(labels)
-        for column, sentence in enumerate(_sentences(model, row))
+        for column, sentence in enumerate(explanations[label])
     ]
     return Reasons(
         answer=answer,
@@ -99,6 +107,7 @@ def reasons(
         support=tuple(sorted(support, key=lambda share: -share.total)) if keys else (),
         sentences=tuple(sorted(said, key=lambda share: -share.total)) if sentences else (),
         segment_times=tuple((row + 0.5) * segment_seconds for row in range(clip.segments.shape[-2])),
+        explanations=explanations,
         plans={
             labels[match.index]: tuple(map(tuple, match.plan.tolist()))
             for match in mgcl.explain(fitted, clip, tuple(range(len(labels))))

@@ -6,8 +6,28 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from mgcl import __version__
-from mgcl.cli import bank, cache, caption, data, explain, extract, pretrain, report, status, sync, ui
+from mgcl.cli import (
+    bank,
+    cache,
+    caption,
+    data,
+    demo,
+    evaluate,
+    explain,
+    extract,
+    fit,
+    predict,
+    pretrain,
+    report,
+    status,
+    sync,
+    ui,
+)
 from mgcl.errors import run_and_exit
+
+_COMMANDS = (
+    fit, predict, evaluate, demo, data, caption, explain, extract, bank, cache, report, status, ui, sync, pretrain,
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -15,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser = argparse.ArgumentParser(prog="mgcl", description="Few-shot sound recognition on frozen features.")
     parser.add_argument("--version", action="version", version=f"mgcl {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (data, caption, explain, extract, bank, cache, report, status, ui, sync, pretrain):
+    for command in _COMMANDS:
         command.add(commands)
     flags = parser.parse_args(arguments)
     run_and_exit(functools.partial(flags.job, flags))

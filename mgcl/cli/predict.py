@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mgcl import FewShotClassifier
     from mgcl.classifier.answers import Answer
 
+_PAGE = 100
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser's."""
@@ -50,6 +52,8 @@ def _predict(flags: argparse.Namespace) -> int:
     if flags.every is not None and (flags.explain or flags.captions):
         raise MgclError("--every answers windows, which have no captions and no page: leave --explain out")
     clips = [path for given in flags.clips for path in _found(given)]
+    if flags.explain and len(clips) > _PAGE:
+        raise MgclError(f"--explain: {len(clips)} clips, and a page holds {_PAGE} (half a megabyte each); name fewer")
     classifier = FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device)
     captions = _captions(read_captions(flags.captions), clips) if flags.captions else None
     show = (_as_json if flags.json else _as_csv if flags.csv else _as_text)(classifier, windows=flags.every is not None)

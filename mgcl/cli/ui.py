@@ -3,7 +3,6 @@
 import argparse
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -12,7 +11,7 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from mgcl.cli.commands import Commands
+from mgcl.cli.commands import Commands, add_address, check_address, end_as_after_ctrl_c
 from mgcl.errors import TrackingError
 
 _SECONDS = 120
@@ -22,11 +21,7 @@ def add(commands: Commands) -> None:
     """Add the command to the parser's."""
     ui = commands.add_parser("ui", help="look at the runs in a browser, with MLflow's server on this machine")
     ui.add_argument("--tracking-uri", metavar="URI", help="MLflow store (default: $MGCL_HOME/mlflow.db)")
-    ui.add_argument(
-        "--host", default="127.0.0.1", help="to listen to; anything else lets others in (default: %(default)s)"
-    )
-    ui.add_argument("--port", type=int, default=5000, metavar="P", help="default: %(default)s")
-    ui.add_argument("--no-browser", action="store_true", help="only print the page's address")
+    add_address(ui, port=5000)
     ui.set_defaults(job=_ui)
 
 
@@ -40,8 +35,8 @@ def _ui(flags: argparse.Namespace) -> int:
     if uri.startswith("http"):
         _show(runs_page(uri, experiment), browser=not flags.no_browser)
         return 0
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.default_int_handler)  # as Ctrl-C, so that the server never outlives this
+    end_as_after_ctrl_c()
+    check_address(flags.host, flags.port)
     print("starting MLflow's server ...", flush=True)
     with suppress(KeyboardInterrupt), _server(uri, flags.host, flags.port) as server:
         _show(runs_page(f"http://{flags.host}:{flags.port}", experiment), browser=not flags.no_browser)
@@ -56,13 +51,8 @@ def _server(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]
     """MLflow's server on a store, as long as the context lasts; it answers when the context begins.
 
     Raises:
-        TrackingError: the port is taken, or the server does not start; with its own last words.
+        TrackingError: it does not start; with its own last words.
     """
-    try:
-        socket.create_server((host, port)).close()
-    except OSError as error:
-        reason = str(error.strerror).partition(" (")[0]
-        raise TrackingError(f"--port {port}: cannot be used on {host} ({reason}); name another") from None
     command = ["-m", "mlflow", "server", "--backend-store-uri", uri, "--host", host, "--port", str(port)]
     with tempfile.TemporaryFile() as said:
         server = subprocess.Popen(

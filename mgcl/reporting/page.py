@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from importlib.resources import files
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
 from mgcl.reporting.figure import Figure
@@ -22,14 +21,27 @@ def html(name: str, text: str, figures: Sequence[Figure], cells: pd.DataFrame) -
         figures: drawn into the page.
         cells: ``cells.csv``, whose trial keys are listed.
     """
-    template = files("mgcl.reporting").joinpath("page.html").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(template).render(
-        name=name,
-        body=MarkdownIt("commonmark", {"html": False}).enable("table").render(text),
-        figures=[(figure.caption, inline(figure)) for figure in figures],
-        columns=_KEYS,
-        cells=[[str(value) for value in line] for line in cells[_KEYS].to_numpy()],
+    return (
+        templates()
+        .get_template("page.html")
+        .render(
+            name=name,
+            body=MarkdownIt("commonmark", {"html": False}).enable("table").render(text),
+            figures=[(figure.caption, inline(figure)) for figure in figures],
+            columns=_KEYS,
+            cells=[[str(value) for value in line] for line in cells[_KEYS].to_numpy()],
+        )
+    )
+
+
+def templates(*packages: str) -> Environment:
+    """Of these packages, and those of reports, which they share: ``base.html`` and ``pieces.html``."""
+    return Environment(
+        loader=ChoiceLoader([PackageLoader(package, ".") for package in (*packages, "mgcl.reporting")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

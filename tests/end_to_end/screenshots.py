@@ -1,10 +1,10 @@
-"""The README's screenshots, drawn by a headless chromium from a store, a report and a classifier.
+"""The README's screenshots, drawn by a headless chromium from a store and a report.
 
     pip install playwright
-    python tests/end_to_end/screenshots.py --tracking-uri sqlite:///.mgcl/mlflow.db --report reports/full_grid \\
-        --model model --clip clip.wav
+    python tests/end_to_end/screenshots.py --tracking-uri sqlite:///.mgcl/mlflow.db --report reports/full_grid
 
-It shows the store's newest sweep; the comparison is of its trials of one way and shot. Without a model, all but the demo.
+It shows the store's newest sweep; the comparison is of its trials of one way and shot. The demo is drawn if --model and
+--clip are named.
 """
 
 import argparse

@@ -171,7 +171,7 @@ def test_a_page_of_several_clips_is_whole_and_its_ids_do_not_clash(reasons, soun
 
 
 def test_a_tables_parts_sum_to_the_logit_and_support_is_pointed_out(reasons, sound) -> None:
-    page = why(reasons, sound, RATE, name="clip")
+    page = html([(reasons, sound)], RATE)
     row = re.search(r"<tr><td>hum</td><td>([\d.]+) %</td>(.*?)</tr>", page)
     *parts, logit = map(float, re.findall(r"<td>(-?[\d.]+)</td>", row.group(2)))
     assert len(parts) == 4

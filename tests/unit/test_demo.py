@@ -126,10 +126,10 @@ def test_visitors_at_once_wait_for_each_other(desk, sounds) -> None:
     alone = [desk.classify(clip) for clip in clips]
     with ThreadPoolExecutor(4) as visitors:
         added = visitors.submit(desk.add_class, "beeps", [str(path) for path in sounds["beeps"][:3]], "")
-        found = list(visitors.map(desk.classify, clips * 2))
+        found = list(visitors.map(desk.classify, clips))
     assert added.result().startswith("Learnt beeps")
     after = [desk.classify(clip) for clip in clips]
-    assert all(each in (alone[place % 2], after[place % 2]) for place, each in enumerate(found))
+    assert all(each in (alone[place], after[place]) for place, each in enumerate(found))
 
 
 def test_a_model_with_captions_of_its_own_is_refused(desk) -> None:

@@ -1,0 +1,142 @@
+"""Pictures of why a clip was answered as it was."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib import style
+from matplotlib.axes import Axes
+
+from mgcl.classifier.reasons import Reasons, Share
+from mgcl.classifier.sounds import Sound
+from mgcl.records import Value
+from mgcl.reporting.drawing import LOOKS, STYLE, canvas, finish
+from mgcl.reporting.figure import Figure
+from mgcl.reporting.plan_drawing import Heard, Panel, over_time, shortened
+
+_STRONGEST = 4
+_NAME = 48
+_GRAINS: Mapping[str, Mapping[str, Any]] = {
+    "coarse": {"label": "as a whole (coarse)", "color": LOOKS[5].color},
+    "fine": {"label": "segment by segment (fine)", "color": LOOKS[1].color, "hatch": "////", "edgecolor": "white"},
+}
+
+
+def transport(reasons: Reasons, sound: Sound, sample_rate: int) -> Figure:
+    """The clip's spectrogram, over the plans to the explanations of the two most probable classes.
+
+    Args:
+        reasons: for the answer.
+        sound: that was heard.
+        sample_rate: of the sound, in Hz.
+    """
+    roles = ("most probable", "second") if reasons.is_turned_away else ("answered", "runner-up")
+    panels = [
+        Panel(f"{label} ({role})", np.array(reasons.plans[label]).T, [*map(shortened, reasons.explanations[label])])
+        for label, role in zip(_compared(reasons), roles, strict=True)
+        if label in reasons.plans
+    ]
+    plans = (
+        "how the fine contrast's transport plan matches the clip's segments (columns) with the explanations (rows) of "
+        "the two most probable classes."
+    )
+    caption = plans if panels else "the clip's spectrogram; this model transports nothing, so there is no plan to show."
+    end = reasons.segment_times[-1] + reasons.segment_times[0]
+    with style.context(["default", STYLE]):
+        return finish("transport", f"When: {caption}", over_time(Heard(sound.waveform, sample_rate), panels, end))
+
+
+def shares(reasons: Reasons) -> Figure:
+    """What speaks for the most probable class, to the right, and for the second, to the left; in the logits' unit."""
+    first, second = _compared(reasons)
+    panels = list(_panels(reasons))
+    heights = [len(panel.rows) + 1.3 for panel in panels]
+    with style.context(["default", STYLE]):
+        drawn = canvas(9, 0.8 + 0.27 * sum(heights))
+        axes = drawn.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for place, panel in zip(axes, panels, strict=True):
+            _bars(place, panel)
+        axes[-1].set_xlabel(f"← for {second}     share of the logit     for {first} →")
+        drawn.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False)
+        away = f"it was turned away as {reasons.answer.label}, and " if reasons.is_turned_away else ""
+        caption = (
+            f"Why: {away}what speaks for {first} (to the right) and for {second} (to the left): the parts of the "
+            "score, the strongest support clips of the cache, and the strongest explanations of the contrast."
+        )
+        return finish("shares", caption, drawn)
+
+
+def file_name(clip: str) -> str:
+    """A clip's name without its folders, its beginning left out if it is long."""
+    name = Path(clip).name
+    return name if len(name) <= _NAME else f"...{name[3 - _NAME :]}"
+
+
+def _compared(reasons: Reasons) -> tuple[Value, Value]:
+    first, second, *_ = reasons.ranking
+    return first, second
+
+
+class _Bars(NamedTuple):
+    title: str
+    rows: Sequence[tuple[str, Mapping[str, float]]]
+    """Name, and score part -> share: above zero for the first class, below for the second."""
+
+
+def _panels(reasons: Reasons) -> Iterator[_Bars]:
+    first, second = _compared(reasons)
+    lead = {part: shares[first] - shares[second] for part, shares in reasons.parts.items()}
+    named = {"support clips (cache)": "_cache", "explanations (contrast)": "_contrast"}
+    parts = [(name, {part: each for part, each in lead.items() if part.endswith(end)}) for name, end in named.items()]
+    yield _Bars(f"{first} before {second}: {sum(lead.values()):+.2f} in all", [row for row in parts if row[1]])
+    if reasons.support:
+        clips = _strongest(reasons.support, first, second)
+        yield _Bars("support clips that say most", [(file_name(name), shares) for name, shares in clips])
+    if reasons.sentences:
+        words = _strongest(_above_average(reasons.sentences), first, second)
+        yield _Bars(
+            "explanations that say most, more than the average one",
+            [(shortened(name), shares) for name, shares in words],
+        )
+
+
+def _strongest(given: Sequence[Share], first: Value, second: Value) -> list[tuple[str, Mapping[str, float]]]:
+    """Of both classes, those of the second below zero."""
+    return [
+        (share.name, {part: sign * each for part, each in share.parts.items()})
+        for label, sign in ((first, 1), (second, -1))
+        for share in [share for share in given if share.label == label][:_STRONGEST]
+    ]
+
+
+def _above_average(sentences: Sequence[Share]) -> list[Share]:
+    """Less what any explanation adds: a class has as many as another, so the classes differ by as much as before."""
+    mean = {part: np.mean([share.parts[part] for share in sentences]) for part in sentences[0].parts}
+    return [
+        replace(share, parts={part: float(each - mean[part]) for part, each in share.parts.items()})
+        for share in sentences
+    ]
+
+
+def _bars(axes: Axes, panel: _Bars) -> None:
+    grains = [grain for grain in _GRAINS if any(part.startswith(grain) for _, row in panel.rows for part in row)]
+    height = 0.8 / len(grains)
+    for number, grain in enumerate(grains):
+        found = [
+            (place, share)
+            for place, (_, row) in enumerate(panel.rows)
+            for part, share in row.items()
+            if part.startswith(grain)
+        ]
+        places, widths = zip(*found, strict=True)
+        offset = (number + 0.5) * height - 0.4
+        drawn = axes.barh(np.array(places) + offset, widths, height, **_GRAINS[grain])
+        axes.bar_label(drawn, fmt="%+.2f", fontsize=6, padding=2)
+    most = 1.15 * max(abs(share) for _, row in panel.rows for share in row.values()) or 1.0
+    axes.set_xlim(-most, most)
+    axes.set_ylim(len(panel.rows) - 0.5, -0.5)
+    axes.set_yticks(range(len(panel.rows)), [name for name, _ in panel.rows], fontsize=7)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_title(panel.title, fontsize=9, loc="left")

@@ -1,0 +1,101 @@
+"""Why clips were answered as they were, as html that fetches nothing from elsewhere."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from mgcl.classifier.figures import file_name, shares, transport
+from mgcl.classifier.reasons import Reasons, Share
+from mgcl.classifier.sounds import Sound
+from mgcl.reporting.page import inline, templates
+
+_STRONGEST = 8
+
+
+class _Table(NamedTuple):
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def html(explained: Sequence[tuple[Reasons, Sound]], sample_rate: int) -> str:
+    """The page: a section a clip.
+
+    Args:
+        explained: each clip's reasons, and what was heard of it.
+        sample_rate: of the sounds, in Hz.
+    """
+    sections = [
+        (
+            title(reasons),
+            reasons.answer.clip,
+            _classes(reasons),
+            why(reasons, sound, sample_rate, name=f"clip-{number}"),
+        )
+        for number, (reasons, sound) in enumerate(explained, start=1)
+    ]
+    return _TEMPLATES.get_template("explained.html").render(name="What was heard, and why", sections=sections)
+
+
+def title(reasons: Reasons) -> str:
+    """The clip's name, the answer to it, and how probable that is."""
+    nearest = f"the nearest is {reasons.ranking[0]}, " if reasons.is_turned_away else ""
+    name, answer = file_name(reasons.answer.clip), reasons.answer
+    return f"{name}: {answer.label} ({nearest}{100 * answer.probability:.0f} %)"
+
+
+def why(reasons: Reasons, sound: Sound, sample_rate: int, *, name: str) -> str:
+    """One clip's pictures, tables and json, without a page around them.
+
+    Args:
+        reasons: for the answer.
+        sound: that was heard.
+        sample_rate: of the sound, in Hz.
+        name: of the clip in its page: letters, digits and dashes.
+    """
+    figures = (shares(reasons), transport(reasons, sound, sample_rate))
+    named = [replace(figure, name=f"{name}-{figure.name}") for figure in figures]
+    return _TEMPLATES.get_template("why.html").render(
+        reasons=reasons,
+        figures=[(figure.caption, inline(figure)) for figure in named],
+        tables=list(_tables(reasons)),
+        json=json.dumps(reasons.to_json(), indent=1, ensure_ascii=False),
+    )
+
+
+def _tables(reasons: Reasons) -> Iterator[_Table]:
+    if reasons.support:
+        clips = [replace(share, name=file_name(share.name)) for share in reasons.support[:_STRONGEST]]
+        yield _of_shares("Strongest support clips", "clip", clips)
+    if reasons.sentences:
+        yield _of_shares("Strongest explanations", "explanation", reasons.sentences[:_STRONGEST])
+
+
+def _classes(reasons: Reasons) -> _Table:
+    rows = [
+        [
+            str(label),
+            f"{100 * reasons.answer.probabilities[label]:.1f} %",
+            *_numbers({part: scores[label] for part, scores in reasons.parts.items()}),
+        ]
+        for label in reasons.ranking[:_STRONGEST]
+    ]
+    return _Table("Most probable classes", ["class", "probability", *map(_words, reasons.parts), "logit"], rows)
+
+
+def _of_shares(name: str, what: str, given: Sequence[Share]) -> _Table:
+    rows = [[share.name, str(share.label), *_numbers(share.parts)] for share in given]
+    return _Table(name, [what, "class", *map(_words, given[0].parts), "sum"], rows)
+
+
+def _numbers(parts: Mapping[str, float]) -> list[str]:
+    """Each, and their sum."""
+    return [f"{each:.3f}" for each in (*parts.values(), sum(parts.values()))]
+
+
+def _words(part: str) -> str:
+    return part.replace("_", " ")
+
+
+_TEMPLATES = templates("mgcl.classifier")

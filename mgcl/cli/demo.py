@@ -1,0 +1,33 @@
+"""``mgcl demo``: a page on this machine to try a classifier that ``mgcl fit`` made."""
+
+import argparse
+import os
+import tempfile
+from contextlib import suppress
+
+from mgcl.cli.commands import Commands, add_address, add_model, check_address, end_as_after_ctrl_c
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser's."""
+    demo = commands.add_parser(
+        "demo", help="try a model in a browser: drop or record a clip, add a class; on this machine alone"
+    )
+    add_model(demo)
+    add_address(demo, port=7860)
+    demo.set_defaults(job=_demo)
+
+
+def _demo(flags: argparse.Namespace) -> int:
+    end_as_after_ctrl_c()
+    check_address(flags.host, flags.port)
+    with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="mgcl-demo-") as uploads:
+        # Read when gradio is imported.
+        os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": uploads}
+        from mgcl import FewShotClassifier
+        from mgcl.classifier.demo import Desk, serve
+
+        print("opening the model ...", flush=True)
+        classifier = FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device)
+        serve(Desk(classifier, flags.model), host=flags.host, port=flags.port, browser=not flags.no_browser)
+    return 0

@@ -1,0 +1,73 @@
+"""A clip over its time: its spectrogram, and under it what its segments were matched with (MGCL Eq. 17-19)."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib import mlab
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from numpy.typing import NDArray
+
+from mgcl.reporting.drawing import canvas
+
+_WINDOW = 512
+_RANGE = 80  # dB
+
+
+class Heard(NamedTuple):
+    """The clip's sound."""
+
+    waveform: NDArray[np.float32]
+    """Shape (samples,)."""
+    sample_rate: int
+    """In Hz."""
+
+
+class Panel(NamedTuple):
+    """One class's transport plan."""
+
+    title: str
+    plan: NDArray[np.float64]
+    """Shape (explanations, segments)."""
+    explanations: Sequence[str]
+    """Its rows."""
+
+
+def over_time(sound: Heard | None, panels: Sequence[Panel], seconds: float) -> Canvas:
+    """Draw them one under another, over the same seconds; at least one of them is there."""
+    heights = ([8] if sound else []) + [len(panel.plan) + 2 for panel in panels]
+    drawn = canvas(9, 0.7 + 0.21 * sum(heights))
+    axes = list(drawn.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0])
+    axes[-1].set_xlabel("time (s)")
+    if sound:
+        _spectrogram(axes[0], sound, seconds)
+    if panels:
+        _plans(drawn, axes[-len(panels) :], panels, seconds)
+    return drawn
+
+
+def shortened(sentence: str) -> str:
+    """So that it fits beside a picture."""
+    return textwrap.shorten(sentence, 48, placeholder=" ...")
+
+
+def _plans(drawn: Canvas, places: list[Axes], panels: Sequence[Panel], seconds: float) -> None:
+    shares = [panel.plan * panel.plan.size for panel in panels]  # a uniform plan is 1 everywhere
+    least, most = min(each.min() for each in shares), max(each.max() for each in shares)
+    for axes, panel, share in zip(places, panels, shares, strict=True):
+        extent = (0, seconds, len(share) - 0.5, -0.5)
+        image = axes.imshow(share, cmap="cividis", vmin=least, vmax=most, aspect="auto", extent=extent)
+        axes.set_yticks(range(len(share)), panel.explanations, fontsize=7)
+        axes.set_title(panel.title, fontsize=9, loc="left")
+    drawn.colorbar(image, ax=places, label="× uniform plan")
+
+
+def _spectrogram(axes: Axes, sound: Heard, seconds: float) -> None:
+    rate = sound.sample_rate
+    power, _, _ = mlab.specgram(sound.waveform, NFFT=_WINDOW, noverlap=_WINDOW // 2, Fs=rate)
+    decibels = 10 * np.log10(np.maximum(power, 1e-14))  # digital silence has none
+    extent = (0, seconds, 0, rate / 2000)
+    axes.imshow(decibels, cmap="cividis", vmin=decibels.max() - _RANGE, origin="lower", aspect="auto", extent=extent)
+    axes.set_ylabel("frequency (kHz)")
