@@ -85,8 +85,8 @@ def forest(table: Table, row: str = "full") -> Figure | None:
     panels[0][0].invert_yaxis()
     drawn.supxlabel(f"{row} minus the row, points of accuracy", fontsize=9)
     caption = (
-        f"Accuracy of {row} minus the row's, on the same episodes: means and {_intervals(table)}. Right of the "
-        f"line {row} is better; a filled marker's interval does not hold 0 (not corrected for the number of rows)."
+        f"Accuracy of {row} minus the row's, on the episodes that both have: means and {_intervals(table)}. Right of "
+        f"the line {row} is better; a filled marker's interval does not hold 0 (not corrected for the number of rows)."
     )
     return finish("differences", caption, drawn)
 
