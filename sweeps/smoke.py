@@ -5,9 +5,7 @@ python sweeps/smoke.py
 
 from dataclasses import replace
 
-from mgcl.backbones import tiny
-from mgcl.data import soundscapes
-from mgcl.extraction.extract import extract
+from mgcl.extraction.embedded import make_bank
 from mgcl.home import home
 from mgcl.sweep import Sweep, main
 
@@ -23,5 +21,5 @@ SWEEP = Sweep(
 if __name__ == "__main__":
     bank = home() / "banks" / "smoke"
     if not bank.is_dir():
-        extract(soundscapes.generate(home() / "data" / "smoke", clips=5, workers=2), tiny.load(), bank)
+        make_bank(home() / "data" / "smoke", bank, clips=5)
     main(replace(SWEEP, bank=str(bank)))

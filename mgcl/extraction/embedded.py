@@ -6,6 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from mgcl.data.soundscapes import CLIPS
 from mgcl.data.soundscapes.recipes import VERSION
 from mgcl.errors import BankError
 from mgcl.features.bank import FeatureBank
@@ -29,7 +30,7 @@ def embedded_bank(home: Path, *, make: bool = True) -> FeatureBank:
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "embedded.lock"):
         if not bank.is_dir():
-            _make(home / "data" / name, bank)
+            make_bank(home / "data" / name, bank)
     return FeatureBank.open(bank)
 
 
@@ -39,11 +40,18 @@ def embedded_sounds(home: Path) -> Path | None:
     return root if root.is_dir() else None
 
 
-def _make(data: Path, bank: Path) -> None:
+def make_bank(data: Path, bank: Path, *, clips: int = CLIPS) -> None:
+    """Generate soundscapes, and embed them with the tiny backbone.
+
+    Args:
+        data: where the sounds go; kept if they are there.
+        bank: the folder to make.
+        clips: a class.
+    """
     from joblib import cpu_count
 
     from mgcl.backbones import tiny
     from mgcl.data import soundscapes
     from mgcl.extraction.extract import extract
 
-    extract(soundscapes.generate(data, workers=cpu_count()), tiny.load(), bank)
+    extract(soundscapes.generate(data, clips=clips, workers=cpu_count()), tiny.load(), bank)

@@ -85,8 +85,8 @@ def forest(table: Table, row: str = "full") -> Figure | None:
     panels[0][0].invert_yaxis()
     drawn.supxlabel(f"{row} minus the row, points of accuracy", fontsize=9)
     caption = (
-        f"Accuracy of {row} minus the row's, on the same episodes: means and {_intervals(table)}. Right of the "
-        f"line {row} is better; a filled marker's interval does not hold 0 (not corrected for the number of rows)."
+        f"Accuracy of {row} minus the row's, on the episodes that both have: means and {_intervals(table)}. Right of "
+        f"the line {row} is better; a filled marker's interval does not hold 0 (not corrected for the number of rows)."
     )
     return finish("differences", caption, drawn)
 
@@ -94,12 +94,12 @@ def forest(table: Table, row: str = "full") -> Figure | None:
 def _differences(axes: Axes, others: list[str], found: Mapping[str, Estimate]) -> None:
     axes.axvline(0, color="black", linewidth=0.8)
     axes.grid(axis="x", alpha=0.3)
-    for other, each in found.items():
-        filled = abs(each.mean) > each.half_width
+    for filled in (True, False):
+        shown = {other: each for other, each in found.items() if filled == (abs(each.mean) > each.half_width)}
         axes.errorbar(
-            100 * each.mean,
-            others.index(other),
-            xerr=100 * each.half_width,
+            [100 * each.mean for each in shown.values()],
+            [others.index(other) for other in shown],
+            xerr=[100 * each.half_width for each in shown.values()],
             fmt="o",
             color=LOOKS[5].color,
             markerfacecolor=None if filled else "white",

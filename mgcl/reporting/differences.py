@@ -8,7 +8,7 @@ import pandas as pd
 
 from mgcl.evaluation.statistics import Estimate, accuracy_estimate
 from mgcl.records import SEARCHED, TrialRun
-from mgcl.reporting.tables import Entry, Table, name_of
+from mgcl.reporting.tables import Column, Entry, Table, name_of
 
 
 def markdown(table: Table, row: str = "full") -> str:
@@ -30,8 +30,10 @@ def markdown(table: Table, row: str = "full") -> str:
     )
     unit = f"Points of accuracy, {row} minus the row, on the same episodes: mean ± 95 % t interval over the"
     over = "differences of fold means." if len({run.fold for run in table.runs}) > 1 else "episodes of the one fold."
-    parts = [frame.to_markdown(disable_numparse=True), f"{unit} {over}", *_searched(table)]
-    return "\n\n".join(parts)
+    words = [f"{unit} {over}"]
+    if any("trials" in cell for cells in paired.values() for cell in cells):
+        words.append("In brackets: trials that both finished; of a single fold, the interval is over its episodes.")
+    return "\n\n".join([frame.to_markdown(disable_numparse=True), " ".join(words), *_searched(table)])
 
 
 def _searched(table: Table) -> list[str]:
@@ -44,32 +46,43 @@ def _searched(table: Table) -> list[str]:
             if found and not math.isnan(found.half_width):
                 low, high = found.mean - found.half_width, found.mean + found.half_width
                 words = "better" if low > 0 else "worse" if high < 0 else "no better: 0 lies in the interval"
-                difference = f"{100 * found.mean:+.2f} ± {100 * found.half_width:.2f}"
+                difference = _cell(table, searched, own, column)
                 lines.append(f"- {searched} against its own values, {name_of(column)}: {difference} points, {words}")
     return ["\n".join(lines)] if lines else []
 
 
-def _cell(table: Table, row: str, other: str, column: tuple[int, int]) -> str:
-    entries = (table.entries.get((name, column)) for name in (row, other))
+def _cell(table: Table, row: str, other: str, column: Column) -> str:
+    entries = [table.entries.get((name, column)) for name in (row, other)]
     estimate = paired_difference(*entries)
-    return "" if estimate is None else f"{100 * estimate.mean:+.2f} ± {100 * estimate.half_width:.2f}"
+    if estimate is None:
+        return ""
+    text = f"{100 * estimate.mean:+.2f}"
+    if not math.isnan(estimate.half_width):
+        text += f" ± {100 * estimate.half_width:.2f}"
+    finished, expected = len(_paired(*entries)), max(entry.expected for entry in entries if entry)
+    return text if finished == expected else f"{text} ({finished} of {expected} trials)"
 
 
 def paired_difference(one: Entry | None, other: Entry | None) -> Estimate | None:
-    """Of two entries' accuracies; None for the same trials, and unless both finished the same folds and seeds."""
+    """Of two entries' accuracies, over the folds and seeds that both finished; None without one, or for one trial."""
     differences = paired_episodes(one, other)
     return accuracy_estimate(differences) if differences else None
 
 
 def paired_episodes(one: Entry | None, other: Entry | None) -> Mapping[int, Sequence[float]]:
     """Fold -> differences of two entries' accuracies, one an episode; empty where ``paired_difference`` is None."""
-    pairs = _by_fold_and_seed(one), _by_fold_and_seed(other)
     differences: defaultdict[int, list[float]] = defaultdict(list)
-    if pairs[0].keys() == pairs[1].keys() and pairs[0] != pairs[1]:
-        for fold, seed in sorted(pairs[0]):
-            accuracies = (pair[fold, seed].accuracies for pair in pairs)
-            differences[fold] += [a - b for a, b in zip(*accuracies, strict=True)]
+    for pair in _paired(one, other):
+        accuracies = (run.accuracies for run in pair)
+        differences[pair[0].fold] += [a - b for a, b in zip(*accuracies, strict=True)]
     return differences
+
+
+def _paired(one: Entry | None, other: Entry | None) -> Sequence[tuple[TrialRun, TrialRun]]:
+    """Trials of the same episodes that both finished, folds and seeds in order; none if all are one and the same."""
+    first, second = _by_fold_and_seed(one), _by_fold_and_seed(other)
+    pairs = [(first[place], second[place]) for place in sorted(first.keys() & second.keys())]
+    return pairs if any(a.key != b.key for a, b in pairs) else ()
 
 
 def _by_fold_and_seed(entry: Entry | None) -> dict[tuple[int, int], TrialRun]:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 
 from mgcl.evaluation.statistics import Estimate
@@ -57,7 +59,10 @@ def band(axes: Axes, look: Look, label: str, points: Mapping[int, Estimate]) -> 
 def finish(name: str, caption: str, drawn: Canvas) -> Figure:
     """The picture as svg, its fonts as paths, and as png of 110 dots an inch."""
     svg, png = io.StringIO(), io.BytesIO()
-    drawn.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    paths: Any = FigureCanvasSVG(drawn)  # savefig would draw everything twice
+    paths.print_svg(svg, metadata={"Date": None, "Creator": None})
     drawn.set_layout_engine("none")  # it is laid out
-    drawn.savefig(png, format="png", dpi=110, metadata={"Software": None})
+    drawn.set_dpi(110)
+    dots: Any = FigureCanvasAgg(drawn)
+    dots.print_png(png, metadata={"Software": None})
     return Figure(name, caption, svg.getvalue(), png.getvalue())

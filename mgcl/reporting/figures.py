@@ -1,7 +1,9 @@
-"""The pictures of a table: which there are, what they need, and all of them drawn."""
+"""The pictures of a table: which there are, what they need, and all of them drawn, tables side by side."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
+from joblib import Parallel, cpu_count, delayed
 from matplotlib import style
 
 from mgcl.records import TrialResult, TrialRun
@@ -36,16 +38,26 @@ def draw(
     Raises:
         DataError: the sound of the clip that is shown cannot be decoded.
     """
-    figures: list[Figure] = []
-    for number, table in enumerate(tables, start=1):
-        with style.context(["default", STYLE]):
-            drawn = tuple(_figures(table, results, (material or {}).get(table.setting.bank, Material())))
-        if len(tables) > 1:
-            drawn = tuple(
-                Figure(f"table-{number}-{f.name}", f"Table {number}. {f.caption}", f.svg, f.png) for f in drawn
-            )
-        figures += drawn
-    return tuple(figures)
+    of_each = Parallel(n_jobs=min(len(tables), cpu_count()) or 1)(
+        delayed(_drawn)(
+            table,
+            {run.key: results[run.key] for run in needed([table]) if run.key in results},
+            (material or {}).get(table.setting.bank, Material()),
+        )
+        for table in tables
+    )
+    if len(tables) < 2:
+        return tuple(chain(*of_each))
+    return tuple(
+        Figure(f"table-{number}-{figure.name}", f"Table {number}. {figure.caption}", figure.svg, figure.png)
+        for number, figures in enumerate(of_each, start=1)
+        for figure in figures
+    )
+
+
+def _drawn(table: Table, results: Mapping[str, TrialResult], material: Material) -> tuple[Figure, ...]:
+    with style.context(["default", STYLE]):
+        return tuple(_figures(table, results, material))
 
 
 def _figures(table: Table, results: Mapping[str, TrialResult], material: Material) -> Iterator[Figure]:

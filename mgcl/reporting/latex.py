@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mgcl.reporting.tables import Table, caption, frame
+from mgcl.reporting.tables import Table, caption, failures, frame
 
 _SPECIAL = str.maketrans(
     {each: f"\\{each}" for each in "&%$#_{}"}
@@ -11,13 +11,29 @@ _SPECIAL = str.maketrans(
 
 
 def latex(tables: Sequence[Table]) -> str:
-    """A ``table`` environment a setting, the best of each column in bold; asks for booktabs and UTF-8."""
-    return "% \\usepackage{booktabs}\n" + "\n".join(map(_environment, tables))
+    """A ``table`` environment a setting, no wider than the text, the best of each column in bold.
+
+    It asks for adjustbox and booktabs; failed trials are comments.
+    """
+    return "% \\usepackage{adjustbox,booktabs}\n" + "".join(map(_environment, tables))
 
 
 def _environment(table: Table) -> str:
     text = frame(table, best=r"\textbf{{{}}}").rename(index=_escaped).rename_axis(index=None)
-    return str(text.to_latex(escape=False, position="tb", caption=_escaped(" ".join(caption(table)))))
+    lines = [
+        "",
+        *(f"% {line}" for line in failures(table)),
+        r"\begin{table}[tb]",
+        r"\centering",
+        rf"\caption{{{_escaped(' '.join(caption(table)))}}}",
+        r"\medskip",
+        r"\begin{adjustbox}{max width=\linewidth}",
+        text.to_latex(escape=False).strip(),
+        r"\end{adjustbox}",
+        r"\end{table}",
+        "",
+    ]
+    return "\n".join(lines).replace("±", r"$\pm$")
 
 
 def _escaped(text: str) -> str:

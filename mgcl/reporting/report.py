@@ -1,5 +1,6 @@
 """A report's files: a page for people, its tables as markdown, csv and LaTeX, its pictures."""
 
+import re
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
@@ -43,7 +44,8 @@ def write(
     """Write a sweep's report; the same runs give the same bytes, whatever their order.
 
     ``report.md`` and ``index.html`` say the same, the latter in one file; ``cells.csv`` has every cell with its trial
-    keys, ``differences.csv``, where there are any, the comparisons with ``full``, ``table.tex`` the accuracies.
+    keys, ``differences.csv``, where there are any, the comparisons with ``full``, ``table.tex`` the accuracies. What a
+    former report left in the folder and this one lacks is removed, a user's own files are not.
 
     Args:
         name: of the sweep.
@@ -76,11 +78,23 @@ def write(
         "table.tex": latex(tables),
         **{f"{figure.name}.svg": figure.svg for figure in figures},
     }
+    images = {f"{figure.name}.png": figure.png for figure in figures}
+    for file in _former(folder) - files.keys() - images.keys():
+        (folder / file).unlink(missing_ok=True)
     for file, content in files.items():
         (folder / file).write_text(content, encoding="utf-8")
-    for figure in figures:
-        (folder / f"{figure.name}.png").write_bytes(figure.png)
+    for file, image in images.items():
+        (folder / file).write_bytes(image)
     return folder
+
+
+def _former(folder: Path) -> set[str]:
+    """What only some reports have and the folder's last one has: the pictures that its ``report.md`` shows."""
+    last = folder / "report.md"
+    if not last.is_file():
+        return set()
+    shown = re.findall(r"^!\[.*\]\(([\w-]+)\.png\)$", last.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    return {"differences.csv", *(f"{name}.{ending}" for name in shown for ending in ("svg", "png"))}
 
 
 def _text(

@@ -91,7 +91,7 @@ def markdown(table: Table, comparisons: Sequence[Comparison]) -> str:
     if not comparisons:
         return ""
     reference, several = comparisons[0].reference, max(each.folds for each in comparisons) > 1
-    cells = {(each.row, each.column): _cell(each) for each in comparisons}
+    cells = {(each.row, each.column): _cell(each, counted=several) for each in comparisons}
     rows = [row for row in table.rows if any(place[0] == row for place in cells)]
     frame = pd.DataFrame(
         [[cells.get((row, column), "-") for column in table.columns] for row in rows],
@@ -107,14 +107,15 @@ def markdown(table: Table, comparisons: Sequence[Comparison]) -> str:
         folds = max(each.folds for each in comparisons)
         words.append(
             "The interval above is over fold means, so it covers the draw of class subsets too. In brackets: folds in "
-            f"which the mean of {reference} is the higher. All {folds} of {folds} is p = {0.5 ** (folds - 1):.4f} in a "
-            "sign test, the least that it can give. differences.csv has a bootstrap interval over folds and episodes."
+            f"which the mean of {reference} is the higher, of those that both have. All {folds} of {folds} is p = "
+            f"{0.5 ** (folds - 1):.4f} in a sign test, the least that it can give. differences.csv has a bootstrap "
+            "interval over folds and episodes."
         )
     return "\n\n".join([frame.to_markdown(disable_numparse=True), " ".join(words)])
 
 
-def _cell(each: Comparison) -> str:
-    return f"{each.holm_p:.4f} ({each.ahead}/{each.folds})" if each.folds > 1 else f"{each.holm_p:.4f}"
+def _cell(each: Comparison, *, counted: bool) -> str:
+    return f"{each.holm_p:.4f} ({each.ahead}/{each.folds})" if counted else f"{each.holm_p:.4f}"
 
 
 def csv_row(table: Table, each: Comparison) -> dict[str, object]:

@@ -107,7 +107,13 @@ def frame(table: Table, *, best: str = "{}") -> pd.DataFrame:
 
 def markdown(table: Table) -> str:
     """The table with its caption, in GitHub's markdown."""
-    return "\n".join([frame(table, best="**{}**").to_markdown(disable_numparse=True), "", "  \n".join(caption(table))])
+    return "\n".join(
+        [
+            frame(table, best="**{}**").to_markdown(disable_numparse=True),
+            "",
+            "  \n".join([*caption(table), *failures(table)]),
+        ]
+    )
 
 
 def newest_versions(runs: Sequence[TrialRun]) -> list[TrialRun]:
@@ -212,7 +218,10 @@ def caption(table: Table) -> list[str]:
             f"{convergence.unconverged:,} of {convergence.problems:,} transport problems missed their tolerance; "
             "cells.csv says where."
         )
-    failed = [run for run in sorted(runs, key=lambda run: run.key) if run.status == "FAILED"]
-    return lines + [
-        f"Failed: trial {run.key} ({', '.join(run.variants)}): {run.error.splitlines()[0]}" for run in failed
-    ]
+    return lines
+
+
+def failures(table: Table) -> list[str]:
+    """A line a failed trial, with its error."""
+    failed = [run for run in sorted(table.runs, key=lambda run: run.key) if run.status == "FAILED"]
+    return [f"Failed: trial {run.key} ({', '.join(run.variants)}): {run.error.splitlines()[0]}" for run in failed]

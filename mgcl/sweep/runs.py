@@ -63,11 +63,11 @@ def result_tags(result: TrialResult) -> dict[str, str]:
 
 
 def metrics_of(result: TrialResult) -> list[tuple[str, float, int]]:
-    """Name, value and step of each; the first is what MLflow's compare page draws unasked."""
+    """Name, value and step of each, short enough to read; the first is what MLflow's compare page draws unasked."""
     once = {"accuracy": result.accuracy, "unconverged": result.convergence.unconverged, "seconds": result.seconds}
     return [
-        *((name, float(value), 0) for name, value in once.items()),
-        *(("episode_accuracy", each.accuracy, each.index) for each in result.episodes),
+        *((name, round(float(value), 6), 0) for name, value in once.items()),
+        *(("episode_accuracy", round(each.accuracy, 6), each.index) for each in result.episodes),
     ]
 
 

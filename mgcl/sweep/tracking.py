@@ -123,8 +123,10 @@ class Tracking:
             TrackingError: the store does not answer; the run does not count.
         """
         about = {**tags_of(cell, bank), **tags, "mlflow.parentRunId": self.parent_id, "complete": "0"}
+        seconds = outcome.seconds if isinstance(outcome, TrialResult) else 0.0
+        began = int(1000 * (time.time() - seconds))  # MLflow's page shows the trial's duration, not the writing's
         with answering(self.uri):
-            run_id = self.client.create_run(self.experiment_id, tags=about, run_name=run_name(cell)).info.run_id
+            run_id = self.client.create_run(self.experiment_id, began, about, run_name(cell)).info.run_id
             self._log(run_id, cell, outcome, bank)
             self.client.set_terminated(run_id, "FINISHED" if isinstance(outcome, TrialResult) else "FAILED")
             self.client.set_tag(run_id, "complete", "1")
@@ -178,7 +180,7 @@ class Tracking:
     def delete_cut_off(self) -> None:
         """Delete runs that were begun and never completed, if they are old or their trial has a complete one.
 
-        A young one may be another driver's, which is writing it.
+        A young one may be another driver's, which is writing it; if an old one is, that driver writes it again.
         """
         before = int(time.time() * 1000) - _STALE_MS
         with answering(self.uri):

@@ -1,15 +1,17 @@
-"""A report over 10,000 recorded trials: every file of it."""
+"""A report over 10,000 recorded trials: every file and every picture of it."""
 
 from pathlib import Path
 
 import numpy as np
 
-from mgcl.records import Convergence, Setting, TrialRun
-from mgcl.reporting import report
+from mgcl.records import NO_TRANSPORT, Convergence, EpisodeResult, ExplainedClip, Setting, TrialResult, TrialRun
+from mgcl.reporting import figures, report, tables
+from mgcl.sweep.variants import VARIANTS
 
 SETTINGS, FOLDS, EPISODES, QUERIES = 20, 5, 100, 150
 COLUMNS = ((5, 1), (5, 5), (10, 1), (10, 5))
-ROWS = ("full", *(f"row-{index:02}" for index in range(24)))
+ROWS = tuple(VARIANTS)[:25]
+CLASSES, SEGMENTS, EXPLANATIONS = tuple(f"class {index:02}" for index in range(15)), 16, 8
 
 
 def recorded() -> list[TrialRun]:
@@ -40,12 +42,31 @@ def recorded() -> list[TrialRun]:
     ]
 
 
+def result(key: str) -> TrialResult:
+    """Of a 10-way trial: a tenth of a class's query clips is taken for its neighbour, and so is the clip shown."""
+    random = np.random.default_rng(1)
+    confusion = tuple(map(tuple, (27 * np.eye(10, dtype=int) + 3 * np.eye(10, k=1, dtype=int)).tolist()))
+    episodes = tuple(
+        EpisodeResult(index, tuple(sorted(random.choice(CLASSES, 10, replace=False))), confusion)
+        for index in range(EPISODES)
+    )
+    plans = {f"fine_contrast: {label}": random.dirichlet(np.ones(EXPLANATIONS), SEGMENTS) for label in CLASSES[:10]}
+    explained = ExplainedClip("clip", CLASSES[0], CLASSES[1], tuple(np.arange(SEGMENTS) / 4 + 0.125), {}, plans)
+    return TrialResult(key, episodes, NO_TRANSPORT, explained, 1.0, "cpu", 1, "here")
+
+
 def test_report(benchmark, tmp_path: Path) -> None:
     runs = recorded()
-    benchmark.group = f"a report over {len(runs):,} trials in {SETTINGS} settings"
+    results = {run.key: result(run.key) for run in figures.needed(tables.build(runs))}
+
+    def draw() -> Path:
+        return report.write("s", runs, tmp_path, figures=figures.draw(tables.build(runs), results))
+
+    benchmark.group = f"a report over {len(runs):,} trials in {SETTINGS} settings, with its pictures"
     benchmark.name = "mgcl"
     benchmark.extra_info.update(scale=1, facts={})
-    folder = benchmark.pedantic(lambda: report.write("s", runs, tmp_path), rounds=1)
-    size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
-    benchmark.extra_info["facts"] = {"files": f"have {size:.1f} MB in all"}
+    folder = benchmark.pedantic(draw, rounds=1)
+    size, pictures = sum(file.stat().st_size for file in folder.iterdir()) / 1e6, len([*folder.glob("*.png")])
+    benchmark.extra_info["facts"] = {"files": f"have {size:.1f} MB in all, {pictures} pictures drawn twice"}
     assert len((folder / "cells.csv").read_text().splitlines()) == 1 + SETTINGS * len(ROWS) * len(COLUMNS)
+    assert pictures == SETTINGS * (5 + FOLDS)

@@ -48,6 +48,23 @@ def test_what_was_recorded_comes_back(uri, cells, bank) -> None:
         assert (run.setting.dataset, run.setting.folds, run.setting.backbone) == ("generated", "all 6", "drawn")
 
 
+def test_a_runs_duration_is_its_trials_and_a_trial_that_took_long_is_not_lost(uri, cells, bank, monkeypatch) -> None:
+    store, other = (Tracking.open("s", uri) for _ in range(2))
+    result = replace(run_trial(cells[0].trial, bank), seconds=3600.0)
+    store.record(cells[0], result, bank, {})
+    (run,) = store.runs()
+    info = store.client.get_run(run.run_id).info
+    assert info.end_time - info.start_time == pytest.approx(3600e3, rel=0.1)
+
+    def tidied_up(*_) -> None:
+        other.delete_cut_off()
+
+    monkeypatch.setattr(MlflowClient, "log_text", tidied_up)
+    with pytest.raises(TrackingError, match="must be in the 'active' state"):  # and it is recorded again
+        store.record(cells[1], replace(result, key=cells[1].trial.key), bank, {})
+    assert store.runs() == (run,)
+
+
 def test_a_sweep_has_one_parent_run_that_is_finished(uri) -> None:
     first, second = (Tracking.open("s", uri) for _ in range(2))
     assert first.parent_id == second.parent_id

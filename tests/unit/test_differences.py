@@ -29,6 +29,23 @@ def test_folds_are_their_means() -> None:
     assert difference([RUN, ZERO, *others], "zero-shot") == f"+21.00 ± {100 * half_width:.2f}"
 
 
+def test_rows_that_lack_trials_are_compared_on_those_that_both_have() -> None:
+    fulls = [replace(RUN, key=f"k{fold}", fold=fold, accuracies=(0.9, 0.9, 0.6 + fold / 10)) for fold in range(3)]
+    zeros = [replace(each, key=f"z{each.fold}", variants=("zero-shot",), accuracies=(0.5,) * 3) for each in fulls]
+    failed = replace(zeros[2], status="FAILED", accuracies=(), error="x")
+    means = [0.8 - 0.5, 2.5 / 3 - 0.5]
+    half_width = stats.sem(means) * stats.t.ppf(0.975, 1)
+    runs = [*fulls, *zeros[:2], failed]
+    assert difference(runs, "zero-shot") == f"{50 * sum(means):+.2f} ± {100 * half_width:.2f} (2 of 3 trials)"
+    assert "In brackets: trials that both finished" in markdown(build(runs)[0])
+    assert "In brackets" not in markdown(build([*fulls, *zeros])[0])
+    assert difference([*fulls, zeros[1]], "zero-shot").endswith("(1 of 3 trials)")
+
+
+def test_one_episode_has_no_interval() -> None:
+    assert difference([replace(run, accuracies=run.accuracies[:1]) for run in (RUN, ZERO)], "zero-shot") == "+40.00"
+
+
 def test_rows_that_cannot_be_paired_are_left_out() -> None:
     same = replace(RUN, variants=("full", "explanations-8"))
     elsewhere = replace(ZERO, fold=3)

@@ -122,6 +122,10 @@ def test_several_tables_have_pictures_of_their_own() -> None:
     assert figures[-1].caption.startswith("Table 2. ")
 
 
+def test_no_table_has_no_pictures() -> None:
+    assert draw((), {}) == ()
+
+
 def test_shares_are_of_the_episodes_that_held_both_classes() -> None:
     shares = confusion_shares(EPISODES, ("cat", "dog", "rain"))
     expected = [[1.0, np.nan, 0.0], [np.nan, 0.9, 0.1], [0.2, 0.4, 0.7]]

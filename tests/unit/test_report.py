@@ -147,6 +147,16 @@ def test_the_page_stands_alone_and_its_pictures_do_not_clash(tmp_path) -> None:
     assert all(run.key in page for run in recorded())
 
 
+def test_what_a_former_report_left_is_removed_and_nothing_else(tmp_path) -> None:
+    figures = [Figure(name, "A picture [of](it).", PICTURE, b"png") for name in ("table-1-gain", "shots")]
+    folder = draw(tmp_path, figures=figures)
+    for file in ("gain.png", "notes.md"):
+        (folder / file).write_text("the user's own")
+    draw(tmp_path, recorded()[:FOLDS], figures=figures[1:])
+    kept = {"report.md", "index.html", "cells.csv", "table.tex", "shots.svg", "shots.png", "gain.png", "notes.md"}
+    assert {file.name for file in folder.iterdir()} == kept
+
+
 def test_what_a_run_says_is_text_in_the_page(tmp_path) -> None:
     failed = replace(RUN, key="f", shot=5, status="FAILED", accuracies=(), error="<script>alert(1)</script>")
     assert "<script>" not in (draw(tmp_path, [RUN, failed]) / "index.html").read_text()

@@ -96,6 +96,16 @@ def test_a_comparison_is_with_full_on_the_same_episodes() -> None:
     assert "All 2 of 2 is p = 0.5000 in a sign test" in markdown(table, (a, b))
 
 
+def test_a_row_that_lacks_a_fold_is_tested_on_the_others() -> None:
+    first = rows({"full": (0.9, 0.8), "a": (0.8, 0.7), "b": (0.5, 0.5)}, 0)
+    second = rows({"full": (0.7, 0.9), "a": (0.6, 0.7)}, 1)
+    (table,) = build([*first, *second])
+    a, b = compare(table)
+    assert (b.row, b.ahead, b.folds, b.episodes, b.p) == ("b", 1, 1, 2, 0.5)
+    assert (a.p, a.holm_p, b.holm_p) == (0.125, 0.25, 0.5)
+    assert "| b              | 0.5000 (1/1)   |" in markdown(table, (a, b))
+
+
 def test_the_text_says_what_p_is_conditional_on() -> None:
     (table,) = build([RUN, ZERO])
     text = markdown(table, compare(table))

@@ -1,0 +1,23 @@
+"""Tables for LaTeX: whatever things are called, it compiles."""
+
+from dataclasses import replace
+
+from mgcl.reporting.latex import latex
+from mgcl.reporting.tables import build
+from tests.unit.test_tables import RUN, SETTING, ZERO
+
+
+def test_names_may_hold_what_latex_takes_for_its_own() -> None:
+    odd = replace(RUN, setting=replace(SETTING, dataset="a_b & 5% #1", backbone=r"{x}~y^z\w$"), variants=("a_b",))
+    text = latex(build([odd]))
+    assert r"Data set a\_b \& 5\% \#1, backbone \{x\}\textasciitilde{}y\textasciicircum{}z\textbackslash{}w\$," in text
+    assert "a\\_b & 92.00 $\\pm$ 4.97 \\\\" in text
+    assert text.isascii()
+
+
+def test_failed_trials_are_comments() -> None:
+    failed = replace(ZERO, key="f", status="FAILED", accuracies=(), error="ValueError: ε_1 & 5 %\nmore")
+    lines = latex(build([RUN, failed])).splitlines()
+    assert "% Failed: trial f (zero-shot): ValueError: ε_1 & 5 %" in lines
+    assert r"zero-shot & failed \\" in lines
+    assert [line.partition("%")[0] for line in lines if "ε" in line] == [""]
