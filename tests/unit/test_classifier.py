@@ -10,6 +10,7 @@ import pytest
 import soundfile
 import torch
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
 from mgcl import FewShotClassifier
 from mgcl.backbones import tiny
@@ -322,6 +323,13 @@ def test_a_verdict_counts_what_was_rightly_turned_away(fitted, folder) -> None:
     with pytest.raises(ClassifierError, match="clips of bell, and the classifier knows beeps, hiss"):
         judge(["bell", *labels[1:]], answers, None)
     assert judge(["bell", *labels[1:]], answers, "none").accuracy == 7 / 8
+
+
+@pytest.mark.filterwarnings("ignore::mgcl.errors.MgclWarning")  # each half has one clip a class
+def test_options_can_be_searched(folder) -> None:
+    search = GridSearchCV(FewShotClassifier(epochs=0), {"alpha": [0.0, 1.1]}, cv=2).fit(*clips(folder, range(2)))
+    assert set(search.cv_results_["param_alpha"]) == {0.0, 1.1}
+    assert search.best_score_ > 0.5
 
 
 def test_options_are_parameters() -> None:
