@@ -19,6 +19,21 @@ def test_the_generated_bank_and_the_report_by_the_readmes_commands(tmp_path) -> 
     assert "classes   12, 8 explanations each" in done.stdout
 
 
+def test_the_classifiers_example(tmp_path) -> None:
+    command = "mgcl data generate --root sounds --clips 15"
+    assert command in README
+    subprocess.run([str(Path(sys.executable).with_name("mgcl")), *command.split()[1:]], cwd=tmp_path, check=True)
+    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    accuracy, support = done.stdout.splitlines()
+    assert float(accuracy) > 0.8
+    assert support.startswith("Share(name='sounds/audio/")
+    assert {path.name for path in (tmp_path / "model").iterdir()} == {"model.json", "model.safetensors"}
+
+
 def test_its_files_exist() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
     assert links
