@@ -17,13 +17,15 @@ class Answer:
 
     clip: str
     label: Value
-    """One of the classes, or what stands for none of them."""
+    """One of the classes, or what stands for none of them: that silence is, where there is such a label."""
     probabilities: dict[Value, float]
     """Of each class, given that it is one of them; in 0..1, their sum 1."""
     start: float = 0.0
     """Seconds into the recording."""
     in_support: bool = False
     """Whether it is one of the very sounds that the classifier was fitted on."""
+    silent: bool = False
+    """Whether nothing is to be heard: then the answer means nothing."""
 
     @property
     def probability(self) -> float:
@@ -35,6 +37,7 @@ def answers(sounds: Sequence[Sound], logits: NDArray[np.float32], model: Model, 
     """One a clip, from its logits."""
     rows = zip(sounds, logits.argmax(1), model.probabilities(logits), model.is_known(logits), strict=True)
     for sound, best, probabilities, known in rows:
-        label = model.classes.labels[best] if known else none_label
+        turned_away = not known or (sound.is_silent and none_label is not None)
+        label = none_label if turned_away else model.classes.labels[best]
         shares = dict(zip(model.classes.labels, probabilities.tolist(), strict=True))
-        yield Answer(sound.name, label, shares, sound.start, sound.digest in model.examples.digests)
+        yield Answer(sound.name, label, shares, sound.start, sound.digest in model.examples.digests, sound.is_silent)

@@ -12,12 +12,13 @@ import gradio
 from gradio.utils import get_upload_folder
 from markupsafe import escape
 
+from mgcl.classifier import storage
 from mgcl.classifier.estimator import FewShotClassifier
 from mgcl.classifier.page import title, why
 from mgcl.errors import ClassifierError, MgclError, gathered_warnings
 
 
-@dataclass(frozen=True)
+@dataclass
 class Desk:
     """One classifier that all visitors share, and one job at a time: fitting and drawing are for one thread."""
 
@@ -25,6 +26,14 @@ class Desk:
     folder: Path
     """The model's."""
     _busy: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._opened = self._facts()
+
+    def _facts(self) -> bytes:
+        """What the model's folder holds, but for its tensors, which the facts have the digest of."""
+        file = self.folder / storage.FACTS
+        return file.read_bytes() if file.is_file() else b""
 
     def known(self) -> str:
         """What it can answer, in words."""
@@ -70,7 +79,10 @@ class Desk:
         """Save the classifier over the model that it came from; says where."""
         try:
             with self._busy:
+                if self._facts() != self._opened:
+                    return f"{self.folder} holds another model by now: start the demo again, which opens that one."
                 self.classifier.save(self.folder)
+                self._opened = self._facts()
         except OSError as error:
             return f"{error.filename or self.folder}: {error.strerror}; mend that, and keep it again"
         return f"Kept in {self.folder.absolute()}: {len(self.classifier.classes_)} classes."

@@ -109,6 +109,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         sounds, labels = checked(X), _labels(X, y)
         if len(set(labels)) < 2:
             raise ClassifierError(f"the clips are of one class, {labels[0]!r}; at least two classes are needed")
+        if self.none_label in labels:
+            raise ClassifierError(f"none_label is {self.none_label!r}, which is a class too; name it otherwise")
         parameters = self._parameters(captions)
         nearest = parameters.needs_captions and captions is None
         choices = hearing.choices(self.backbone, self.weights, self.device) if nearest else None
@@ -144,10 +146,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Sounds, captions: Captions = None) -> NDArray[Any]:
         """The label of each clip, or ``none_label``; see ``logits``."""
-        logits = self.logits(X, captions)
-        found: NDArray[Any] = self.classes_[logits.argmax(1)]
-        known = self._model.is_known(logits)
-        return found if known.all() else np.where(known, found, np.asarray(self.none_label))
+        return np.array([_answered(each).label for each in self.answers(X, captions)])
 
     def predict_proba(self, X: Sounds, captions: Captions = None) -> NDArray[np.float64]:
         """Softmax(logits / τ), shape (clips, classes), given that a clip is one of the classes; see ``logits``."""
@@ -243,6 +242,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._ear.sample_rate
 
     @property
+    def seconds_(self) -> float:
+        """Of a clip that the backbone is given."""
+        return self._ear.seconds
+
+    @property
     def threshold_(self) -> float | None:
         """The least greatest logit of a clip that is one of the classes."""
         return self._model.threshold
@@ -279,7 +283,10 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _examples(self, sounds: Checked, labels: list[Value], captions: Captions, choices: Tensor | None) -> Examples:
         _check_as_many(sounds, captions)
         bar = tqdm(self._read(sounds), desc="hearing clips", unit="clip", total=len(sounds), disable=not self.verbose)
-        return Examples.heard(all_whole(bar), labels, self._ear, captions, choices)
+        heard = all_whole(bar)
+        for silent in (sound.name for sound in heard if sound.is_silent):
+            warnings.warn(f"{silent}: is silent; leave it out", MgclWarning, stacklevel=3)
+        return Examples.heard(heard, labels, self._ear, captions, choices)
 
     def _learn(
         self, examples: Examples, explanations: Sentences, parameters: Parameters, choices: Tensor | None
@@ -306,6 +313,12 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _read(self, sounds: Checked) -> Iterator[Sound | DataError]:
         ear = self._ear
+        if self.sample_rate is None and not isinstance(sounds[0], (str, Path)):
+            warnings.warn(
+                f"arrays are taken to be at {ear.sample_rate} Hz, the backbone's rate; say theirs with sample_rate=",
+                MgclWarning,
+                stacklevel=3,
+            )
         return read(sounds, sample_rate=ear.sample_rate, seconds=ear.seconds, array_rate=self.sample_rate)
 
     def _recogniser(self, captions: str | Captions) -> Recogniser:
@@ -322,12 +335,20 @@ FewShotClassifier.__init__.__signature__ = _ITS_OWN.replace(  # type: ignore[att
 )
 
 
+def _answered(answer: Answer | DataError) -> Answer:
+    if isinstance(answer, DataError):
+        raise answer
+    return answer
+
+
 def _labels(sounds: Sounds, labels: ArrayLike) -> list[Value]:
     if labels is None:
         raise ClassifierError("requires y to be passed, but the target y is None: give the label of each clip")
     flat = column_or_1d(labels, warn=True)
     if flat.dtype.kind == "f":
         assert_all_finite(flat, input_name="y")
+    elif any(each is None or each != each or each == "" for each in flat.tolist()):
+        raise ClassifierError("a label is missing (None, NaN or empty): give every clip one")
     check_consistent_length(sounds, flat)
     check_classification_targets(flat)
     found: list[Value] = flat.tolist()
@@ -336,7 +357,9 @@ def _labels(sounds: Sounds, labels: ArrayLike) -> list[Value]:
 
 def _check_captions(model: Model, captions: str | Captions) -> None:
     if model.own_captions and captions is None:
-        raise ClassifierError("the classifier was fitted with captions: give the clips' captions too")
+        raise ClassifierError(
+            "the classifier was fitted with captions: give the clips' captions too (mgcl predict: --captions FILE)"
+        )
     if captions is not None and not model.own_captions:
         raise ClassifierError("the classifier was fitted without captions: leave them out, or fit with captions")
 

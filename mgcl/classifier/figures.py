@@ -70,7 +70,7 @@ def shares(reasons: Reasons) -> Figure:
 
 def file_name(clip: str) -> str:
     """A clip's name without its folders, its beginning left out if it is long."""
-    name = Path(clip).name
+    name = "".join(each if each.isprintable() else " " for each in Path(clip).name)
     return name if len(name) <= _NAME else f"...{name[3 - _NAME :]}"
 
 

@@ -9,7 +9,7 @@ import soxr
 from numpy.typing import NDArray
 
 from mgcl.classifier.sounds import Sound
-from mgcl.data.audio import fit_length, undecodable
+from mgcl.data.audio import fit_length, refuse_impossible, undecodable
 from mgcl.errors import ClassifierError, DataError
 
 _BLOCK = 1 << 16
@@ -63,8 +63,7 @@ def _blocks(path: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:
         with soundfile.SoundFile(path) as file:
             resampler = soxr.ResampleStream(file.samplerate, sample_rate, 1, dtype="float32")
             while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
-                if not np.isfinite(block).all():
-                    raise DataError(f"{path}: a sample is NaN or infinite; leave it out")
+                refuse_impossible(block, path)
                 yield resampler.resample_chunk(block.mean(1))
             yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
     except (soundfile.LibsndfileError, OSError) as error:

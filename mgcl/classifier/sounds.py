@@ -12,7 +12,7 @@ import soxr
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from mgcl.data.audio import fit_length, load_clip
+from mgcl.data.audio import LOUDEST, SILENT, fit_length, load_clip
 from mgcl.errors import ClassifierError, DataError
 
 Sounds = Sequence[Any] | NDArray[Any]
@@ -36,6 +36,11 @@ class Sound:
     start: float = 0.0
     """Seconds into the recording that it is a window of."""
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is to be heard: its peak is 80 dB below full scale."""
+        return float(np.abs(self.waveform).max()) < SILENT
+
     @cached_property
     def digest(self) -> str:
         """Of the file, or the array: alike for one sound under two names; empty of a window."""
@@ -54,14 +59,15 @@ def checked(sounds: Sounds) -> Checked:
     if isinstance(sounds, (str, Path)):
         raise ClassifierError(f"expected a list of clips, got the one path {str(sounds)!r}; write [{str(sounds)!r}]")
     if not hasattr(sounds, "dtype") and isinstance(sounds, Sequence):
+        if not sounds:
+            raise ClassifierError("no clips were given")
         if _are_paths(sounds):
             return sounds
         if sounds and all(np.ndim(each) == 1 for each in sounds):
-            return [_waveform(each) for each in sounds]
+            return _possible([_waveform(each) for each in sounds])
     elif getattr(sounds, "ndim", 0) == 1 and _are_paths(paths := list(sounds)):
         return paths
-    rows: Sequence[NDArray[np.float32]] = list(check_array(sounds, dtype=np.float32))
-    return rows
+    return _possible(list(check_array(_scaled(sounds), dtype=np.float32)))
 
 
 def _are_paths(sounds: Sequence[object]) -> TypeGuard[Sequence[str | Path]]:
@@ -69,8 +75,22 @@ def _are_paths(sounds: Sequence[object]) -> TypeGuard[Sequence[str | Path]]:
 
 
 def _waveform(samples: ArrayLike) -> NDArray[np.float32]:
-    row: NDArray[np.float32] = check_array(np.asarray(samples)[None], dtype=np.float32)[0]
+    row: NDArray[np.float32] = check_array(_scaled(samples)[None], dtype=np.float32)[0]
     return row
+
+
+def _possible(rows: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    for number, row in enumerate(rows):
+        if (most := float(np.abs(row).max())) > LOUDEST:
+            raise ClassifierError(f"array {number}: a sample is {most:.1e}, where full scale is 1")
+    return rows
+
+
+def _scaled(samples: Any) -> Any:
+    """PCM as files have it, 16 or 32 bits, becomes -1..1; the rest is as it is."""
+    if getattr(samples, "dtype", None) in (np.int16, np.int32):
+        return samples / -float(np.iinfo(samples.dtype).min)
+    return samples if hasattr(samples, "shape") else np.asarray(samples)
 
 
 def read(

@@ -1,6 +1,7 @@
 """What several commands share."""
 
 import argparse
+import os
 import signal
 import socket
 import sys
@@ -22,6 +23,19 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", type=Path, metavar="MODEL", help="folder that `mgcl fit` wrote")
     command.add_argument("--weights", metavar="W", help="of its backbone, if they lie elsewhere now")
     command.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
+
+
+def check_out(out: Path, *, folder: bool) -> None:
+    """See whether a folder, or a file, can be written, before the work for it is done.
+
+    Raises:
+        MgclError: it cannot; says why.
+    """
+    there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    if (there == out.absolute() and there.is_dir() != folder) or (there != out.absolute() and not there.is_dir()):
+        raise MgclError(f"{out}: {there} is a {'folder' if there.is_dir() else 'file'}; name another place")
+    if not os.access(there, os.W_OK) or there.is_relative_to("/proc"):
+        raise MgclError(f"{out}: nothing can be written to {there}; name another place")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mgcl.catalogue import names
-from mgcl.cli.commands import Commands, warnings_as_lines
+from mgcl.cli.commands import Commands, check_out, warnings_as_lines
 from mgcl.errors import MgclError
 
 
@@ -40,14 +40,13 @@ def add(commands: Commands) -> None:
 
 
 def _fit(flags: argparse.Namespace) -> int:
-    from mgcl.data.audio import VIDEO_SUFFIXES
     from mgcl.data.folder import labelled, passed_over
 
-    if flags.clips.is_dir():
-        for path in passed_over(flags.clips):
-            video = path.suffix.lower() in VIDEO_SUFFIXES
-            why = f"a video; take its sound out: ffmpeg -i {path.name} {path.stem}.wav" if video else "no audio file"
-            print(f"passed over: {path}: {why}")
+    check_out(flags.out, folder=True)
+    if flags.out.absolute() == flags.clips.absolute():
+        raise MgclError(f"--out {flags.out}: that is where the clips are; name another folder")
+    for path in passed_over(flags.clips) if flags.clips.is_dir() else ():
+        print(f"passed over: {path}: {_why_passed_over(path)}")
     files, options = labelled(flags.clips), _options(flags)
 
     from mgcl import FewShotClassifier
@@ -70,9 +69,24 @@ def _fit(flags: argparse.Namespace) -> int:
             explanations=flags.explanations,
             captions=None if flags.audio_only else captions,
         )
+    replaced = (flags.out / "model.json").exists()
     classifier.save(flags.out)
+    if replaced:
+        print(f"{flags.out}: held a model, which this one has replaced")
+    if flags.backbone == "tiny" and not flags.weights and classifier.fusion != "audio":
+        print("the tiny backbone knows generated sounds alone: for recordings try --audio-only too, or bring a CLAP")
     print(f"{flags.out}: {len(files)} clips of {len(classifier.classes_)} classes; mgcl predict {flags.out} CLIP ...")
     return 0
+
+
+def _why_passed_over(path: Path) -> str:
+    from mgcl.data.audio import SUFFIXES, VIDEO_SUFFIXES
+
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return f"a video; take its sound out: ffmpeg -i {path.name} {path.stem}.wav"
+    if path.suffix.lower() in SUFFIXES:
+        return "a class's clips lie in its folder itself"
+    return "no audio file"
 
 
 def _options(flags: argparse.Namespace) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgcl.cli.commands import Commands, add_model
+from mgcl.cli.commands import Commands, add_model, check_out
 from mgcl.errors import DataError, MgclError
 
 if TYPE_CHECKING:
@@ -51,25 +51,46 @@ def _predict(flags: argparse.Namespace) -> int:
 
     if flags.every is not None and (flags.explain or flags.captions):
         raise MgclError("--every answers windows, which have no captions and no page: leave --explain out")
-    clips = [path for given in flags.clips for path in _found(given)]
+    if flags.explain:
+        check_out(flags.explain, folder=False)
+    clips, failed = _clips(flags.clips)
     if flags.explain and len(clips) > _PAGE:
         raise MgclError(f"--explain: {len(clips)} clips, and a page holds {_PAGE} (half a megabyte each); name fewer")
     classifier = FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device)
     captions = _captions(read_captions(flags.captions), clips) if flags.captions else None
     show = (_as_json if flags.json else _as_csv if flags.csv else _as_text)(classifier, windows=flags.every is not None)
-    failed, answered = 0, []
+    answered: list[str] = []
     with tqdm(desc="clips", total=None if flags.every else len(clips), disable=_quiet()) as bar:
         for each in _answers(classifier, clips, captions, flags.every):
             bar.update()
             if isinstance(each, DataError):
                 failed += 1
                 print(f"error: {each}", file=sys.stderr, flush=True)
-            else:
-                show(each)
-                answered.append(each.clip)
-    if flags.explain:
+                continue
+            show(each)
+            answered.append(each.clip)
+            if each.silent:
+                print(f"warning: {each.clip}: is silent; the answer means nothing", file=sys.stderr)
+    if flags.every is None:
+        _say_what_was_cropped(answered, classifier.seconds_)
+    if flags.explain and answered:
         _explain(classifier, clips, captions, set(answered), flags.explain)
     return 1 if failed else 0
+
+
+def _clips(given: Sequence[str]) -> tuple[list[str], int]:
+    """The files that the arguments stand for, and how many arguments stand for none, which is said.
+
+    Raises:
+        DataError: there are no files at all.
+    """
+    found = [_found(each) for each in given]
+    wrong = [each for each in found if isinstance(each, DataError)]
+    if len(wrong) == len(found):
+        raise wrong[0]
+    for each in wrong:
+        print(f"error: {each}", file=sys.stderr)
+    return [clip for each in found if not isinstance(each, DataError) for clip in each], len(wrong)
 
 
 def _quiet() -> bool:
@@ -77,27 +98,32 @@ def _quiet() -> bool:
     return sys.stdout.isatty() or not sys.stderr.isatty()
 
 
-def _found(given: str) -> Iterator[str]:
-    """The files that an argument stands for, in a fixed order.
-
-    Raises:
-        DataError: a folder without clips, or a pattern that nothing matches.
-    """
+def _found(given: str) -> list[str] | DataError:
+    """The files that an argument stands for, in a fixed order; or that there are none."""
     from mgcl.data.audio import SUFFIXES
 
     path = Path(given)
-    if given == "-":
-        yield from filter(None, (line.rstrip("\n") for line in sys.stdin))
-        return
     found = [given]
-    if path.is_dir():
+    if given == "-":
+        found = [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+    elif path.is_dir():
         found = [str(each) for each in sorted(path.rglob("*")) if each.suffix.lower() in SUFFIXES and each.is_file()]
     elif not path.exists() and glob.has_magic(given):
         anchor = Path(path.anchor)
         found = [str(each) for each in sorted(anchor.glob(str(path.relative_to(anchor))))]
-    if not found:
-        raise DataError(f"{given}: no clips there; a clip is one of {' '.join(SUFFIXES)}")
-    yield from found
+    return found or DataError(f"{given}: no clips there; a clip is one of {' '.join(SUFFIXES)}")
+
+
+def _say_what_was_cropped(clips: Sequence[str], seconds: float) -> None:
+    from mgcl.data.audio import duration
+
+    long = [clip for clip in clips if duration(Path(clip)) > 1.2 * seconds]
+    if long:
+        print(
+            f"{len(long)} of {len(clips)} clips are longer than {seconds:g} s, {long[0]} for one: a stretch of each was"
+            " heard; --every S hears all of it",
+            file=sys.stderr,
+        )
 
 
 def _captions(given: dict[str, str], clips: Sequence[str]) -> list[str]:
@@ -120,13 +146,18 @@ def _answers(
             yield error
 
 
+def _sure(answer: "Answer", digits: int) -> str:
+    """Its probability; that of none of the classes is not known."""
+    return f"{answer.probability:.{digits}f}" if answer.label in answer.probabilities else "-"
+
+
 Show = Callable[["Answer"], None]
 
 
 def _as_text(_classifier: "FewShotClassifier", *, windows: bool) -> Show:
     def show(answer: "Answer") -> None:
         start = f"\t{answer.start:.2f}" if windows else ""
-        print(f"{answer.clip}{start}\t{answer.label}\t{answer.probability:.3f}", flush=True)
+        print(f"{answer.clip}{start}\t{answer.label}\t{_sure(answer, 3)}", flush=True)
 
     return show
 
@@ -150,7 +181,7 @@ def _as_csv(classifier: "FewShotClassifier", *, windows: bool) -> Show:
     def show(answer: "Answer") -> None:
         at = [f"{answer.start:.3f}"] if windows else []
         shares = [f"{share:.6f}" for share in answer.probabilities.values()]
-        writer.writerow([answer.clip, *at, answer.label, f"{answer.probability:.6f}", *shares])
+        writer.writerow([answer.clip, *at, answer.label, _sure(answer, 6), *shares])
         sys.stdout.flush()
 
     return show

@@ -15,6 +15,10 @@ from mgcl.errors import DataError
 _DATA = re.compile(r"^data : .*$", re.MULTILINE)
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+LOUDEST = 1e6
+"""Amplitude; full scale is 1."""
+SILENT = 1e-4
+"""Peak amplitude: 80 dB below full scale."""
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 
 
@@ -34,14 +38,25 @@ def load_clip(path: Path, *, clip_id: str, sample_rate: int, seconds: float) -> 
         DataError: the file cannot be decoded, is cut short, or holds too few samples; names it.
     """
     samples, rate = _read_stretch(path, clip_id, 2 * seconds)
-    if not np.isfinite(samples).all():
-        raise DataError(f"{path}: a sample is NaN or infinite; leave it out")
+    refuse_impossible(samples, path)
     mono = samples.mean(1)
     if rate != sample_rate and len(mono):
         mono = soxr.resample(mono, rate, sample_rate)
     if not len(mono):
         raise DataError(f"{path}: holds no samples, or too few to resample; leave it out")
     return fit_length(mono, round(seconds * sample_rate), clip_id=clip_id)
+
+
+def refuse_impossible(samples: NDArray[np.float32], path: Path) -> None:
+    """Full scale is 1: what is a million times that is no sound, and overflows further on.
+
+    Raises:
+        DataError: a sample is NaN, infinite or greater than ``LOUDEST``; names the file.
+    """
+    if not np.isfinite(samples).all():
+        raise DataError(f"{path}: a sample is NaN or infinite; leave it out")
+    if len(samples) and (most := float(np.abs(samples).max())) > LOUDEST:
+        raise DataError(f"{path}: a sample is {most:.1e}, where full scale is 1; write it again, or leave it out")
 
 
 def fit_length(samples: NDArray[np.float32], length: int, *, clip_id: str) -> NDArray[np.float32]:

@@ -12,13 +12,11 @@ import pandas as pd
 import soundfile
 from tqdm import tqdm
 
-from mgcl.data.audio import SUFFIXES, is_cut_short
+from mgcl.data.audio import SILENT, SUFFIXES, is_cut_short
 from mgcl.data.dataset import AudioFile, DatasetModule, MissingFilesError
 
 SHORTEST = 0.25
 """Seconds; FSDKaggle18's shortest clips have 0.3."""
-SILENT = 1e-4
-"""Peak amplitude: 80 dB below full scale."""
 _BLOCK = 1 << 16
 
 

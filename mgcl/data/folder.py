@@ -52,9 +52,10 @@ def labelled(root: Path, *, least: int = 2) -> tuple[AudioFile, ...]:
 
 
 def passed_over(root: Path) -> tuple[Path, ...]:
-    """What lies in a folder of classes and is no clip by its name; hidden files aside."""
-    there = (path for path in sorted(root.glob("*/*")) if path.is_file() and not path.name.startswith("."))
-    return tuple(path for path in there if not (_is_audio(path) or path.parent.name.startswith(".")))
+    """What lies in a folder of classes and is none of its clips, by its name or its place; hidden files aside."""
+    there = (path for path in sorted(root.rglob("*")) if path.is_file())
+    seen = (path for path in there if not any(part.startswith(".") for part in path.relative_to(root).parts))
+    return tuple(path for path in seen if not (_is_audio(path) and path.parent.parent == root))
 
 
 def _found(root: Path) -> tuple[AudioFile, ...]:

@@ -74,6 +74,8 @@ def sounds(tmp_path_factory) -> Path:
             for number in numbers:
                 soundfile.write(root / part / kind / f"{number}.wav", sound(kind, number), RATE)
     (root / "train" / "hum" / "film.mp4").write_bytes(b"a film")
+    (root / "train" / "hum" / "deeper").mkdir()
+    soundfile.write(root / "train" / "hum" / "deeper" / "9.wav", sound("hum", 9), RATE)
     return root
 
 
@@ -82,6 +84,7 @@ def model(sounds) -> Path:
     done = run("fit", sounds / "train", "--out", sounds / "model")
     assert "passed over" in done.stdout
     assert "ffmpeg -i film.mp4 film.wav" in done.stdout
+    assert "9.wav: a class's clips lie in its folder itself" in done.stdout
     assert "9 clips of 3 classes" in done.stdout
     return sounds / "model"
 
@@ -110,6 +113,13 @@ def test_predict_answers_what_it_can_and_says_the_rest(model, sounds, tmp_path) 
     assert "text.wav: cannot be decoded, whatever its name says" in done.stderr
     assert "gone.wav: no such file" in done.stderr
     assert "no clips there" in run("predict", model, tmp_path / "*.mp3", code=2).stderr
+    assert "-: no clips there" in run("predict", model, "-", code=2).stderr
+    soundfile.write(tmp_path / "long.wav", sound("hum", 9, 12.0), RATE)
+    soundfile.write(tmp_path / "quiet.wav", sound("hum", 9, 1.0) * 0, RATE)
+    said = run("predict", model, tmp_path / "long.wav", tmp_path / "quiet.wav", tmp_path / "*.mp3", code=1)
+    assert "1 of 2 clips are longer than 5 s" in said.stderr
+    assert "quiet.wav: is silent; the answer means nothing" in said.stderr
+    assert said.stdout.split("\t")[1] == "hum"
     assert "model.json: no such file" in run("predict", sounds, sounds / "test", code=2).stderr
 
 
@@ -134,4 +144,6 @@ def test_fit_says_what_it_needs(sounds, tmp_path) -> None:
     assert "gone.json: no such file" in run(
         "fit", sounds / "train", "--out", tmp_path / "m2", "--explanations", tmp_path / "gone.json", code=2
     ).stderr  # fmt: skip
+    for out in (sounds / "train" / "hum" / "0.wav", sounds / "train" / "hum" / "0.wav" / "model", sounds / "train"):
+        assert "name another" in run("fit", sounds / "train", "--out", out, code=2).stderr
     assert not (tmp_path / "m2").exists()

@@ -75,8 +75,12 @@ def test_files_and_arrays_are_the_same_clips(fitted, folder) -> None:
     paths, labels = clips(folder)
     arrays = [soundfile.read(path, dtype="float32")[0] for path in paths]
     for given in (arrays, np.stack(arrays)):
-        again = FewShotClassifier().fit(given, labels)
+        again = FewShotClassifier(sample_rate=RATE).fit(given, labels)
         assert (again.logits(paths) == fitted.logits(paths)).all()
+    pcm = [(32768 * array).astype(np.int16) for array in arrays]
+    assert again.logits(pcm) == pytest.approx(again.logits(arrays), abs=0.05)
+    with pytest.warns(MgclWarning, match="arrays are taken to be at 16000 Hz"):
+        fitted.predict(arrays)
     halved = [array[::2] for array in arrays]  # of half the rate, roughly
     assert FewShotClassifier(sample_rate=RATE // 2).fit(halved, labels).score(halved, labels) == 1
 
@@ -197,6 +201,41 @@ def test_what_is_asked_of_clips_that_cannot_give_it(fitted, folder, tmp_path) ->
         FewShotClassifier().fit([*paths, tmp_path / "empty.wav", tmp_path / "text.wav"], [*labels, "hum", "hum"])
     with pytest.raises(DataError, match=r"film.mp4: is a video; take its sound out: ffmpeg"):
         fitted.predict([tmp_path / "film.mp4"])
+
+
+def test_labels_that_are_missing_or_mean_two_things(folder) -> None:
+    paths, labels = clips(folder)
+    for missing in (None, "", float("nan")):
+        with pytest.raises((ClassifierError, ValueError), match=r"label is missing|contains NaN"):
+            FewShotClassifier().fit(paths, np.array([*labels[1:], missing], dtype=object))
+    with pytest.raises(ClassifierError, match="none_label is 'hum', which is a class too"):
+        FewShotClassifier(none_label="hum").fit(paths, labels)
+    with pytest.raises(ClassifierError, match="no clips were given"):
+        FewShotClassifier().fit([], [])
+
+
+def test_silence_is_said_and_is_none_of_the_classes(fitted, folder, tmp_path) -> None:
+    quiet = tmp_path / "quiet.wav"
+    soundfile.write(quiet, np.zeros(RATE), RATE)
+    (answer,) = fitted.answers([quiet])
+    assert answer.silent
+    assert answer.label in KINDS
+    classifier = FewShotClassifier(none_label="?").fit(*clips(folder))
+    assert list(classifier.predict([quiet])) == ["?"]
+    paths, labels = clips(folder)
+    with pytest.warns(MgclWarning, match=r"quiet\.wav: is silent"):
+        FewShotClassifier(epochs=0).fit([*paths, quiet], [*labels, "hum"])
+
+
+def test_a_sample_that_no_recording_has_is_refused(fitted, tmp_path) -> None:
+    loud = tmp_path / "loud.wav"
+    soundfile.write(loud, sound("hum", 0) * 1e30, RATE, subtype="FLOAT")
+    with pytest.raises(DataError, match=r"loud\.wav: a sample is 4.*e\+29, where full scale is 1"):
+        fitted.predict([loud])
+    with pytest.raises(DataError, match="where full scale is 1"):
+        list(fitted.windows(loud, every=5))
+    with pytest.raises(ClassifierError, match="array 1: a sample is 4"):
+        fitted.predict([sound("hum", 0), sound("hum", 0) * 1e30])
 
 
 def test_one_sound_under_two_names(folder, tmp_path) -> None:
