@@ -30,14 +30,14 @@ def write_sounds(folder: Path, kinds: Sequence[str] = KINDS, *, clips: int, firs
     return found
 
 
-def waveform(kind: str, number: int) -> NDArray[np.float64]:
+def waveform(kind: str, number: int, seconds: float = 2.0) -> NDArray[np.float32]:
     """One clip, shape (samples,), in -1..1."""
     random = np.random.default_rng([KINDS.index(kind), number])
-    time, pitch = np.arange(2 * RATE) / RATE, random.uniform(0.9, 1.1)
+    time, pitch = np.arange(round(seconds * RATE)) / RATE, random.uniform(0.9, 1.1)
     sound = {
         "hum": lambda: sum(np.sin(2 * np.pi * 100 * pitch * each * time) / each for each in (1, 2, 3)) / 3,
         "hiss": lambda: random.normal(size=len(time)) / 5,
         "beeps": lambda: np.sin(2 * np.pi * 2500 * pitch * time) * (time % 0.4 < 0.1) / 2,
         "siren": lambda: chirp(time % 1, 500 * pitch, 1, 1500 * pitch) / 2,
     }[kind]()
-    return sound + random.normal(size=len(time)) / 100
+    return (sound + random.normal(size=len(time)) / 100).astype(np.float32)

@@ -18,22 +18,13 @@ from mgcl.classifier import calibration, storage
 from mgcl.classifier.recording import windows
 from mgcl.classifier.scores import calibration_error, judge, scores
 from mgcl.errors import BackboneError, ClassifierError, DataError, MgclWarning
+from tests.generated_sounds import KINDS, RATE, waveform
 
-RATE, SECONDS = 16000, 5.0
-KINDS = ("beeps", "hiss", "hum", "sweep")
+SECONDS = 5.0
 
 
 def sound(kind: str, number: int, seconds: float = SECONDS) -> np.ndarray:
-    random = np.random.default_rng([KINDS.index(kind), number])
-    t = np.arange(round(seconds * RATE)) / RATE
-    pitch = random.uniform(0.9, 1.1)
-    samples = {
-        "beeps": lambda: np.sin(2 * np.pi * 1800 * pitch * t) * (t * 4 % 1 < 0.3),
-        "hiss": lambda: random.normal(size=len(t)) / 3,
-        "hum": lambda: np.sin(2 * np.pi * 90 * pitch * t) + np.sin(2 * np.pi * 180 * pitch * t) / 2,
-        "sweep": lambda: np.sin(2 * np.pi * (300 * t + 250 * pitch * t**2)),
-    }[kind]()
-    return (0.3 * samples + 0.01 * random.normal(size=len(t))).astype(np.float32)
+    return waveform(kind, number, seconds)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +77,7 @@ def test_files_and_arrays_are_the_same_clips(fitted, folder) -> None:
 
 
 def test_adding_classes_is_fitting_on_everything(folder) -> None:
-    first, second = clips(folder, kinds=("hiss", "sweep")), clips(folder, kinds=("beeps", "hum"))
+    first, second = clips(folder, kinds=("hiss", "siren")), clips(folder, kinds=("beeps", "hum"))
     more = clips(folder, range(3, 5), kinds=("hiss",))
     grown = FewShotClassifier().fit(*first).add_classes(*second).add_classes(*more)
     at_once = FewShotClassifier().fit(first[0] + second[0] + more[0], first[1] + second[1] + more[1])
@@ -230,11 +221,11 @@ def test_silence_is_said_and_is_none_of_the_classes(fitted, folder, tmp_path) ->
 def test_a_sample_that_no_recording_has_is_refused(fitted, tmp_path) -> None:
     loud = tmp_path / "loud.wav"
     soundfile.write(loud, sound("hum", 0) * 1e30, RATE, subtype="FLOAT")
-    with pytest.raises(DataError, match=r"loud\.wav: a sample is 4.*e\+29, where full scale is 1"):
+    with pytest.raises(DataError, match=r"loud\.wav: a sample is \d.*e\+29, where full scale is 1"):
         fitted.predict([loud])
     with pytest.raises(DataError, match="where full scale is 1"):
         list(fitted.windows(loud, every=5))
-    with pytest.raises(ClassifierError, match="array 1: a sample is 4"):
+    with pytest.raises(ClassifierError, match=r"array 1: a sample is \d"):
         fitted.predict([sound("hum", 0), sound("hum", 0) * 1e30])
 
 
@@ -242,10 +233,10 @@ def test_one_sound_under_two_names(folder, tmp_path) -> None:
     paths, labels = clips(folder)
     copy = tmp_path / "copy.wav"
     copy.write_bytes(paths[0].read_bytes())
-    with pytest.raises(DataError, match=r"copy.wav \(hum\) is the same sound as .*0.wav \(beeps\)"):
-        FewShotClassifier().fit([*paths, copy], [*labels, "hum"])
+    with pytest.raises(DataError, match=r"copy.wav \(beeps\) is the same sound as .*0.wav \(hum\)"):
+        FewShotClassifier().fit([*paths, copy], [*labels, "beeps"])
     with pytest.warns(MgclWarning, match="it counts twice"):
-        FewShotClassifier(epochs=0).fit([*paths, copy], [*labels, "beeps"])
+        FewShotClassifier(epochs=0).fit([*paths, copy], [*labels, "hum"])
 
 
 def test_own_captions_are_needed_to_predict_too(folder) -> None:
@@ -282,7 +273,7 @@ def test_shares_sum_to_the_logits(folder, options) -> None:
     paths, labels = clips(folder)
     paths, labels = [*paths, folder / "hum" / "3.wav"], [*labels, "hum"]  # classes of unequal size
     classifier = FewShotClassifier(**options, epochs=2).fit(paths, labels)
-    clip = folder / "sweep" / "5.wav"
+    clip = folder / "siren" / "5.wav"
     reasons = classifier.explain(clip)
     for label, logit in zip(classifier.classes_, classifier.logits([clip])[0], strict=True):
         assert sum(part[label] for part in reasons.parts.values()) == pytest.approx(logit, rel=1e-5)
@@ -296,10 +287,10 @@ def test_shares_sum_to_the_logits(folder, options) -> None:
 
 
 def test_a_clip_of_the_support_is_carried_by_itself(fitted, folder) -> None:
-    clip = folder / "sweep" / "1.wav"
+    clip = folder / "siren" / "1.wav"
     reasons = fitted.explain(clip)
-    assert (reasons.answer.label, reasons.support[0].name, reasons.answer.in_support) == ("sweep", str(clip), True)
-    assert not fitted.explain(folder / "sweep" / "5.wav").answer.in_support
+    assert (reasons.answer.label, reasons.support[0].name, reasons.answer.in_support) == ("siren", str(clip), True)
+    assert not fitted.explain(folder / "siren" / "5.wav").answer.in_support
 
 
 def test_windows_cover_a_recording(fitted, tmp_path) -> None:
@@ -319,7 +310,7 @@ def test_windows_cover_a_recording(fitted, tmp_path) -> None:
 
 
 def test_windows_are_stretches_of_the_recording(tmp_path) -> None:
-    recording = sound("sweep", 1, 23.0)
+    recording = sound("siren", 1, 23.0)
     soundfile.write(tmp_path / "long.wav", recording, RATE, subtype="FLOAT")
     found = list(windows(tmp_path / "long.wav", every=1.7, sample_rate=RATE, seconds=SECONDS))
     for window in found:
