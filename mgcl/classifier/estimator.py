@@ -109,8 +109,6 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         sounds, labels = checked(X), _labels(X, y)
         if len(set(labels)) < 2:
             raise ClassifierError(f"the clips are of one class, {labels[0]!r}; at least two classes are needed")
-        if self.none_label in labels:
-            raise ClassifierError(f"none_label is {self.none_label!r}, which is a class too; name it otherwise")
         parameters = self._parameters(captions)
         nearest = parameters.needs_captions and captions is None
         choices = hearing.choices(self.backbone, self.weights, self.device) if nearest else None
@@ -146,7 +144,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Sounds, captions: Captions = None) -> NDArray[Any]:
         """The label of each clip, or ``none_label``; see ``logits``."""
-        return np.array([_answered(each).label for each in self.answers(X, captions)])
+        return np.array([whole(each).label for each in self.answers(X, captions)])
 
     def predict_proba(self, X: Sounds, captions: Captions = None) -> NDArray[np.float64]:
         """Softmax(logits / τ), shape (clips, classes), given that a clip is one of the classes; see ``logits``."""
@@ -292,6 +290,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, examples: Examples, explanations: Sentences, parameters: Parameters, choices: Tensor | None
     ) -> Self:
         labels = tuple(np.unique(np.array(examples.labels)).tolist())
+        if self.none_label in labels:
+            raise ClassifierError(f"none_label is {self.none_label!r}, which is a class too; name it otherwise")
         texts = class_texts([str(label) for label in labels], explanations)
         classes = Classes(labels, texts, *hearing.read_classes(texts, self._ear))
         return self._set(
@@ -333,12 +333,6 @@ FewShotClassifier.__init__.__signature__ = _ITS_OWN.replace(  # type: ignore[att
     parameters=[each for each in _ITS_OWN.parameters.values() if each.kind is not each.VAR_KEYWORD]
     + [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=each) for name, each in _OPTIONS.items()]
 )
-
-
-def _answered(answer: Answer | DataError) -> Answer:
-    if isinstance(answer, DataError):
-        raise answer
-    return answer
 
 
 def _labels(sounds: Sounds, labels: ArrayLike) -> list[Value]:

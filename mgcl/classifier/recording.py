@@ -9,7 +9,7 @@ import soxr
 from numpy.typing import NDArray
 
 from mgcl.classifier.sounds import Sound
-from mgcl.data.audio import fit_length, refuse_impossible, undecodable
+from mgcl.data.audio import fit_length, refuse_cut_short, refuse_impossible, undecodable
 from mgcl.errors import ClassifierError, DataError
 
 _BLOCK = 1 << 16
@@ -61,6 +61,7 @@ def _blocks(path: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:
     """The recording in one channel and at one rate, block by block."""
     try:
         with soundfile.SoundFile(path) as file:
+            refuse_cut_short(file, path)
             resampler = soxr.ResampleStream(file.samplerate, sample_rate, 1, dtype="float32")
             while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
                 refuse_impossible(block, path)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 import soxr
@@ -63,7 +63,7 @@ def checked(sounds: Sounds) -> Checked:
             raise ClassifierError("no clips were given")
         if _are_paths(sounds):
             return sounds
-        if sounds and all(np.ndim(each) == 1 for each in sounds):
+        if all(np.ndim(each) == 1 for each in sounds):
             return _possible([_waveform(each) for each in sounds])
     elif getattr(sounds, "ndim", 0) == 1 and _are_paths(paths := list(sounds)):
         return paths
@@ -123,15 +123,18 @@ def read(
             yield Sound(f"array {number}", np.ascontiguousarray(waveform), each)
 
 
-def whole(sound: Sound | DataError) -> Sound:
-    """A sound that could be decoded.
+_Heard = TypeVar("_Heard")
+
+
+def whole(heard: _Heard | DataError) -> _Heard:
+    """A sound that could be decoded, or the answer to one.
 
     Raises:
         DataError: it could not.
     """
-    if isinstance(sound, DataError):
-        raise sound
-    return sound
+    if isinstance(heard, DataError):
+        raise heard
+    return heard
 
 
 def all_whole(sounds: Iterable[Sound | DataError]) -> list[Sound]:

@@ -50,7 +50,7 @@ def _predict(flags: argparse.Namespace) -> int:
     from mgcl.captioners.file import read_captions
 
     if flags.every is not None and (flags.explain or flags.captions):
-        raise MgclError("--every answers windows, which have no captions and no page: leave --explain out")
+        raise MgclError("--every answers windows, which have no captions and no page: leave those flags out")
     if flags.explain:
         check_out(flags.explain, folder=False)
     clips, failed = _clips(flags.clips)

@@ -74,8 +74,7 @@ def _read_stretch(path: Path, clip_id: str, seconds: float) -> tuple[NDArray[np.
     """
     try:
         with soundfile.SoundFile(path) as file:
-            if is_cut_short(file):
-                raise DataError(f"{path}: is cut short; fetch it again, write it again as wav, or leave it out")
+            refuse_cut_short(file, path)
             count = min(file.frames, math.ceil(seconds * file.samplerate))
             if count < file.frames:
                 file.seek(int(generator("stretch", clip_id).integers(file.frames - count + 1)))
@@ -85,6 +84,12 @@ def _read_stretch(path: Path, clip_id: str, seconds: float) -> tuple[NDArray[np.
     if len(samples) < count:
         raise DataError(f"{path}: ends before the length it gives; fetch it again, or leave it out")
     return samples, rate
+
+
+def refuse_cut_short(file: soundfile.SoundFile, path: Path) -> None:
+    """Raise what is to be said of a file that ``is_cut_short``."""
+    if is_cut_short(file):
+        raise DataError(f"{path}: is cut short; fetch it again, write it again as wav, or leave it out")
 
 
 def is_cut_short(file: soundfile.SoundFile) -> bool:

@@ -201,6 +201,9 @@ def test_labels_that_are_missing_or_mean_two_things(folder) -> None:
             FewShotClassifier().fit(paths, np.array([*labels[1:], missing], dtype=object))
     with pytest.raises(ClassifierError, match="none_label is 'hum', which is a class too"):
         FewShotClassifier(none_label="hum").fit(paths, labels)
+    others = FewShotClassifier(none_label="hum").fit(*clips(folder, kinds=[kind for kind in KINDS if kind != "hum"]))
+    with pytest.raises(ClassifierError, match="none_label is 'hum'"):
+        others.add_classes(*clips(folder, kinds=["hum"]))
     with pytest.raises(ClassifierError, match="no clips were given"):
         FewShotClassifier().fit([], [])
 
@@ -304,6 +307,9 @@ def test_windows_cover_a_recording(fitted, tmp_path) -> None:
     assert [(answer.start, answer.label) for answer in fitted.windows(tmp_path / "short.wav", every=5)] == [(0, "hum")]
     with pytest.raises(ClassifierError, match="positive number of seconds, got 0"):
         list(fitted.windows(tmp_path / "long.wav", every=0))
+    (tmp_path / "cut.wav").write_bytes((tmp_path / "long.wav").read_bytes()[:200000])
+    with pytest.raises(DataError, match=r"cut\.wav: is cut short"):
+        list(fitted.windows(tmp_path / "cut.wav", every=5))
     (tmp_path / "text.wav").write_text("not a sound")
     with pytest.raises(DataError, match="cannot be decoded"):
         list(fitted.windows(tmp_path / "text.wav", every=5))
