@@ -18,7 +18,7 @@ _ROOMS = {
 _SHARED = {
     "method": {"method", "cache", "cached_zero_shot", "contrast", "training"},
     "dataset": {"audio", "check", "dataset", "download", "episodes", "seeding", "splits"},
-    "backbone": {"backbone", "cnn14", "grained", "htsat", "log_mel", "sentences", "towers", "weights"},
+    "backbone": {"backbone", "cnn14", "grained", "htsat", "log_mel", "probe", "sentences", "towers", "weights"},
     "captioner": {"captioner"},
 }
 

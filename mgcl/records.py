@@ -39,6 +39,18 @@ class Fold:
     classes: tuple[str, ...]
 
 
+LOGIT_SCALES = (1.0, 1000.0)
+"""Least and greatest multiplier of a contrast. CLAP's is 100 at its cap; MS-CLAP's configuration gives 1/0.003."""
+
+
+def logit_scale_fault(scale: float) -> str | None:
+    """Why a logit scale cannot be used; None: it can."""
+    least, most = LOGIT_SCALES
+    if least <= scale <= most:
+        return None
+    return f"{scale}, outside {least:.0f}..{most:.0f}; it is the multiplier itself, already exponentiated"
+
+
 @dataclass(frozen=True)
 class Episode:
     """One draw of ``way`` classes, with the clip ids of their support and query sets."""

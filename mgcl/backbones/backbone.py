@@ -30,7 +30,7 @@ class Backbone(Protocol):
     """Hex digits that depend on every weight."""
     embedding_dim: int
     logit_scale: float
-    """The multiplier of its contrast, already exponentiated, in 1..200."""
+    """The multiplier of its contrast, already exponentiated, in ``mgcl.records.LOGIT_SCALES``."""
     sample_rate: int
     """Hz."""
     seconds: float

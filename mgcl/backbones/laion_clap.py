@@ -15,15 +15,23 @@ from types import ModuleType
 from typing import Any
 
 import huggingface_hub
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
 from mgcl.backbones.backbone import AudioFeatures
+from mgcl.backbones.probe import probed
 from mgcl.backbones.sentences import check_vocabulary, tokenize
-from mgcl.backbones.weights import checkpoint_file, chosen, fingerprint, load_strictly, read_checkpoint
+from mgcl.backbones.weights import (
+    checkpoint_file,
+    chosen,
+    fingerprint,
+    load_strictly,
+    read_checkpoint,
+    whose,
+    without_module,
+)
 from mgcl.errors import BackboneError
 from mgcl.pretrained import hub_file, quietly
 
@@ -36,13 +44,6 @@ _PATCH = "audio_branch.patch_embed.proj.weight"
 _FUSION = "audio_branch.patch_embed.fusion_model."
 # A buffer that transformers made and stored before version 4.31.
 _CONSTANT = "text_branch.embeddings.position_ids"
-# Epoch and scores are stored as numpy's scalars.
-_NUMPY = (
-    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
-    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
-    np.dtype,
-    *(type(np.dtype(kind)) for kind in ("float32", "float64", "int64")),
-)
 _TORCHVISION = tuple(f"torchvision{part}" for part in ("", ".datasets", ".ops", ".ops.misc", ".transforms"))
 _TIME_STEPS = 32
 _LOUDEST = 32767.0
@@ -98,11 +99,11 @@ def load(weights: str | None = None, device: str = "cpu") -> LaionClap:
         BackboneError: the checkpoint, the package or RoBERTa cannot be had, or it is not LAION-CLAP's.
     """
     file = checkpoint_file(chosen("laion_clap", weights, DEFAULT))
-    state = _state(read_checkpoint(file, allowed=_NUMPY), str(file))
+    state = _state(read_checkpoint(file), str(file))
     module = build(_AUDIO_TOWERS[state[_PATCH].shape[0]])
     load_strictly(module.model, state, str(file))
     check_vocabulary(module.tokenize, module.model.text_branch.config.vocab_size, _TEXT_TOWER)
-    return LaionClap(module, f"laion_clap {file.name}", device)
+    return probed(LaionClap(module, f"laion_clap {file.name}", device))
 
 
 def build(audio_tower: str) -> Any:
@@ -132,15 +133,18 @@ def build(audio_tower: str) -> Any:
 
 
 def _state(checkpoint: Mapping[str, Any], source: str) -> dict[str, Tensor]:
-    stored = checkpoint.get("state_dict", checkpoint)
-    state = {key.removeprefix("module."): value for key, value in stored.items()}
+    state = without_module(checkpoint.get("state_dict", checkpoint))
+    if not any(key.startswith("audio_branch.") for key in state):
+        raise BackboneError(f"{source}: not LAION-CLAP's: {whose(checkpoint)}")
     state.pop(_CONSTANT, None)
     if any(key.startswith(_FUSION) for key in state):
         raise BackboneError(
             f"{source}: a fusion checkpoint, which the package cannot hear with unless torchaudio is there; use the "
             "backbone transformers_clap with laion/clap-htsat-fused"
         )
-    channels = state[_PATCH].shape[0] if _PATCH in state else 0
+    if _PATCH not in state:
+        raise BackboneError(f"{source}: lacks {_PATCH}, which both of LAION-CLAP's towers have; fetch {DEFAULT}")
+    channels = state[_PATCH].shape[0]
     if channels not in _AUDIO_TOWERS:
         raise BackboneError(
             f"{source}: not LAION-CLAP with {' or '.join(_AUDIO_TOWERS.values())}: {_PATCH} has {channels} channels, "

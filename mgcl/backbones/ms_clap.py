@@ -21,12 +21,22 @@ from mgcl.backbones import cnn14, htsat
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.backbones.cnn14 import Cnn14
 from mgcl.backbones.htsat import Htsat, count_layers
+from mgcl.backbones.probe import probed
 from mgcl.backbones.sentences import check_vocabulary, tokenize
-from mgcl.backbones.weights import checkpoint_file, chosen, fingerprint, load_strictly, read_checkpoint
+from mgcl.backbones.weights import (
+    checkpoint_file,
+    chosen,
+    fingerprint,
+    load_strictly,
+    read_checkpoint,
+    whose,
+    without_module,
+)
 from mgcl.errors import BackboneError
 from mgcl.pretrained import hub_file
 
 DEFAULT = "microsoft/msclap/CLAP_weights_2022.pth"
+_ANY = ("audio_encoder.", "clap.")
 _AUDIO = "audio_encoder.base."
 _HEAD = 64
 """Width of an attention head in BERT and GPT-2; no tensor says it."""
@@ -167,7 +177,7 @@ def load(weights: str | None = None, device: str = "cpu") -> MsClap:
     tokenizer = _tokenizer(version)
     check_vocabulary(tokenizer, model.vocabulary, version.tokenizer)
     name = file.name if Path(weights).expanduser().is_file() else weights
-    return MsClap(model, version, tokenizer, f"ms_clap {name}", device)
+    return probed(MsClap(model, version, tokenizer, f"ms_clap {name}", device))
 
 
 def repeated(waveforms: Float[Tensor, "b samples"], length: int) -> Float[Tensor, "b length"]:
@@ -181,9 +191,10 @@ def published(file: Path) -> dict[str, Tensor]:
     Raises:
         BackboneError: the file cannot be read, or is laid out otherwise.
     """
-    state = read_checkpoint(file).get("model")
-    if not isinstance(state, Mapping):
-        raise BackboneError(f"{file}: holds no 'model', which MS-CLAP's checkpoints do; fetch {DEFAULT}")
+    checkpoint = read_checkpoint(file)
+    state = without_module(checkpoint.get("model", checkpoint))  # a user's own may be the state dict alone
+    if not any(name.startswith(_ANY) for name in state):
+        raise BackboneError(f"{file}: not MS-CLAP's: {whose(checkpoint)}")
     return {name: value for name, value in state.items() if not _DROPPED.search(name)}
 
 
@@ -191,7 +202,7 @@ def _recognised(state: dict[str, Tensor], file: Path) -> tuple[_Version, dict[st
     for start, version in (("htsat.", _2023), ("conv_block1.", _2022)):
         if any(name.startswith(_AUDIO + start) for name in state):
             return version, htsat.renamed(state, _AUDIO)
-    raise BackboneError(f"{file}: neither MS-CLAP 2022 nor 2023, by its keys below {_AUDIO!r}; fetch {DEFAULT}")
+    raise BackboneError(f"{file}: neither MS-CLAP 2022 nor 2023, by its keys below {_AUDIO!r}: {whose(state)}")
 
 
 def below(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """What to watch transformers' tokenizers for: vocabularies that are not found, sentences that are cut."""
 
+import textwrap
 from collections.abc import Sequence
 
 from jaxtyping import Int
@@ -48,7 +49,8 @@ def tokenize(
     for sentence, length in zip(sentences, lengths, strict=True):
         if not sentence.strip() or length > longest:
             raise BackboneError(
-                f"{sentence!r} is {length} tokens, special ones included; write something of at most {longest}"
+                f"{textwrap.shorten(sentence, 80)!r} is {length} tokens, special ones included; write something of at "
+                f"most {longest}"
             )
     encoded = tokenizer(list(sentences), padding=True, return_tensors="pt")
     return {name: encoded[name] for name in ("input_ids", "attention_mask")}

@@ -15,6 +15,7 @@ from torch import Tensor
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.backbones.grained import Grained
 from mgcl.backbones.log_mel import MELS, SAMPLE_RATE, SECONDS, STEPS, log_mel
+from mgcl.backbones.probe import probed
 from mgcl.backbones.towers import AudioTower, TextTower
 from mgcl.backbones.weights import chosen, fingerprint, load_strictly
 from mgcl.errors import BackboneError
@@ -129,7 +130,7 @@ def load(weights: str | None = None, device: str = "cpu") -> TinyBackbone:
     load_strictly(model, stored, str(folder / WEIGHTS))
     captions = tuple((folder / CAPTIONS).read_text(encoding="utf-8").splitlines())
     name = "tiny" if folder == SHIPPED else f"tiny {folder.name}"
-    return TinyBackbone(name, model, config, Tokenizer.from_file(str(folder / TOKENIZER)), captions, device)
+    return probed(TinyBackbone(name, model, config, Tokenizer.from_file(str(folder / TOKENIZER)), captions, device))
 
 
 def save(model: Grained, config: Config, tokenizer: Tokenizer, captions: Sequence[str], folder: Path) -> None:

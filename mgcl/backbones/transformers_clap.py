@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from transformers import AutoConfig, ClapAudioConfig, ClapFeatureExtractor, ClapModel, ClapProcessor
 
 from mgcl.backbones.backbone import AudioFeatures
+from mgcl.backbones.probe import probed
 from mgcl.backbones.sentences import check_vocabulary, tokenize
 from mgcl.backbones.weights import chosen, fingerprint, refuse_differences
 from mgcl.errors import BackboneError
@@ -103,7 +104,7 @@ def load(weights: str | None = None, device: str = "cpu") -> TransformersClap:
     )
     check_vocabulary(processor.tokenizer, model.config.text_config.vocab_size, weights)
     name = folder.name if folder.is_dir() else weights
-    return TransformersClap(model, processor, f"transformers_clap {name}", device)
+    return probed(TransformersClap(model, processor, f"transformers_clap {name}", device))
 
 
 def log_mel(extractor: ClapFeatureExtractor, waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b time mels"]:

@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -44,15 +46,82 @@ def read_checkpoint(file: Path, *, allowed: Sequence[Any] = ()) -> Mapping[str, 
     Raises:
         BackboneError: it is no such file, or holds anything else.
     """
+    if said := _no_checkpoint(file):
+        raise BackboneError(f"{file}: {said}")
     try:
-        with torch.serialization.safe_globals(list(allowed)):
+        with torch.serialization.safe_globals([*_NUMPY, *allowed]):
             content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises what its unpickler stumbles on
-        reason = str(error).split(". ")[0].splitlines()[0] if str(error) else type(error).__name__
-        raise BackboneError(f"{file}: not a checkpoint of tensors alone ({reason}); fetch it again") from None
+        raise BackboneError(f"{file}: {_why_unread(str(error) or type(error).__name__)}") from None
     if not isinstance(content, Mapping):
         raise BackboneError(f"{file}: holds a {type(content).__name__}, where a checkpoint is a dictionary")
     return content
+
+
+# Epochs, scores and tables are often stored as numpy's: of numbers alone, under either of numpy's module names.
+_NUMPY: tuple[Any, ...] = (
+    *(
+        (made.__reduce__()[0], f"numpy.{core}.multiarray.{name}")
+        for core in ("core", "_core")
+        for made, name in ((np.float64(0), "scalar"), (np.zeros(0), "_reconstruct"))
+    ),
+    np.ndarray,
+    np.dtype,
+    *{type(np.dtype(code)) for code in "?" + np.typecodes["AllInteger"] + np.typecodes["AllFloat"]},
+)
+_FAMILIES = {
+    "audio_branch.": "LAION-CLAP's; choose the backbone laion_clap",
+    "audio_encoder.": "MS-CLAP's; choose the backbone ms_clap",
+    "audio_model.": "a CLAP's of transformers; choose the backbone transformers_clap, with the folder that holds it",
+    "clap.": "clapcap's, which writes captions; choose the captioner msclap",
+}
+"""How a checkpoint's keys begin -> whose it is."""
+_OBJECT = re.compile(r"GLOBAL ([\w.]+)|[Uu]nsupported (?:global|class) ([\w.]+)")
+
+
+def _no_checkpoint(file: Path) -> str | None:
+    """What a file is that torch cannot have written, and what to do; None: torch may have."""
+    with file.open("rb") as content:
+        start = content.read(200)
+    if not start:
+        return "is empty (0 bytes); fetch it again"
+    if start.startswith(b"version https://git-lfs"):
+        return "is a Git LFS pointer, not the weights; run `git lfs pull` in that clone, or download the file itself"
+    if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "is a web page, not weights (of a sign-in or an error?); download the file itself, signed in"
+    if start[:1] == b"{" or start[8:9] == b"{":
+        return "is json or safetensors, not what torch.save wrote; a folder that holds it is read by transformers_clap"
+    return None
+
+
+def _why_unread(said: str) -> str:
+    """Torch's own reason, without its advice to switch the check off."""
+    found = _OBJECT.search(said)
+    if found:
+        name = found.group(1) or found.group(2)
+        return (
+            f"holds a {name} beside its tensors, which is not loaded because it could run code; where you trust the "
+            "file, load it with weights_only=False and save its state_dict alone with torch.save"
+        )
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    named = [line for line in lines if "UnpicklingError" in line or "WeightsUnpickler" in line]
+    reason = (named or lines)[0].removeprefix("WeightsUnpickler error: ")
+    return f"cannot be read as what torch.save wrote ({reason[:200]}); fetch it again"
+
+
+def without_module(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state dict without the "module." that torch's data parallel training puts before each name."""
+    return {name.removeprefix("module."): value for name, value in state.items()}
+
+
+def whose(checkpoint: Mapping[str, Any]) -> str:
+    """What family a checkpoint is of, by its keys, and what to load it with; else that it is none that is known."""
+    inner = next((checkpoint[key] for key in ("model", "state_dict") if isinstance(checkpoint.get(key), Mapping)), None)
+    keys = without_module(checkpoint if inner is None else inner)
+    for start, words in _FAMILIES.items():
+        if any(key.startswith(start) for key in keys):
+            return f"its weights are {words}"
+    return f"its keys ({', '.join(map(str, list(keys)[:5])) or 'none'}) are no CLAP's that is known here"
 
 
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
@@ -62,6 +131,8 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: str) -
         BackboneError: lists the keys that are missing, unexpected, or of another shape.
     """
     own = module.state_dict()
+    # One number is one number: some checkpoints keep a scale as a list of it.
+    state = {key: value.reshape(()) if _is_one(value, own.get(key)) else value for key, value in state.items()}
     refuse_differences(
         source,
         missing=own.keys() - state.keys(),
@@ -69,6 +140,10 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: str) -
         reshaped=[key for key in own.keys() & state.keys() if own[key].shape != state[key].shape],
     )
     module.load_state_dict(dict(state))
+
+
+def _is_one(value: Tensor, own: Tensor | None) -> bool:
+    return own is not None and own.shape == () and value.shape == (1,)
 
 
 def refuse_differences(

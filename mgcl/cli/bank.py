@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
         make.add_argument(f"--{name}", required=True, metavar="PATH", type=Path, help=what)
     make.add_argument("--dataset", required=True, metavar="NAME", help="esc50 and fsdkaggle18 have published folds")
     make.add_argument("--backbone", required=True, metavar="NAME", help="what made the embeddings")
-    make.add_argument("--logit-scale", type=float, required=True, help="1..200, already exponentiated (CLAP: 100)")
+    make.add_argument("--logit-scale", type=float, required=True, help="1..1000, already exponentiated (CLAP: 100)")
     make.add_argument("--sample-rate", type=int, required=True, metavar="HZ")
     make.add_argument("--seconds", type=float, required=True, help="that the segments cover")
     make.add_argument("--revision", default="", help="of the data set")

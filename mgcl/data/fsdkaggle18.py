@@ -20,8 +20,10 @@ ARCHIVES = tuple(
 )
 
 _META = "FSDKaggle2018.meta"
-# Zenodo's archive has the first: the scored clips alone. Kaggle's has the second, with its clips of usage "None" too.
+# Zenodo's archive has the first: the scored clips alone. Kaggle's has the second, with 7,800 clips that pad it: their
+# label is None, their usage Ignored.
 _TEST_TABLES = ("test_post_competition_scoring_clips.csv", "test_post_competition.csv")
+_SCORED = ("Public", "Private")
 _LAYOUT = (
     "FSDKaggle2018.meta/, .audio_train/ and .audio_test/ lie in one folder: `mgcl data fetch fsdkaggle18` makes it"
 )
@@ -59,7 +61,11 @@ def _test_clips(root: Path) -> list[AudioFile]:
     tables = [root / _META / name for name in _TEST_TABLES]
     file = next((each for each in tables if each.is_file()), tables[0])
     table = read_table(file, ("fname", "label", "usage"), missing=_LAYOUT)
-    scored = table[table["usage"] != "None"]
+    scored = table[table["usage"].isin(_SCORED)]
+    if scored.empty:
+        raise DataError(
+            f"{file}: no row has usage {' or '.join(_SCORED)}, as scored clips have; fetch the published csv again"
+        )
     rows = zip(scored["fname"], scored["label"], strict=True)
     return [_clip(root / "FSDKaggle2018.audio_test" / name, label, verified=True) for name, label in rows]
 

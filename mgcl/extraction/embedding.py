@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mgcl.backbones.backbone import Backbone
+from mgcl.backbones.backbone import AudioFeatures, Backbone
 from mgcl.data.audio import load_clip
 from mgcl.data.dataset import AudioFile
-from mgcl.errors import DataError
+from mgcl.errors import BackboneError, DataError
 from mgcl.extraction.plan import BATCH, batches
 from mgcl.features.bank import Floats
 from mgcl.features.mel_statistics import mel_statistics
@@ -62,6 +62,7 @@ def embed_clips(
         statistics.append(decoders.submit(mel_statistics, waveforms, backbone.sample_rate))
         with turn or nullcontext():
             features = backbone.embed_audio(torch.from_numpy(waveforms))
+        _refuse_not_finite(features, tuple(heard), backbone.name)
         clips.append(features.clip.numpy())
         segments.append(features.segments.numpy())
     d = backbone.embedding_dim
@@ -72,6 +73,13 @@ def embed_clips(
         np.concatenate([each.result() for each in statistics]) if statistics else np.empty((0, 0), np.float32),
         left_out,
     )
+
+
+def _refuse_not_finite(features: AudioFeatures, clip_ids: Sequence[str], name: str) -> None:
+    finite = features.clip.isfinite().all(-1) & features.segments.isfinite().all(-1).all(-1)
+    if not finite.all():
+        clip_id = clip_ids[int((~finite).nonzero()[0])]
+        raise BackboneError(f"{name}: embeds the clip {clip_id} as NaN or infinity; fetch its weights again")
 
 
 def embed_sentences(sentences: Sequence[str], backbone: Backbone) -> Floats:

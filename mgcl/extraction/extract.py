@@ -5,6 +5,7 @@ or by actors (``actors``); when all are there they become a bank (``assembly``).
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,12 +17,13 @@ from tqdm import tqdm
 
 from mgcl.backbones.backbone import Backbone
 from mgcl.data.dataset import Dataset
-from mgcl.errors import BankError, DataError
+from mgcl.errors import BackboneError, BankError, DataError
 from mgcl.extraction.assembly import assemble
 from mgcl.extraction.plan import Facts, Shard, facts, identity, plan
 from mgcl.extraction.shards import finish, is_finished, left_out
 from mgcl.extraction.texts import Texts
 from mgcl.features import FeatureBank
+from mgcl.records import logit_scale_fault
 
 Run = Callable[[Sequence[Shard], Path], Iterable[Shard]]
 """Finishes shards in a folder and hands each back when its file is there."""
@@ -62,6 +64,7 @@ def extract_by(
     """
     if out.exists():
         raise BankError(f"{out}: exists already; name another folder, or remove it first")
+    _refuse_in_vain(dataset, about)
     shards = plan(dataset.files, texts.sentences)
     with _working_folder(out, identity(shards, about)) as work:
         there = [shard for shard in shards if is_finished(work, shard)]
@@ -81,6 +84,15 @@ def extract_by(
     for leftover in out.parent.glob(f".{out.name}-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     return bank
+
+
+def _refuse_in_vain(dataset: Dataset, about: Facts) -> None:
+    """What no bank can have is said before the first clip is embedded."""
+    if fault := logit_scale_fault(about.logit_scale):
+        raise BackboneError(f"{about.name}: its logit scale is {fault}; choose other weights")
+    for clip_id, times in Counter(file.clip_id for file in dataset.files).items():
+        if times > 1:
+            raise DataError(f"{dataset.name}: the clip id {clip_id!r} stands {times} times; give each clip its own")
 
 
 def _refuse_gaps(work: Path, shard: Shard) -> None:

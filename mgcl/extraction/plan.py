@@ -52,7 +52,7 @@ def facts(backbone: Backbone) -> Facts:
 
 
 def plan(files: Sequence[AudioFile], sentences: Iterable[str]) -> tuple[Shard, ...]:
-    """Clips sorted by length, so that a batch is decoded in one go, then sentences, each once.
+    """Sentences, each once, then clips sorted by length, so that a batch is decoded in one go.
 
     Clips of one length keep their order. What cannot be opened counts as empty: decoding says what is wrong.
     """
@@ -60,7 +60,7 @@ def plan(files: Sequence[AudioFile], sentences: Iterable[str]) -> tuple[Shard, .
     unique = list(dict.fromkeys(sentences))
     clips = (Shard(f"clips-{i:05}", files=tuple(each)) for i, each in enumerate(batches(by_length, _CLIPS)))
     texts = (Shard(f"text-{i:05}", sentences=tuple(each)) for i, each in enumerate(batches(unique, _SENTENCES)))
-    return (*clips, *texts)
+    return (*texts, *clips)  # a sentence that cannot be read is said before the clips take their time
 
 
 def batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:

@@ -53,7 +53,7 @@ def import_arrays(
         out: the bank's folder; must not exist.
         dataset: "esc50" and "fsdkaggle18" bring their published folds.
         backbone: the name of what made the embeddings.
-        logit_scale: of the backbone, already exponentiated, in 1..200.
+        logit_scale: of the backbone, already exponentiated, in ``mgcl.records.LOGIT_SCALES``.
         sample_rate: in Hz.
         seconds: that the segments cover.
         revision: of the data set.

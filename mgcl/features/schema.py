@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mgcl.errors import BankError
+from mgcl.records import logit_scale_fault
 
 FORMAT = 1
 CLIPS, CLASSES, HEADER = "clips.arrow", "classes.arrow", "bank.json"
@@ -34,7 +35,7 @@ class Header:
         licence: of the data set.
         backbone: the backbone's name.
         embedding_dim: d.
-        logit_scale: the multiplier of the contrast, already exponentiated, in 1..200.
+        logit_scale: the multiplier of the contrast, already exponentiated, in ``LOGIT_SCALES``.
         sample_rate: in Hz, as the backbone heard the clips.
         seconds: length of the window that the segments cover.
         segments: time steps a clip.
@@ -106,11 +107,8 @@ def _typed(section: dict[str, Any], key: str, *kinds: type) -> Any:
 
 def check_header(header: Header, file: str) -> None:
     """Refuse values out of range, by name."""
-    if not 1 <= header.logit_scale <= 200:
-        raise BankError(
-            f"{file}: backbone.logit_scale is {header.logit_scale}, outside 1..200; it is the multiplier itself "
-            "(CLAP: 100 at its cap), already exponentiated"
-        )
+    if fault := logit_scale_fault(header.logit_scale):
+        raise BankError(f"{file}: backbone.logit_scale is {fault}")
     for name in ("embedding_dim", "sample_rate", "seconds", "segments"):
         value = getattr(header, name)
         if not 0 < value < float("inf"):

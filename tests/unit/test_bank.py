@@ -192,8 +192,8 @@ def test_a_null_fold_or_source_is_allowed(broken) -> None:
 
 HEADERS = {
     "format": ('"format": 1', '"format": 2', r"bank.json: format 2; this mgcl reads format 1"),
-    "logit scale": ("30.0", "3.4012e6", r"bank.json: backbone.logit_scale is 3401200.0, outside 1..200"),
-    "log of the scale": ("30.0", "0.5", r"outside 1..200; it is the multiplier itself"),
+    "logit scale": ("30.0", "3.4012e6", r"bank.json: backbone.logit_scale is 3401200.0, outside 1..1000"),
+    "log of the scale": ("30.0", "0.5", r"outside 1..1000; it is the multiplier itself"),
     "wrong d": ('"embedding_dim": 24', '"embedding_dim": 25', r"clips.arrow: column 'clip_embedding' is .*\[24\]"),
     "wrong segments": (
         '"segments": 5',

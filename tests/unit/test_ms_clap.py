@@ -144,9 +144,9 @@ class Code:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"state_dict": {}}, "holds no 'model'"),
+        ({"state_dict": {}}, r"not MS-CLAP's: its keys \(none\)"),
         ({"model": {"clap.audio_encoder.base.fc1.weight": torch.zeros(1)}}, "neither MS-CLAP 2022 nor 2023"),
-        ({"model": Code()}, "not a checkpoint of tensors alone"),
+        ({"model": Code()}, "beside its tensors, which is not loaded"),
         (torch.zeros(3), "holds a Tensor"),
     ],
 )

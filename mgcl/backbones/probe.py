@@ -1,0 +1,82 @@
+"""What a backbone gives for input that is known, looked at before anything is embedded with it."""
+
+import warnings
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mgcl.backbones.backbone import Backbone
+from mgcl.errors import BackboneError, MgclWarning
+from mgcl.records import logit_scale_fault
+
+SENTENCES = ("a dog barks", "heavy rain falls on a roof", "a church bell rings", "an engine idles")
+_SENTENCES_ALIKE = 0.9985
+"""Mean cosine. Of a published CLAP whose sentences are all alike it is 0.9993 (mteb #5069)."""
+_CLIPS_ALIKE = 0.9999
+"""Mean cosine. Untrained weights tell noise from silence by less than trained ones do, but they do tell."""
+_USUAL_SCALE = 100.0
+_LEVEL = 0.1
+
+_Backbone = TypeVar("_Backbone", bound=Backbone)
+
+
+def probed(backbone: _Backbone) -> _Backbone:
+    """The backbone, once it has embedded four sentences, a clip of noise and a silent one.
+
+    Raises:
+        BackboneError: its logit scale is out of range, or what it gives is not finite, of another shape than it says,
+            or the same for unlike input.
+    """
+    refuse_scale(backbone)
+    texts = backbone.embed_text(SENTENCES)
+    random = torch.Generator().manual_seed(0)
+    noise = _LEVEL * torch.randn(round(backbone.seconds * backbone.sample_rate), generator=random)
+    heard = backbone.embed_audio(torch.stack([noise, torch.zeros_like(noise)]))
+    d, n = backbone.embedding_dim, backbone.segments
+    for what, given, shape in (
+        ("sentences", texts, (len(SENTENCES), d)),
+        ("clips", heard.clip, (2, d)),
+        ("segments", heard.segments, (2, n, d)),
+    ):
+        if given.shape != shape:
+            raise BackboneError(
+                f"{backbone.name}: gives {what} of shape {tuple(given.shape)}, not {shape}; choose other weights"
+            )
+        if not given.isfinite().all():
+            raise BackboneError(f"{backbone.name}: embeds {what} as NaN or infinity; fetch its weights again")
+    for what, given, alike in (
+        ("four unlike sentences", texts, _SENTENCES_ALIKE),
+        ("noise and silence", heard.clip, _CLIPS_ALIKE),
+    ):
+        if (mean := _mean_cosine(given)) > alike:
+            raise BackboneError(
+                f"{backbone.name}: embeds {what} as one (their mean cosine is {mean:.4f}), so it cannot tell "
+                "classes apart; choose other weights"
+            )
+    return backbone
+
+
+def refuse_scale(backbone: Backbone) -> None:
+    """Look at a backbone's logit scale; one above CLAP's usual cap is warned of.
+
+    Raises:
+        BackboneError: it is out of range.
+    """
+    if fault := logit_scale_fault(backbone.logit_scale):
+        raise BackboneError(f"{backbone.name}: its logit scale is {fault}; choose other weights")
+    if backbone.logit_scale > _USUAL_SCALE * (1 + 1e-4):
+        warnings.warn(
+            f"{backbone.name}: its logit scale is {backbone.logit_scale:.1f}, where CLAP's is at most 100; it is used "
+            "as it is",
+            MgclWarning,
+            stacklevel=3,
+        )
+
+
+def _mean_cosine(embeddings: Tensor) -> float:
+    """Of every two different rows."""
+    units = F.normalize(embeddings.double(), dim=-1)
+    rows = len(units)
+    return float((units @ units.mT).sum() - rows) / (rows * (rows - 1))

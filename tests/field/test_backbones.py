@@ -1,0 +1,154 @@
+"""Backbones: weights that are no weights, outputs that say nothing, and what is known before a clip is embedded."""
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from torch import Tensor
+
+from mgcl.backbones import ms_clap
+from mgcl.backbones.backbone import AudioFeatures
+from mgcl.backbones.probe import probed
+from mgcl.backbones.weights import read_checkpoint
+from mgcl.data.dataset import AudioFile, Dataset
+from mgcl.errors import BackboneError, MgclError, MgclWarning
+from mgcl.extraction.extract import extract
+from mgcl.extraction.plan import facts
+from mgcl.extraction.texts import Texts
+from mgcl.language.explanations import ClassText
+
+
+@dataclass
+class Fake:
+    """Random embeddings of the right shapes, but for what a test makes wrong."""
+
+    logit_scale: float = 20.0
+    one_sentence: bool = False
+    one_sound: bool = False
+    broken: bool = False
+    embedded: int = 0
+    name, fingerprint, embedding_dim, sample_rate, seconds = "fake", "0" * 16, 4, 16000, 5.0
+    segments, segment_seconds, captions = 2, 2.5, ()
+
+    def embed_audio(self, waveforms: Tensor) -> AudioFeatures:
+        self.embedded += len(waveforms)
+        drawn = torch.randn(len(waveforms), 3, 4, generator=torch.Generator().manual_seed(0))
+        if self.one_sound:
+            drawn[:] = 1
+        if self.broken:
+            drawn[-1] = torch.nan
+        return AudioFeatures(drawn[:, :2], drawn[:, 2])
+
+    def embed_text(self, sentences: list[str]) -> Tensor:
+        if any(len(each.split()) > 77 for each in sentences):
+            raise BackboneError("too long; write something of at most 77")
+        drawn = torch.randn(len(sentences), 4, generator=torch.Generator().manual_seed(1))
+        return drawn.fill_(1) if self.one_sentence else drawn
+
+
+@pytest.mark.parametrize(
+    ("fake", "says"),
+    [
+        (Fake(one_sentence=True), "embeds four unlike sentences as one"),
+        (Fake(one_sound=True), "embeds noise and silence as one"),
+        (Fake(broken=True), "embeds clips as NaN"),
+        (Fake(logit_scale=float("nan")), "logit scale is nan, outside 1..1000"),
+        (Fake(logit_scale=0.5), "logit scale is 0.5, outside 1..1000"),
+    ],
+)
+def test_a_backbone_that_tells_nothing_apart_is_refused(fake: Fake, says: str) -> None:
+    """A published CLAP's sentences are all alike, mean cosine 0.9993 (mteb #5069); scales: LAION-AI/CLAP #57."""
+    with pytest.raises(BackboneError, match=says):
+        probed(fake)
+
+
+def test_the_scale_of_ms_claps_configuration_is_taken_with_a_note() -> None:
+    """Its temperature is 0.003, so its scale 333 (openai/CLIP #46 has the usual cap of 100)."""
+    with pytest.warns(MgclWarning, match="logit scale is 333.3"):
+        probed(Fake(logit_scale=1 / 0.003))
+
+
+def clips(folder: Path, count: int) -> tuple[AudioFile, ...]:
+    random = np.random.default_rng(0)
+    for row in range(count):
+        soundfile.write(folder / f"{row}.wav", 0.1 * random.standard_normal(1600), 16000)
+    return tuple(AudioFile(str(row), folder / f"{row}.wav", "ab"[row % 2]) for row in range(count))
+
+
+@pytest.mark.parametrize("wrong", ["scale", "id", "caption"])
+def test_what_is_known_at_the_start_is_refused_before_a_clip_is_embedded(tmp_path, wrong: str) -> None:
+    """Mteb #3710, seed-vc #108: hours of embedding, then a refusal."""
+    files, fake = clips(tmp_path, 4), Fake(logit_scale=float("inf") if wrong == "scale" else 20.0)
+    if wrong == "id":
+        files = (*files, files[0])
+    if wrong == "caption":
+        files = tuple(replace(file, caption="rain " * 90) for file in files)
+    dataset = Dataset("mine", "", "none", files)
+    texts = Texts.of(dataset, facts(fake), classes={each: ClassText(each, (f"a {each}",)) for each in "ab"})
+    with pytest.raises(
+        MgclError, match={"scale": "inf, outside", "id": "stands 2 times", "caption": "at most 77"}[wrong]
+    ):
+        extract(dataset, fake, tmp_path / "bank", texts=texts)
+    assert fake.embedded == 0
+
+
+def test_a_clip_that_is_embedded_as_nan_stops_the_extraction_and_is_named(tmp_path) -> None:
+    """Mteb #3710: NaN in the embeddings of one clip, found when all were done."""
+    dataset, fake = Dataset("mine", "", "none", clips(tmp_path, 4)), Fake(broken=True)
+    texts = Texts.of(dataset, facts(fake), classes={each: ClassText(each, (f"a {each}",)) for each in "ab"})
+    with pytest.raises(BackboneError, match="embeds the clip 3 as NaN"):
+        extract(dataset, fake, tmp_path / "bank", texts=texts)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 690000000\n",
+            "Git LFS pointer.*git lfs pull",
+        ),
+        (b"<!DOCTYPE html><html>Sign in</html>", "is a web page"),
+        (b"", r"is empty \(0 bytes\)"),
+        (b'{"architectures": ["ClapModel"]}', "is json or safetensors"),
+        (b"not a zip file at all", "cannot be read as what torch.save wrote"),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_is_called_what_it_is(tmp_path, content: bytes, says: str) -> None:
+    """pytorch/audio #3911, mlperf-automations #465."""
+    (tmp_path / "weights.pth").write_bytes(content)
+    with pytest.raises(BackboneError, match=says):
+        read_checkpoint(tmp_path / "weights.pth")
+
+
+def test_what_else_a_checkpoint_holds_is_named(tmp_path) -> None:
+    """Vllm #1382: arguments of a training script beside the tensors."""
+    for name, value in (("args", argparse.Namespace(lr=1e-4)), ("where", Path("x"))):
+        torch.save({"model": {}, name: value}, tmp_path / "own.pth")
+        with pytest.raises(BackboneError, match=rf"holds a {type(value).__module__}\.{type(value).__name__} beside"):
+            read_checkpoint(tmp_path / "own.pth")
+
+
+def test_numbers_of_numpy_are_read(tmp_path) -> None:
+    """LAION's own checkpoints keep an epoch and scores so; others a table or a flag."""
+    kept = {"epoch": np.int64(45), "best": np.float64(0.5), "done": np.bool_(True), "table": np.arange(3.0)}
+    torch.save(kept, tmp_path / "scores.pt")
+    read = read_checkpoint(tmp_path / "scores.pt")
+    assert (read["epoch"], read["best"], bool(read["done"]), read["table"].tolist()) == (45, 0.5, True, [0, 1, 2])
+
+
+def test_arrays_of_objects_are_not(tmp_path) -> None:
+    """They are pickles within a pickle."""
+    torch.save({"table": np.array([Path("x")], dtype=object)}, tmp_path / "objects.pt")
+    with pytest.raises(BackboneError, match="objects.pt"):
+        read_checkpoint(tmp_path / "objects.pt")
+
+
+def test_another_familys_weights_are_called_theirs(tmp_path) -> None:
+    """pytorch/audio #3911: a LAION checkpoint given to MS-CLAP's reader."""
+    torch.save({"epoch": 45, "state_dict": {"module.audio_branch.x": torch.zeros(1)}}, tmp_path / "630k.pt")
+    with pytest.raises(BackboneError, match="are LAION-CLAP's; choose the backbone laion_clap"):
+        ms_clap.load(str(tmp_path / "630k.pt"))
