@@ -1,7 +1,6 @@
 """A user's own sounds: a folder with one sub-folder a class, or a csv file that lists them."""
 
 import math
-import os
 import unicodedata
 import warnings
 from collections import Counter
@@ -117,11 +116,11 @@ def _listed(file: Path) -> tuple[AudioFile, ...]:
             clips.append(_clip(file, row))
         except ValueError as error:
             raise DataError(f"{file}, line {row.Index}: {error}") from None
-    places = [PurePath(os.path.relpath(clip.path, file.parent)) for clip in clips]
-    for (path, *stretch), times in Counter((clip.path, clip.start, clip.end) for clip in clips).items():
+    places = [PurePath(clip.clip_id) for clip in clips]
+    for (path, start, _), times in Counter((clip.clip_id, clip.start, clip.end) for clip in clips).items():
         if times > 1:
-            what = "with one stretch, which" if stretch[0] is not None else "; a clip"
-            raise DataError(f"{file}: {path} is listed {times} times{what} has one line")
+            stretch = "" if start is None else ", or a stretch of it,"
+            raise DataError(f"{file}: {path} is listed {times} times; a clip{stretch} has one line")
     named = [
         replace(clip, clip_id=clip_id if clip.start is None else f"{clip_id} {clip.start:g}-{clip.end:g} s")
         for clip_id, clip in zip(_clip_ids(places), clips, strict=True)
@@ -140,9 +139,9 @@ def _clip(file: Path, row: Any) -> AudioFile:
     label = _label(row.label)
     if not label:
         raise ValueError("no label")
-    path = file.parent / row.path
-    if not path.exists():
-        path = file.parent / row.path.strip().replace("\\", "/")  # as Windows has it
+    path = PurePath(row.path)
+    if not (file.parent / path).exists():
+        path = PurePath(row.path.strip().replace("\\", "/"))  # as Windows has it
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"{row.path!r} is none of {' '.join(SUFFIXES)}; convert it to wav, or leave it out")
     fold = row.fold.strip()
@@ -150,8 +149,8 @@ def _clip(file: Path, row: Any) -> AudioFile:
         raise ValueError(f"fold {fold!r} is no integer from 0 to 127")
     start, end = _stretch(row.start, row.end)
     return AudioFile(
-        "",
-        path,
+        str(path),
+        file.parent / path,
         label,
         fold=int(fold) if fold else None,
         source=row.source or None,
