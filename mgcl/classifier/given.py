@@ -85,11 +85,9 @@ def clips(sounds: Sounds, *, sample_rate: int) -> list[Clip]:
 
 
 def _is_one_clip(given: object) -> bool:
-    return (
-        (isinstance(given, (bytes, Mapping, Stretch)) and not hasattr(given, "dtype"))
-        or hasattr(given, "get_all_samples")
-        or _pair(given) is not None
-    )
+    if isinstance(given, Mapping):
+        return not hasattr(given, "dtype")  # a sparse matrix may be a mapping
+    return isinstance(given, (bytes, Stretch)) or hasattr(given, "get_all_samples") or _pair(given) is not None
 
 
 def _holds_objects(given: Any) -> bool:

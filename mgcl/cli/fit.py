@@ -37,8 +37,8 @@ def add(commands: Commands) -> None:
         "--reject-rate",
         type=float,
         metavar="R",
-        help="with --none-of-these: the greatest share of clips of your classes that may be turned away, from 0 to less "
-        "than 1 (default: 0.1)",
+        help="with --none-of-these: the greatest share of clips of your classes that may be turned away, from 0 to "
+        "less than 1 (default: 0.1)",
     )
     fit.add_argument(
         "--option", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="of the method, e.g. alpha 2"
