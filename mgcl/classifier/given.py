@@ -100,7 +100,7 @@ def _rows(given: Any, sample_rate: int) -> Iterable[Any]:
     """Of a matrix of clips; of an array of more dimensions, its first one's."""
     array = _array(given)
     if getattr(array, "ndim", 0) == 3:
-        return array
+        return list(array)
     matrix: NDArray[np.float32] = check_array(_scaled(array), dtype=np.float32)
     if matrix.shape[1] < LEAST_SECONDS * sample_rate:
         raise ClassifierError(
@@ -164,9 +164,10 @@ def _of_mapping(given: Mapping[str, Any], name: str) -> tuple[Any, Any]:
             return given[key], given.get("sampling_rate")
     if given.get("bytes") is not None:
         try:
-            return soundfile.read(io.BytesIO(given["bytes"]), dtype="float32", always_2d=True)
+            samples, rate = soundfile.read(io.BytesIO(given["bytes"]), dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
             raise ClassifierError(f"{name}: its bytes cannot be decoded ({error}); leave it out") from None
+        return samples, rate
     if given.get("path"):
         return str(given["path"]), None
     raise ClassifierError(

@@ -42,7 +42,10 @@ def _evaluate(flags: argparse.Namespace) -> int:
     captions = [file.caption or "" for file in files] if classifier.model_.own_captions else None
     if captions and not all(captions):
         raise DataError(f"{flags.clips}: the model needs captions: give a csv of path, label, caption")
-    clips = [file.path if file.start is None else Stretch(file.path, file.start, file.end) for file in files]
+    clips = [
+        file.path if file.start is None or file.end is None else Stretch(file.path, file.start, file.end)
+        for file in files
+    ]
     answers = classifier.answers(clips, captions)
     heard = list(zip(files, tqdm(answers, desc="clips", total=len(files), disable=None), strict=True))
     failed = [each for _, each in heard if isinstance(each, DataError)]

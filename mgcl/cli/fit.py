@@ -82,7 +82,10 @@ def _fit(flags: argparse.Namespace) -> int:
     )
     with warnings_as_lines():
         classifier.fit(
-            [file.path if file.start is None else Stretch(file.path, file.start, file.end) for file in files],
+            [
+                file.path if file.start is None or file.end is None else Stretch(file.path, file.start, file.end)
+                for file in files
+            ],
             [file.label for file in files],
             explanations=flags.explanations,
             captions=None if flags.audio_only else captions,

@@ -1,0 +1,1 @@
+"""What people in the field hit, and what is right now; each test names the public source."""
