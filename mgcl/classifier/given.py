@@ -51,6 +51,11 @@ class Samples:
         return float(np.abs(self.waveform).max())
 
 
+def part_of(path: Path, start: float | None, end: float | None) -> Path | Stretch:
+    """A stretch of a file, or without bounds all of it."""
+    return path if start is None or end is None else Stretch(path, start, end)
+
+
 Clip = str | Path | Stretch | Samples
 Sounds = Iterable[Any]
 """Clips, or a matrix of a waveform a row; see ``clips``."""
@@ -63,7 +68,8 @@ def clips(sounds: Sounds, *, sample_rate: int) -> list[Clip]:
         sounds: any iterable of clips. A clip is a path; a ``Stretch``; an array or tensor of shape (samples,),
             (samples, channels) or (channels, samples); a pair of such an array and its rate in Hz, in any order; or
             what the package datasets gives: a mapping with "array" and "sampling_rate", or with "bytes" or "path", or a
-            decoder. An array of two dimensions is a matrix of a clip a row: one stereo clip is given as ``[clip]``.
+            decoder. An array of two dimensions is a matrix of a clip a row, and where its rows are too short for that
+            (less than 10 ms) it is one clip (samples, channels). One clip of any other form is given as ``[clip]``.
         sample_rate: of arrays that come without, in Hz.
 
     Raises:
@@ -102,7 +108,10 @@ def _rows(given: Any, sample_rate: int) -> Iterable[Any]:
     if getattr(array, "ndim", 0) == 3:
         return list(array)
     matrix: NDArray[np.float32] = check_array(_scaled(array), dtype=np.float32)
-    if matrix.shape[1] < LEAST_SECONDS * sample_rate:
+    least = LEAST_SECONDS * sample_rate
+    if matrix.shape[1] < least <= len(matrix) and matrix.shape[1] <= MOST_CHANNELS:
+        return [array]
+    if matrix.shape[1] < least:
         raise ClassifierError(
             f"an array of shape {matrix.shape} is {len(matrix)} clips of {matrix.shape[1]} samples each, a clip a row, "
             f"and a clip has at least {LEAST_SECONDS:g} s; one clip of several channels is given as [clip]"

@@ -211,8 +211,9 @@ def _once_each(examples: Examples) -> NDArray[np.intp]:
                 "it out of one class, or of both"
             )
         if earlier != row:
-            again.append(f"{name} is the same sound as {examples.names[earlier]}")
+            other = examples.names[earlier]
+            again.append(f"{name} is given twice" if name == other else f"{name} is the same sound as {other}")
     if again:
-        more = f", and {len(again) - _NAMED} more are given twice" if len(again) > _NAMED else ""
+        more = f", and {len(again) - _NAMED} more" if len(again) > _NAMED else ""
         warnings.warn(f"{'; '.join(again[:_NAMED])}{more}: each counts once", MgclWarning, stacklevel=2)
     return np.array(list(first.values()))

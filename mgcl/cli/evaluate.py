@@ -32,7 +32,7 @@ def _evaluate(flags: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from mgcl import FewShotClassifier
-    from mgcl.classifier.given import Stretch
+    from mgcl.classifier.given import part_of
     from mgcl.classifier.scores import judge
     from mgcl.data.folder import labelled
 
@@ -42,10 +42,7 @@ def _evaluate(flags: argparse.Namespace) -> int:
     captions = [file.caption or "" for file in files] if classifier.model_.own_captions else None
     if captions and not all(captions):
         raise DataError(f"{flags.clips}: the model needs captions: give a csv of path, label, caption")
-    clips = [
-        file.path if file.start is None or file.end is None else Stretch(file.path, file.start, file.end)
-        for file in files
-    ]
+    clips = [part_of(file.path, file.start, file.end) for file in files]
     answers = classifier.answers(clips, captions)
     heard = list(zip(files, tqdm(answers, desc="clips", total=len(files), disable=None), strict=True))
     failed = [each for _, each in heard if isinstance(each, DataError)]

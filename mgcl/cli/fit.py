@@ -67,7 +67,7 @@ def _fit(flags: argparse.Namespace) -> int:
         )
 
     from mgcl import FewShotClassifier
-    from mgcl.classifier.given import Stretch
+    from mgcl.classifier.given import part_of
 
     captions = [file.caption for file in files if file.caption] or None
     if captions and len(captions) < len(files):
@@ -82,10 +82,7 @@ def _fit(flags: argparse.Namespace) -> int:
     )
     with warnings_as_lines():
         classifier.fit(
-            [
-                file.path if file.start is None or file.end is None else Stretch(file.path, file.start, file.end)
-                for file in files
-            ],
+            [part_of(file.path, file.start, file.end) for file in files],
             [file.label for file in files],
             explanations=flags.explanations,
             captions=None if flags.audio_only else captions,

@@ -36,7 +36,7 @@ def listed(folder: Path, text: str | bytes) -> list[tuple[str, str]]:
         "path\tlabel\na/0.wav\tx\nb/0.wav\ty\n",
         "path|label\na/0.wav|x\nb/0.wav|y\n",
         "path, label\na/0.wav, x\nb/0.wav, y\n",
-        '"Path" , LABEL\na/0.wav,"x"\n\nb/0.wav,y \n',
+        '"Path", LABEL\na/0.wav,"x"\n\nb/0.wav,y \n',
         "path,label\na/0.wav,x,\nb/0.wav,y,,\n",
         "path,label,\na/0.wav,x,\nb/0.wav,y,\n",
         "\ufeffpath,label\r\na\\0.wav,x\r\nb\\0.wav,y\r\n",
