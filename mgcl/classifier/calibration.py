@@ -1,6 +1,7 @@
 """From logits to probabilities that mean something, and to "none of these": learnt from the support alone."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -105,12 +106,7 @@ def threshold(support: Support, parameters: mgcl.Parameters, *, most_known: floa
     Raises:
         ClassifierError: fewer than 3 classes, or a class of too few clips.
     """
-    least = 1 + parameters.least_shots
-    if len(support.counts) < 3 or min(support.counts) < least:
-        raise ClassifierError(
-            f'"none of these" is learnt by leaving classes and clips out: it needs 3 classes of {least} clips each, '
-            f"and was given {list(support.counts)} clips a class"
-        )
+    check_enough(support.counts, parameters)
     inside = familiarity(cross_fitted(support, parameters, seed=seed))
     outside = familiarity_of_outsiders(support, parameters)
     true = np.concatenate([np.ones(len(inside)), np.zeros(len(outside))])
@@ -118,6 +114,20 @@ def threshold(support: Support, parameters: mgcl.Parameters, *, most_known: floa
     allowed = 1 - true_rate <= most_known + _ROUNDING
     best = int(np.where(allowed, true_rate - false_rate, -np.inf)[1:].argmax()) + 1  # the first turns every clip away
     return TurnedAway(float(at[best]), known=float(1 - true_rate[best]), foreign=float(1 - false_rate[best]))
+
+
+def check_enough(counts: Sequence[int], parameters: mgcl.Parameters) -> None:
+    """See whether a threshold can be learnt from so many clips a class.
+
+    Raises:
+        ClassifierError: fewer than 3 classes, or a class of too few clips.
+    """
+    least = 1 + parameters.least_shots
+    if len(counts) < 3 or min(counts) < least:
+        raise ClassifierError(
+            f'"none of these" is learnt by leaving classes and clips out: it needs 3 classes of {least} clips each, '
+            f"and was given {list(counts)} clips a class"
+        )
 
 
 def familiarity(logits: Float[Tensor, "b way"]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -3,6 +3,7 @@
 import inspect
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from numbers import Integral
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from mgcl.backbones.backbone import Backbone
 from mgcl.classifier import hearing, storage
 from mgcl.classifier.answers import Answer
-from mgcl.classifier.calibration import TurnedAway
+from mgcl.classifier.calibration import TurnedAway, check_enough
 from mgcl.classifier.given import Clip, Samples, Sounds, clips
 from mgcl.classifier.labels import checked_labels, near_equal
 from mgcl.classifier.model import Classes, Examples, Model
@@ -128,6 +129,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(set(labels)) < 2:
             raise ClassifierError(f"the clips are of one class, {labels[0]!r}; at least two classes are needed")
         parameters = self._parameters(captions)
+        if self.none_label is not None:
+            check_enough(list(Counter(labels).values()), parameters)
         nearest = parameters.needs_captions and captions is None
         choices = hearing.choices(self.backbone, self.weights, self.device) if nearest else None
         examples = self._examples(sounds, labels, captions, choices)
