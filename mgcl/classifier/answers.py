@@ -21,7 +21,9 @@ class Answer:
     probabilities: dict[Value, float]
     """Of each class, given that it is one of them; in 0..1, their sum 1."""
     start: float = 0.0
-    """Seconds into the recording."""
+    """Seconds into the recording, where what was answered begins."""
+    stop: float = 0.0
+    """Seconds into the recording, where it ends."""
     in_support: bool = False
     """Whether it is one of the very sounds that the classifier was fitted on."""
     silent: bool = False
@@ -33,11 +35,15 @@ class Answer:
         return max(self.probabilities.values())
 
 
-def answers(sounds: Sequence[Sound], logits: NDArray[np.float32], model: Model, none_label: Value) -> Iterator[Answer]:
-    """One a clip, from its logits."""
+def answers(
+    sounds: Sequence[Sound], logits: NDArray[np.float32], model: Model, none_label: Value, *, seconds: float
+) -> Iterator[Answer]:
+    """One a clip, from its logits; ``seconds``: of what the backbone is given."""
     rows = zip(sounds, logits.argmax(1), model.probabilities(logits), model.is_known(logits), strict=True)
     for sound, best, probabilities, known in rows:
         turned_away = not known or (sound.is_silent and none_label is not None)
         label = none_label if turned_away else model.classes.labels[best]
         shares = dict(zip(model.classes.labels, probabilities.tolist(), strict=True))
-        yield Answer(sound.name, label, shares, sound.start, sound.digest in model.examples.digests, sound.is_silent)
+        stop = sound.start + seconds if sound.stop is None else sound.stop
+        known_already = sound.digest in model.examples.digests
+        yield Answer(sound.name, label, shares, sound.start, stop, known_already, sound.is_silent)

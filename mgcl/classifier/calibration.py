@@ -1,7 +1,8 @@
 """From logits to probabilities that mean something, and to "none of these": learnt from the support alone."""
 
 import warnings
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ PRIOR_TEMPERATURE = 0.1
 """τ over the logit scale: of development classes of the soundscapes (tests/benchmarks/temperature.py)."""
 PRIOR_SPREAD = 0.5
 """Standard deviation of log τ around that."""
+_ROUNDING = 1e-9
 _RANGE = np.log([1e-3, 1e3])
 
 
@@ -76,27 +78,56 @@ def cross_fitted(support: Support, parameters: mgcl.Parameters, *, seed: int) ->
     return logits
 
 
-def threshold(support: Support, parameters: mgcl.Parameters, *, seed: int) -> float:
+@dataclass(frozen=True)
+class TurnedAway:
+    """Which clips are none of the classes, and how many of the support would be, had they been left out."""
+
+    below: float
+    """Familiarity."""
+    known: float
+    """Share of clips of the classes, each scored by adapters fitted without it; in 0..1."""
+    foreign: float
+    """Share of clips of a class, scored by a fit without that class; in 0..1."""
+
+
+def threshold(support: Support, parameters: mgcl.Parameters, *, most_known: float, seed: int) -> TurnedAway:
     """The least familiarity at which a clip is one of the classes, by leaving whole classes out.
 
     Clips of a class that was left out against clips that were cross-fitted: where the share of the former that are
-    turned away and of the latter that are not have the greatest sum (Youden 1950).
+    turned away and of the latter that are not have the greatest sum (Youden 1950), among those thresholds that turn
+    away no more of the latter than they may.
+
+    Args:
+        support: one episode, not a stack.
+        parameters: of the method.
+        most_known: greatest share of known clips that may be turned away, in 0..1.
+        seed: of the parts.
+
+    Raises:
+        ClassifierError: fewer than 3 classes, or a class of too few clips.
+    """
+    check_enough(support.counts, parameters)
+    inside = familiarity(cross_fitted(support, parameters, seed=seed))
+    outside = familiarity_of_outsiders(support, parameters)
+    true = np.concatenate([np.ones(len(inside)), np.zeros(len(outside))])
+    false_rate, true_rate, at = roc_curve(true, np.concatenate([inside, outside]), drop_intermediate=False)
+    allowed = 1 - true_rate <= most_known + _ROUNDING
+    best = int(np.where(allowed, true_rate - false_rate, -np.inf)[1:].argmax()) + 1  # the first turns every clip away
+    return TurnedAway(float(at[best]), known=float(1 - true_rate[best]), foreign=float(1 - false_rate[best]))
+
+
+def check_enough(counts: Sequence[int], parameters: mgcl.Parameters) -> None:
+    """See whether a threshold can be learnt from so many clips a class.
 
     Raises:
         ClassifierError: fewer than 3 classes, or a class of too few clips.
     """
     least = 1 + parameters.least_shots
-    if len(support.counts) < 3 or min(support.counts) < least:
+    if len(counts) < 3 or min(counts) < least:
         raise ClassifierError(
             f'"none of these" is learnt by leaving classes and clips out: it needs 3 classes of {least} clips each, '
-            f"and was given {list(support.counts)} clips a class"
+            f"and was given {list(counts)} clips a class"
         )
-    inside = familiarity(cross_fitted(support, parameters, seed=seed))
-    outside = familiarity_of_outsiders(support, parameters)
-    true = np.concatenate([np.ones(len(inside)), np.zeros(len(outside))])
-    false_rate, true_rate, at = roc_curve(true, np.concatenate([inside, outside]))
-    best = int((true_rate - false_rate)[1:].argmax()) + 1  # the first turns every clip away
-    return float(at[best])
 
 
 def familiarity(logits: Float[Tensor, "b way"]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -67,10 +67,11 @@ class Desk:
         said = [line.strip() for line in sentences.splitlines() if line.strip()]
         try:
             with self._busy, gathered_warnings() as warned:
+                before = len(self.classifier.model_.examples.names)
                 self.classifier.add_classes(clips, [label] * len(clips), {label: said} if said else None)
-                learnt = (
-                    f"Learnt {label} from {len(clips)} clip{'s'[: len(clips) - 1]}; it is not kept yet. {self.known()}"
-                )
+                count = len(self.classifier.model_.examples.names) - before
+                what = f"Learnt {label} from {count} clip{'s'[: count - 1]}; it is not kept yet."
+                learnt = f"{what if count else 'Nothing is new in these clips: they count once.'} {self.known()}"
         except (MgclError, ValueError) as error:
             return _without_upload_folders(error)
         return _without_upload_folders("\n".join([learnt, *warned]))

@@ -1,17 +1,19 @@
 """``FewShotClassifier``: fit, predict and explain on a user's own clips, as scikit-learn has it."""
 
 import inspect
+import os
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import assert_all_finite, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor
 from tqdm import tqdm
@@ -19,11 +21,14 @@ from tqdm import tqdm
 from mgcl.backbones.backbone import Backbone
 from mgcl.classifier import hearing, storage
 from mgcl.classifier.answers import Answer
+from mgcl.classifier.calibration import TurnedAway, check_enough
+from mgcl.classifier.given import Clip, Samples, Sounds, clips
+from mgcl.classifier.labels import checked_labels, near_equal
 from mgcl.classifier.model import Classes, Examples, Model
 from mgcl.classifier.model import fit as fit_model
 from mgcl.classifier.reasons import Reasons
 from mgcl.classifier.recogniser import Captions, Recogniser
-from mgcl.classifier.sounds import Checked, Sound, Sounds, all_whole, checked, read, whole
+from mgcl.classifier.sounds import Sound, all_whole, read, whole
 from mgcl.errors import ClassifierError, DataError, MgclWarning
 from mgcl.language.explanations import ClassText, class_texts
 from mgcl.methods.mgcl import Parameters
@@ -31,6 +36,7 @@ from mgcl.records import Value
 
 Sentences = str | Path | Mapping[str, Sequence[str] | ClassText] | None
 _OPTIONS = asdict(Parameters())
+_SEEDS = 2**31 - 1
 
 
 class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -46,7 +52,10 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         sample_rate: of clips that are arrays, in Hz; None: the backbone's own.
         none_label: what to answer where a clip is like none of the classes; None: it is always one of them. It takes
             3 classes of 2 clips each.
-        random_state: seeds what is drawn: the parts of the support that are left out to learn τ, random adapters.
+        reject_rate: with ``none_label``: the greatest share of clips of the classes that may be turned away, as
+            leave-out parts of the support estimate it; from 0 to less than 1.
+        random_state: seeds what is drawn: the parts of the support that are left out to learn τ, random adapters. As
+            scikit-learn has it: an integer, a generator, or None: another seed each time.
         verbose: show a progress bar while fitting.
         **options: of the method, as in ``mgcl.methods.mgcl.Parameters``: ``alpha=1.1``, ``fusion="audio"``, ...
 
@@ -54,6 +63,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes_: labels, sorted, shape (classes,).
         temperature_: τ of softmax(logits / τ).
         threshold_: the least greatest logit of a clip that is one of the classes; None without ``none_label``.
+        turned_away_: estimated shares of known and of foreign clips below it; None without ``none_label``.
     """
 
     def __init__(
@@ -64,7 +74,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         device: str = "cpu",
         sample_rate: int | None = None,
         none_label: Value = None,
-        random_state: int = 0,
+        reject_rate: float = 0.1,
+        random_state: int | np.random.RandomState | np.random.Generator | None = 0,
         verbose: bool = False,
         **options: Value,
     ) -> None:
@@ -80,6 +91,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.device = device
         self.sample_rate = sample_rate
         self.none_label = none_label
+        self.reject_rate = reject_rate
         self.random_state = random_state
         self.verbose = verbose
         for name, default in _OPTIONS.items():
@@ -95,8 +107,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Learn from labelled clips.
 
         Args:
-            X: paths, or arrays of samples, or a matrix of a clip a row.
-            y: their labels.
+            X: clips: paths, arrays of shape (samples,), (samples, channels) or (channels, samples), such arrays in a
+                pair with their rate, or what the package datasets gives; or a matrix of a clip a row. PCM in whole
+                numbers is scaled to full scale 1. One clip is given as ``[clip]``, a stereo array too. A sound that
+                is given twice counts once, with a warning.
+            y: their labels: all text, all numbers or all booleans.
             explanations: what classes sound like: sentences by label, as many for each; a json file of them; the name
                 of a data set whose explanations come with mgcl ("esc50"); None: plain sentences with their names.
             captions: what each clip sounds like; clips to be predicted then need theirs. None: the backbone's own
@@ -106,14 +121,20 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ClassifierError: fewer than two classes, or anything else that is not as it should be.
             DataError: a file cannot be decoded, one sound is in two classes, or a class has no explanations.
         """
-        sounds, labels = checked(X), _labels(X, y)
+        _check_random_state(self.random_state)
+        if self.none_label is not None and not 0 <= self.reject_rate < 1:
+            raise ClassifierError(f"reject_rate is {self.reject_rate}; it is a share of clips, from 0 to less than 1")
+        sounds = self._clips(X)
+        labels = _labels(sounds, y)
         if len(set(labels)) < 2:
             raise ClassifierError(f"the clips are of one class, {labels[0]!r}; at least two classes are needed")
         parameters = self._parameters(captions)
+        if self.none_label is not None:
+            check_enough(list(Counter(labels).values()), parameters)
         nearest = parameters.needs_captions and captions is None
         choices = hearing.choices(self.backbone, self.weights, self.device) if nearest else None
         examples = self._examples(sounds, labels, captions, choices)
-        return self._learn(examples, explanations, parameters, choices)
+        return self._learn(examples, explanations, parameters, choices, seed=_seed(self.random_state))
 
     def add_classes(
         self,
@@ -134,13 +155,15 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ClassifierError: as ``fit``, and captions where ``fit`` had none, or the other way round.
             DataError: as ``fit``.
         """
-        known, sounds, labels = self._model, checked(X), _labels(X, y)
+        known, sounds = self._model, self._clips(X)
+        labels = _labels(sounds, y)
         _check_captions(known, captions)
         examples = known.examples + self._examples(sounds, labels, captions, known.choices)
         said: dict[str, ClassText] = dict(zip(map(str, known.classes.labels), known.classes.texts, strict=True))
         new = sorted({str(label) for label in labels} - said.keys())
         said |= dict(zip(new, class_texts(new, explanations), strict=True))
-        return self._learn(examples, said, known.fitted.parameters, known.choices)
+        seed = int(known.fitted.support.seeds)
+        return self._learn(examples, said, known.fitted.parameters, known.choices, seed=seed)
 
     def predict(self, X: Sounds, captions: Captions = None) -> NDArray[Any]:
         """The label of each clip, or ``none_label``; see ``logits``."""
@@ -154,20 +177,20 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The method's own scores (MGCL Eq. 21), shape (clips, classes).
 
         Args:
-            X: paths, or arrays of samples, or a matrix of a clip a row.
+            X: as in ``fit``.
             captions: of the clips, if ``fit`` was given them.
 
         Raises:
             ClassifierError: captions were given at fit and not here, or the other way round.
             DataError: a file cannot be decoded; names it.
         """
-        known, sounds = self._recogniser(captions), checked(X)
+        known, sounds = self._recogniser(captions), self._clips(X)
         _check_as_many(sounds, captions)
         return known.logits(self._read(sounds), captions)
 
     def answers(self, X: Sounds, captions: Captions = None) -> Iterator[Answer | DataError]:
         """One a clip as they come, of any number of clips; or what is wrong with a file."""
-        known, sounds = self._recogniser(captions), checked(X)
+        known, sounds = self._recogniser(captions), self._clips(X)
         _check_as_many(sounds, captions)
         return known.answers(self._read(sounds), captions)
 
@@ -184,25 +207,28 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         return self._recogniser(None).windows(Path(path), every=every)
 
-    def explain(self, clip: str | Path | ArrayLike, caption: str | None = None) -> Reasons:
+    def explain(self, clip: Any, caption: str | None = None) -> Reasons:
         """Which support clips and which explanations carried the answer to one clip, and when.
 
         Args:
-            clip: a path, or an array of samples.
+            clip: one, as in ``fit``.
             caption: of the clip, if ``fit`` was given captions.
         """
         return self._recogniser(caption).explain(self.sound(clip), caption)
 
-    def sound(self, clip: str | Path | ArrayLike) -> Sound:
+    def sound(self, clip: Any) -> Sound:
         """What the backbone is given of a clip."""
-        return whole(next(self._read(checked([clip]))))
+        return whole(next(self._read(self._clips([clip]))))
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted classifier as two files, without a pickle; the backbone's weights are not among them."""
         ear = self._ear
         own = {name: getattr(self, name) for name in _OWN if name != "device"}
-        if self.weights is not None and Path(self.weights).exists():
-            own["weights"] = str(Path(self.weights).absolute())  # it may be opened from another folder
+        if not isinstance(self.random_state, Integral):
+            own["random_state"] = int(self._model.fitted.support.seeds)
+        own["random_state"] = int(own["random_state"])
+        if self.weights is not None and Path(self.weights).exists():  # it may be opened from another folder
+            own["weights"] = os.path.relpath(Path(self.weights).resolve(), Path(folder).resolve())
         storage.write(self._model, {"estimator": own, "fingerprint": ear.fingerprint}, Path(folder))
 
     @classmethod
@@ -220,6 +246,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model, about = storage.read(Path(folder))
         own = {**about["estimator"], "device": device}
         loaded = cls(**own, **asdict(model.fitted.parameters))
+        if own["weights"] is not None and (beside := Path(folder).resolve() / own["weights"]).exists():
+            loaded.weights = str(beside.resolve())
         if weights is not None:
             loaded.weights = weights
         if loaded._ear.fingerprint != about["fingerprint"]:
@@ -250,6 +278,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._model.threshold
 
     @property
+    def turned_away_(self) -> TurnedAway | None:
+        """Shares of known and foreign clips below the threshold; None too of a model that an older mgcl made."""
+        return self._model.turned_away
+
+    @property
     def _model(self) -> Model:
         check_is_fitted(self, "model_")
         fitted: Model = self.model_
@@ -278,7 +311,12 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         return replace(parameters, fusion="audio")
 
-    def _examples(self, sounds: Checked, labels: list[Value], captions: Captions, choices: Tensor | None) -> Examples:
+    def _clips(self, X: Sounds) -> list[Clip]:
+        return clips(X, sample_rate=self.sample_rate or self._ear.sample_rate)
+
+    def _examples(
+        self, sounds: Sequence[Clip], labels: list[Value], captions: Captions, choices: Tensor | None
+    ) -> Examples:
         _check_as_many(sounds, captions)
         bar = tqdm(self._read(sounds), desc="hearing clips", unit="clip", total=len(sounds), disable=not self.verbose)
         heard = all_whole(bar)
@@ -287,11 +325,24 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return Examples.heard(heard, labels, self._ear, captions, choices)
 
     def _learn(
-        self, examples: Examples, explanations: Sentences, parameters: Parameters, choices: Tensor | None
+        self,
+        examples: Examples,
+        explanations: Sentences,
+        parameters: Parameters,
+        choices: Tensor | None,
+        *,
+        seed: int,
     ) -> Self:
         labels = tuple(np.unique(np.array(examples.labels)).tolist())
         if self.none_label in labels:
             raise ClassifierError(f"none_label is {self.none_label!r}, which is a class too; name it otherwise")
+        for alike in near_equal(labels):
+            warnings.warn(
+                f"the classes {' and '.join(map(repr, alike))} differ in case, spaces or dashes alone: "
+                "if they are one class, give it one name",
+                MgclWarning,
+                stacklevel=3,
+            )
         texts = class_texts([str(label) for label in labels], explanations)
         classes = Classes(labels, texts, *hearing.read_classes(texts, self._ear))
         return self._set(
@@ -301,8 +352,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 parameters,
                 logit_scale=self._ear.logit_scale,
                 choices=choices,
-                with_none=self.none_label is not None,
-                seed=self.random_state,
+                reject_rate=None if self.none_label is None else self.reject_rate,
+                seed=seed,
             )
         )
 
@@ -311,9 +362,10 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = np.array(model.classes.labels)
         return self
 
-    def _read(self, sounds: Checked) -> Iterator[Sound | DataError]:
+    def _read(self, sounds: Sequence[Clip]) -> Iterator[Sound | DataError]:
         ear = self._ear
-        if self.sample_rate is None and not isinstance(sounds[0], (str, Path)):
+        without = any(isinstance(each, Samples) and each.sample_rate is None for each in sounds)
+        if self.sample_rate is None and without:
             warnings.warn(
                 f"arrays are taken to be at {ear.sample_rate} Hz, the backbone's rate; say theirs with sample_rate=",
                 MgclWarning,
@@ -335,18 +387,25 @@ FewShotClassifier.__init__.__signature__ = _ITS_OWN.replace(  # type: ignore[att
 )
 
 
-def _labels(sounds: Sounds, labels: ArrayLike) -> list[Value]:
-    if labels is None:
-        raise ClassifierError("requires y to be passed, but the target y is None: give the label of each clip")
-    flat = column_or_1d(labels, warn=True)
-    if flat.dtype.kind == "f":
-        assert_all_finite(flat, input_name="y")
-    elif any(each is None or each != each or each == "" for each in flat.tolist()):
-        raise ClassifierError("a label is missing (None, NaN or empty): give every clip one")
-    check_consistent_length(sounds, flat)
-    check_classification_targets(flat)
-    found: list[Value] = flat.tolist()
+def _labels(sounds: Sequence[Clip], labels: ArrayLike) -> list[Value]:
+    found = checked_labels(labels)
+    check_consistent_length(sounds, found)
     return found
+
+
+def _check_random_state(state: object) -> None:
+    """See whether it is one, and draw nothing."""
+    if not isinstance(state, np.random.Generator):
+        check_random_state(state)
+
+
+def _seed(state: object) -> int:
+    """An integer is a seed itself; the others are drawn from."""
+    if isinstance(state, Integral):
+        return int(state)
+    if isinstance(state, np.random.Generator):
+        return int(state.integers(_SEEDS))
+    return int(check_random_state(np.random.RandomState() if state is None else state).randint(_SEEDS))
 
 
 def _check_captions(model: Model, captions: str | Captions) -> None:
@@ -358,6 +417,6 @@ def _check_captions(model: Model, captions: str | Captions) -> None:
         raise ClassifierError("the classifier was fitted without captions: leave them out, or fit with captions")
 
 
-def _check_as_many(sounds: Checked, captions: Captions) -> None:
+def _check_as_many(sounds: Sequence[Clip], captions: Captions) -> None:
     if captions is not None:
         check_consistent_length(sounds, captions)

@@ -22,6 +22,9 @@ from mgcl.methods import mgcl
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.records import Value
 
+_NAMED = 5
+"""Sounds given twice that a warning names."""
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -105,6 +108,8 @@ class Model:
     temperature: float
     threshold: float | None
     """Familiarity below which a clip is none of the classes; None: it is always one."""
+    turned_away: calibration.TurnedAway | None = None
+    """By the threshold."""
 
     @property
     def own_captions(self) -> bool:
@@ -140,7 +145,7 @@ def fit(
     *,
     logit_scale: float,
     choices: Float[Tensor, "k d"] | None,
-    with_none: bool,
+    reject_rate: float | None,
     seed: int,
 ) -> Model:
     """Fit the method, its temperature, and if wanted its threshold.
@@ -152,14 +157,14 @@ def fit(
         parameters: of the method.
         logit_scale: the backbone's.
         choices: see ``Model``.
-        with_none: learn a threshold.
+        reject_rate: learn a threshold that turns away at most this share of known clips; None: learn none.
         seed: of whatever is drawn.
 
     Raises:
         DataError: one sound in two classes.
         ClassifierError: so few clips cannot be learnt from in the way that was asked for.
     """
-    _look_for_one_sound_twice(examples)
+    examples = examples.picked(_once_each(examples))
     row_of = {label: row for row, label in enumerate(classes.labels)}
     rows = np.array([row_of[label] for label in examples.labels])
     order = np.argsort(rows, kind="stable")
@@ -176,27 +181,39 @@ def fit(
         fitted = mgcl.fit(support, parameters)
     except ValueError as error:
         raise ClassifierError(str(error)) from None
+    turned_away = (
+        None if reject_rate is None else calibration.threshold(support, parameters, most_known=reject_rate, seed=seed)
+    )
     return Model(
         fitted=fitted,
         examples=examples,
         classes=classes,
         choices=choices,
         temperature=calibration.temperature(support, parameters, seed=seed),
-        threshold=calibration.threshold(support, parameters, seed=seed) if with_none else None,
+        threshold=None if turned_away is None else turned_away.below,
+        turned_away=turned_away,
     )
 
 
-def _look_for_one_sound_twice(examples: Examples) -> None:
-    first: dict[str, tuple[str, Value]] = {}
-    for digest, name, label in zip(examples.digests, examples.names, examples.labels, strict=True):
-        other, its_label = first.setdefault(digest, (name, label))
-        if its_label != label:
+def _once_each(examples: Examples) -> NDArray[np.intp]:
+    """Rows of sounds that differ, the first of each; what is left out is warned of.
+
+    Raises:
+        DataError: one sound in two classes.
+    """
+    first: dict[str, int] = {}
+    again = []
+    for row, (digest, name, label) in enumerate(zip(examples.digests, examples.names, examples.labels, strict=True)):
+        earlier = first.setdefault(digest, row)
+        if examples.labels[earlier] != label:
             raise DataError(
-                f"{name} ({label}) is the same sound as {other} ({its_label}): leave it out of one class, or of both"
+                f"{name} ({label}) is the same sound as {examples.names[earlier]} ({examples.labels[earlier]}): leave "
+                "it out of one class, or of both"
             )
-        if other != name:
-            warnings.warn(
-                f"{name} is the same sound as {other}: it counts twice, and makes the classifier too sure of itself",
-                MgclWarning,
-                stacklevel=2,
-            )
+        if earlier != row:
+            other = examples.names[earlier]
+            again.append(f"{name} is given twice" if name == other else f"{name} is the same sound as {other}")
+    if again:
+        more = f", and {len(again) - _NAMED} more" if len(again) > _NAMED else ""
+        warnings.warn(f"{'; '.join(again[:_NAMED])}{more}: each counts once", MgclWarning, stacklevel=2)
+    return np.array(list(first.values()))

@@ -1,9 +1,14 @@
 """Why clips were answered as they were, as html that fetches nothing from elsewhere."""
 
+import base64
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
+
+import numpy as np
+import soundfile
 
 from mgcl.classifier.figures import file_name, shares, transport
 from mgcl.classifier.reasons import Reasons, Share
@@ -58,10 +63,18 @@ def why(reasons: Reasons, sound: Sound, sample_rate: int, *, name: str) -> str:
     named = [replace(figure, name=f"{name}-{figure.name}") for figure in figures]
     return _TEMPLATES.get_template("why.html").render(
         reasons=reasons,
+        recording=_as_wav(sound, sample_rate),
         figures=[(figure.caption, inline(figure)) for figure in named],
         tables=list(_tables(reasons)),
         json=json.dumps(reasons.to_json(), indent=1, ensure_ascii=False),
     )
+
+
+def _as_wav(sound: Sound, sample_rate: int) -> str:
+    """What was heard, 16 bits a sample, as base64."""
+    file, most = io.BytesIO(), max(1.0, float(np.abs(sound.waveform).max()))
+    soundfile.write(file, sound.waveform / most, sample_rate, format="WAV", subtype="PCM_16")
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def _tables(reasons: Reasons) -> Iterator[_Table]:

@@ -60,7 +60,7 @@ class Recogniser:
     def explain(self, sound: Sound, caption: str | None) -> Reasons:
         """Why the answer to a sound is what it is."""
         clip, said = hear([sound], self.ear, None if caption is None else [caption], self.model.choices)
-        (answer,) = answers([sound], self.model.logits(clip), self.model, self.none_label)
+        (answer,) = answers([sound], self.model.logits(clip), self.model, self.none_label, seconds=self.ear.seconds)
         seconds = self.ear.segment_seconds
         return reasons(answer, clip, said[0] if said else None, self.model, segment_seconds=seconds)
 
@@ -71,7 +71,7 @@ class Recogniser:
             yield from (each for each in batch if isinstance(each, DataError))
             return
         scores = self._scored(sounds, captions and [captions[row] for row in kept])
-        found = answers(sounds, scores, self.model, self.none_label)
+        found = answers(sounds, scores, self.model, self.none_label, seconds=self.ear.seconds)
         for each in batch:
             yield next(found) if isinstance(each, Sound) else each
 

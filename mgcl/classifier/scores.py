@@ -31,6 +31,29 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class ClassScores:
+    """Of one class."""
+
+    clips: int
+    """That are of it."""
+    recall: float | None
+    """Share of its clips that were answered rightly, in 0..1; None: it has no clip."""
+    precision: float | None
+    """Share of the answers with its name that were right, in 0..1; None: there was none."""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A clip that was answered wrongly."""
+
+    clip: str
+    true: str
+    answered: str
+    probability: float
+    """Of the most probable class, in 0..1."""
+
+
+@dataclass(frozen=True)
 class Verdict:
     """How answers compare with the truth."""
 
@@ -43,6 +66,9 @@ class Verdict:
     """None: no clip is of one of the classes."""
     confusion: Mapping[str, Mapping[str, int]]
     """True label -> answer -> clips."""
+    classes: Mapping[str, ClassScores]
+    """By name; what stands for none of them too, where it can be answered."""
+    wrong: Sequence[Wrong]
 
 
 def judge(true: Sequence[str], answers: Sequence[Answer], none_label: Value) -> Verdict:
@@ -62,10 +88,9 @@ def judge(true: Sequence[str], answers: Sequence[Answer], none_label: Value) -> 
             f"clips of {', '.join(strangers)}, and the classifier knows {', '.join(classes)}: leave them out, add the "
             "class, or fit with --none-of-these"
         )
-    right = sum(
-        str(answer.label) == (label if label in classes else str(none_label))
-        for label, answer in zip(true, answers, strict=True)
-    )
+    expected = [label if label in classes else str(none_label) for label in true]
+    pairs = [(want, str(answer.label)) for want, answer in zip(expected, answers, strict=True)]
+    right = sum(want == got for want, got in pairs)
     known = [(classes.index(label), answer) for label, answer in zip(true, answers, strict=True) if label in classes]
     interval = binomtest(right, len(true)).proportion_ci(method="wilson")
     confusion = {
@@ -79,7 +104,22 @@ def judge(true: Sequence[str], answers: Sequence[Answer], none_label: Value) -> 
         interval=(float(interval.low), float(interval.high)),
         probabilities=scores(probabilities, np.array([row for row, _ in known])) if known else None,
         confusion=confusion,
+        classes={
+            label: _of_class(label, pairs) for label in [*classes, *([] if none_label is None else [str(none_label)])]
+        },
+        wrong=[
+            Wrong(answer.clip, label, got, answer.probability)
+            for label, answer, (want, got) in zip(true, answers, pairs, strict=True)
+            if want != got
+        ],
     )
+
+
+def _of_class(label: str, pairs: Sequence[tuple[str, str]]) -> ClassScores:
+    """From what was to be answered to each clip, and what was."""
+    clips, named = sum(want == label for want, _ in pairs), sum(got == label for _, got in pairs)
+    both = sum(want == got == label for want, got in pairs)
+    return ClassScores(clips, both / clips if clips else None, both / named if named else None)
 
 
 def scores(probabilities: NDArray[np.float64], true: NDArray[np.intp]) -> Scores:

@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from mgcl.classifier.calibration import TurnedAway
 from mgcl.classifier.model import Classes, Examples, Model
 from mgcl.errors import DataError
 from mgcl.language.explanations import ClassText
@@ -19,7 +20,7 @@ from mgcl.methods.contrast import Adapters
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.records import canonical_json
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever an older mgcl could not read the files rightly."""
 FACTS, TENSORS = "model.json", "model.safetensors"
 
@@ -45,7 +46,7 @@ def write(model: Model, about: Mapping[str, Any], folder: Path) -> None:
             {"label": label, **asdict(text)} for label, text in zip(classes.labels, classes.texts, strict=True)
         ],
         "clips": [
-            {"name": name, "label": label, "digest": digest, "caption": caption}
+            {"name": _portable(name), "label": label, "digest": digest, "caption": caption}
             for name, label, digest, caption in zip(
                 examples.names,
                 examples.labels,
@@ -56,6 +57,7 @@ def write(model: Model, about: Mapping[str, Any], folder: Path) -> None:
         ],
         "temperature": model.temperature,
         "threshold": model.threshold,
+        "turned_away": model.turned_away and asdict(model.turned_away),
         **about,
         "tensors": hashlib.sha256(tensors).hexdigest(),
     }
@@ -65,6 +67,12 @@ def write(model: Model, about: Mapping[str, Any], folder: Path) -> None:
         part = folder / f".{name}.part"
         part.write_bytes(content)
         part.replace(folder / name)
+
+
+def _portable(name: str) -> str:
+    """Its folder, which may be its class, and its name: where it lies on this machine concerns nobody else."""
+    path = Path(name)
+    return str(Path(*path.parts[1:][-2:])) if path.is_absolute() else name
 
 
 def read(folder: Path) -> tuple[Model, Mapping[str, Any]]:
@@ -164,4 +172,5 @@ def _model(facts: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Mod
         choices=tensors.get("choices"),
         temperature=facts["temperature"],
         threshold=facts["threshold"],
+        turned_away=TurnedAway(**estimate) if (estimate := facts.get("turned_away")) else None,
     )

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgcl.cli.commands import Commands, add_model
+from mgcl.cli.commands import Commands, add_model, warnings_as_lines
 from mgcl.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,15 +32,18 @@ def _evaluate(flags: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from mgcl import FewShotClassifier
+    from mgcl.classifier.given import part_of
     from mgcl.classifier.scores import judge
     from mgcl.data.folder import labelled
 
-    files = labelled(flags.clips, least=1)
+    with warnings_as_lines():
+        files = labelled(flags.clips, least=1)
     classifier = FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device)
     captions = [file.caption or "" for file in files] if classifier.model_.own_captions else None
     if captions and not all(captions):
         raise DataError(f"{flags.clips}: the model needs captions: give a csv of path, label, caption")
-    answers = classifier.answers([file.path for file in files], captions)
+    clips = [part_of(file.path, file.start, file.end) for file in files]
+    answers = classifier.answers(clips, captions)
     heard = list(zip(files, tqdm(answers, desc="clips", total=len(files), disable=None), strict=True))
     failed = [each for _, each in heard if isinstance(each, DataError)]
     for each in failed:
@@ -72,4 +75,23 @@ def _show(verdict: "Verdict", *, fitted_on: int) -> None:
             f"calibration error {figures.calibration_error:.3f}, AUROC {auroc}"
         )
     table = pd.DataFrame(verdict.confusion).T.fillna(0).astype(int).sort_index(axis=1)
+    table = table.rename(index=_cell, columns=_cell)
     print("\n" + table.rename_axis(index="true", columns="answered").to_markdown())
+    rows = [
+        [_cell(label), each.clips, _percent(each.recall), _percent(each.precision)]
+        for label, each in verdict.classes.items()
+    ]
+    print("\n" + pd.DataFrame(rows, columns=["class", "clips", "recall %", "precision %"]).to_markdown(index=False))
+    if verdict.wrong:
+        print("\nwrong:")
+    for each in verdict.wrong:
+        print(f"{each.clip}\t{each.true}, answered {each.answered} ({100 * each.probability:.0f} %)")
+
+
+def _cell(text: str) -> str:
+    """A bar would end the table's cell."""
+    return text.replace("|", "\\|")
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"

@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
         description="Makes a model that `mgcl predict`, `mgcl evaluate` and `mgcl demo` open.",
     )
     fit.add_argument(
-        "clips", type=Path, metavar="FOLDER", help="a sub-folder a class; or a csv of path, label, caption"
+        "clips", type=Path, metavar="FOLDER", help="a sub-folder a class; or a csv of path, label, caption, start, end"
     )
     fit.add_argument("--out", required=True, type=Path, metavar="DIR", help="the model's folder")
     fit.add_argument("--backbone", default="tiny", metavar="NAME", help=f"of {', '.join(names('backbone'))}")
@@ -34,6 +34,13 @@ def add(commands: Commands) -> None:
     fit.add_argument("--audio-only", action="store_true", help="go by sounds and explanations, without captions")
     fit.add_argument("--none-of-these", action="store_true", help='learn when to answer "none of these"')
     fit.add_argument(
+        "--reject-rate",
+        type=float,
+        metavar="R",
+        help="with --none-of-these: the greatest share of clips of your classes that may be turned away, from 0 to "
+        "less than 1 (default: 0.1)",
+    )
+    fit.add_argument(
         "--option", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="of the method, e.g. alpha 2"
     )
     fit.set_defaults(job=_fit)
@@ -47,9 +54,20 @@ def _fit(flags: argparse.Namespace) -> int:
         raise MgclError(f"--out {flags.out}: that is where the clips are; name another folder")
     for path in passed_over(flags.clips) if flags.clips.is_dir() else ():
         print(f"passed over: {path}: {_why_passed_over(path)}")
-    files, options = labelled(flags.clips), _options(flags)
+    with warnings_as_lines():
+        files, options = labelled(flags.clips), _options(flags)
+    if flags.reject_rate is not None:
+        if not flags.none_of_these:
+            raise MgclError("--reject-rate says how many clips --none-of-these may turn away: give that flag too")
+        options["reject_rate"] = flags.reject_rate
+    if flags.backbone == "tiny" and not flags.weights and not flags.audio_only:
+        print(
+            "the tiny backbone knows generated sounds alone: for recordings use --audio-only too, or bring a CLAP",
+            flush=True,
+        )
 
     from mgcl import FewShotClassifier
+    from mgcl.classifier.given import part_of
 
     captions = [file.caption for file in files if file.caption] or None
     if captions and len(captions) < len(files):
@@ -64,7 +82,7 @@ def _fit(flags: argparse.Namespace) -> int:
     )
     with warnings_as_lines():
         classifier.fit(
-            [file.path for file in files],
+            [part_of(file.path, file.start, file.end) for file in files],
             [file.label for file in files],
             explanations=flags.explanations,
             captions=None if flags.audio_only else captions,
@@ -73,9 +91,14 @@ def _fit(flags: argparse.Namespace) -> int:
     classifier.save(flags.out)
     if replaced:
         print(f"{flags.out}: held a model, which this one has replaced")
-    if flags.backbone == "tiny" and not flags.weights and classifier.fusion != "audio":
-        print("the tiny backbone knows generated sounds alone: for recordings try --audio-only too, or bring a CLAP")
-    print(f"{flags.out}: {len(files)} clips of {len(classifier.classes_)} classes; mgcl predict {flags.out} CLIP ...")
+    if away := classifier.turned_away_:
+        print(
+            f'"none of these": of new clips of these classes about {100 * away.known:.0f} % will be turned away, of '
+            f"clips of other classes {100 * away.foreign:.0f} % (estimated by leaving clips and classes out; "
+            "--reject-rate moves it)"
+        )
+    clips = len(classifier.model_.examples.labels)
+    print(f"{flags.out}: {clips} clips of {len(classifier.classes_)} classes; mgcl predict {flags.out} CLIP ...")
     return 0
 
 

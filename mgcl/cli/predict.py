@@ -166,7 +166,7 @@ def _as_json(_classifier: "FewShotClassifier", *, windows: bool) -> Show:
     def show(answer: "Answer") -> None:
         content = asdict(answer)
         if not windows:
-            del content["start"]
+            del content["start"], content["stop"]
         content["probabilities"] = {str(label): share for label, share in answer.probabilities.items()}
         print(json.dumps(content, ensure_ascii=False), flush=True)
 

@@ -37,14 +37,35 @@ def load_clip(path: Path, *, clip_id: str, sample_rate: int, seconds: float) -> 
     Raises:
         DataError: the file cannot be decoded, is cut short, or holds too few samples; names it.
     """
-    samples, rate = _read_stretch(path, clip_id, 2 * seconds)
+    return located_clip(path, clip_id=clip_id, sample_rate=sample_rate, seconds=seconds)[0]
+
+
+def located_clip(
+    path: Path, *, clip_id: str, sample_rate: int, seconds: float, start: float = 0.0, end: float | None = None
+) -> tuple[NDArray[np.float32], float, float]:
+    """What ``load_clip`` gives, and where in the file it starts and stops, in seconds.
+
+    Args:
+        path: as in ``load_clip``.
+        clip_id: as in ``load_clip``.
+        sample_rate: as in ``load_clip``.
+        seconds: as in ``load_clip``.
+        start: of the stretch that the clip is, in seconds.
+        end: of it; None: the file's.
+
+    Raises:
+        DataError: as ``load_clip``, or the stretch lies beyond the file's end.
+    """
+    samples, rate, first = _read_stretch(path, clip_id, 2 * seconds, start, end)
     refuse_impossible(samples, path)
     mono = samples.mean(1)
     if rate != sample_rate and len(mono):
         mono = soxr.resample(mono, rate, sample_rate)
     if not len(mono):
         raise DataError(f"{path}: holds no samples, or too few to resample; leave it out")
-    return fit_length(mono, round(seconds * sample_rate), clip_id=clip_id)
+    length = round(seconds * sample_rate)
+    begin = first / rate + crop_start(len(mono), length, clip_id) / sample_rate
+    return fit_length(mono, length, clip_id=clip_id), begin, begin + min(len(mono), length) / sample_rate
 
 
 def refuse_impossible(samples: NDArray[np.float32], path: Path) -> None:
@@ -63,27 +84,43 @@ def fit_length(samples: NDArray[np.float32], length: int, *, clip_id: str) -> ND
     """Repeat what is too short; of what is too long, keep a stretch that depends on the clip's id alone."""
     if len(samples) < length:
         return np.resize(samples, length)
-    start = int(generator("crop", clip_id).integers(len(samples) - length + 1))
+    start = crop_start(len(samples), length, clip_id)
     return samples[start : start + length]
 
 
-def _read_stretch(path: Path, clip_id: str, seconds: float) -> tuple[NDArray[np.float32], int]:
-    """At most so many seconds of a file, shape (samples, channels), and its sample rate.
+def crop_start(samples: int, length: int, clip_id: str) -> int:
+    """The sample that ``fit_length`` starts at."""
+    return int(generator("crop", clip_id).integers(samples - length + 1)) if samples >= length else 0
+
+
+def _read_stretch(
+    path: Path, clip_id: str, seconds: float, start: float, end: float | None
+) -> tuple[NDArray[np.float32], int, int]:
+    """At most so many seconds of a stretch of a file, shape (samples, channels), its sample rate, and its first frame.
 
     Nothing else is decoded, so that an hour costs what a few seconds do.
     """
     try:
         with soundfile.SoundFile(path) as file:
             refuse_cut_short(file, path)
-            count = min(file.frames, math.ceil(seconds * file.samplerate))
-            if count < file.frames:
-                file.seek(int(generator("stretch", clip_id).integers(file.frames - count + 1)))
+            first, last = round(start * file.samplerate), file.frames
+            if end is not None:
+                last = round(end * file.samplerate)
+                if last > file.frames + file.samplerate // 100:
+                    lasts = file.frames / file.samplerate
+                    raise DataError(f"{path}: lasts {lasts:g} s, and its stretch of {start:g} to {end:g} s ends later")
+                last = min(last, file.frames)
+            count = min(last - first, math.ceil(seconds * file.samplerate))
+            if count < last - first:
+                first += int(generator("stretch", clip_id).integers(last - first - count + 1))
+            if first:
+                file.seek(first)
             samples, rate = file.read(count, dtype="float32", always_2d=True), file.samplerate
     except (soundfile.LibsndfileError, OSError) as error:
         raise undecodable(path, error) from None
     if len(samples) < count:
         raise DataError(f"{path}: ends before the length it gives; fetch it again, or leave it out")
-    return samples, rate
+    return samples, rate, first
 
 
 def refuse_cut_short(file: soundfile.SoundFile, path: Path) -> None:

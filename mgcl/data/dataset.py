@@ -4,6 +4,9 @@ A data set is one module: ``read(root)`` gives its ``Dataset``. One that can be 
 ``ARCHIVES`` and ``LICENCE`` are what ``mgcl.data.download`` needs.
 """
 
+import csv
+import io
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +15,8 @@ from typing import Protocol
 import pandas as pd
 
 from mgcl.errors import DataError
+
+_SEPARATORS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,10 @@ class AudioFile:
     """Whether a person has checked the label; None: the data set does not say."""
     caption: str | None = None
     """What it sounds like, where the data set says."""
+    start: float | None = None
+    """Of the stretch of the file that the clip is, in seconds; None: it is all of it."""
+    end: float | None = None
+    """Of the stretch, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -100,25 +109,68 @@ def complete(files: Iterable[AudioFile], *, table: str) -> tuple[AudioFile, ...]
 
 
 def read_table(file: Path, columns: Sequence[str], *, missing: str) -> pd.DataFrame:
-    """A csv file, every cell a string.
+    """A csv file, every cell a string; a row's index is the number of its line.
 
     Args:
-        file: UTF-8, its first line the names of its columns.
-        columns: those that it must have.
+        file: text, its first line the names of its columns, which are separated by a comma, a semicolon, a tab or a
+            bar. White space around a name or before a cell, and empty cells at the end of a row, count for nothing.
+        columns: those that it must have, in any case; the table has them as they are written here.
         missing: what to tell whoever has no such file.
 
     Raises:
         DataError: it is missing, no csv, lacks a column or has no rows.
     """
+    separator, rows = _rows(file, columns, missing)
+    wanted = {name.casefold(): name for name in columns}
+    header = [wanted.get(name.casefold(), name) for name in _trimmed([name.strip() for name in rows[0][1]])]
+    for name in columns:
+        if name not in header:
+            found = ", ".join(map(repr, header)) or "none"
+            raise DataError(f"{file}: no column {name!r}; it must have {', '.join(columns)}, and has {found}")
+    for name, times in Counter(header).items():
+        if times > 1:
+            raise DataError(f"{file}: column {name!r} is there {times} times; leave one of them out")
+    for line, cells in rows[1:]:
+        if len(_trimmed(cells)) > len(header):
+            raise DataError(
+                f"{file}: not a csv file (line {line} has {len(cells)} cells, and the first line {len(header)}); "
+                f"put what contains {separator!r} into double quotes"
+            )
+    content = [(cells + [""] * len(header))[: len(header)] for _, cells in rows[1:]]
+    if not content:
+        raise DataError(f"{file}: no rows")
+    return pd.DataFrame(content, columns=header, index=[line for line, _ in rows[1:]], dtype=str)
+
+
+def _rows(file: Path, columns: Sequence[str], missing: str) -> tuple[str, list[tuple[int, list[str]]]]:
+    """The separator, and the rows that are not empty with the numbers of their lines."""
     try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        content = file.read_bytes()
+        text = content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+        first = next((line for line in text.splitlines() if line.strip()), "")
+        separator = _separator(first, columns)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+        rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except FileNotFoundError:
         raise DataError(f"{file}: no such file; {missing}") from None
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise DataError(f"{file}: not a csv file ({str(error).strip()}); write it again as UTF-8 text") from None
-    for name in columns:
-        if name not in table:
-            raise DataError(f"{file}: no column {name!r}; it must have {', '.join(columns)}")
-    if table.empty:
-        raise DataError(f"{file}: no rows")
-    return table
+    if not rows:
+        raise DataError(f"{file}: not a csv file (it is empty); write it again as UTF-8 text")
+    return separator, rows
+
+
+def _separator(header: str, columns: Sequence[str]) -> str:
+    """That which splits a header into the columns wanted, or else into the most."""
+
+    def fit(separator: str) -> tuple[int, int]:
+        names = [name.strip(' "').casefold() for name in header.split(separator)]
+        return sum(name.casefold() in names for name in columns), len(names)
+
+    return max(_SEPARATORS, key=fit)
+
+
+def _trimmed(cells: Sequence[str]) -> list[str]:
+    """Without the empty ones at the end."""
+    last = max((place for place, cell in enumerate(cells, start=1) if cell.strip()), default=0)
+    return list(cells[:last])

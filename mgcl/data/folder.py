@@ -1,13 +1,27 @@
 """A user's own sounds: a folder with one sub-folder a class, or a csv file that lists them."""
 
+import math
+import unicodedata
+import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePath
+from typing import Any
 
-from mgcl.data.audio import SUFFIXES
+from mgcl.data.audio import SUFFIXES, duration
 from mgcl.data.dataset import AudioFile, Dataset, complete, read_table
 from mgcl.data.splits import published_subsets
-from mgcl.errors import DataError
+from mgcl.errors import DataError, MgclWarning
+
+_COLUMNS = {
+    **{name: name for name in ("path", "label", "fold", "caption", "source", "start", "end")},
+    **dict.fromkeys(("onset", "start_time", "begin_time"), "start"),
+    **dict.fromkeys(("offset", "end_time"), "end"),
+}
+"""What a column is called -> what it is."""
+_LATE = 0.01
+"""Seconds by which a stretch may end after its file: times are rounded."""
 
 
 def read(root: Path) -> Dataset:
@@ -16,7 +30,8 @@ def read(root: Path) -> Dataset:
     A folder: every sub-folder is a class, and the wav, flac, ogg and mp3 files in it are its clips; what is hidden,
     or of another kind, is passed over (``mgcl data check`` lists it).
     A csv file: columns path and label, and if need be fold (an integer), caption and source (the recording that a
-    clip was cut from; a clip without is taken as unknown); a path is relative to the csv file, or absolute.
+    clip was cut from; a clip without is taken as unknown); a path is relative to the csv file, or absolute. What else
+    it has is warned of.
 
     Args:
         root: the folder, or the csv file; its name, in lower case, is the data set's.
@@ -33,11 +48,18 @@ def read(root: Path) -> Dataset:
             f"{root}: {name!r} is a data set with published folds, which these sounds would be given; "
             "rename it, or name that data set instead of 'folder'"
         )
-    return Dataset(name, "", "not stated", labelled(root))
+    files = labelled(root)
+    if any(file.start is not None for file in files):
+        raise DataError(
+            f"{root}: gives stretches (start, end), which `mgcl fit` alone reads: cut them out of their files"
+        )
+    return Dataset(name, "", "not stated", files)
 
 
 def labelled(root: Path, *, least: int = 2) -> tuple[AudioFile, ...]:
     """The clips of a folder of classes, or of a csv file, as ``read`` has them; of at least so many classes.
+
+    A csv file may also give the start and the end of the stretch of its file that a clip is, in seconds.
 
     Raises:
         DataError: fewer classes, one without clips, or a clip that is listed twice or not as it should be.
@@ -68,7 +90,8 @@ def _found(root: Path) -> tuple[AudioFile, ...]:
             raise DataError(f"{folder}: no clips; a class's lie in its folder itself, as {' '.join(SUFFIXES)}")
         paths += sorted(clip.relative_to(root) for clip in clips)
     return tuple(
-        AudioFile(clip_id, root / path, path.parent.name) for clip_id, path in zip(_clip_ids(paths), paths, strict=True)
+        AudioFile(clip_id, root / path, _label(path.parent.name))
+        for clip_id, path in zip(_clip_ids(paths), paths, strict=True)
     )
 
 
@@ -77,41 +100,93 @@ def _is_audio(path: Path) -> bool:
 
 
 def _listed(file: Path) -> tuple[AudioFile, ...]:
-    table = read_table(file, ("path", "label"), missing="")
-    for column in ("fold", "caption", "source"):
-        if column not in table:
-            table[column] = ""
-    rows = list(table.itertuples(index=False))
-    for number, row in enumerate(rows, start=2):
-        if fault := _fault(row.path, row.label, row.fold):
-            raise DataError(f"{file}, line {number}: {fault}")
-    paths = [PurePath(row.path) for row in rows]
-    for path, times in Counter(paths).items():
-        if times > 1:
-            raise DataError(f"{file}: {path} is listed {times} times; a clip has one line")
-    clips = (
-        AudioFile(
-            clip_id,
-            file.parent / path,
-            row.label,
-            fold=int(row.fold) if row.fold else None,
-            source=row.source or None,
-            caption=row.caption or None,
-        )
-        for clip_id, path, row in zip(_clip_ids(paths), paths, rows, strict=True)
+    table = read_table(file, ("path", "label"), missing="").rename(
+        columns=lambda name: _COLUMNS.get(name.lower(), name)
     )
-    return complete(sorted(clips, key=lambda clip: clip.clip_id), table=file.name)
+    for name, times in Counter(table.columns).items():
+        if times > 1:
+            raise DataError(f"{file}: {times} columns give the {name}; leave one of them out")
+    if ("start" in table) != ("end" in table):
+        raise DataError(f"{file}: a stretch has a column start and a column end, in seconds; give both, or none")
+    if unread := [name for name in table.columns if name not in _COLUMNS.values()]:
+        warnings.warn(f"{file}: columns that are not read: {', '.join(unread)}", MgclWarning, stacklevel=3)
+    clips = []
+    for row in table.reindex(columns=[*dict.fromkeys(_COLUMNS.values())], fill_value="").itertuples():
+        try:
+            clips.append(_clip(file, row))
+        except ValueError as error:
+            raise DataError(f"{file}, line {row.Index}: {error}") from None
+    places = [PurePath(clip.clip_id) for clip in clips]
+    for (path, start, _), times in Counter((clip.clip_id, clip.start, clip.end) for clip in clips).items():
+        if times > 1:
+            stretch = "" if start is None else ", or a stretch of it,"
+            raise DataError(f"{file}: {path} is listed {times} times; a clip{stretch} has one line")
+    named = [
+        replace(clip, clip_id=clip_id if clip.start is None else f"{clip_id} {clip.start:g}-{clip.end:g} s")
+        for clip_id, clip in zip(_clip_ids(places), clips, strict=True)
+    ]
+    listed = complete(sorted(named, key=lambda clip: clip.clip_id), table=file.name)
+    _check_ends(file, dict(zip(table.index, clips, strict=True)))
+    return listed
 
 
-def _fault(path: str, label: str, fold: str) -> str | None:
-    """What is wrong with a line, if anything."""
-    if not label.strip():
-        return "no label"
-    if PurePath(path).suffix.lower() not in SUFFIXES:
-        return f"{path!r} is none of {' '.join(SUFFIXES)}; convert it to wav, or leave it out"
+def _clip(file: Path, row: Any) -> AudioFile:
+    """A line's.
+
+    Raises:
+        ValueError: it is not as it should be; says why.
+    """
+    label = _label(row.label)
+    if not label:
+        raise ValueError("no label")
+    path = PurePath(row.path)
+    if not (file.parent / path).exists():
+        path = PurePath(row.path.strip().replace("\\", "/"))  # as Windows has it
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"{row.path!r} is none of {' '.join(SUFFIXES)}; convert it to wav, or leave it out")
+    fold = row.fold.strip()
     if fold and not (fold.isdecimal() and int(fold) < 128):
-        return f"fold {fold!r} is no integer from 0 to 127"
-    return None
+        raise ValueError(f"fold {fold!r} is no integer from 0 to 127")
+    start, end = _stretch(row.start, row.end)
+    return AudioFile(
+        str(path),
+        file.parent / path,
+        label,
+        fold=int(fold) if fold else None,
+        source=row.source or None,
+        caption=row.caption or None,
+        start=start,
+        end=end,
+    )
+
+
+def _stretch(start: str, end: str) -> tuple[float, float] | tuple[None, None]:
+    if not start.strip() and not end.strip():
+        return None, None
+    try:
+        first, last = (float(each.strip().replace(",", ".")) for each in (start, end))
+    except ValueError:
+        raise ValueError(f"start {start!r} and end {end!r} are no numbers of seconds") from None
+    if not 0 <= first < last < math.inf:
+        raise ValueError(
+            f"a stretch of {start.strip()} to {end.strip()} s; it starts at 0 or later, and ends after that"
+        )
+    return first, last
+
+
+def _check_ends(file: Path, clips: Mapping[int, AudioFile]) -> None:
+    """See whether stretches lie in their files, by what these say of their length."""
+    seconds = {clip.path: duration(clip.path) for clip in clips.values() if clip.end is not None}
+    for line, clip in clips.items():
+        if clip.end is not None and clip.end > seconds[clip.path] + _LATE:
+            raise DataError(
+                f"{file}, line {line}: the stretch ends at {clip.end:g} s, and {clip.path} at {seconds[clip.path]:g} s"
+            )
+
+
+def _label(text: str) -> str:
+    """Without what cannot be seen: white space around it, and how its accents are encoded."""
+    return unicodedata.normalize("NFC", text.strip())
 
 
 def _clip_ids(paths: Iterable[PurePath]) -> list[str]:

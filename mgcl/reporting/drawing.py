@@ -1,13 +1,18 @@
 """What every picture shares: its size, its lines, and how it becomes a file. The same numbers give the same bytes."""
 
 import io
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.text import Text
 
 from mgcl.evaluation.statistics import Estimate
 from mgcl.reporting.figure import Figure
@@ -57,12 +62,29 @@ def band(axes: Axes, look: Look, label: str, points: Mapping[int, Estimate]) -> 
 
 
 def finish(name: str, caption: str, drawn: Canvas) -> Figure:
-    """The picture as svg, its fonts as paths, and as png of 110 dots an inch."""
+    """The picture as svg, its fonts as paths, and as png of 110 dots an inch.
+
+    Where matplotlib's own font lacks a letter (Chinese, say), the svg's text is left to the reader's fonts.
+    """
     svg, png = io.StringIO(), io.BytesIO()
-    paths: Any = FigureCanvasSVG(drawn)  # savefig would draw everything twice
-    paths.print_svg(svg, metadata={"Date": None, "Creator": None})
-    drawn.set_layout_engine("none")  # it is laid out
-    drawn.set_dpi(110)
-    dots: Any = FigureCanvasAgg(drawn)
-    dots.print_png(png, metadata={"Software": None})
+    with _any_script(drawn):
+        paths: Any = FigureCanvasSVG(drawn)  # savefig would draw everything twice
+        paths.print_svg(svg, metadata={"Date": None, "Creator": None})
+        drawn.set_layout_engine("none")  # it is laid out
+        drawn.set_dpi(110)
+        dots: Any = FigureCanvasAgg(drawn)
+        dots.print_png(png, metadata={"Software": None})
     return Figure(name, caption, svg.getvalue(), png.getvalue())
+
+
+@contextmanager
+def _any_script(drawn: Canvas) -> Iterator[None]:
+    """Text stays text where the font has no shapes for it."""
+    shapes = get_font(findfont(FontProperties())).get_charmap()
+    words: Iterable[Any] = drawn.findobj(Text)
+    if all(ord(letter) in shapes or letter == "\n" for each in words for letter in each.get_text()):
+        yield
+        return
+    with rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield

@@ -109,7 +109,7 @@ def _changed(file: Path, **changes) -> None:
     ("spoil", "words"),
     [
         (lambda folder: _changed(folder / "model.json", temperature=1.0), "model.json: changed since it was saved"),
-        (lambda folder: _changed(folder / "model.json", format=2), "of format 2, and this mgcl reads up to 1"),
+        (lambda folder: _changed(folder / "model.json", format=3), "of format 3, and this mgcl reads up to 2"),
         (lambda folder: (folder / "model.json").write_text("[]"), "not a model that `mgcl fit` wrote"),
         (lambda folder: (folder / "model.json").unlink(), "no such file"),
         (lambda folder: (folder / "model.safetensors").unlink(), "no such file"),
@@ -228,7 +228,7 @@ def test_a_sample_that_no_recording_has_is_refused(fitted, tmp_path) -> None:
         fitted.predict([loud])
     with pytest.raises(DataError, match="where full scale is 1"):
         list(fitted.windows(loud, every=5))
-    with pytest.raises(ClassifierError, match=r"array 1: a sample is \d"):
+    with pytest.raises(ClassifierError, match=r"clip 1: a sample is \d"):
         fitted.predict([sound("hum", 0), sound("hum", 0) * 1e30])
 
 
@@ -238,7 +238,7 @@ def test_one_sound_under_two_names(folder, tmp_path) -> None:
     copy.write_bytes(paths[0].read_bytes())
     with pytest.raises(DataError, match=r"copy.wav \(beeps\) is the same sound as .*0.wav \(hum\)"):
         FewShotClassifier().fit([*paths, copy], [*labels, "beeps"])
-    with pytest.warns(MgclWarning, match="it counts twice"):
+    with pytest.warns(MgclWarning, match="each counts once"):
         FewShotClassifier(epochs=0).fit([*paths, copy], [*labels, "hum"])
 
 

@@ -137,3 +137,14 @@ def test_a_model_with_captions_of_its_own_is_refused(desk) -> None:
     desk.classifier.model_ = replace(known, choices=None)
     with pytest.raises(ClassifierError, match="captions of your own"):
         serve(desk, host="127.0.0.1", port=1, browser=False)
+
+
+def test_add_pressed_twice_counts_the_clips_once(desk, sounds) -> None:
+    """Perch #622."""
+    clips = [str(path) for path in sounds["beeps"][:2]]
+    desk.add_class("beeps", clips, "")
+    count = len(desk.classifier.model_.examples.names)
+    said, warned = desk.add_class("beeps", clips, "").splitlines()
+    assert said == "Nothing is new in these clips: they count once. The classes are beeps, hiss, hum."
+    assert warned.endswith("each counts once")
+    assert len(desk.classifier.model_.examples.names) == count
