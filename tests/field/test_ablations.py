@@ -22,7 +22,7 @@ def store(tmp_path, bank) -> Tracking:
 
 
 def test_a_run_a_row_updated_in_place_and_no_trial(store) -> None:
-    """mlflow #3762, #2730: the page had runs and their means, not the table's rows."""
+    """Mlflow #3762, #2730: the page had runs and their means, not the table's rows."""
     trials = store.runs()
     summary.write(store, trials)
     first = {run.info.run_id: run for run in search(store.client, store.experiment_id, ROWS)}
