@@ -143,7 +143,7 @@ def test_numbers_of_numpy_are_read(tmp_path) -> None:
 def test_arrays_of_objects_are_not(tmp_path) -> None:
     """They are pickles within a pickle."""
     torch.save({"table": np.array([Path("x")], dtype=object)}, tmp_path / "objects.pt")
-    with pytest.raises(BackboneError, match="objects.pt"):
+    with pytest.raises(BackboneError, match=r"objects\.pt"):
         read_checkpoint(tmp_path / "objects.pt")
 
 
