@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from mgcl.data.seeding import generator
 from mgcl.errors import DataError
 
-_DATA = re.compile(r"^data : .*$", re.MULTILINE)
+_PROMISED = re.compile(r"^data : (\d+) \(should be", re.MULTILINE)
+"""The size that a wav's header gives, where libsndfile's log corrects it."""
+_STREAMING = 0x7FF00000
+"""Bytes; just under 2 GiB."""
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 LOUDEST = 1e6
@@ -132,11 +135,12 @@ def refuse_cut_short(file: soundfile.SoundFile, path: Path) -> None:
 def is_cut_short(file: soundfile.SoundFile) -> bool:
     """Whether a wav says that it has more data than there is, or an ogg ends without its last page.
 
-    libsndfile takes both as they are, and tells of it in its log alone. Streams of unknown length say 2**32 - 1.
+    libsndfile takes both as they are, and tells of it in its log alone. A writer that cannot seek back leaves a size
+    from ``_STREAMING`` on (SoX 0x7ffff000, others 2**31 - 1, 2**31, 2**32 - 1): that promises nothing.
     """
     log: str = file.extra_info
-    lacking = any("(should be" in line and "4294967295" not in line for line in _DATA.findall(log))
-    return lacking or "end-of-stream" in log.lower()
+    promised = [int(size) for size in _PROMISED.findall(log)]
+    return any(size < _STREAMING for size in promised) or "end-of-stream" in log.lower()
 
 
 def duration(path: Path) -> float:
