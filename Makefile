@@ -25,7 +25,7 @@ check: setup
 	$(BIN)/pytest -q -n auto --dist loadfile mgcl tests/unit tests/numerics tests/contracts
 
 test: check
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/end_to_end tests/integration
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/end_to_end tests/integration tests/field
 
 bench: setup
 	mkdir -p .mgcl

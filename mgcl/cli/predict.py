@@ -101,13 +101,17 @@ def _quiet() -> bool:
 def _found(given: str) -> list[str] | DataError:
     """The files that an argument stands for, in a fixed order; or that there are none."""
     from mgcl.data.audio import SUFFIXES
+    from mgcl.data.folder import is_hidden
 
     path = Path(given)
     found = [given]
     if given == "-":
         found = [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
     elif path.is_dir():
-        found = [str(each) for each in sorted(path.rglob("*")) if each.suffix.lower() in SUFFIXES and each.is_file()]
+        there = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in SUFFIXES and each.is_file()]
+        found = [str(each) for each in there if not is_hidden(each.relative_to(path))]
+        if hidden := len(there) - len(found):
+            print(f"{path}: {hidden} hidden files were passed over", file=sys.stderr)
     elif not path.exists() and glob.has_magic(given):
         anchor = Path(path.anchor)
         found = [str(each) for each in sorted(anchor.glob(str(path.relative_to(anchor))))]

@@ -17,7 +17,7 @@ _PROMISED = re.compile(r"^data : (\d+) \(should be", re.MULTILINE)
 _STREAMING = 0x7FF00000
 """Bytes; just under 2 GiB."""
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".au", ".caf", ".opus", ".rf64", ".w64")
 LOUDEST = 1e6
 """Amplitude; full scale is 1."""
 SILENT = 1e-4

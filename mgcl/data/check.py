@@ -86,7 +86,7 @@ def check(module: DatasetModule, root: Path, *, workers: int = 1) -> Report:
 
 def listen(path: Path) -> Sound:
     """Decode a file in memory that does not grow with its length."""
-    frames, peak, digest = 0, 0.0, hashlib.sha256()
+    frames, peak, mixed, digest = 0, 0.0, 0.0, hashlib.sha256()
     try:
         with soundfile.SoundFile(path) as file:
             rate, channels, promised = file.samplerate, file.channels, file.frames
@@ -97,13 +97,15 @@ def listen(path: Path) -> Sound:
             while len(block := file.read(_BLOCK // channels, dtype="float32", always_2d=True)):
                 frames += len(block)
                 peak = max(peak, float(np.abs(block).max())) if np.isfinite(block).all() else np.inf
+                # what a backbone is given
+                mixed = max(mixed, float(np.abs(block.mean(1)).max())) if np.isfinite(peak) else np.inf
                 digest.update(block)
     except (soundfile.LibsndfileError, OSError) as error:
         return Sound(fault=f"cannot be decoded ({error})")
-    return Sound(frames / rate, rate, channels, digest.hexdigest(), _fault(frames, promised, rate, peak))
+    return Sound(frames / rate, rate, channels, digest.hexdigest(), _fault(frames, promised, rate, peak, mixed))
 
 
-def _fault(frames: int, promised: int, rate: int, peak: float) -> str | None:
+def _fault(frames: int, promised: int, rate: int, peak: float, mixed: float) -> str | None:
     if not frames:
         return "holds no samples"
     if frames < promised:
@@ -112,6 +114,8 @@ def _fault(frames: int, promised: int, rate: int, peak: float) -> str | None:
         return "a sample is NaN or infinite"
     if peak < SILENT:
         return f"silent: its peak is {peak:.1e}"
+    if mixed < SILENT:
+        return "its channels are in opposite phase and cancel when they are mixed; keep one channel"
     if frames < SHORTEST * rate:
         return f"only {frames / rate:.3f} s long"
     return None
@@ -121,7 +125,11 @@ def _unlisted(files: tuple[AudioFile, ...]) -> Iterator[Path]:
     """Sounds that lie beside the clips and are none."""
     listed = {file.path for file in files}
     for folder in sorted({path.parent for path in listed if path.parent.is_dir()}):
-        yield from sorted(path for path in folder.iterdir() if path not in listed and path.suffix.lower() in SUFFIXES)
+        yield from sorted(path for path in folder.iterdir() if _is_clip(path) and path not in listed)
+
+
+def _is_clip(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def _in_two_classes(files: list[AudioFile], sounds: Mapping[Path, Sound]) -> Iterator[str]:

@@ -76,8 +76,13 @@ def labelled(root: Path, *, least: int = 2) -> tuple[AudioFile, ...]:
 def passed_over(root: Path) -> tuple[Path, ...]:
     """What lies in a folder of classes and is none of its clips, by its name or its place; hidden files aside."""
     there = (path for path in sorted(root.rglob("*")) if path.is_file())
-    seen = (path for path in there if not any(part.startswith(".") for part in path.relative_to(root).parts))
+    seen = (path for path in there if not is_hidden(path.relative_to(root)))
     return tuple(path for path in seen if not (_is_audio(path) and path.parent.parent == root))
+
+
+def is_hidden(path: PurePath) -> bool:
+    """Whether a file, or a folder above it, has a name that begins with a dot; relative to the folder that is read."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _found(root: Path) -> tuple[AudioFile, ...]:
