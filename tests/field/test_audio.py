@@ -16,7 +16,7 @@ TONE = 0.3 * np.sin(np.arange(2 * RATE) / 16)
 
 @pytest.mark.parametrize("size", [0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
 def test_a_wav_from_a_pipe_is_whole(size: int, tmp_path: Path) -> None:
-    """kaldi #1567, jamulus #542, oboe #2108."""
+    """Kaldi #1567, jamulus #542, oboe #2108."""
     path = tmp_path / "pipe.wav"
     soundfile.write(path, TONE, RATE)
     content = bytearray(path.read_bytes())
@@ -27,7 +27,7 @@ def test_a_wav_from_a_pipe_is_whole(size: int, tmp_path: Path) -> None:
 
 
 def test_channels_that_cancel_are_a_fault(tmp_path: Path) -> None:
-    """whisperX #750, pytorch/audio #877."""
+    """WhisperX #750, pytorch/audio #877."""
     path = tmp_path / "phase.wav"
     soundfile.write(path, np.stack([TONE, -TONE], 1), RATE)
     assert "opposite phase" in str(listen(path).fault)
