@@ -131,8 +131,8 @@ class MsClap:
         self._model, self._version, self._tokenizer, self._device = model, version, tokenizer, device
         self._longest = min(version.longest, model.positions)
         self.name, self.fingerprint = name, fingerprint(model)
-        self.embedding_dim = model.audio_encoder["projection"].width
-        self.logit_scale = model.logit_scale.exp().item()
+        self.embedding_dim: int = self._model.d
+        self.logit_scale = float(model.logit_scale.exp())
         self.segments, self.segment_seconds = version.segments, version.segment_seconds
         model.to(device).eval().requires_grad_(False)
 
@@ -234,7 +234,7 @@ class _Clap(nn.Module):
 
     def __init__(self, audio: Cnn14 | Htsat, text: BertModel | GPT2Model, d: int) -> None:
         super().__init__()
-        self.vocabulary, self.positions = text.config.vocab_size, text.config.max_position_embeddings
+        self.d, self.vocabulary, self.positions = d, text.config.vocab_size, text.config.max_position_embeddings
         self.audio_encoder = nn.ModuleDict({"base": audio, "projection": Projection(audio.width, d)})
         self.caption_encoder = nn.ModuleDict({"base": text, "projection": Projection(text.config.hidden_size, d)})
         self.logit_scale = nn.Parameter(torch.zeros(()))
