@@ -132,7 +132,7 @@ class MsClap:
         self._longest = min(version.longest, model.positions)
         self.name, self.fingerprint = name, fingerprint(model)
         self.embedding_dim: int = self._model.d
-        self.logit_scale = float(model.logit_scale.exp())
+        self.logit_scale = float(model.logit_scale.detach().exp())
         self.segments, self.segment_seconds = version.segments, version.segment_seconds
         model.to(device).eval().requires_grad_(False)
 

@@ -14,8 +14,8 @@ from mgcl.records import logit_scale_fault
 SENTENCES = ("a dog barks", "heavy rain falls on a roof", "a church bell rings", "an engine idles")
 _SENTENCES_ALIKE = 0.9985
 """Mean cosine. Of a published CLAP whose sentences are all alike it is 0.9993 (mteb #5069)."""
-_CLIPS_ALIKE = 0.9999
-"""Mean cosine. Untrained weights tell noise from silence by less than trained ones do, but they do tell."""
+_CLIPS_ALIKE = 1 - 1e-7
+"""Mean cosine: no more than rounding apart. Barely trained weights may well put both close together."""
 _USUAL_SCALE = 100.0
 _LEVEL = 0.1
 

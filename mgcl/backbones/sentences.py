@@ -1,6 +1,5 @@
 """What to watch transformers' tokenizers for: vocabularies that are not found, sentences that are cut."""
 
-import textwrap
 from collections.abc import Sequence
 
 from jaxtyping import Int
@@ -49,8 +48,7 @@ def tokenize(
     for sentence, length in zip(sentences, lengths, strict=True):
         if not sentence.strip() or length > longest:
             raise BackboneError(
-                f"{textwrap.shorten(sentence, 80)!r} is {length} tokens, special ones included; write something of at "
-                f"most {longest}"
+                f"{sentence[:80]!r} is {length} tokens, special ones included; write something of at most {longest}"
             )
     encoded = tokenizer(list(sentences), padding=True, return_tensors="pt")
     return {name: encoded[name] for name in ("input_ids", "attention_mask")}
