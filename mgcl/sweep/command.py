@@ -40,7 +40,7 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     for words in left_out(sweep, bank):
         print(words)
 
-    from mgcl.sweep import reports, summary, tracking
+    from mgcl.sweep import reports, tracking
     from mgcl.sweep.store import default_uri
 
     uri = flags.tracking_uri or default_uri()
@@ -66,7 +66,6 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     _print_tables(cells, runs)
     code = _conclude(cells, runs)
     if runs:
-        summary.write(store, runs)
         keys = [cell.trial.key for cell in planned]
         root = None if sweep.bank else embedded_sounds(home())
         folder = reports.draw(sweep.name, uri, Path(flags.out), planned=keys, bank=bank, root=root)

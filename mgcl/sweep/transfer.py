@@ -17,7 +17,6 @@ from tqdm import tqdm
 from mgcl.errors import TrackingError
 from mgcl.home import home
 from mgcl.records import TrialRun
-from mgcl.sweep import summary
 from mgcl.sweep.store import PAGE, answering, connect, exists, search
 from mgcl.sweep.tracking import Tracking, recorded_runs
 
@@ -112,7 +111,6 @@ def bring_home(sweep: str, source: Source, home_uri: str) -> int:
                         _write(trial, source, store)
                     copied += 1
                 bar.update()
-        summary.write(store, store.runs())
         return copied
 
 
