@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+_START = 60
+"""Characters of a sentence that a message gives."""
+
 
 class MgclError(Exception):
     """Bad input; the command line prints the message alone and exits with 2."""
@@ -19,6 +22,22 @@ class DataError(MgclError):
 
 class BackboneError(MgclError):
     """A backbone's weights cannot be loaded, or it cannot take what it is given."""
+
+
+class SentenceError(BackboneError):
+    """A text tower cannot take a sentence.
+
+    Attributes:
+        sentence: the whole of it; the message gives its start.
+    """
+
+    def __init__(self, sentence: str, fault: str) -> None:
+        super().__init__(sentence, fault)
+        self.sentence, self.fault = sentence, fault
+
+    def __str__(self) -> str:
+        start = self.sentence if len(self.sentence) <= _START else f"{self.sentence[:_START]}..."
+        return f"{start!r} {self.fault}"
 
 
 class ClusterError(MgclError):

@@ -50,7 +50,7 @@ class Backbone(Protocol):
         """Read sentences.
 
         Raises:
-            BackboneError: a sentence is empty or too long; names it.
+            SentenceError: a sentence is empty or too long; a BackboneError that holds it.
         """
         ...
 

@@ -129,7 +129,13 @@ def build(audio_tower: str) -> Any:
         warnings.simplefilter("ignore")
         import laion_clap
 
-        return laion_clap.CLAP_Module(enable_fusion=False, device="cpu", amodel=audio_tower, tmodel="roberta")
+        try:
+            return laion_clap.CLAP_Module(enable_fusion=False, device="cpu", amodel=audio_tower, tmodel="roberta")
+        except (OSError, ValueError, RuntimeError) as error:
+            raise BackboneError(
+                f"{_TEXT_TOWER}: cannot be loaded ({str(error).partition(chr(10))[0]}); run "
+                f"`hf download {_TEXT_TOWER} {' '.join(_TEXT_FILES)} --force-download`"
+            ) from None
 
 
 def _state(checkpoint: Mapping[str, Any], source: str) -> dict[str, Tensor]:

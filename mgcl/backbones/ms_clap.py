@@ -15,14 +15,14 @@ from jaxtyping import Float, Int
 from tokenizers.processors import TemplateProcessing
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoTokenizer, BertConfig, BertModel, GPT2Config, GPT2Model
+from transformers import BertConfig, BertModel, GPT2Config, GPT2Model
 
 from mgcl.backbones import cnn14, htsat
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.backbones.cnn14 import Cnn14
 from mgcl.backbones.htsat import Htsat, count_layers
 from mgcl.backbones.probe import probed
-from mgcl.backbones.sentences import check_vocabulary, tokenize
+from mgcl.backbones.sentences import BERT, GPT2, check_vocabulary, published_tokenizer, tokenize
 from mgcl.backbones.weights import (
     checkpoint_file,
     chosen,
@@ -33,7 +33,6 @@ from mgcl.backbones.weights import (
     without_module,
 )
 from mgcl.errors import BackboneError
-from mgcl.pretrained import hub_file
 
 DEFAULT = "microsoft/msclap/CLAP_weights_2022.pth"
 _ANY = ("audio_encoder.", "clap.")
@@ -103,7 +102,7 @@ _2022 = _Version(
     native_seconds=5.0,
     segments=21,
     segment_seconds=cnn14.STEP / 44100,
-    tokenizer="bert-base-uncased",
+    tokenizer=BERT,
     longest=100,
     ending="",
 )
@@ -114,7 +113,7 @@ _2023 = _Version(
     native_seconds=7.0,
     segments=23,
     segment_seconds=7.0 / htsat.STEPS,
-    tokenizer="gpt2",
+    tokenizer=GPT2,
     longest=77,
     ending=" <|endoftext|>",
 )
@@ -217,8 +216,7 @@ def _sized(version: _Version, state: Mapping[str, Tensor]) -> "_Clap":
 
 
 def _tokenizer(version: _Version) -> Any:
-    hub_file(version.tokenizer, "tokenizer.json")
-    tokenizer: Any = AutoTokenizer.from_pretrained(version.tokenizer)
+    tokenizer = published_tokenizer(version.tokenizer)
     if version.ending:
         tokenizer.add_special_tokens({"pad_token": "!"})  # as MS-CLAP did: GPT-2 has none
         ending = tokenizer(version.ending)

@@ -30,6 +30,16 @@ def probed(backbone: _Backbone) -> _Backbone:
             or the same for unlike input.
     """
     refuse_scale(backbone)
+    refuse_outputs(backbone)
+    return backbone
+
+
+def refuse_outputs(backbone: Backbone) -> None:
+    """Look at what a backbone gives for four sentences, a clip of noise and a silent one.
+
+    Raises:
+        BackboneError: it is not finite, of another shape than the backbone says, or the same for unlike input.
+    """
     texts = backbone.embed_text(SENTENCES)
     random = torch.Generator().manual_seed(0)
     noise = _LEVEL * torch.randn(round(backbone.seconds * backbone.sample_rate), generator=random)
@@ -55,7 +65,6 @@ def probed(backbone: _Backbone) -> _Backbone:
                 f"{backbone.name}: embeds {what} as one (their mean cosine is {mean:.4f}), so it cannot tell "
                 "classes apart; choose other weights"
             )
-    return backbone
 
 
 def refuse_scale(backbone: Backbone) -> None:

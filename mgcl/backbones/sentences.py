@@ -1,12 +1,47 @@
 """What to watch transformers' tokenizers for: vocabularies that are not found, sentences that are cut."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from jaxtyping import Int
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from mgcl.errors import BackboneError
+from mgcl.errors import BackboneError, SentenceError
+from mgcl.pretrained import hub_file
+
+BERT = "bert-base-uncased"
+GPT2 = "gpt2"
+_SPECIAL: Mapping[str, Mapping[str, str]] = {
+    BERT: {
+        "unk_token": "[UNK]",
+        "sep_token": "[SEP]",
+        "pad_token": "[PAD]",
+        "cls_token": "[CLS]",
+        "mask_token": "[MASK]",
+    },
+    GPT2: {"unk_token": "<|endoftext|>", "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"},
+}
+"""What their tokenizer.json does not say: which tokens are the special ones."""
+
+
+def published_tokenizer(repository: str) -> Any:
+    """BERT's or GPT-2's tokenizer, from its tokenizer.json alone.
+
+    Args:
+        repository: ``BERT`` or ``GPT2``.
+
+    Raises:
+        BackboneError: the file is neither cached nor to be had, or is no tokenizer.
+    """
+    file = hub_file(repository, "tokenizer.json")
+    try:
+        return PreTrainedTokenizerFast(tokenizer_file=str(file), **_SPECIAL[repository])  # type: ignore[no-untyped-call]
+    except Exception as error:  # what reads it raises Exception itself
+        raise BackboneError(
+            f"{file}: no tokenizer ({str(error).partition(chr(10))[0]}); run "
+            f"`hf download {repository} tokenizer.json --force-download`"
+        ) from None
 
 
 def check_vocabulary(tokenizer: PreTrainedTokenizerBase, rows: int, source: str) -> None:
@@ -42,13 +77,27 @@ def tokenize(
         longest: tokens that the text tower reads.
 
     Raises:
-        BackboneError: a sentence is empty or too long; names it.
+        SentenceError: a sentence is empty or too long.
     """
     lengths = map(len, tokenizer(list(sentences), verbose=False).input_ids)
     for sentence, length in zip(sentences, lengths, strict=True):
-        if not sentence.strip() or length > longest:
-            raise BackboneError(
-                f"{sentence[:80]!r} is {length} tokens, special ones included; write something of at most {longest}"
-            )
+        check_length(sentence, length, longest)
     encoded = tokenizer(list(sentences), padding=True, return_tensors="pt")
     return {name: encoded[name] for name in ("input_ids", "attention_mask")}
+
+
+def check_length(sentence: str, tokens: int, longest: int) -> None:
+    """Refuse a sentence that says nothing, or is longer than a text tower reads.
+
+    Args:
+        sentence: as it was written.
+        tokens: its length, special ones included.
+        longest: tokens that the text tower reads.
+
+    Raises:
+        SentenceError: it is empty or too long.
+    """
+    if not sentence.strip():
+        raise SentenceError(sentence, "is empty; write a sentence there")
+    if tokens > longest:
+        raise SentenceError(sentence, f"is {tokens} tokens, and the text tower reads at most {longest}; shorten it")

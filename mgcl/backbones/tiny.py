@@ -16,6 +16,7 @@ from mgcl.backbones.backbone import AudioFeatures
 from mgcl.backbones.grained import Grained
 from mgcl.backbones.log_mel import MELS, SAMPLE_RATE, SECONDS, STEPS, log_mel
 from mgcl.backbones.probe import probed
+from mgcl.backbones.sentences import check_length
 from mgcl.backbones.towers import AudioTower, TextTower
 from mgcl.backbones.weights import chosen, fingerprint, load_strictly
 from mgcl.errors import BackboneError
@@ -103,8 +104,7 @@ class TinyBackbone:
         """The sentence from the codewords that its words match."""
         tokens, present = tokenize(self._tokenizer, sentences)
         for sentence, length in zip(sentences, present.sum(1).tolist(), strict=True):
-            if not sentence.strip() or length > self._longest:
-                raise BackboneError(f"{sentence!r} is {length} tokens; the tiny backbone reads 1 to {self._longest}")
+            check_length(sentence, length, self._longest)
         with torch.inference_mode():
             tokens, present = tokens.to(self._device), present.to(self._device)
             return self._model.aggregate(self._model.words(tokens, present), present).cpu()

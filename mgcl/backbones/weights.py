@@ -24,11 +24,14 @@ def checkpoint_file(weights: str) -> Path:
     """A checkpoint that is one file: a path, or OWNER/REPOSITORY/FILE on the Hugging Face hub.
 
     Raises:
-        BackboneError: it is neither, or the hub cannot be reached.
+        BackboneError: it is neither, it is a folder, or the hub cannot be reached.
     """
     path = Path(weights).expanduser()
     if path.is_file():
         return path
+    if path.is_dir():
+        told = "choose the backbone transformers_clap" if (path / "config.json").is_file() else "name a file in it"
+        raise BackboneError(f"{weights}: is a folder, where the weights are one file; {told}")
     owner, _, rest = weights.partition("/")
     repository, _, name = rest.partition("/")
     if path.is_absolute() or not name:

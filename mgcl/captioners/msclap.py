@@ -11,22 +11,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoTokenizer, GPT2LMHeadModel
+from transformers import GPT2LMHeadModel
 
 from mgcl.backbones import htsat
 from mgcl.backbones.ms_clap import Projection, below, gpt2_config, published, repeated
-from mgcl.backbones.sentences import check_vocabulary
+from mgcl.backbones.sentences import GPT2, check_vocabulary, published_tokenizer
 from mgcl.backbones.weights import checkpoint_file, load_strictly
 from mgcl.data.audio import load_clip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
-from mgcl.pretrained import load_part, quietly
+from mgcl.pretrained import quietly
 
 DEFAULT = "microsoft/msclap/clapcap_weights_2023.pth"
 _RATE = 44100
 _WINDOW, _NATIVE = 5.0, 7.0
 """Seconds: the protocol's window, and what the model hears: the window repeated."""
-_TOKENIZER = "gpt2"
 _ENDING = " <|endoftext|>"
 _HEADS, _BEAMS, _LONGEST = 8, 5, 67
 
@@ -83,8 +82,8 @@ def load(model: str | None = None, device: str = "cpu") -> Clapcap:
         reason = f"missing: {error}" if isinstance(error, KeyError) else str(error)
         raise BackboneError(f"{file}: not the weights of clapcap ({reason}); fetch {DEFAULT}") from None
     load_strictly(captioner, state, str(file))
-    tokenizer = load_part(AutoTokenizer, _TOKENIZER)
-    check_vocabulary(tokenizer, captioner.gpt.config.vocab_size, _TOKENIZER)
+    tokenizer = published_tokenizer(GPT2)
+    check_vocabulary(tokenizer, captioner.gpt.config.vocab_size, GPT2)
     return Clapcap(captioner, tokenizer, device)
 
 

@@ -27,8 +27,8 @@ _STYLES = {"WhisperForAudioCaptioning": "clotho > caption: "}
 """What a decoder was trained to read before a caption, by architecture."""
 _SECONDS = 5.0
 """The protocol's window."""
-_LONGEST = 100
-"""Tokens of a caption."""
+_LONGEST = 67
+"""Tokens of a caption, as clapcap writes: text towers read 77, and may take more of them for the same words."""
 
 
 class TransformersCaptioner:

@@ -34,7 +34,9 @@ def add(commands: Commands) -> None:
     )
     what.add_argument("--captions", metavar="FILE", type=Path, help="csv or jsonl: clip_id, caption")
     what.add_argument(
-        "--explanations", metavar="FILE", help="json, or the word `templates` (default: those that come with mgcl)"
+        "--explanations",
+        metavar="FILE",
+        help="json, or the word `templates` (default: those that come with mgcl, else templates)",
     )
     what.add_argument("--out", required=True, metavar="DIR", type=Path, help="the bank's folder; must not exist")
     where = extract.add_argument_group("where")
@@ -84,8 +86,11 @@ def _extract(flags: argparse.Namespace) -> int:
 
 
 def _given_classes(given: str | None, dataset: "Dataset") -> "Mapping[str, ClassText] | None":
-    from mgcl.language.explanations import from_templates, read_explanations
+    from mgcl.language.explanations import explanations, from_templates, read_explanations
 
+    if given is None and not explanations(dataset.name).keys() >= set(dataset.classes):
+        print("explanations: the class names in plain sentences; --explanations FILE takes written ones", flush=True)
+        given = "templates"
     if given is None:
         return None
     return from_templates(dataset.classes) if given == "templates" else read_explanations(Path(given))

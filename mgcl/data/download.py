@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path, PureWindowsPath
 
 import requests
@@ -21,6 +22,17 @@ _TIMEOUT = 60
 _CHUNK = 1 << 16
 """Bytes; what a cut can cost."""
 _AGAIN = "run the command again"
+_BUSY = Retry(
+    total=None,
+    connect=3,
+    read=3,
+    other=3,
+    status=7,  # with this backoff about a minute: a server that is asked too often says so for that long
+    status_forcelist=(429, 500, 502, 503, 504),
+    backoff_factor=0.5,
+    retry_after_max=300,
+    raise_on_status=False,
+)
 _CUT = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
@@ -83,7 +95,7 @@ def fetch(archives: Sequence[Archive], root: Path) -> int:
 
 def _session() -> requests.Session:
     session = requests.Session()
-    patience = HTTPAdapter(max_retries=Retry(total=3, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504)))
+    patience = HTTPAdapter(max_retries=_BUSY)
     for scheme in ("https://", "http://"):
         session.mount(scheme, patience)
     session.headers["Accept-Encoding"] = "identity"  # or a length would not be the file's
@@ -91,10 +103,16 @@ def _session() -> requests.Session:
 
 
 def _why(error: requests.RequestException, archive: Archive, root: Path) -> str:
-    reason = type(error).__name__ if error.response is None else f"HTTP {error.response.status_code}"
+    reason = type(error).__name__ if error.response is None else _status(error.response.status_code)
     url = str(error.request.url) if error.request else archive.url
     by_hand = f"unpack {archive.url} by hand: {', '.join(archive.contents)} belongs in {root}"
     return f"{url}: {reason}; {_AGAIN} to go on where it stopped, or {by_hand}"
+
+
+def _status(code: int) -> str:
+    """A status as people know it: "HTTP 429: too many requests"."""
+    known = code in HTTPStatus.__members__.values()
+    return f"HTTP {code}: {HTTPStatus(code).phrase.lower()}" if known else f"HTTP {code}"
 
 
 def _fetch_archive(session: requests.Session, archive: Archive, root: Path) -> None:
@@ -124,6 +142,11 @@ def _published(session: requests.Session, url: str) -> dict[str, Fingerprint]:
     """What a publisher lists: the files of a Zenodo record, or those of a commit by their path in it."""
     answer = session.get(url, timeout=_TIMEOUT)
     answer.raise_for_status()
+    if answer.content.lstrip()[:1] == b"<":
+        raise DataError(
+            f"{url}: a web page came in place of the list of checksums, as where a network asks one to sign in; open "
+            f"the address in a browser, and {_AGAIN}"
+        )
     try:
         listing = answer.json()
         if "files" in listing:

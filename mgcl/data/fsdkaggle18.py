@@ -1,5 +1,6 @@
 """FSDKaggle2018 (Fonseca et al. 2018, Zenodo record 2552860): 11,073 clips of 41 classes, 0.3 to 30 seconds."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mgcl.data.dataset import AudioFile, Dataset, complete, read_table
@@ -20,17 +21,22 @@ ARCHIVES = tuple(
 )
 
 _META = "FSDKaggle2018.meta"
+_TRAIN_TABLES = ("train_post_competition.csv", "train.csv")
 # Zenodo's archive has the first: the scored clips alone. Kaggle's has the second, with 7,800 clips that pad it: their
 # label is None, their usage Ignored.
 _TEST_TABLES = ("test_post_competition_scoring_clips.csv", "test_post_competition.csv")
 _SCORED = ("Public", "Private")
 _LAYOUT = (
-    "FSDKaggle2018.meta/, .audio_train/ and .audio_test/ lie in one folder: `mgcl data fetch fsdkaggle18` makes it"
+    "FSDKaggle2018.meta/, .audio_train/ and .audio_test/ lie in one folder, as `mgcl data fetch fsdkaggle18` makes it; "
+    "or, as Kaggle has them, its csv files beside audio_train/ and audio_test/"
 )
 
 
 def read(root: Path) -> Dataset:
     """List the training and the scored test clips as one pool; every test label is verified.
+
+    Args:
+        root: a folder in Zenodo's layout or in Kaggle's.
 
     Raises:
         DataError: a csv is missing or wrong.
@@ -41,12 +47,12 @@ def read(root: Path) -> Dataset:
         "fsdkaggle18",
         "Zenodo 2552860",
         "a CC licence a clip",
-        complete(files, table=f"{_META}/*_post_competition*.csv"),
+        complete(files, table=f"a csv in {_table(root, _TRAIN_TABLES).parent}"),
     )
 
 
 def _training_clips(root: Path) -> list[AudioFile]:
-    file = root / _META / "train_post_competition.csv"
+    file = _table(root, _TRAIN_TABLES)
     table = read_table(file, ("fname", "label", "manually_verified"), missing=_LAYOUT)
     verified = table["manually_verified"].map({"1": True, "0": False})
     if verified.isna().any():
@@ -54,12 +60,11 @@ def _training_clips(root: Path) -> list[AudioFile]:
             f"{file}: manually_verified is 0 or 1, got {table['manually_verified'][verified.isna()].iloc[0]!r}"
         )
     rows = zip(table["fname"], table["label"], verified, strict=True)
-    return [_clip(root / "FSDKaggle2018.audio_train" / name, label, bool(checked)) for name, label, checked in rows]
+    return [_clip(_part(root, "audio_train") / name, label, bool(checked)) for name, label, checked in rows]
 
 
 def _test_clips(root: Path) -> list[AudioFile]:
-    tables = [root / _META / name for name in _TEST_TABLES]
-    file = next((each for each in tables if each.is_file()), tables[0])
+    file = _table(root, _TEST_TABLES)
     table = read_table(file, ("fname", "label", "usage"), missing=_LAYOUT)
     scored = table[table["usage"].isin(_SCORED)]
     if scored.empty:
@@ -67,7 +72,18 @@ def _test_clips(root: Path) -> list[AudioFile]:
             f"{file}: no row has usage {' or '.join(_SCORED)}, as scored clips have; fetch the published csv again"
         )
     rows = zip(scored["fname"], scored["label"], strict=True)
-    return [_clip(root / "FSDKaggle2018.audio_test" / name, label, verified=True) for name, label in rows]
+    return [_clip(_part(root, "audio_test") / name, label, verified=True) for name, label in rows]
+
+
+def _table(root: Path, names: Sequence[str]) -> Path:
+    """The first that is there: in Zenodo's folder, or at the root as Kaggle has it; else the one to be missed."""
+    tables = [folder / name for folder in (root / _META, root) for name in names]
+    return next((each for each in tables if each.is_file()), tables[0])
+
+
+def _part(root: Path, name: str) -> Path:
+    zenodo, kaggle = root / f"FSDKaggle2018.{name}", root / name
+    return kaggle if kaggle.is_dir() and not zenodo.is_dir() else zenodo
 
 
 def _clip(path: Path, label: str, verified: bool) -> AudioFile:

@@ -16,8 +16,9 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from mgcl.backbones.backbone import Backbone
+from mgcl.backbones.probe import refuse_outputs
 from mgcl.data.dataset import Dataset
-from mgcl.errors import BackboneError, BankError, DataError
+from mgcl.errors import BackboneError, BankError, DataError, SentenceError
 from mgcl.extraction.assembly import assemble
 from mgcl.extraction.plan import Facts, Shard, facts, identity, plan
 from mgcl.extraction.shards import finish, is_finished, left_out
@@ -37,6 +38,8 @@ def extract(
     def run(shards: Sequence[Shard], work: Path) -> Iterator[Shard]:
         # The mel statistics' last digits depend on how many threads BLAS has.
         with ThreadPoolExecutor(1) as decoders, threadpool_limits(1, user_api="blas"):
+            if any(shard.files for shard in shards):
+                refuse_outputs(backbone)  # of the catalogue's this was seen when it was loaded; others come as they are
             for shard in shards:
                 finish(work, shard, backbone, decoders)
                 yield shard
@@ -60,7 +63,8 @@ def extract_by(
 
     Raises:
         BankError: the folder exists, or another extraction into it is under way.
-        DataError: with ``strict`` a file cannot be decoded; or none can.
+        DataError: with ``strict`` a file cannot be decoded; or none can; or a clip id stands twice.
+        BackboneError: a sentence cannot be embedded, or the logit scale is out of range.
     """
     if out.exists():
         raise BankError(f"{out}: exists already; name another folder, or remove it first")
@@ -76,10 +80,12 @@ def extract_by(
                 _refuse_gaps(work, shard)
         total, left = (sum(len(shard.files) for shard in each) for each in (shards, todo))
         with tqdm(total=total, initial=total - left, desc="embedding clips", unit="clip", smoothing=0.1) as bar:
-            for shard in run(todo, work):
-                bar.update(len(shard.files))
-                if strict:
-                    _refuse_gaps(work, shard)
+            # A sentence that cannot be embedded is known before the first clip is.
+            for part in ([each for each in todo if each.sentences], [each for each in todo if each.files]):
+                for shard in _named(run(part, work), texts):
+                    bar.update(len(shard.files))
+                    if strict:
+                        _refuse_gaps(work, shard)
         bank = assemble(work, shards, dataset, about, texts, out)
     for leftover in out.parent.glob(f".{out.name}-*"):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -93,6 +99,14 @@ def _refuse_in_vain(dataset: Dataset, about: Facts) -> None:
     for clip_id, times in Counter(file.clip_id for file in dataset.files).items():
         if times > 1:
             raise DataError(f"{dataset.name}: the clip id {clip_id!r} stands {times} times; give each clip its own")
+
+
+def _named(shards: Iterable[Shard], texts: Texts) -> Iterator[Shard]:
+    """The shards; a sentence that cannot be embedded is said with its clip or class."""
+    try:
+        yield from shards
+    except SentenceError as error:
+        raise BackboneError(f"{texts.owner(error.sentence)}: {error}") from None
 
 
 def _refuse_gaps(work: Path, shard: Shard) -> None:

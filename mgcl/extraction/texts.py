@@ -61,6 +61,16 @@ class Texts:
         yield from sorted(set((self.captions or {}).values()))
         yield from self.choices
 
+    def owner(self, sentence: str) -> str:
+        """Whose sentence it is, for a message: of which clip or class."""
+        for clip_id, caption in (self.captions or {}).items():
+            if caption == sentence:
+                return f"the caption of clip {clip_id}"
+        for label, each in self.classes.items():
+            if sentence in (each.prompt, *each.explanations):
+                return f"a sentence on class {label}"
+        return "a caption that comes with the backbone"
+
 
 def class_texts(dataset: Dataset, classes: Mapping[str, ClassText] | None = None) -> dict[str, ClassText]:
     """What is said of each class of a data set: as given, else as it comes with mgcl.

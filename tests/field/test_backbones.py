@@ -1,6 +1,9 @@
 """Backbones: weights that are no weights, outputs that say nothing, and what is known before a clip is embedded."""
 
 import argparse
+import copy
+import math
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,17 +12,20 @@ import pytest
 import soundfile
 import torch
 from torch import Tensor
+from transformers import AutoTokenizer
 
-from mgcl.backbones import ms_clap
+from mgcl.backbones import ms_clap, sentences, tiny
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.backbones.probe import probed
+from mgcl.backbones.sentences import published_tokenizer
 from mgcl.backbones.weights import read_checkpoint
 from mgcl.data.dataset import AudioFile, Dataset
-from mgcl.errors import BackboneError, MgclError, MgclWarning
+from mgcl.errors import BackboneError, MgclError, MgclWarning, SentenceError
 from mgcl.extraction.extract import extract
 from mgcl.extraction.plan import facts
 from mgcl.extraction.texts import Texts
 from mgcl.language.explanations import ClassText
+from tests.checkpoints.ms_clap import make_2022, make_2023
 
 
 @dataclass
@@ -29,7 +35,8 @@ class Fake:
     logit_scale: float = 20.0
     one_sentence: bool = False
     one_sound: bool = False
-    broken: bool = False
+    healthy: float = math.inf
+    """Clips before it breaks."""
     embedded: int = 0
     name, fingerprint, embedding_dim, sample_rate, seconds = "fake", "0" * 16, 4, 16000, 5.0
     segments, segment_seconds, captions = 2, 2.5, ()
@@ -39,7 +46,7 @@ class Fake:
         drawn = torch.randn(len(waveforms), 3, 4, generator=torch.Generator().manual_seed(0))
         if self.one_sound:
             drawn[:] = 1
-        if self.broken:
+        if self.embedded > self.healthy:
             drawn[-1] = torch.nan
         return AudioFeatures(drawn[:, :2], drawn[:, 2])
 
@@ -55,7 +62,7 @@ class Fake:
     [
         (Fake(one_sentence=True), "embeds four unlike sentences as one"),
         (Fake(one_sound=True), "embeds noise and silence as one"),
-        (Fake(broken=True), "embeds clips as NaN"),
+        (Fake(healthy=0), "embeds clips as NaN"),
         (Fake(logit_scale=float("nan")), "logit scale is nan, outside 1..1000"),
         (Fake(logit_scale=0.5), "logit scale is 0.5, outside 1..1000"),
     ],
@@ -79,6 +86,10 @@ def clips(folder: Path, count: int) -> tuple[AudioFile, ...]:
     return tuple(AudioFile(str(row), folder / f"{row}.wav", "ab"[row % 2]) for row in range(count))
 
 
+def plain(dataset: Dataset, backbone: Fake) -> Texts:
+    return Texts.of(dataset, facts(backbone), classes={each: ClassText(each, (f"a {each}",)) for each in "ab"})
+
+
 @pytest.mark.parametrize("wrong", ["scale", "id", "caption"])
 def test_what_is_known_at_the_start_is_refused_before_a_clip_is_embedded(tmp_path, wrong: str) -> None:
     """Mteb #3710, seed-vc #108: hours of embedding, then a refusal."""
@@ -88,20 +99,93 @@ def test_what_is_known_at_the_start_is_refused_before_a_clip_is_embedded(tmp_pat
     if wrong == "caption":
         files = tuple(replace(file, caption="rain " * 90) for file in files)
     dataset = Dataset("mine", "", "none", files)
-    texts = Texts.of(dataset, facts(fake), classes={each: ClassText(each, (f"a {each}",)) for each in "ab"})
     with pytest.raises(
         MgclError, match={"scale": "inf, outside", "id": "stands 2 times", "caption": "at most 77"}[wrong]
     ):
-        extract(dataset, fake, tmp_path / "bank", texts=texts)
+        extract(dataset, fake, tmp_path / "bank", texts=plain(dataset, fake))
     assert fake.embedded == 0
 
 
 def test_a_clip_that_is_embedded_as_nan_stops_the_extraction_and_is_named(tmp_path) -> None:
     """Mteb #3710: NaN in the embeddings of one clip, found when all were done."""
-    dataset, fake = Dataset("mine", "", "none", clips(tmp_path, 4)), Fake(broken=True)
-    texts = Texts.of(dataset, facts(fake), classes={each: ClassText(each, (f"a {each}",)) for each in "ab"})
+    dataset, fake = Dataset("mine", "", "none", clips(tmp_path, 4)), Fake(healthy=2)
     with pytest.raises(BackboneError, match="embeds the clip 3 as NaN"):
-        extract(dataset, fake, tmp_path / "bank", texts=texts)
+        extract(dataset, fake, tmp_path / "bank", texts=plain(dataset, fake))
+
+
+def test_a_backbone_that_is_given_to_extract_is_probed_before_its_first_clip(tmp_path) -> None:
+    """Mteb #3710: NaN weights, found after the last clip."""
+    dataset, fake = Dataset("mine", "", "none", clips(tmp_path, 4)), Fake(healthy=0)
+    with pytest.raises(BackboneError, match="embeds clips as NaN"):
+        extract(dataset, fake, tmp_path / "bank", texts=plain(dataset, fake))
+    assert fake.embedded == 2, "the probe's noise and silence alone"
+
+
+@pytest.mark.parametrize(
+    ("caption", "said", "words"),
+    [
+        (
+            "rain " * 400,
+            "hail",
+            r"the caption of clip 2: 'rain rain .{50}\.\.\.' is \d+ tokens, .* at most 160; shorten",
+        ),
+        (" ", "hail", "the caption of clip 2: ' ' is empty; write a sentence there"),
+        ("hail", "rain " * 400, r"a sentence on class a: 'rain rain .{50}\.\.\.' is \d+ tokens"),
+    ],
+)
+def test_a_sentence_that_cannot_be_embedded_is_said_with_whose_it_is(tmp_path, caption, said, words) -> None:
+    """Sentences over 77 tokens (LAION-AI/CLAP #57 and its like) were printed whole, without a word of their clip."""
+    dataset, backbone = Dataset("mine", "", "none", clips(tmp_path, 4)), tiny.load()
+    captions = {file.clip_id: caption if file.clip_id == "2" else "hail" for file in dataset.files}
+    classes = {"a": ClassText("a", (said,)), "b": ClassText("b", ("snow",))}
+    texts = Texts.of(dataset, facts(backbone), classes=classes, captions=captions)
+    with pytest.raises(BackboneError, match=words):
+        extract(dataset, backbone, tmp_path / "bank", texts=texts)
+
+
+def test_an_error_on_a_sentence_survives_the_way_between_processes() -> None:
+    """Whose it is, is known to the process that started the actors."""
+    error = copy.copy(SentenceError("x" * 500, "is empty"))  # as pickle takes it apart
+    assert (error.sentence, str(error)) == ("x" * 500, f"'{'x' * 60}...' is empty")
+
+
+@pytest.mark.parametrize(("year", "name"), [(2022, "bert-base-uncased"), (2023, "gpt2")])
+def test_the_file_that_the_advice_names_is_all_that_is_needed(tmp_path, hub, monkeypatch, year, name) -> None:
+    """huggingface/lerobot #4131, LAION-AI/CLAP #108: `hf download NAME tokenizer.json`, then offline."""
+    checkpoint = {2022: make_2022, 2023: make_2023}[year](tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    with pytest.raises(BackboneError, match=f"run `hf download {name} tokenizer.json` where it does"):
+        ms_clap.load(checkpoint)
+    full, own = (each / "hub" / f"models--{name}" for each in (hub, tmp_path))
+    commit = (full / "refs" / "main").read_text()
+    (own / "refs").mkdir(parents=True)
+    (own / "snapshots" / commit).mkdir(parents=True)
+    shutil.copy(full / "refs" / "main", own / "refs")
+    shutil.copy(full / "snapshots" / commit / "tokenizer.json", own / "snapshots" / commit)
+    alone = ms_clap.load(checkpoint)
+    published = AutoTokenizer.from_pretrained(str(full / "snapshots" / commit))
+    sentence = "A dog's bark, then ÉMILE: 2.5 kHz!"
+    assert published_tokenizer(name)(sentence).input_ids == published(sentence).input_ids
+    assert alone.embed_text([sentence]).isfinite().all()
+
+
+def test_a_file_that_is_no_tokenizer_is_named_with_what_fetches_it(tmp_path, monkeypatch) -> None:
+    """huggingface/lerobot #4131: transformers' OSError, with a traceback."""
+    (tmp_path / "tokenizer.json").write_text("<!DOCTYPE html>")
+    monkeypatch.setattr(sentences, "hub_file", lambda _, name: tmp_path / name)
+    with pytest.raises(
+        BackboneError, match=r"json: no tokenizer \(.*`hf download gpt2 tokenizer.json --force-download`"
+    ):
+        published_tokenizer("gpt2")
+
+
+def test_a_folder_is_sent_to_the_backbone_that_reads_folders(tmp_path) -> None:
+    """A Hugging Face folder given to the reader of one file."""
+    with pytest.raises(BackboneError, match="is a folder, where the weights are one file; name a file in it"):
+        ms_clap.load(str(tmp_path))
+    (tmp_path / "config.json").touch()
+    with pytest.raises(BackboneError, match=r"is a folder, .*; choose the backbone transformers_clap"):
+        ms_clap.load(str(tmp_path))
 
 
 @pytest.mark.parametrize(

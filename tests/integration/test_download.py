@@ -45,6 +45,8 @@ class Site:
     """What a server holds, how it misbehaves, and what it was asked for."""
 
     pages: dict[str, bytes] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
+    """Answered with this status, each time."""
     cut_once: set[str] = field(default_factory=set)
     without_range: bool = False
     asked: list[tuple[str, str | None]] = field(default_factory=list)
@@ -61,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
         site.asked.append((self.path, asked))
         page = site.pages.get(self.path)
         if page is None:
-            self.send_error(404)
+            self.send_error(site.refused.get(self.path, 404))
             return
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and not site.without_range else 0
         if asked and start >= len(page):
@@ -288,7 +290,7 @@ def test_an_address_that_is_gone_says_what_to_do(zenodo, site, tmp_path, capsys)
     del site.pages["/FSDKaggle2018.meta.zip"]
     assert run("data", "fetch", "fsdkaggle18", "--root", tmp_path) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert f"{zenodo[0].url}: HTTP 404; run the command again" in line
+    assert f"{zenodo[0].url}: HTTP 404: not found; run the command again" in line
     assert f"or unpack {zenodo[0].url} by hand: FSDKaggle2018.meta belongs in {tmp_path}" in line
 
 
@@ -299,7 +301,7 @@ def test_no_network_is_one_line(tmp_path) -> None:
 
 
 def test_a_list_that_has_changed_is_no_reason_to_skip_the_check(zenodo, site, tmp_path) -> None:
-    for page in (b'{"files": [{"name": "x"}]}', b"[]", b"<html>please log in</html>"):
+    for page in (b'{"files": [{"name": "x"}]}', b"[]"):
         site.pages["/record"] = page
         with pytest.raises(DataError, match=r"record: not the list of checksums it was"):
             fetch(zenodo, tmp_path)

@@ -176,7 +176,9 @@ def test_a_clip_that_was_changed_is_embedded_again(dataset, tmp_path) -> None:
         with ThreadPoolExecutor(1) as decoders:
             for shard in shards:
                 finish(work, shard, backbone, decoders)
-        raise DataError("enough")
+        if any(shard.files for shard in shards):  # sentences come first, by themselves
+            raise DataError("enough")
+        return shards
 
     with pytest.raises(DataError, match="enough"):
         extract_by(stop, small, about, tmp_path / "bank", Texts.of(small, about))
