@@ -53,7 +53,8 @@ def open_study(question: Question, storage: str) -> Iterator[Study]:
         if study.user_attrs.get("identity", question.identity) != question.identity:
             raise SearchError(
                 f"--study {masked(storage)}: {question.name!r} searched another space, or other episodes, or with "
-                f"another seed, sampler or stopping; name another --study, or delete that one: `{_deletion(question, storage)}`"
+                "another seed, sampler or stopping; name another --study, or delete that one: "
+                f"`{_deletion(question, storage)}`"
             )
         study.set_user_attr("identity", question.identity)
         if not study.get_trials(deepcopy=False) and question.default_inside:

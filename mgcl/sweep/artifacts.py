@@ -83,7 +83,8 @@ def read_artifact(client: MlflowClient, uri: str, run_id: str, name: str) -> str
     if not any(file.path == name for file in files.list_artifacts()):
         return None
     with tempfile.TemporaryDirectory() as folder:
-        return Path(files.download_artifacts(name, folder)).read_text(encoding="utf-8")
+        files.download_artifacts(name, folder)  # type: ignore[no-untyped-call]
+        return (Path(folder) / name).read_text(encoding="utf-8")
 
 
 def write_artifact(client: MlflowClient, uri: str, run_id: str, name: str, text: str) -> None:
@@ -91,7 +92,7 @@ def write_artifact(client: MlflowClient, uri: str, run_id: str, name: str, text:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / name
         file.write_text(text, encoding="utf-8")
-        files_of(client, uri, run_id, writing=True).log_artifact(str(file))
+        files_of(client, uri, run_id, writing=True).log_artifact(str(file))  # type: ignore[no-untyped-call]
 
 
 def _local(address: str) -> Path | None:

@@ -158,7 +158,7 @@ class Tracking:
         with answering(self.uri):
             there = files_of(self.client, self.uri, self.parent_id, writing=True)
             for file in files:
-                there.log_artifact(str(file))
+                there.log_artifact(str(file))  # type: ignore[no-untyped-call]
 
     def tell(self, progress: Progress) -> None:
         """Keep what ``last_progress`` gives.
@@ -278,9 +278,10 @@ def parents(client: MlflowClient, experiment_id: str) -> Iterator[Run]:
 
 
 def _last_progress(client: MlflowClient, uri: str, experiment_id: str) -> Progress | None:
-    for run in parents(client, experiment_id):
+    found = list(parents(client, experiment_id))
+    for run in found:
         if text := read_artifact(client, uri, run.info.run_id, _PROGRESS):
-            deleted = run.info.lifecycle_stage == "deleted"
+            deleted = found[0].info.lifecycle_stage == "deleted"
             note = "its parent run was deleted; the next start makes a new one, and its trials count" if deleted else ""
             return replace(Progress(**json.loads(text)), note=note)
     return None

@@ -164,13 +164,15 @@ def _copy_parent(sweep: str, client: MlflowClient, source: Source, store: Tracki
             parent = next(parents(client, experiment.experiment_id), None)
             if parent is None:
                 return
-            files_of(client, source.uri, parent.info.run_id).download_artifacts("", folder)
+            theirs = files_of(client, source.uri, parent.info.run_id)
+            theirs.download_artifacts("", folder)  # type: ignore[no-untyped-call]
         with answering(store.uri):
             own = store.client.get_run(store.parent_id).data
             tags = [RunTag(*each) for each in parent.data.tags.items() if not each[0].startswith("mlflow.")]
             params = [Param(*each) for each in parent.data.params.items() if each[0] not in own.params]
             store.client.log_batch(store.parent_id, params=params, tags=tags)
-            files_of(store.client, store.uri, store.parent_id, writing=True).log_artifacts(folder)
+            ours = files_of(store.client, store.uri, store.parent_id, writing=True)
+            ours.log_artifacts(folder)  # type: ignore[no-untyped-call]
 
 
 def _read_all(run_ids: Sequence[str], client: MlflowClient, source: Source) -> Iterator[_Recorded | None]:
@@ -191,7 +193,7 @@ def _read(run_id: str, client: MlflowClient, source: Source, root: Path) -> _Rec
             run = client.get_run(run_id)
             metrics = [each for name in run.data.metrics for each in client.get_metric_history(run_id, name)]
             files = files_of(client, source.uri, run_id)
-            files.download_artifacts("", str(folder))
+            files.download_artifacts("", str(folder))  # type: ignore[no-untyped-call]
             if not any(folder.iterdir()):  # every trial has some, and MLflow passes over a place it cannot see
                 raise FileNotFoundError(f"no artifacts at {files.artifact_uri}; does the server serve them?")
             return _Recorded(run, metrics, folder)
@@ -212,6 +214,7 @@ def _write(trial: _Recorded, source: Source, store: Tracking) -> None:
     client.log_batch(run_id, metrics[:room], params)
     for start in range(room, len(metrics), PAGE):
         client.log_batch(run_id, metrics[start : start + PAGE])
-    files_of(client, store.uri, run_id, writing=True).log_artifacts(str(trial.artifacts))
+    files = files_of(client, store.uri, run_id, writing=True)
+    files.log_artifacts(str(trial.artifacts))  # type: ignore[no-untyped-call]
     client.set_terminated(run_id, run.info.status, run.info.end_time)
     client.set_tag(run_id, "complete", "1")
