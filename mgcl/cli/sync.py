@@ -62,11 +62,14 @@ def _sync(flags: argparse.Namespace) -> int:
 
 def _chosen(source: "Source", names: list[str]) -> tuple[str, ...]:
     """The sweeps to bring, each of which the source must know."""
+    from mgcl.sweep.store import newest_experiment
+
     known = source.sweeps()
     for name in names:
         if name not in known:
             source.refuse_deleted(name)
     if not known:
+        newest_experiment(source.uri)  # which tells what was deleted
         raise TrackingError(f"{source.name}: no sweep is recorded there; name the store that it was recorded in")
     for name in names:
         if name not in known:
