@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from mgcl.masking import scrubbed
+
 _START = 60
 """Characters of a sentence that a message gives."""
 
@@ -68,6 +70,10 @@ class TrackingError(MgclError):
     """The MLflow store cannot be opened or does not hold what was asked for."""
 
 
+class DeletedError(MgclError):
+    """The MLflow experiment of a sweep or search was deleted while it ran."""
+
+
 class MgclWarning(UserWarning):
     """Something that changes no result, but that a user would want to mend; a sweep shows each once."""
 
@@ -94,7 +100,7 @@ def run_and_exit(job: Callable[[], int]) -> NoReturn:
     try:
         code = job()
     except MgclError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {scrubbed(str(error))}", file=sys.stderr)
         code = 2
     except BrokenPipeError:  # whoever read the output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

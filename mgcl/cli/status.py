@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mgcl.cli.commands import Commands
-from mgcl.errors import TrackingError
 from mgcl.home import home
 
 if TYPE_CHECKING:
@@ -26,14 +25,15 @@ def add(commands: Commands) -> None:
 
 def _status(flags: argparse.Namespace) -> int:
     from mgcl.sweep import tracking
-    from mgcl.sweep.store import default_uri
+    from mgcl.sweep.store import default_uri, no_sweep
 
     uri = flags.tracking_uri or default_uri()
-    progress = tracking.last_progress(flags.name, uri)
+    recorded = tracking.recorded_runs(flags.name, uri)
+    progress = tracking.last_progress(flags.name, uri) or tracking.progress_of(recorded)
     if progress is None:
-        raise TrackingError(f"{uri}: no sweep called {flags.name!r} was started; run its file in sweeps/ first")
+        raise no_sweep(uri, flags.name)
     keys = set(progress.keys)
-    runs = [run for run in tracking.recorded_runs(flags.name, uri) if run.key in keys]
+    runs = [run for run in recorded if run.key in keys]
     counts = Counter(run.status for run in runs)
     missing = len(keys) - len(runs)
     running = progress.running if progress.at_work else ()
@@ -41,6 +41,8 @@ def _status(flags: argparse.Namespace) -> int:
         f"{flags.name}: {len(keys)} trials: {counts['FINISHED']} done, {counts['FAILED']} failed, "
         f"{len(running)} running, {missing - len(running)} waiting"
     )
+    if progress.note:
+        print(progress.note)
     print(f"started on {progress.host}, {datetime.fromtimestamp(progress.started):%Y-%m-%d %H:%M:%S}")
     if progress.at_work:
         print(_pace(progress, runs, missing))

@@ -1,13 +1,13 @@
 """``mgcl sync``: a cluster's runs, brought home."""
 
 import argparse
-import re
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgcl.cli.commands import Commands
 from mgcl.errors import TrackingError
+from mgcl.masking import without_user
 
 if TYPE_CHECKING:
     from mgcl.sweep.transfer import Source
@@ -41,7 +41,7 @@ def _sync(flags: argparse.Namespace) -> int:
     is_cluster = Path(flags.source).suffix in {".yaml", ".yml"}
     missing = 0
     with mlflow_tunnel(Path(flags.source)) if is_cluster else nullcontext(flags.source) as uri:
-        source = Source(uri, re.sub("//[^/]*@", "//", flags.source))  # runs need no password
+        source = Source(uri, without_user(flags.source))  # runs need no password
         for name in _chosen(source, flags.names):
             if not flags.check:
                 prepare(name, flags.out)
@@ -62,8 +62,14 @@ def _sync(flags: argparse.Namespace) -> int:
 
 def _chosen(source: "Source", names: list[str]) -> tuple[str, ...]:
     """The sweeps to bring, each of which the source must know."""
+    from mgcl.sweep.store import newest_experiment
+
     known = source.sweeps()
+    for name in names:
+        if name not in known:
+            source.refuse_deleted(name)
     if not known:
+        newest_experiment(source.uri)  # which tells what was deleted
         raise TrackingError(f"{source.name}: no sweep is recorded there; name the store that it was recorded in")
     for name in names:
         if name not in known:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from mgcl.cli.commands import Commands, add_address, check_address, end_as_after_ctrl_c
-from mgcl.errors import TrackingError
+from mgcl.errors import MgclError, TrackingError
+from mgcl.masking import masked, scrubbed
 
 _SECONDS = 120
 
@@ -26,23 +27,28 @@ def add(commands: Commands) -> None:
 
 
 def _ui(flags: argparse.Namespace) -> int:
-    from mgcl.sweep.store import default_uri, newest_experiment, runs_page
+    from mgcl.sweep.artifacts import readdress
+    from mgcl.sweep.store import alone, default_uri, newest_experiment, runs_page
 
     uri = flags.tracking_uri or default_uri()
     experiment = newest_experiment(uri)
     if experiment is None:
-        raise TrackingError(f"{uri}: no sweep is recorded there; run a file of sweeps/ first, or name a --tracking-uri")
+        raise TrackingError(
+            f"{masked(uri)}: no sweep is recorded there; run a file of sweeps/ first, or name a --tracking-uri"
+        )
     if uri.startswith("http"):
         _show(runs_page(uri, experiment), browser=not flags.no_browser)
         return 0
     end_as_after_ctrl_c()
     check_address(flags.host, flags.port)
+    with suppress(MgclError), alone(uri):  # of a store that may only be read, MLflow shows the files where they were
+        readdress(uri)
     print("starting MLflow's server ...", flush=True)
     with suppress(KeyboardInterrupt), _server(uri, flags.host, flags.port) as server:
         _show(runs_page(f"http://{flags.host}:{flags.port}", experiment), browser=not flags.no_browser)
         print("Ctrl-C ends it", flush=True)
         server.wait()
-        raise TrackingError(f"{uri}: MLflow's server has ended; start it again")
+        raise TrackingError(f"{masked(uri)}: MLflow's server has ended; start it again")
     return 0
 
 
@@ -53,11 +59,12 @@ def _server(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]
     Raises:
         TrackingError: it does not start; with its own last words.
     """
-    command = ["-m", "mlflow", "server", "--backend-store-uri", uri, "--host", host, "--port", str(port)]
+    command = ["-m", "mlflow", "server", "--host", host, "--port", str(port)]
     with tempfile.TemporaryFile() as said:
         server = subprocess.Popen(
             [sys.executable, *command, "--workers", "1", "--no-serve-artifacts"],
-            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            # Its address is no argument: anybody on the machine may read those.
+            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": uri},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
@@ -67,7 +74,8 @@ def _server(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]
             if not _answers(f"http://{host}:{port}/health", server):
                 said.seek(0)
                 words = said.read().decode(errors="replace").strip() or f"silent for {_SECONDS} s"
-                raise TrackingError(f"{uri}: MLflow's server does not start ({words.splitlines()[-1]}); mend that")
+                last = scrubbed(words.splitlines()[-1], uri)
+                raise TrackingError(f"{masked(uri)}: MLflow's server does not start ({last}); mend that")
             yield server
         finally:
             _end(server)

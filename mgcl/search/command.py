@@ -17,13 +17,24 @@ from tqdm import tqdm
 
 from mgcl.errors import SearchError, run_and_exit
 from mgcl.home import similarity_limit
+from mgcl.masking import masked
 from mgcl.reporting.report import prepare
 from mgcl.search import pictures, report
 from mgcl.search.questions import Question, Search, questions
 from mgcl.search.report import Answer
 from mgcl.search.sampling import SAMPLERS
 from mgcl.search.space import MORE, SPACE
-from mgcl.search.study import ERROR, accuracy_of, best, default_point, default_storage, ended, known_points, open_study
+from mgcl.search.study import (
+    ERROR,
+    accuracy_of,
+    best,
+    check_storage,
+    default_point,
+    default_storage,
+    ended,
+    known_points,
+    open_study,
+)
 from mgcl.sweep.chosen import Choice, Chosen, write_chosen
 from mgcl.sweep.flags import add_episode_flags, add_machine_flags, machines, open_bank, override
 from mgcl.sweep.variants import VARIANTS
@@ -39,6 +50,7 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
     search = _override(search, flags)
     similarity_limit()  # refused here, not by each worker
     storage = flags.study or default_storage()
+    check_storage(storage)
     bank, location = open_bank(search.bank)
     asked = questions(search, bank)
     folder = prepare(
@@ -65,7 +77,7 @@ def _answers(
     from mgcl.sweep.store import default_uri
 
     mirror = Mirror.open(search.name, flags.tracking_uri or default_uri())
-    print(f"runs:   {mirror.store.where_to_look()}\nstudy:  {storage}", flush=True)
+    print(f"runs:   {mirror.store.where_to_look()}\nstudy:  {masked(storage)}", flush=True)
     more = flags.trials is not None and flags.trials.startswith("+")
     wanted = {each.name: search.points + (known_points(each, storage) if more else 0) for each in asked}
     answers = []

@@ -1,7 +1,8 @@
 """A study's points as MLflow runs, to be grouped and compared like any: the study's own database is the record."""
 
+import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mlflow import MlflowClient
@@ -9,11 +10,13 @@ from mlflow.entities import Metric, Param
 from optuna.trial import FrozenTrial, TrialState
 
 from mgcl.errors import TrackingError
+from mgcl.records import canonical_json
 from mgcl.search.questions import Question
 from mgcl.search.study import ERROR
 from mgcl.sweep.store import answering, search
 from mgcl.sweep.tracking import Tracking
 
+_VALUE = "validation_accuracy"
 _POINTS = "tags.kind = 'point'"
 _STATES = {TrialState.COMPLETE: "whole", TrialState.PRUNED: "stopped early"}
 
@@ -23,8 +26,8 @@ class Mirror:
     """An experiment with one parent run, and a run a point below it."""
 
     store: Tracking
-    shown: set[tuple[str, int]] = field(default_factory=set)
-    """Study and number of each point that has its run."""
+    shown: set[tuple[str, int, str]] = field(default_factory=set)
+    """Study, number and content of each point that has its run: another study may have taken the name since."""
 
     @classmethod
     def open(cls, name: str, uri: str) -> "Mirror":
@@ -39,7 +42,9 @@ class Mirror:
                 if run.info.status == "RUNNING":
                     mirror._client.delete_run(run.info.run_id)
                 else:
-                    mirror.shown.add((run.data.tags["study"], int(run.data.tags["point"])))
+                    tags, metrics = run.data.tags, run.data.metrics
+                    content = tags.get("content") or _content("", run.data.params, metrics.get(_VALUE))
+                    mirror.shown.add((tags["study"], int(tags["point"]), content))
         return mirror
 
     @property
@@ -51,14 +56,20 @@ class Mirror:
 
         Raises:
             TrackingError: the store does not answer; what it missed is written the next time.
+            DeletedError: the search's experiment was deleted.
         """
         for point in points:
-            if (question.name, point.number) not in self.shown:
-                with answering(self.store.uri):
-                    self._write(question, point)
-                self.shown.add((question.name, point.number))
+            parameters, value = (
+                _parameters(question, point),
+                point.value if point.state == TrialState.COMPLETE else None,
+            )
+            content, untold = (_content(identity, parameters, value) for identity in (question.identity, ""))
+            if self.shown.isdisjoint((question.name, point.number, each) for each in (content, untold)):
+                with self.store.writing():
+                    self._write(question, point, content)
+                self.shown.add((question.name, point.number, content))
 
-    def _write(self, question: Question, point: FrozenTrial) -> None:
+    def _write(self, question: Question, point: FrozenTrial, content: str) -> None:
         state = "failed" if ERROR in point.user_attrs else _STATES[point.state]
         tags = {
             "kind": "point",
@@ -66,6 +77,7 @@ class Mirror:
             "point": str(point.number),
             "state": state,
             "bank": question.bank,
+            "content": content,
             "mlflow.parentRunId": self.store.parent_id,
             **({"error": point.user_attrs[ERROR]} if ERROR in point.user_attrs else {}),
         }
@@ -76,9 +88,9 @@ class Mirror:
             Metric("validation_accuracy_so_far", value, now, step) for step, value in point.intermediate_values.items()
         ]
         if point.state == TrialState.COMPLETE and point.value is not None:
-            metrics.append(Metric("validation_accuracy", point.value, now, 0))
-        parameters = {"study": question.name, **question.typed(point.params)}
-        self._client.log_batch(run_id, metrics, [Param(key, str(value)) for key, value in parameters.items()])
+            metrics.append(Metric(_VALUE, point.value, now, 0))
+        parameters = [Param(*each) for each in _parameters(question, point).items()]
+        self._client.log_batch(run_id, metrics, parameters)
         self._client.set_terminated(run_id, "FAILED" if state == "failed" else "FINISHED")
 
     def try_to_show(self, question: Question, point: FrozenTrial) -> None:
@@ -87,3 +99,12 @@ class Mirror:
             self.show(question, (point,))
         except TrackingError:
             return
+
+
+def _parameters(question: Question, point: FrozenTrial) -> dict[str, str]:
+    return {"study": question.name, **{key: str(value) for key, value in question.typed(point.params).items()}}
+
+
+def _content(identity: str, parameters: Mapping[str, str], value: float | None) -> str:
+    """A digest of what a point is; runs of before this was kept do not tell their study's identity."""
+    return hashlib.sha256(canonical_json([identity, dict(parameters), value]).encode()).hexdigest()[:16]

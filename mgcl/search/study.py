@@ -1,12 +1,12 @@
 """A study's points in a database that outlives the process."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import optuna
-import sqlalchemy
 from filelock import FileLock, Timeout
 from optuna.exceptions import StorageInternalError
 from optuna.storages import get_storage
@@ -14,8 +14,10 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from mgcl.errors import SearchError
+from mgcl.databases import check_writable, database_file
+from mgcl.errors import MgclError, SearchError
 from mgcl.home import home
+from mgcl.masking import masked, scrubbed
 from mgcl.search.questions import Question
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -50,8 +52,9 @@ def open_study(question: Question, storage: str) -> Iterator[Study]:
         )
         if study.user_attrs.get("identity", question.identity) != question.identity:
             raise SearchError(
-                f"--study {storage}: {question.name!r} searched another space, or other episodes, or with "
-                "another seed, sampler or stopping; name another --study, or delete that one (`optuna delete-study`)"
+                f"--study {masked(storage)}: {question.name!r} searched another space, or other episodes, or with "
+                "another seed, sampler or stopping; name another --study, or delete that one: "
+                f"`{_deletion(question, storage)}`"
             )
         study.set_user_attr("identity", question.identity)
         if not study.get_trials(deepcopy=False) and question.default_inside:
@@ -66,7 +69,8 @@ def open_study(question: Question, storage: str) -> Iterator[Study]:
 def known_points(question: Question, storage: str) -> int:
     """Points that a study has; 0 if there is no such study."""
     with _answering(storage):
-        if storage.startswith("sqlite") and not _database(storage).exists():
+        file = _database(storage)
+        if file and not file.exists():
             return 0
         known = {each.study_name for each in optuna.get_all_study_summaries(get_storage(storage))}
         return len(ended(optuna.load_study(study_name=question.name, storage=storage))) if question.name in known else 0
@@ -106,29 +110,52 @@ def default_point(study: Study, question: Question) -> FrozenTrial | None:
     return next(given, None)
 
 
-def _database(storage: str) -> Path:
-    return Path(str(sqlalchemy.make_url(storage).database)).absolute()
+def check_storage(storage: str) -> None:
+    """Refuse a database that no study can be kept in, before anything else is made.
+
+    Raises:
+        SearchError: it ends with the process, or cannot be written.
+    """
+    if file := _database(storage):
+        try:
+            check_writable(file)
+        except MgclError as error:
+            raise SearchError(f"--study {error}") from None
+
+
+def _database(storage: str) -> Path | None:
+    try:
+        return database_file(storage)
+    except MgclError as error:
+        raise SearchError(f"--study {error}") from None
+
+
+def _deletion(question: Question, storage: str) -> str:
+    file = _database(storage)
+    address = f"sqlite:///{file}" if file else masked(storage)
+    return shlex.join(["optuna", "delete-study", "--study-name", question.name, "--storage", address])
 
 
 def _making_tables(storage: str) -> AbstractContextManager[object]:
     """Of several processes that start on a new SQLite file, one makes its tables while the others wait."""
-    return FileLock(f"{_database(storage)}.lock") if storage.startswith("sqlite") else nullcontext()
+    file = _database(storage)
+    return FileLock(f"{file}.lock") if file else nullcontext()
 
 
 @contextmanager
 def _alone(name: str, storage: str) -> Iterator[None]:
     """Points under way would be another process's; only on this machine is that known."""
-    if not storage.startswith("sqlite"):
+    database = _database(storage)
+    if database is None:
         yield
         return
-    database = _database(storage)
-    database.parent.mkdir(parents=True, exist_ok=True)
+    check_storage(storage)
     slug = re.sub(r"[^\w.-]+", "-", name)
     try:
         with FileLock(f"{database}.{slug}.lock", timeout=0):
             yield
     except Timeout:
-        raise SearchError(f"--study {storage}: another process is at work on {name!r}; wait for it") from None
+        raise SearchError(f"--study {masked(storage)}: another process is at work on {name!r}; wait for it") from None
 
 
 @contextmanager
@@ -139,5 +166,5 @@ def _answering(storage: str) -> Iterator[None]:
         first: BaseException = error
         while first.__cause__:
             first = first.__cause__
-        reason = (str(first).strip() or type(first).__name__).splitlines()[0][:200]
-        raise SearchError(f"--study {storage}: the database does not answer ({reason})") from None
+        reason = scrubbed((str(first).strip() or type(first).__name__).splitlines()[0], storage)
+        raise SearchError(f"--study {masked(storage)}: the database does not answer ({reason})") from None

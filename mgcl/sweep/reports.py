@@ -1,14 +1,15 @@
 """A sweep's report, drawn from what MLflow holds of it."""
 
+import sys
 from collections.abc import Collection
 from pathlib import Path
 
 from mgcl.catalogue import load, names
-from mgcl.errors import TrackingError
 from mgcl.features import FeatureBank
 from mgcl.reporting import figures, report, tables
 from mgcl.reporting.transport_figure import Material
 from mgcl.sweep import tracking
+from mgcl.sweep.store import no_sweep
 from mgcl.sweep.variants import VARIANTS
 
 
@@ -41,12 +42,19 @@ def draw(
     """
     runs = tracking.recorded_runs(name, uri)
     if not runs:
-        raise TrackingError(f"{uri}: no trial of a sweep called {name!r} is recorded; run its file in sweeps/ first")
+        raise no_sweep(uri, name)
     if planned is None:
         progress = tracking.last_progress(name, uri)
         planned = progress.keys if progress else None
     drawn = tables.build(runs, tuple(VARIANTS))
-    results = tracking.details(figures.needed(drawn), uri)
+    needed = figures.needed(drawn)
+    results = tracking.details(needed, uri)
+    if lost := [run for run in needed if run.status == "FINISHED" and run.key not in results]:
+        print(
+            f"{name}: {len(lost)} trials have lost their files, e.g. run {lost[0].run_id}: pictures of single trials "
+            "lack them",
+            file=sys.stderr,
+        )
     material = {bank.digest: _material(bank, root)} if bank else {}
     pictures = figures.draw(drawn, results, material)
     return report.write(name, runs, out, order=tuple(VARIANTS), figures=pictures, planned=planned)

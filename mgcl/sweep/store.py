@@ -4,10 +4,8 @@ import json
 import logging
 import os
 import shlex
-import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
@@ -18,12 +16,14 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 import sqlalchemy
 from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.entities import Run, ViewType
+from mlflow.entities import Experiment, Run, ViewType
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from mgcl.databases import check_writable, database_file
 from mgcl.errors import TrackingError
 from mgcl.home import home
+from mgcl.masking import masked, scrubbed, without_user
 from mgcl.sweep.variants import VARIANTS
 
 for _name in ("alembic", "mlflow"):
@@ -48,14 +48,22 @@ def answering(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        first: BaseException = error
-        while first.__cause__:  # SQLAlchemy and MLflow wrap the database's own words
-            first = first.__cause__
-        reason = (str(first).strip() or type(first).__name__).splitlines()[0][:200]
-        raise TrackingError(
-            f"{uri}: the MLflow store does not answer ({reason}); check that its server runs, or that its file and the "
-            "folder around it can be written and have room"
-        ) from None
+        raise TrackingError(f"{masked(uri)}: {scrubbed(_reason(error), uri)}") from None
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in the words of whoever knows, and what to do if those do not tell."""
+    while error.__cause__:  # SQLAlchemy and MLflow wrap the database's own words
+        error = error.__cause__
+    if isinstance(error, OSError) and error.filename:  # of artifacts: the database is well
+        return f"{error.filename}: {error.strerror}; the store's files go there: make it writable, with room"
+    words = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, MlflowException) and not words.startswith("API request to"):
+        return f"MLflow refuses: {words}"  # whole: its advice comes last
+    return (
+        f"the MLflow store does not answer ({words[:400]}); check that its server runs, or that its file and the "
+        "folder around it can be written and have room"
+    )
 
 
 def connect(uri: str) -> MlflowClient:
@@ -72,12 +80,22 @@ def connect(uri: str) -> MlflowClient:
 
 
 def alone(uri: str) -> AbstractContextManager[object]:
-    """Of several drivers that start on a new SQLite file, one makes tables and experiment while the others wait."""
-    if not uri.startswith("sqlite"):
+    """Of several drivers that start on a new SQLite file, one makes tables and experiment while the others wait.
+
+    Raises:
+        MgclError: the file cannot be written, or is none.
+    """
+    file = database_file(uri)
+    if file is None:
         return nullcontext()
-    database = Path(str(sqlalchemy.make_url(uri).database)).absolute()
-    database.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(f"{database}.lock")
+    check_writable(file)
+    return FileLock(f"{file}.lock")
+
+
+def reading(uri: str) -> AbstractContextManager[object]:
+    """Wait while a driver makes tables; a store that may only be read is read without a lock."""
+    lock = f"{database_file(uri)}.lock"
+    return FileLock(lock) if os.access(lock, os.W_OK) else nullcontext()
 
 
 def _is_database(uri: str) -> bool:
@@ -85,28 +103,62 @@ def _is_database(uri: str) -> bool:
 
 
 def exists(uri: str) -> bool:
-    """False for a SQLite file that is not there yet."""
-    if not uri.startswith("sqlite"):
-        return True
-    database = sqlalchemy.make_url(uri).database
-    return bool(database) and Path(str(database)).exists()
+    """False for a SQLite file that is not there yet, or is empty."""
+    file = database_file(uri)
+    return file is None or (file.exists() and file.stat().st_size > 0)
 
 
-def artifacts(uri: str) -> str | None:
-    """Beside a SQLite file; elsewhere the server knows."""
-    if not uri.startswith("sqlite"):
-        return None
-    return (Path(str(sqlalchemy.make_url(uri).database)).absolute().parent / "artifacts").as_uri()
+def experiment_of(client: MlflowClient, uri: str, name: str) -> Experiment | None:
+    """A sweep's or search's experiment; None: it never ran.
+
+    Raises:
+        TrackingError: it was deleted; with the command that brings it back.
+    """
+    experiment = client.get_experiment_by_name(name)
+    if experiment and experiment.lifecycle_stage == "deleted":
+        raise TrackingError(f"{was_deleted(uri, experiment)}, or name another --tracking-uri")
+    return experiment
 
 
-def search(client: MlflowClient, experiment_id: str, filter_string: str) -> Iterator[Run]:
+def was_deleted(uri: str, experiment: Experiment) -> str:
+    """A sentence that says so, and how it comes back."""
+    file = database_file(uri)
+    address = f"sqlite:///{file}" if file else masked(uri)
+    command = f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
+    secret = " (*** is the password)" if address != uri and not file else ""
+    return (
+        f"{masked(uri)}: the experiment {experiment.name!r} was deleted; bring it back with "
+        f"`MLFLOW_TRACKING_URI={shlex.quote(address)} {command}`{secret}"
+    )
+
+
+def experiment_names(uri: str) -> tuple[str, ...]:
+    """Of what a store records; () for one that is not there."""
+    if not exists(uri):
+        return ()
+    with answering(uri), reading(uri):
+        return tuple(sorted(each.name for each in connect(uri).search_experiments() if each.name != "Default"))
+
+
+def no_sweep(uri: str, name: str) -> TrackingError:
+    """The error that a store records no sweep of a name; names those that it does, one may have been renamed."""
+    names = experiment_names(uri)
+    there = f"; recorded there: {', '.join(names)}" if names else ""
+    return TrackingError(
+        f"{masked(uri)}: no sweep called {name!r} is recorded there; run its file in sweeps/ first{there}"
+    )
+
+
+def search(
+    client: MlflowClient, experiment_id: str, filter_string: str, view: int = ViewType.ACTIVE_ONLY
+) -> Iterator[Run]:
     """Every run that a filter finds, oldest first, page by page."""
     token = None
     while True:
         page = client.search_runs(
             [experiment_id],
             filter_string,
-            ViewType.ACTIVE_ONLY,
+            view,
             max_results=PAGE,
             order_by=["attributes.start_time ASC"],
             page_token=token,
@@ -137,34 +189,30 @@ def set_view(client: MlflowClient, experiment_id: str, group_by: str) -> None:
 def runs_page(server: str, experiment_id: str) -> str:
     """Where an MLflow server shows an experiment's runs; its front page opens in another view."""
     page = f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={_VIEW}"
-    return server.rstrip("/") + page
+    return without_user(server).rstrip("/") + page
 
 
 def where_to_look(uri: str, experiment_id: str) -> str:
-    """How to open an experiment's runs in a browser: an address, or a command."""
+    """How to open an experiment's runs in a browser: an address, or a command; without a password."""
     if uri.startswith("http"):
         return runs_page(uri, experiment_id)
-    return "mgcl ui" if uri == default_uri() else f"mgcl ui --tracking-uri {shlex.quote(uri)}"
+    return "mgcl ui" if uri == default_uri() else f"mgcl ui --tracking-uri {shlex.quote(masked(uri))}"
 
 
 def newest_experiment(uri: str) -> str | None:
     """The experiment with the youngest run; None: there is none.
 
     Raises:
-        TrackingError: the store cannot be opened.
+        TrackingError: the store cannot be opened, or all that it records was deleted.
     """
     if not exists(uri):
         return None
-    with answering(uri):
+    with answering(uri), reading(uri):
         client = connect(uri)
         ids = [experiment.experiment_id for experiment in client.search_experiments()]
-        runs = client.search_runs(ids, max_results=1, order_by=["attributes.start_time DESC"])
-        return str(runs[0].info.experiment_id) if runs else None
-
-
-def read_artifact(client: MlflowClient, run_id: str, name: str) -> str | None:
-    """A run's file as text; None: it has no such file."""
-    if not any(file.path == name for file in client.list_artifacts(run_id)):
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        return Path(client.download_artifacts(run_id, name, folder)).read_text(encoding="utf-8")
+        if runs := ids and client.search_runs(ids, max_results=1, order_by=["attributes.start_time DESC"]):
+            return str(runs[0].info.experiment_id)
+        deleted = client.search_experiments(ViewType.DELETED_ONLY, order_by=["last_update_time DESC"])
+    for experiment in deleted:
+        raise TrackingError(f"{was_deleted(uri, experiment)}, or name another --tracking-uri")
+    return None

@@ -2,16 +2,18 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag, ViewType
 
-from mgcl.errors import TrackingError
+from mgcl.errors import DeletedError, TrackingError
 from mgcl.features import FeatureBank
 from mgcl.records import TrialFailure, TrialResult, TrialRun
+from mgcl.sweep.artifacts import artifacts, files_of, read_artifact, readdress, write_artifact
 from mgcl.sweep.grid import TAG_LIMIT, Cell
 from mgcl.sweep.runs import (
     metrics_of,
@@ -28,12 +30,13 @@ from mgcl.sweep.store import (
     PAGE,
     alone,
     answering,
-    artifacts,
     connect,
     exists,
-    read_artifact,
+    experiment_of,
+    reading,
     search,
     set_view,
+    was_deleted,
     where_to_look,
 )
 
@@ -61,6 +64,8 @@ class Progress:
     running: Sequence[tuple[str, str, str, float]]
     """Trial key, its run's name, the worker's host, and since when."""
     ended: bool = False
+    note: str = ""
+    """What is wrong with where it was kept."""
 
     @property
     def at_work(self) -> bool:
@@ -91,12 +96,8 @@ class Tracking:
         """
         with answering(uri), alone(uri):
             client = connect(uri)
-            experiment = client.get_experiment_by_name(sweep)
-            if experiment and experiment.lifecycle_stage == "deleted":
-                raise TrackingError(
-                    f"{uri}: the experiment {sweep!r} was deleted; bring it back with `mlflow experiments restore "
-                    f"--experiment-id {experiment.experiment_id}`, or name another --tracking-uri"
-                )
+            experiment = experiment_of(client, uri, sweep)
+            readdress(uri)
             found = experiment.experiment_id if experiment else None
             experiment_id = found or client.create_experiment(sweep, artifact_location=artifacts(uri))
             set_view(client, experiment_id, group_by)
@@ -121,11 +122,12 @@ class Tracking:
 
         Raises:
             TrackingError: the store does not answer; the run does not count.
+            DeletedError: the sweep's experiment was deleted.
         """
         about = {**tags_of(cell, bank), **tags, "mlflow.parentRunId": self.parent_id, "complete": "0"}
         seconds = outcome.seconds if isinstance(outcome, TrialResult) else 0.0
         began = int(1000 * (time.time() - seconds))  # MLflow's page shows the trial's duration, not the writing's
-        with answering(self.uri):
+        with self.writing():
             run_id = self.client.create_run(self.experiment_id, began, about, run_name(cell)).info.run_id
             self._log(run_id, cell, outcome, bank)
             self.client.set_terminated(run_id, "FINISHED" if isinstance(outcome, TrialResult) else "FAILED")
@@ -136,7 +138,7 @@ class Tracking:
         if isinstance(outcome, TrialFailure):
             self.client.log_batch(run_id, params=parameters)
             self.client.set_tag(run_id, "error", outcome.error[:TAG_LIMIT])
-            self.client.log_text(run_id, outcome.traceback, "traceback.txt")
+            write_artifact(self.client, self.uri, run_id, "traceback.txt", outcome.traceback)
             return
         now = int(time.time() * 1000)
         metrics = [Metric(name, value, now, step) for name, value, step in metrics_of(outcome)]
@@ -145,7 +147,7 @@ class Tracking:
         self.client.log_batch(run_id, metrics[:room], parameters, tags)
         for start in range(room, len(metrics), PAGE):
             self.client.log_batch(run_id, metrics[start : start + PAGE])
-        self.client.log_text(run_id, trial_json(cell, outcome), _TRIAL)
+        write_artifact(self.client, self.uri, run_id, _TRIAL, trial_json(cell, outcome))
 
     def keep(self, files: Sequence[Path]) -> None:
         """Add files to the parent run, a report's, say; one of the same name is replaced.
@@ -154,18 +156,46 @@ class Tracking:
             TrackingError: the store does not answer.
         """
         with answering(self.uri):
+            there = files_of(self.client, self.uri, self.parent_id, writing=True)
             for file in files:
-                self.client.log_artifact(self.parent_id, str(file))
+                there.log_artifact(str(file))  # type: ignore[no-untyped-call]
 
     def tell(self, progress: Progress) -> None:
-        """Keep what ``last_progress`` gives."""
+        """Keep what ``last_progress`` gives.
+
+        Raises:
+            TrackingError: the store does not answer.
+            DeletedError: the sweep's experiment was deleted.
+        """
         with answering(self.uri):
-            self.client.log_dict(self.parent_id, asdict(progress), _PROGRESS)
+            write_artifact(self.client, self.uri, self.parent_id, _PROGRESS, json.dumps(asdict(progress)))
+        self._refuse_deleted()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """``answering``, which tells an experiment that was deleted meanwhile, and never answers, from a store away.
+
+        Raises:
+            TrackingError: the store does not answer.
+            DeletedError: the experiment was deleted.
+        """
+        try:
+            with answering(self.uri):
+                yield
+        except TrackingError:
+            self._refuse_deleted()
+            raise
+
+    def _refuse_deleted(self) -> None:
+        with suppress(TrackingError), answering(self.uri):
+            experiment = self.client.get_experiment(self.experiment_id)
+            if experiment.lifecycle_stage == "deleted":
+                raise DeletedError(f"{was_deleted(self.uri, experiment)}; then the same command runs the rest")
 
     def last_progress(self) -> Progress | None:
         """What the sweep's latest driver said of itself; None if it never ran."""
         with answering(self.uri):
-            return _last_progress(self.client, self.experiment_id)
+            return _last_progress(self.client, self.uri, self.experiment_id)
 
     def runs(self) -> tuple[TrialRun, ...]:
         """Every completed trial, one run a key: a finished one before a failed one, then the oldest."""
@@ -195,13 +225,13 @@ def recorded_runs(sweep: str, uri: str) -> tuple[TrialRun, ...]:
     """The completed trials of a sweep, without writing anything; none if the sweep never ran.
 
     Raises:
-        TrackingError: the store cannot be opened.
+        TrackingError: the store cannot be opened, or the sweep's experiment was deleted.
     """
     if not exists(uri):
         return ()
-    with answering(uri), alone(uri):
+    with answering(uri), reading(uri):
         client = connect(uri)
-        experiment = client.get_experiment_by_name(sweep)
+        experiment = experiment_of(client, uri, sweep)
         return _trial_runs(client, experiment.experiment_id) if experiment else ()
 
 
@@ -213,7 +243,7 @@ def details(runs: Sequence[TrialRun], uri: str) -> dict[str, TrialResult]:
     """
     with answering(uri):
         client = connect(uri)
-        texts = {run.key: read_artifact(client, run.run_id, _TRIAL) for run in runs}
+        texts = {run.key: read_artifact(client, uri, run.run_id, _TRIAL) for run in runs}
     return {key: trial_result(text) for key, text in texts.items() if text}
 
 
@@ -221,20 +251,39 @@ def last_progress(sweep: str, uri: str) -> Progress | None:
     """What the sweep's latest driver said of itself; None if it never ran.
 
     Raises:
-        TrackingError: the store cannot be opened.
+        TrackingError: the store cannot be opened, or the sweep's experiment was deleted.
     """
     if not exists(uri):
         return None
-    with answering(uri), alone(uri):
+    with answering(uri), reading(uri):
         client = connect(uri)
-        experiment = client.get_experiment_by_name(sweep)
-        return _last_progress(client, experiment.experiment_id) if experiment else None
+        experiment = experiment_of(client, uri, sweep)
+        return _last_progress(client, uri, experiment.experiment_id) if experiment else None
 
 
-def _last_progress(client: MlflowClient, experiment_id: str) -> Progress | None:
-    for run in search(client, experiment_id, _PARENT):
-        if text := read_artifact(client, run.info.run_id, _PROGRESS):
-            return Progress(**json.loads(text))
+def progress_of(runs: Sequence[TrialRun]) -> Progress | None:
+    """How far a sweep is by its trials alone, when its parent run and what that kept are gone; None: there are none."""
+    if not runs:
+        return None
+    ended = [run.ended for run in runs]
+    started = min(run.ended - (run.seconds or 0) for run in runs)
+    note = "its parent run is gone, and with it what was planned: only what is recorded is counted"
+    return Progress([run.key for run in runs], "a machine not known", started, max(ended), (), True, note)
+
+
+def parents(client: MlflowClient, experiment_id: str) -> Iterator[Run]:
+    """A sweep's parent runs, those that were deleted last: their files stay until MLflow is told to collect them."""
+    yield from search(client, experiment_id, _PARENT)
+    yield from reversed(list(search(client, experiment_id, _PARENT, ViewType.DELETED_ONLY)))
+
+
+def _last_progress(client: MlflowClient, uri: str, experiment_id: str) -> Progress | None:
+    found = list(parents(client, experiment_id))
+    for run in found:
+        if text := read_artifact(client, uri, run.info.run_id, _PROGRESS):
+            deleted = found[0].info.lifecycle_stage == "deleted"
+            note = "its parent run was deleted; the next start makes a new one, and its trials count" if deleted else ""
+            return replace(Progress(**json.loads(text)), note=note)
     return None
 
 

@@ -16,9 +16,11 @@ from tqdm import tqdm
 
 from mgcl.errors import TrackingError
 from mgcl.home import home
+from mgcl.masking import masked
 from mgcl.records import TrialRun
-from mgcl.sweep.store import PAGE, answering, connect, exists, search
-from mgcl.sweep.tracking import Tracking, recorded_runs
+from mgcl.sweep.artifacts import files_of
+from mgcl.sweep.store import PAGE, answering, connect, exists, experiment_of, reading, search
+from mgcl.sweep.tracking import Tracking, parents, recorded_runs
 
 _EXPERIMENTS = 50_000  # the most that MLflow lists at once
 _THREADS = 8
@@ -44,11 +46,22 @@ class Source:
             TrackingError: it does not answer.
         """
         if not exists(self.uri):
-            raise TrackingError(f"{self.uri}: there is no such file; name the store that the sweep was recorded in")
-        with answering(self.uri):
+            raise TrackingError(
+                f"{masked(self.uri)}: there is no such file; name the store that the sweep was recorded in"
+            )
+        with answering(self.uri), reading(self.uri):
             client = connect(self.uri)
             experiments = client.search_experiments(max_results=_EXPERIMENTS)
-            return tuple(sorted(each.name for each in experiments if _parent(client, each.experiment_id)))
+            return tuple(sorted(each.name for each in experiments if _is_sweep(client, each.experiment_id)))
+
+    def refuse_deleted(self, sweep: str) -> None:
+        """Tell a sweep that was deleted from one that never was.
+
+        Raises:
+            TrackingError: it was, or the store does not answer.
+        """
+        with answering(self.uri):
+            experiment_of(connect(self.uri), self.uri, sweep)
 
 
 @dataclass(frozen=True)
@@ -135,25 +148,31 @@ def _delete_cut_off(store: Tracking) -> None:
         store.client.delete_run(run.info.run_id)
 
 
-def _parent(client: MlflowClient, experiment_id: str) -> Run | None:
-    return next(search(client, experiment_id, "tags.kind = 'sweep'"), None)
+def _is_sweep(client: MlflowClient, experiment_id: str) -> bool:
+    """Whether it has a parent run or, where that was deleted, trials."""
+    kinds = ("sweep", "trial")
+    return any(next(search(client, experiment_id, f"tags.kind = '{kind}'"), None) for kind in kinds)
 
 
 def _copy_parent(sweep: str, client: MlflowClient, source: Source, store: Tracking) -> None:
-    """What the source's parent run says of the sweep; its identity stays its own."""
+    """What the source's parent run says of the sweep, a deleted one too; its identity stays its own."""
     with tempfile.TemporaryDirectory() as folder:
         with answering(source.uri):
-            experiment = client.get_experiment_by_name(sweep)
-            parent = _parent(client, experiment.experiment_id) if experiment else None
-            if parent is None:
+            experiment = experiment_of(client, source.uri, sweep)
+            if experiment is None:
                 raise TrackingError(f"{source.name}: no sweep called {sweep!r} is recorded there")
-            client.download_artifacts(parent.info.run_id, "", folder)
+            parent = next(parents(client, experiment.experiment_id), None)
+            if parent is None:
+                return
+            theirs = files_of(client, source.uri, parent.info.run_id)
+            theirs.download_artifacts("", folder)  # type: ignore[no-untyped-call]
         with answering(store.uri):
             own = store.client.get_run(store.parent_id).data
             tags = [RunTag(*each) for each in parent.data.tags.items() if not each[0].startswith("mlflow.")]
             params = [Param(*each) for each in parent.data.params.items() if each[0] not in own.params]
             store.client.log_batch(store.parent_id, params=params, tags=tags)
-            store.client.log_artifacts(store.parent_id, folder)
+            ours = files_of(store.client, store.uri, store.parent_id, writing=True)
+            ours.log_artifacts(folder)  # type: ignore[no-untyped-call]
 
 
 def _read_all(run_ids: Sequence[str], client: MlflowClient, source: Source) -> Iterator[_Recorded | None]:
@@ -173,9 +192,10 @@ def _read(run_id: str, client: MlflowClient, source: Source, root: Path) -> _Rec
         with answering(source.uri):
             run = client.get_run(run_id)
             metrics = [each for name in run.data.metrics for each in client.get_metric_history(run_id, name)]
-            client.download_artifacts(run_id, "", str(folder))
+            files = files_of(client, source.uri, run_id)
+            files.download_artifacts("", str(folder))  # type: ignore[no-untyped-call]
             if not any(folder.iterdir()):  # every trial has some, and MLflow passes over a place it cannot see
-                raise FileNotFoundError(f"no artifacts at {run.info.artifact_uri}; does the server serve them?")
+                raise FileNotFoundError(f"no artifacts at {files.artifact_uri}; does the server serve them?")
             return _Recorded(run, metrics, folder)
     except TrackingError as error:
         with answering(source.uri):
@@ -194,6 +214,7 @@ def _write(trial: _Recorded, source: Source, store: Tracking) -> None:
     client.log_batch(run_id, metrics[:room], params)
     for start in range(room, len(metrics), PAGE):
         client.log_batch(run_id, metrics[start : start + PAGE])
-    client.log_artifacts(run_id, str(trial.artifacts))
+    files = files_of(client, store.uri, run_id, writing=True)
+    files.log_artifacts(str(trial.artifacts))  # type: ignore[no-untyped-call]
     client.set_terminated(run_id, run.info.status, run.info.end_time)
     client.set_tag(run_id, "complete", "1")

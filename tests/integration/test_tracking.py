@@ -13,6 +13,7 @@ from mgcl.evaluation.trial import run_trial
 from mgcl.records import Convergence, TrialFailure
 from mgcl.reporting.report import write
 from mgcl.sweep import desk as desks
+from mgcl.sweep import tracking
 from mgcl.sweep.desk import Desk
 from mgcl.sweep.grid import Sweep, plan
 from mgcl.sweep.tracking import Tracking, recorded_runs
@@ -59,7 +60,7 @@ def test_a_runs_duration_is_its_trials_and_a_trial_that_took_long_is_not_lost(ur
     def tidied_up(*_) -> None:
         other.delete_cut_off()
 
-    monkeypatch.setattr(MlflowClient, "log_text", tidied_up)
+    monkeypatch.setattr(tracking, "write_artifact", tidied_up)
     with pytest.raises(TrackingError, match="must be in the 'active' state"):  # and it is recorded again
         store.record(cells[1], replace(result, key=cells[1].trial.key), bank, {})
     assert store.runs() == (run,)

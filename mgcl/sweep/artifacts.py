@@ -1,0 +1,114 @@
+"""Where a run's files lie: beside the database where it is now, not where it was when they were written.
+
+MLflow keeps absolute addresses. Those of a store of ours, ``FOLDER/mlflow.db`` with ``FOLDER/artifacts``, are read
+relative to its database, so that a folder which was moved, renamed or copied goes on, and a copy leaves alone what it
+was copied from.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import sqlalchemy
+from mlflow import MlflowClient
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from sqlalchemy import column, table
+
+from mgcl.databases import database_file
+
+_FOLDER = "artifacts"
+
+
+def artifacts(uri: str) -> str | None:
+    """Beside a SQLite file; elsewhere the server knows."""
+    file = database_file(uri)
+    return (file.parent / _FOLDER).as_uri() if file else None
+
+
+def files_of(client: MlflowClient, uri: str, run_id: str, *, writing: bool = False) -> ArtifactRepository:
+    """A run's files, to be listed, fetched or added to.
+
+    Args:
+        client: of the store.
+        uri: where the store is now.
+        run_id: in it.
+        writing: whether files are added, and so never to another store that this one is a copy of.
+    """
+    address = current(str(client.get_run(run_id).info.artifact_uri), uri, writing=writing)
+    return get_artifact_repository(address, tracking_uri=uri)
+
+
+def current(address: str, uri: str, *, writing: bool = False) -> str:
+    """A run's address of the day when it was made, as it is for a store that is at ``uri`` now."""
+    old, file = _local(address), database_file(uri)
+    if old is None or file is None or len(old.parents) < 2:
+        return address
+    root = old.parents[1]  # FOLDER/artifacts/RUN/artifacts
+    if old.name != _FOLDER or not _moved(root, file):
+        return address
+    new = file.parent / _FOLDER / old.relative_to(root)
+    return new.as_uri() if writing or _seen(new) or not _seen(old) else address
+
+
+def readdress(uri: str) -> None:
+    """Write a moved store's addresses anew, for MLflow's own page and programs; others are left alone."""
+    file = database_file(uri)
+    if file is None:
+        return
+    experiments = table("experiments", column("experiment_id"), column("artifact_location"))
+    runs = table("runs", column("run_uuid"), column("experiment_id"), column("artifact_uri"))
+    engine = sqlalchemy.create_engine(uri)
+    try:
+        with engine.begin() as connection:
+            for number, address in connection.execute(sqlalchemy.select(experiments)).all():
+                root = _local(address)
+                if root is None or not _moved(root, file):
+                    continue
+                there = experiments.update().where(experiments.c.experiment_id == number)
+                connection.execute(there.values(artifact_location=artifacts(uri)))
+                of_it = sqlalchemy.select(runs.c.run_uuid, runs.c.artifact_uri).where(runs.c.experiment_id == number)
+                for run_id, old in connection.execute(of_it).all():
+                    if old and (new := current(old, uri)) != old:
+                        connection.execute(runs.update().where(runs.c.run_uuid == run_id).values(artifact_uri=new))
+    finally:
+        engine.dispose()
+
+
+def read_artifact(client: MlflowClient, uri: str, run_id: str, name: str) -> str | None:
+    """A run's file as text; None: it has no such file."""
+    files = files_of(client, uri, run_id)
+    if not any(file.path == name for file in files.list_artifacts()):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        files.download_artifacts(name, folder)  # type: ignore[no-untyped-call]
+        return (Path(folder) / name).read_text(encoding="utf-8")
+
+
+def write_artifact(client: MlflowClient, uri: str, run_id: str, name: str, text: str) -> None:
+    """Add a text to a run's files, or replace it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / name
+        file.write_text(text, encoding="utf-8")
+        files_of(client, uri, run_id, writing=True).log_artifact(str(file))  # type: ignore[no-untyped-call]
+
+
+def _local(address: str) -> Path | None:
+    parts = urlsplit(address)
+    if parts.scheme not in {"", "file"} or parts.netloc not in {"", "localhost"}:
+        return None
+    return Path(url2pathname(parts.path) if parts.scheme else address)
+
+
+def _moved(root: Path, file: Path) -> bool:
+    """Whether artifacts at ``root`` are those of a store whose database was elsewhere then."""
+    new = file.parent / _FOLDER
+    if root.name != _FOLDER or os.path.realpath(root) == os.path.realpath(new):
+        return False
+    return _seen(new) or not _seen(root) or _seen(root.parent / file.name)
+
+
+def _seen(path: Path) -> bool:
+    return os.access(path, os.F_OK)  # where Path.exists raises, somebody else's folder, there is nothing of ours
