@@ -11,7 +11,7 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from mgcl.cli.commands import Commands, add_address, check_address, end_as_after_ctrl_c
+from mgcl.cli.commands import Commands, add_address, check_address
 from mgcl.errors import TrackingError
 
 _SECONDS = 120
@@ -35,7 +35,6 @@ def _ui(flags: argparse.Namespace) -> int:
     if uri.startswith("http"):
         _show(runs_page(uri, experiment), browser=not flags.no_browser)
         return 0
-    end_as_after_ctrl_c()
     check_address(flags.host, flags.port)
     print("starting MLflow's server ...", flush=True)
     with suppress(KeyboardInterrupt), _server(uri, flags.host, flags.port) as server:

@@ -18,11 +18,11 @@ import ray
 from ray import tune
 from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-from tqdm import tqdm
 
 from mgcl.cluster import Cluster
-from mgcl.errors import ClusterError
+from mgcl.errors import ENDINGS, ClusterError
 from mgcl.home import home
+from mgcl.progress import Bar
 from mgcl.records import Trial
 from mgcl.sweep.queue import Held, Outcome, Queue
 
@@ -82,7 +82,7 @@ def run_trials(
 
 @contextmanager
 def _ending_on_signals(listener: "_Listener") -> Iterator[None]:
-    """Ctrl-C and SIGTERM: trials under way may end, none is begun. A second signal does what it does elsewhere."""
+    """Ctrl-C, SIGTERM, SIGHUP: trials under way may end, none is begun. A second signal does what it does elsewhere."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may have handlers
         return
@@ -91,7 +91,8 @@ def _ending_on_signals(listener: "_Listener") -> Iterator[None]:
         listener.interrupted = True
         signal.signal(number, before[signal.Signals(number)])
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    endings = [each for each in (signal.SIGINT, *ENDINGS) if signal.getsignal(each) != signal.SIG_IGN]  # nohup
+    before = {number: signal.signal(number, end) for number in endings}
     try:
         yield
     finally:
@@ -158,13 +159,13 @@ class _Listener(tune.Callback):
             self._at_work = now
         elif now - self._at_work > _PATIENCE_SECONDS:
             self._at_work = now
-            tqdm.write(f"waiting for a worker: no node has a free CPU{self._gpus} yet", file=sys.stderr)
+            Bar.write(f"waiting for a worker: no node has a free CPU{self._gpus} yet", file=sys.stderr)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002
         """A worker died; Tune starts another in its place."""
         error = str(trial.get_error() or "died")
         if self._ask("lost", trial.config["worker"], error):
-            tqdm.write("a worker died; its trial waits for another", file=sys.stderr)
+            Bar.write("a worker died; its trial waits for another", file=sys.stderr)
             return
         self._useless_deaths += 1
         if self._useless_deaths >= _USELESS_DEATHS and not self._ask("held"):
