@@ -123,11 +123,6 @@ def _instead_of(variable: str) -> str:
 
 
 def _connect(address: str) -> Any:
-    if address.startswith("ray://"):
-        raise ClusterError(
-            f"--address {address}: no Ray cluster answers this way; run the command on the cluster's head, with "
-            "--address auto (`ray submit` and `ray job submit` do)"
-        )
     try:
         if address != "auto":
             _knock(address)
@@ -213,6 +208,4 @@ def _asking_no_cloud() -> Iterator[None]:
 def _knock(address: str) -> None:
     """Ray itself waits for minutes where nobody listens."""
     host, _, port = address.rpartition(":")
-    if not (host and port.isdecimal() and int(port) < 2**16):
-        raise ValueError("it is no host:port")
     socket.create_connection((host, int(port)), timeout=10).close()

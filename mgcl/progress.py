@@ -13,15 +13,15 @@ SILENCE = 12.0
 """Seconds after which a command that is still at work prints another line."""
 
 # Fixed parts first: a narrow terminal cuts the end, the latest results, and keeps counts and times.
-_BAR = "{desc}: {n_fmt}/{total_fmt} |{bar:10}| {elapsed}{left}{postfix}"
-_LINE = "{desc}: {n_fmt}/{total_fmt} {unit}s, {elapsed}{left}{postfix}"
+_BAR = "{desc}: {n_fmt}/{total_fmt} |{bar:10}| {elapsed}{left}{speed}{postfix}"
+_LINE = "{desc}: {n_fmt}/{total_fmt} {unit}s, {elapsed}{left}{speed}{postfix}"
 
 
 class Bar(tqdm):  # type: ignore[misc]
     """tqdm's bar, whose clock moves between results; where there is no terminal, whole lines, ``SILENCE`` apart.
 
     Args:
-        estimated: the time left is what ``expect`` was told last; else it follows from the pace so far.
+        estimated: pace and time left are what ``expect`` was told last; else they count from the bar's first second.
         options: of tqdm's.
     """
 
@@ -30,6 +30,7 @@ class Bar(tqdm):  # type: ignore[misc]
         self._terminal = stream.isatty()
         self._estimated = estimated
         self._end: float | None = None
+        self._began: float | None = None
         self.last_print_t: float
         shape = {
             "file": stream if self._terminal else _Lines(stream),
@@ -46,9 +47,13 @@ class Bar(tqdm):  # type: ignore[misc]
 
     @property
     def format_dict(self) -> dict[str, Any]:
-        """What tqdm shows, and the time left in words."""
+        """What tqdm shows, and the time left and the pace in words."""
         known = super().format_dict
-        left = self._seconds_left(known["n"] - known["initial"], known["elapsed"])
+        done, elapsed = known["n"] - known["initial"], known["elapsed"]
+        if self._estimated:
+            elapsed = self._time() - self._began if self._began else 0.0
+        left = self._seconds_left(done, elapsed)
+        known["speed"] = f", {_speed(done / elapsed)} {known['unit']}/s" if done and elapsed > 0 else ""
         # Nothing is promised for the second after a promise has run out.
         known["left"] = f", {tqdm.format_interval(left)} left" if left and left >= 1 else ""
         return dict(known)
@@ -58,9 +63,15 @@ class Bar(tqdm):  # type: ignore[misc]
             return None if self._end is None else self._end - self._time()
         return (self.total - self.n) * elapsed / done if self.total and done > 0 else None
 
-    def expect(self, seconds: float | None) -> None:
-        """Count down from here; None: the time left is not known."""
+    def expect(self, seconds: float | None, *, began: float | None) -> None:
+        """Count down from here.
+
+        Args:
+            seconds: that are left; None: that is not known.
+            began: when the first worker began, in seconds since 1970; None: none has.
+        """
         if not self.disable:
+            self._began = began
             self._end = None if seconds is None else self._time() + seconds
 
     def beat(self) -> None:
@@ -91,6 +102,10 @@ class _Lines:
     def flush(self) -> None:
         """The stream's."""
         self._stream.flush()
+
+
+def _speed(each_second: float) -> str:
+    return f"{each_second:.2g}" if each_second < 10 else f"{each_second:.0f}"
 
 
 @contextmanager

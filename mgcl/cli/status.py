@@ -124,18 +124,14 @@ def _standing(name: str, uri: str) -> list[str]:
     if not studies:
         return []
     lines = [_study(study, states, planned) for study, (states, planned) in studies.items()]
-    return [
-        f"{name}: a search of {len(studies)} studies",
-        *lines,
-        "fewer points than planned: the same command goes on",
-    ]
+    fewer = any(sum(states.values()) < (planned or 0) for states, planned in studies.values())
+    advice = ["fewer points than planned: it is at work, or the same command goes on with it"] if fewer else []
+    return [f"{name}: a search, with these studies", *lines, *advice]
 
 
 def _study(study: str, states: Mapping[str, int], planned: int | None) -> str:
     counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-    return f"{study}: {sum(states.values())} of {planned or 'an unknown number of'} points" + f": {counts}" * bool(
-        counts
-    )
+    return f"{study}: {sum(states.values())} of {planned or '?'} points{': ' if counts else ''}{counts}"
 
 
 def _duration(seconds: float) -> timedelta:

@@ -102,7 +102,7 @@ def _taking(study: Study, question: Question, mirror: "Mirror", bar: Bar) -> Cal
 
     def take(point: FrozenTrial) -> None:
         _show(point, bar)
-        bar.expect(_seconds_left(study, bar.total - bar.n, since))
+        bar.expect(_seconds_left(study, bar.total - bar.n, since), began=since.timestamp())
         mirror.try_to_show(question, point)
 
     return take

@@ -65,7 +65,7 @@ class Desk:
 
     def tell(self, held: Sequence[Held] = (), *, ended: bool = False) -> None:
         """Show the time left, and keep what is being worked at for ``mgcl status`` while the store answers."""
-        self._bar.expect(self._pace.seconds_left(held, time.time()))
+        self._bar.expect(self._pace.seconds_left(held, time.time()), began=self._pace.began)
         if time.monotonic() >= self._ask_again:
             running = [(each.trial.key, run_name(self._cells[each.trial.key]), each.host, each.since) for each in held]
             with suppress(TrackingError):

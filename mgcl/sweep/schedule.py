@@ -32,6 +32,8 @@ _USELESS_DEATHS = 4
 _COLLECTED_AT_ONCE = 32
 _PATIENCE_SECONDS = 20
 _PROGRESS_SECONDS = 5
+# Who ends a job kills it half a minute later.
+_LAST_TRIALS_SECONDS = 20
 
 
 def run_trials(
@@ -124,11 +126,13 @@ class _Listener(tune.Callback):
         self._useless_deaths = 0
         self.error: Exception | None = None
         self.interrupted = False
+        self._last_moment: float | None = None
+        self._wound_up = False
 
     @property
     def finished(self) -> bool:
         """Nothing is left to do."""
-        return self._left == 0 or self.interrupted or self.error is not None
+        return self._left == 0 or self._wound_up or self.error is not None
 
     def hand_over(self) -> bool:
         """Pass on what came in since the last time; whether anything did."""
@@ -146,6 +150,8 @@ class _Listener(tune.Callback):
     def on_step_end(self, iteration: int, trials: list[Any], **_: Any) -> None:  # noqa: ARG002
         """Tune calls this several times a second."""
         self.hand_over()
+        if self.interrupted:
+            self._wind_up(time.monotonic())
         if self.finished:
             self._ask("close")  # Tune waits a while for its workers: they shall begin nothing more
             return
@@ -160,6 +166,14 @@ class _Listener(tune.Callback):
         elif now - self._at_work > _PATIENCE_SECONDS:
             self._at_work = now
             Bar.write(f"waiting for a worker: no node has a free CPU{self._gpus} yet", file=sys.stderr)
+
+    def _wind_up(self, now: float) -> None:
+        """Nothing more is begun; what is under way has a few seconds to end."""
+        if self._last_moment is None:
+            self._last_moment = now + _LAST_TRIALS_SECONDS
+            self._ask("close")
+            Bar.write("stopping: trials under way may end; a second signal ends them", file=sys.stderr)
+        self._wound_up = now >= self._last_moment or not self._ask("held")
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002
         """A worker died; Tune starts another in its place."""
