@@ -129,7 +129,7 @@ def test_no_silence_may_exceed_fifteen_seconds() -> None:
     assert SILENCE + 1 < 15
 
 
-def test_at_eighty_columns_counts_bar_and_times_are_whole(monkeypatch) -> None:
+def test_at_eighty_columns_counts_bar_and_times_are_whole() -> None:
     """FIELD: at 80 columns the bar is one character wide."""
     screen = Terminal()
     with Bar(total=510, initial=10, unit="trial", file=screen, estimated=True) as bar:
@@ -186,7 +186,10 @@ def test_the_command_of_a_search_repeats_its_flags_and_the_sweep_takes_them() ->
     assert taken.episodes == SWEEP.episodes, "a batch's episodes are not a trial's"
 
 
-def printed(given: str, search: Search = Search("search")) -> str:
+SEARCH = Search("search")
+
+
+def printed(given: str, search: Search = SEARCH) -> str:
     return _test(search, search_parser(search).parse_args(shlex.split(given)), Path("p.json"))
 
 
@@ -199,12 +202,12 @@ def test_what_the_search_file_itself_says_is_repeated_too_and_folds_are_the_para
 
 
 def test_a_password_is_not_in_the_printed_command() -> None:
-    """mlflow #2282: an address with its password."""
+    """Of MLflow, #2282: an address with its password."""
     assert "secret" not in printed("--tracking-uri postgresql://me:secret@host/db")
 
 
-def test_a_long_temporary_folder_is_named_with_advice_that_works(monkeypatch, tmp_path) -> None:
-    """ray #7945: a TMPDIR of 117 characters was told that no cluster answers at --address None."""
+def test_a_long_temporary_folder_is_named_with_advice_that_works(monkeypatch) -> None:
+    """Of Ray, #7945: a TMPDIR of 117 characters was told that no cluster answers at --address None."""
     monkeypatch.delenv("RAY_TMPDIR", raising=False)
     monkeypatch.setenv("TMPDIR", "/" + "x" * 116)
     with pytest.raises(ClusterError, match=r"not 121: set RAY_TMPDIR=/tmp, .*it goes before TMPDIR") as caught:
@@ -213,7 +216,7 @@ def test_a_long_temporary_folder_is_named_with_advice_that_works(monkeypatch, tm
 
 
 def test_a_folder_in_the_way_of_rays_sockets_is_named(monkeypatch) -> None:
-    """verl #1120: a folder of sockets that cannot be written."""
+    """Of verl, #1120: a folder of sockets that cannot be written."""
     monkeypatch.chdir("/proc")  # nobody can write there, not even root
     with pytest.raises(ClusterError, match=r"^ray: Ray opens sockets in this folder, and nothing can be written there"):
         check_folder(Path("ray"))
@@ -221,7 +224,7 @@ def test_a_folder_in_the_way_of_rays_sockets_is_named(monkeypatch) -> None:
 
 @pytest.mark.parametrize("address", ["nonsense", "host:port", "host:99999", ":6379", "ray://127.0.0.1:9"])
 def test_an_address_that_is_none_is_refused_before_anything_is_made(address: str) -> None:
-    """ray #7724: one error's advice for another's cause."""
+    """Of Ray, #7724: one error's advice for another's cause."""
     with pytest.raises(ClusterError, match=rf"^--address {address}: no Ray cluster answers"):
         Machines(address)
     assert Machines("auto").address == "auto"

@@ -9,9 +9,9 @@ from mlflow.exceptions import MlflowException
 
 from mgcl.errors import SweepError, TrackingError
 from mgcl.evaluation.trial import run_trial
+from mgcl.progress import Bar
 from mgcl.records import Convergence, TrialFailure
 from mgcl.reporting.report import write
-from mgcl.progress import Bar
 from mgcl.sweep import desk as desks
 from mgcl.sweep.desk import Desk
 from mgcl.sweep.estimates import Pace
