@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -76,9 +76,10 @@ class Bar(tqdm):  # type: ignore[misc]
 
     def beat(self) -> None:
         """Called every second: on a terminal the clock moves, elsewhere a silence ends."""
-        with self.get_lock():
+        # Whoever read the output may have gone: that is for the thread that does the work to find out.
+        with suppress(OSError, ValueError), self.get_lock():
             if not self.disable and (self._terminal or self._time() - self.last_print_t >= SILENCE):
-                self.refresh()
+                self.refresh(nolock=True)  # tqdm would keep its lock after an error
                 self.last_print_t = self._time()
 
     def close(self) -> None:
@@ -114,7 +115,12 @@ def at_work(words: str) -> Iterator[None]:
     started = time.monotonic()
     Bar.write(f"{words} ...")
     stop = threading.Event()
-    _every(SILENCE, lambda: Bar.write(f"still {words} ({time.monotonic() - started:.0f} s) ..."), stop)
+
+    def beat() -> None:
+        with suppress(OSError, ValueError):
+            Bar.write(f"still {words} ({time.monotonic() - started:.0f} s) ...")
+
+    _every(SILENCE, beat, stop)
     try:
         yield
     finally:
