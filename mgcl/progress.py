@@ -74,6 +74,10 @@ class Bar(tqdm):  # type: ignore[misc]
             self._began = began
             self._end = None if seconds is None else self._time() + seconds
 
+    def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
+        """Shown with the next line, where there is no terminal."""
+        super().set_postfix_str(s, refresh and self._terminal)
+
     def beat(self) -> None:
         """Called every second: on a terminal the clock moves, elsewhere a silence ends."""
         # Whoever read the output may have gone: that is for the thread that does the work to find out.
