@@ -2,9 +2,12 @@
 
 import logging
 import os
+import signal
 import socket
+import tempfile
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,8 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # it would go on handing out trials
 os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")
+# A signal ends the driver as Ctrl-C does, without a stack trace of Ray's core.
+os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the other reporter ignores verbose=0
 # Workers keep what they freed: giving large arrays back and faulting them in again costs a tenth of a trial.
 os.environ.setdefault("MALLOC_ARENA_MAX", "1")
@@ -20,12 +25,18 @@ os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**25))
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**29))
 
 import ray
+from ray._common.utils import get_default_ray_temp_dir
 
-from mgcl.errors import ClusterError
+from mgcl.errors import ENDINGS, ClusterError
 from mgcl.machines import Machines
+from mgcl.progress import at_work
 
 # Workers are handed paths, not arrays: the object store stays almost empty.
 _OBJECT_STORE_BYTES = 128 * 2**20
+_QUIET: Mapping[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+# Of a socket's path, which the kernel limits; Ray puts its own under its folder, named by date and process.
+_SOCKET_BYTES = 107
+_SOCKET = f"session_2026-01-01_00-00-00_000000_{os.getpid()}/sockets/plasma_store"
 
 
 @dataclass(frozen=True)
@@ -54,35 +65,96 @@ def cluster(machines: Machines, *, cpus: int, dashboard: bool = False) -> Iterat
     Raises:
         ClusterError: no cluster answers at the address, or it has no room for one actor.
     """
-    context = _connect(machines.address, {"num_cpus": cpus, "include_dashboard": dashboard})
+    with _keeping_handlers():
+        if machines.address:
+            with at_work(f"connecting to the Ray cluster at {machines.address}"):
+                context = _connect(machines.address)
+        else:
+            with at_work(f"starting Ray on {cpus} CPUs"):
+                context = _start({"num_cpus": cpus, "include_dashboard": dashboard})
     try:
         yield _offer(machines, context)
     finally:
         ray.shutdown()
 
 
-def _connect(address: str | None, here: Mapping[str, Any]) -> Any:
-    if address and address.startswith("ray://"):
+def _start(options: Mapping[str, Any]) -> Any:
+    """On this machine, under a folder of Ray's own choice."""
+    folder = Path(get_default_ray_temp_dir())  # type: ignore[no-untyped-call]
+    check_folder(folder)
+    try:
+        with _asking_no_cloud():
+            return ray.init(address="local", **_QUIET, **options, object_store_memory=_OBJECT_STORE_BYTES)
+    except (OSError, RuntimeError, ValueError) as error:
         raise ClusterError(
-            f"--address {address}: no Ray cluster answers this way; run the command on the cluster's head, with "
-            "--address auto (`ray submit` and `ray job submit` do)"
+            f"Ray does not start on this machine ({_reason(error)}); its logs lie in {folder}, "
+            "and --local runs a sweep without it"
+        ) from None
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder in which Ray cannot open its sockets.
+
+    Args:
+        folder: that Ray will put its sessions into.
+
+    Raises:
+        ClusterError: its name is too long, or nothing can be written there.
+    """
+    variable = next((name for name in ("RAY_TMPDIR", "TMPDIR") if name in os.environ), "RAY_TMPDIR")
+    most = _SOCKET_BYTES - len(_SOCKET) - 1
+    if len(os.fsencode(folder)) > most:
+        raise ClusterError(
+            f"{folder}: Ray opens sockets in this folder, and the system takes {most} characters of its name, not "
+            f"{len(os.fsencode(folder))}: set RAY_TMPDIR=/tmp, or another short folder{_instead_of(variable)}"
         )
     try:
-        if address and address != "auto":
-            _knock(address)
-        with nullcontext() if address else _asking_no_cloud():
-            return ray.init(
-                address=address or "local",
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                **({} if address else {**here, "object_store_memory": _OBJECT_STORE_BYTES}),
-            )
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
         raise ClusterError(
-            f"--address {address}: no Ray cluster answers ({reason}); start one, leave it out, or "
-            "export RAY_AUTH_MODE=token if it asks for a token"
+            f"{folder}: Ray opens sockets in this folder, and nothing can be written there ({error.strerror}): set "
+            f"RAY_TMPDIR to a folder with a short name that you may write{_instead_of(variable)}"
         ) from None
+
+
+def _instead_of(variable: str) -> str:
+    return f"; it goes before {variable}" if variable != "RAY_TMPDIR" else ""
+
+
+def _connect(address: str) -> Any:
+    try:
+        if address != "auto":
+            _knock(address)
+        return ray.init(address=address, **_QUIET)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ClusterError(
+            f"--address {address}: no Ray cluster answers ({_reason(error)}); {_advice(error)}"
+        ) from None
+
+
+def _advice(error: Exception) -> str:
+    """For the cause at hand."""
+    words = str(error).lower()
+    if "token" in words or "auth" in words:
+        return "export RAY_AUTH_MODE=token, and give the cluster's token as it asks for"
+    if "version" in words:
+        return "install the cluster's versions of Ray and Python here"
+    return "start one there (`ray start --head`), or leave --address out: then Ray starts on this machine"
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def _keeping_handlers() -> Iterator[None]:
+    """Ray's start sets a handler of its own for SIGTERM, which leaves without a word."""
+    before = {each: signal.getsignal(each) for each in ENDINGS}
+    yield
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _offer(machines: Machines, context: Any) -> Cluster:
@@ -96,6 +168,10 @@ def _offer(machines: Machines, context: Any) -> Cluster:
         print("the cluster shows no GPU: running on CPUs; ask for a share of those that it may start")
     slots = machines.actors or sum(_fit(node, share) for node in nodes)
     if not slots:
+        if not machines.address:
+            raise ClusterError(
+                f"this machine has {gpus:g} GPUs: no worker can have {share:g} of them and a CPU; ask for less"
+            )
         raise ClusterError(
             f"--address {machines.address}: no node has a CPU and {share:g} of a GPU; if it starts nodes by itself, "
             "say how many should run at once (--workers, --actors)"

@@ -1,8 +1,11 @@
 """The errors a user can mend: every message names the file or value and says what to do next."""
 
 import errno
+import io
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -95,8 +98,14 @@ def gathered_warnings() -> Iterator[list[str]]:
 _USERS_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR)
 
 
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+"""What ends a command as Ctrl-C does."""
+
+
 def run_and_exit(job: Callable[[], int]) -> NoReturn:
-    """Run a command and leave with its exit code: 2 with one line for a user's error, 130 after Ctrl-C."""
+    """Run a command and leave with its exit code: 2 with a line for a user's error, 130 after Ctrl-C or ``ENDINGS``."""
+    _end_as_after_ctrl_c()
+    _print_anything_at_once()
     try:
         code = job()
     except MgclError as error:
@@ -114,3 +123,20 @@ def run_and_exit(job: Callable[[], int]) -> NoReturn:
         print("stopped", file=sys.stderr)
         code = 130
     sys.exit(code)
+
+
+def _end_as_after_ctrl_c() -> None:
+    """Whatever ends this process, it tidies up: what it started never outlives it."""
+    if threading.current_thread() is threading.main_thread():
+        for ending in ENDINGS:
+            if signal.getsignal(ending) != signal.SIG_IGN:  # nohup
+                signal.signal(ending, signal.default_int_handler)
+
+
+def _print_anything_at_once() -> None:
+    """A locale without a plus-minus sign gets its escape; a file or a pipe gets each line when it is printed."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="backslashreplace" if stream.errors == "strict" else stream.errors, line_buffering=True
+            )

@@ -26,7 +26,21 @@ class Machines:
             ClusterError: names the value.
         """
         gpus = self.gpus_per_actor or 0
+        if fault := _fault(self.address):
+            raise ClusterError(f"--address {self.address}: no Ray cluster answers {fault}")
         if self.actors is not None and self.actors < 1:
             raise ClusterError(f"{self.actors} actors at once (--workers, --actors): choose at least 1")
         if not 0 <= gpus < float("inf") or (gpus > 1 and gpus != int(gpus)):
             raise ClusterError(f"a GPU share of {gpus}: choose 0, a fraction, or whole GPUs")
+
+
+def _fault(address: str | None) -> str | None:
+    """What keeps an address from being any cluster's; None: nothing."""
+    if address is None or address == "auto":
+        return None
+    if address.startswith("ray://"):
+        return (
+            "this way; run the command on the cluster's head, with --address auto (`ray submit`, `ray job submit` do)"
+        )
+    host, _, port = address.rpartition(":")
+    return None if host and port.isdecimal() and int(port) < 2**16 else "there; give auto or host:port"

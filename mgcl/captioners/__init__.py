@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from mgcl.captioners.captioner import Captioner
 from mgcl.data.audio import load_clip
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import DataError
 from mgcl.journal import journal
+from mgcl.progress import Bar
 
 
 def caption_dataset(
@@ -41,7 +40,7 @@ def caption_dataset(
         captions = {record["clip_id"]: record["caption"] for record in written.records[1:]}
         todo = [file for file in dataset.files if file.clip_id not in captions]
         total = len(dataset.files)
-        with tqdm(total=total, initial=total - len(todo), desc="captioning clips", unit="clip") as bar:
+        with Bar(total=total, initial=total - len(todo), desc="captioning clips", unit="clip") as bar:
             # Cut from all clips, not from those left: so that a batch is heard as in a run that was not stopped.
             for start in range(0, total, batch):
                 files = dataset.files[start : start + batch]

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -67,12 +66,6 @@ def check_address(host: str, port: int) -> None:
     except (OSError, OverflowError) as error:
         reason = str(getattr(error, "strerror", None) or error).partition(" (")[0]
         raise MgclError(f"--port {port}: cannot be used on {host} ({reason}); name another") from None
-
-
-def end_as_after_ctrl_c() -> None:
-    """Whatever ends this process, it tidies up: what it started never outlives it."""
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.default_int_handler)
 
 
 def warn_of_named_classes(share: float | None) -> None:

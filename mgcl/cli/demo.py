@@ -5,7 +5,7 @@ import os
 import tempfile
 from contextlib import suppress
 
-from mgcl.cli.commands import Commands, add_address, add_model, check_address, end_as_after_ctrl_c
+from mgcl.cli.commands import Commands, add_address, add_model, check_address
 
 
 def add(commands: Commands) -> None:
@@ -19,7 +19,6 @@ def add(commands: Commands) -> None:
 
 
 def _demo(flags: argparse.Namespace) -> int:
-    end_as_after_ctrl_c()
     check_address(flags.host, flags.port)
     with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="mgcl-demo-") as uploads:
         # Read when gradio is imported.

@@ -1,14 +1,15 @@
-"""``mgcl status``: how far a sweep is."""
+"""``mgcl status``: how far a sweep or a search is."""
 
 import argparse
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mgcl.cli.commands import Commands
 from mgcl.home import home
+from mgcl.sweep.estimates import time_left
 
 if TYPE_CHECKING:
     from mgcl.records import TrialRun
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add the command to the parser's."""
-    status = commands.add_parser("status", help="how far a sweep is, what runs where, and when it will be done")
-    status.add_argument("name", help="of the sweep, e.g. full_grid")
+    status = commands.add_parser(
+        "status", help="how far a sweep or a search is, what runs where, and when it will be done"
+    )
+    status.add_argument("name", help="of the sweep or search, e.g. full_grid")
     status.add_argument("--tracking-uri", metavar="URI", help="MLflow store (default: $MGCL_HOME/mlflow.db)")
     status.set_defaults(job=_status)
 
@@ -28,24 +31,29 @@ def _status(flags: argparse.Namespace) -> int:
     from mgcl.sweep.store import default_uri, no_sweep
 
     uri = flags.tracking_uri or default_uri()
-    recorded = tracking.recorded_runs(flags.name, uri)
-    progress = tracking.last_progress(flags.name, uri) or tracking.progress_of(recorded)
+    progress = tracking.last_progress(flags.name, uri)
+    recorded = tracking.recorded_runs(flags.name, uri)  # after it: what a driver recorded meanwhile is done
+    progress = progress or tracking.progress_of(recorded)
+    if progress is None and (standing := _standing(flags.name, uri)):
+        print("\n".join(standing))
+        return 0
     if progress is None:
         raise no_sweep(uri, flags.name)
     keys = set(progress.keys)
     runs = [run for run in recorded if run.key in keys]
-    counts = Counter(run.status for run in runs)
-    missing = len(keys) - len(runs)
-    running = progress.running if progress.at_work else ()
+    states = trial_states(progress, runs)
+    counts = Counter(states.values())
+    missing = counts["running"] + counts["waiting"]
+    running = [each for each in progress.running if states.get(each[0]) == "running"]
     print(
-        f"{flags.name}: {len(keys)} trials: {counts['FINISHED']} done, {counts['FAILED']} failed, "
-        f"{len(running)} running, {missing - len(running)} waiting"
+        f"{flags.name}: {len(keys)} trials: {counts['done']} done, {counts['failed']} failed, "
+        f"{counts['running']} running, {counts['waiting']} waiting"
     )
     if progress.note:
         print(progress.note)
     print(f"started on {progress.host}, {datetime.fromtimestamp(progress.started):%Y-%m-%d %H:%M:%S}")
     if progress.at_work:
-        print(_pace(progress, runs, missing))
+        print(pace(progress, running, runs, missing, now=time.time()))
     elif missing and progress.ended:
         print("its driver has ended; the same command runs the rest")
     elif missing:
@@ -56,19 +64,77 @@ def _status(flags: argparse.Namespace) -> int:
     for key, name, host, since in running:
         print(f"running {key}  {name}, on {host} for {_duration(time.time() - since)}")
     for run in runs:
-        if run.status == "FAILED":
+        if states[run.key] == "failed":
             print(f"failed  {run.key}  {', '.join(run.variants)}: {run.error.splitlines()[0]}")
     print(f"what a trial said: {home() / 'logs' / 'KEY.log'}")
     return 0
 
 
-def _pace(progress: "Progress", runs: "Sequence[TrialRun]", missing: int) -> str:
-    """From the first result on: Ray takes a while to start."""
-    ended = sorted(run.ended for run in runs if run.ended > progress.started)
-    if len(ended) < 2:
+def trial_states(progress: "Progress", runs: "Sequence[TrialRun]") -> dict[str, str]:
+    """Each trial's one state, "done", "failed", "running" or "waiting", though the driver spoke before it recorded.
+
+    Args:
+        progress: what the driver last said.
+        runs: what is recorded, read after that.
+    """
+    recorded = {run.key: run for run in runs}
+    since = {key: began for key, _, _, began in progress.running} if progress.at_work else {}
+
+    def state(key: str) -> str:
+        run = recorded.get(key)
+        if run and run.status == "FINISHED":
+            return "done"
+        if run and run.ended >= since.get(key, 0.0):  # else it is being tried again
+            return "failed"
+        return "running" if key in since else "waiting"
+
+    return {key: state(key) for key in progress.keys}
+
+
+def pace(
+    progress: "Progress",
+    running: "Sequence[tuple[str, str, str, float]]",
+    runs: "Sequence[TrialRun]",
+    missing: int,
+    *,
+    now: float,
+) -> str:
+    """From the first result on; the clock starts when the first worker took a trial.
+
+    Args:
+        progress: what the driver last said.
+        running: of that, what still runs.
+        runs: what is recorded.
+        missing: how many trials run or wait.
+        now: seconds since 1970.
+    """
+    ended = [run for run in runs if run.ended > progress.started]
+    took = [run.seconds for run in ended if run.seconds is not None]
+    if not took:
         return "too early to tell the pace"
-    seconds = (time.time() - ended[0]) / (len(ended) - 1)
-    return f"{60 / seconds:.1f} trials a minute, about {_duration(missing * seconds)} left"
+    began = min([run.ended - (run.seconds or 0.0) for run in ended] + [since for *_, since in running])
+    each = sum(took) / len(took)
+    under_way = [(max(now - since, 0.0), each) for *_, since in running]
+    left = time_left(sum(took), under_way, [each] * (missing - len(running)), elapsed=now - began)
+    return f"{60 * len(ended) / max(now - began, 1.0):.1f} trials a minute, about {_duration(left)} left"
+
+
+def _standing(name: str, uri: str) -> list[str]:
+    """How a search stands, a line a study; none if there is no such search."""
+    from mgcl.search.mirror import standing
+
+    studies = standing(name, uri)
+    if not studies:
+        return []
+    lines = [_study(study, states, planned) for study, (states, planned) in studies.items()]
+    fewer = any(sum(states.values()) < (planned or 0) for states, planned in studies.values())
+    advice = ["fewer points than planned: it is at work, or the same command goes on with it"] if fewer else []
+    return [f"{name}: a search, with these studies", *lines, *advice]
+
+
+def _study(study: str, states: Mapping[str, int], planned: int | None) -> str:
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    return f"{study}: {sum(states.values())} of {planned or '?'} points{': ' if counts else ''}{counts}"
 
 
 def _duration(seconds: float) -> timedelta:

@@ -11,7 +11,7 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from mgcl.cli.commands import Commands, add_address, check_address, end_as_after_ctrl_c
+from mgcl.cli.commands import Commands, add_address, check_address
 from mgcl.errors import MgclError, TrackingError
 from mgcl.masking import masked, scrubbed
 
@@ -39,7 +39,6 @@ def _ui(flags: argparse.Namespace) -> int:
     if uri.startswith("http"):
         _show(runs_page(uri, experiment), browser=not flags.no_browser)
         return 0
-    end_as_after_ctrl_c()
     check_address(flags.host, flags.port)
     with suppress(MgclError), alone(uri):  # of a store that may only be read, MLflow shows the files where they were
         readdress(uri)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from mgcl.backbones.backbone import Backbone
 from mgcl.backbones.probe import refuse_outputs
@@ -24,6 +23,7 @@ from mgcl.extraction.plan import Facts, Shard, facts, identity, plan
 from mgcl.extraction.shards import finish, is_finished, left_out
 from mgcl.extraction.texts import Texts
 from mgcl.features import FeatureBank
+from mgcl.progress import Bar
 from mgcl.records import logit_scale_fault
 
 Run = Callable[[Sequence[Shard], Path], Iterable[Shard]]
@@ -79,7 +79,7 @@ def extract_by(
             for shard in there:
                 _refuse_gaps(work, shard)
         total, left = (sum(len(shard.files) for shard in each) for each in (shards, todo))
-        with tqdm(total=total, initial=total - left, desc="embedding clips", unit="clip", smoothing=0.1) as bar:
+        with Bar(total=total, initial=total - left, desc="embedding clips", unit="clip") as bar:
             # A sentence that cannot be embedded is known before the first clip is.
             for part in ([each for each in todo if each.sentences], [each for each in todo if each.files]):
                 for shard in _named(run(part, work), texts):

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
-from tqdm import tqdm
 
 from mgcl.backbones.grained import Grained, contrastive_loss
 from mgcl.backbones.log_mel import STEPS
@@ -19,6 +18,7 @@ from mgcl.backbones.tiny import Config, make_model, tokenize, train_tokenizer
 from mgcl.data.seeding import generator, seed_of
 from mgcl.errors import BackboneError
 from mgcl.pretraining.corpus import Corpus, texts
+from mgcl.progress import Bar
 from mgcl.records import canonical_json
 
 
@@ -73,7 +73,7 @@ def train(plan: Plan, corpus: Corpus, folder: Path, *, every: int = 100) -> tupl
     first = _resume(checkpoint, model, optimiser, schedule)
     model.train()
     losses: deque[float] = deque(maxlen=20)
-    with tqdm(range(first, plan.steps), initial=first, total=plan.steps, unit="step", dynamic_ncols=True) as bar:
+    with Bar(range(first, plan.steps), initial=first, total=plan.steps, unit="step") as bar:
         for step in bar:
             loss = _loss(model, _batch(plan, corpus, tokenizer, step), plan.hardness)
             optimiser.zero_grad()

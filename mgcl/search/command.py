@@ -5,21 +5,23 @@ import functools
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from joblib import cpu_count
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
-from tqdm import tqdm
 
 from mgcl.errors import SearchError, run_and_exit
 from mgcl.home import similarity_limit
+from mgcl.machines import Machines
 from mgcl.masking import masked
+from mgcl.progress import Bar, at_work
 from mgcl.reporting.report import prepare
-from mgcl.search import pictures, report
+from mgcl.search import report
 from mgcl.search.questions import Question, Search, questions
 from mgcl.search.report import Answer
 from mgcl.search.sampling import SAMPLERS
@@ -36,8 +38,12 @@ from mgcl.search.study import (
     open_study,
 )
 from mgcl.sweep.chosen import Choice, Chosen, write_chosen
-from mgcl.sweep.flags import add_episode_flags, add_machine_flags, machines, open_bank, override
+from mgcl.sweep.estimates import time_left
+from mgcl.sweep.flags import add_episode_flags, add_machine_flags, machines, open_bank, override, repeated
 from mgcl.sweep.variants import VARIANTS
+
+if TYPE_CHECKING:
+    from mgcl.search.mirror import Mirror
 
 
 def main(search: Search, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -47,7 +53,7 @@ def main(search: Search, arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _main(search: Search, arguments: Sequence[str] | None) -> int:
     flags = _parser(search).parse_args(arguments)
-    search = _override(search, flags)
+    search, where = _override(search, flags), machines(flags)
     similarity_limit()  # refused here, not by each worker
     storage = flags.study or default_storage()
     check_storage(storage)
@@ -56,11 +62,11 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
     folder = prepare(
         f"{search.name}/{_slug(bank.header.dataset, bank.header.backbone, search.variant)}", Path(flags.out)
     )
-    answers = _answers(search, asked, storage, location, folder, flags)
+    answers = _answers(search, asked, storage, location, folder, where, flags)
 
     params = folder / "params.json"
     write_chosen(params, Chosen(bank.digest, search.variant, tuple(each.choice for each in answers)))
-    test = _test(search, params)
+    test = _test(search, flags, params)
     page = folder / "report.md"
     page.write_text(report.page(search.name, answers, params, test), encoding="utf-8")
     print(f"report: {page}\nvalues: {params}\ntest:   {test}")
@@ -68,40 +74,71 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
 
 
 def _answers(
-    search: Search, asked: Sequence[Question], storage: str, bank: str, folder: Path, flags: argparse.Namespace
+    search: Search,
+    asked: Sequence[Question],
+    storage: str,
+    bank: str,
+    folder: Path,
+    where: Machines,
+    flags: argparse.Namespace,
 ) -> list[Answer]:
     """Run what is missing of every study, and read what they found."""
-    from mgcl.cluster import cluster
-    from mgcl.search.mirror import Mirror
-    from mgcl.search.schedule import run_points
-    from mgcl.sweep.store import default_uri
+    with at_work("loading Ray and MLflow"):
+        from mgcl.cluster import cluster
+        from mgcl.search.mirror import Mirror
+        from mgcl.search.schedule import run_points
+        from mgcl.sweep.store import default_uri
 
-    mirror = Mirror.open(search.name, flags.tracking_uri or default_uri())
+    with at_work("opening the record of runs"):
+        mirror = Mirror.open(search.name, flags.tracking_uri or default_uri())
     print(f"runs:   {mirror.store.where_to_look()}\nstudy:  {masked(storage)}", flush=True)
     more = flags.trials is not None and flags.trials.startswith("+")
     wanted = {each.name: search.points + (known_points(each, storage) if more else 0) for each in asked}
+    mirror.plan(wanted)
     answers = []
-    with cluster(machines(flags), cpus=flags.workers or cpu_count(), dashboard=True) as there:
+    with cluster(where, cpus=flags.workers or cpu_count(), dashboard=True) as there:
         for question in asked:
             with open_study(question, storage) as study, _bar(study, question, wanted[question.name]) as bar:
-
-                def take(point: FrozenTrial, question: Question = question, bar: tqdm = bar) -> None:
-                    _show(point, bar)
-                    mirror.try_to_show(question, point)
-
+                take = _taking(study, question, mirror, bar)
                 run_points(study, question, wanted[question.name], bank, there, on_point=take)
                 mirror.show(question, ended(study))
-                answers.append(_answer(study, question, folder))
+                with at_work("drawing what was found"):
+                    answers.append(_answer(study, question, folder))
     mirror.store.keep([file for answer in answers for file in answer.pictures])
     return answers
 
 
-def _bar(study: Study, question: Question, points: int) -> tqdm:
-    known = len(ended(study))
-    return tqdm(total=points, initial=known, desc=question.name, unit="point", smoothing=0, dynamic_ncols=True)
+def _taking(study: Study, question: Question, mirror: "Mirror", bar: Bar) -> Callable[[FrozenTrial], None]:
+    """What is done with each point that ends from now on."""
+    since = datetime.now()
+
+    def take(point: FrozenTrial) -> None:
+        _show(point, bar)
+        bar.expect(_seconds_left(study, bar.total - bar.n, since), began=since.timestamp())
+        mirror.try_to_show(question, point)
+
+    return take
 
 
-def _show(point: FrozenTrial, bar: tqdm) -> None:
+def _bar(study: Study, question: Question, points: int) -> Bar:
+    return Bar(total=points, initial=len(ended(study)), desc=question.place, unit="point", estimated=True)
+
+
+def _seconds_left(study: Study, left: int, since: datetime) -> float | None:
+    """Until a study has all its points; None: none has ended since a time, in this machine's own."""
+    now = datetime.now()
+    points = [(each.datetime_start, each.datetime_complete) for each in study.get_trials(deepcopy=False)]
+    begun = [(start, end) for start, end in points if start and start >= since]
+    took = [(end - start).total_seconds() for start, end in begun if end]
+    if not took:
+        return None
+    usual = sum(took) / len(took)
+    under_way = [((now - start).total_seconds(), usual) for start, end in begun if not end]
+    elapsed = (now - min(start for start, _ in begun)).total_seconds()
+    return time_left(sum(took), under_way, [usual] * (left - len(under_way)), elapsed=elapsed)
+
+
+def _show(point: FrozenTrial, bar: Bar) -> None:
     if ERROR in point.user_attrs:
         bar.write(f"failed: point {point.number} {point.params}: {point.user_attrs[ERROR]}", file=sys.stderr)
     elif point.state == TrialState.COMPLETE and point.value is not None:
@@ -110,6 +147,8 @@ def _show(point: FrozenTrial, bar: tqdm) -> None:
 
 
 def _answer(study: Study, question: Question, folder: Path) -> Answer:
+    from mgcl.search import pictures  # brings scikit-learn and matplotlib
+
     points, found, own = ended(study), best(study), default_point(study, question)
     failed = sum(ERROR in point.user_attrs for point in points)
     stopped = sum(point.state == TrialState.PRUNED for point in points) - failed
@@ -124,23 +163,11 @@ def _answer(study: Study, question: Question, folder: Path) -> Answer:
     )
 
 
-def _test(search: Search, params: Path) -> str:
-    bank = ["--bank", search.bank] if search.bank else []
-    ways, shots = map(str, search.ways), map(str, search.shots)
-    audio_only = ["--audio-only"] if search.audio_only else []
-    flags = [
-        *bank,
-        "--params",
-        str(params),
-        "--ways",
-        *ways,
-        "--shots",
-        *shots,
-        "--variants",
-        search.variant,
-        *audio_only,
-    ]
-    return shlex.join(["python", "sweeps/full_grid.py", *flags])
+def _test(search: Search, flags: argparse.Namespace, params: Path) -> str:
+    """The sweep that tests what was found, on the same episodes but for the folds, which are the file's."""
+    usual = Search("", ways=(), shots=())  # sweeps have others: always said
+    shared = repeated(flags, usual, but=("folds", "fold_classes", "protocol"))
+    return shlex.join(["python", "sweeps/full_grid.py", "--params", str(params), "--variants", search.variant, *shared])
 
 
 def _slug(*words: str) -> str:

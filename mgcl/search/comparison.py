@@ -12,11 +12,11 @@ import numpy as np
 from joblib import cpu_count
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
-from tqdm import tqdm
 
 from mgcl.errors import run_and_exit
 from mgcl.evaluation.statistics import t_interval
 from mgcl.features import FeatureBank
+from mgcl.progress import Bar
 from mgcl.reporting.report import prepare
 from mgcl.search.questions import Search, questions
 from mgcl.search.replay import Surrogate, best_so_far, design
@@ -80,7 +80,7 @@ def _run(
     with open_study(question, storage) as study:
         for point in given:
             study.enqueue_trial(dict(point), skip_if_exists=True)
-        with tqdm(total=search.points, initial=len(ended(study)), desc=question.name, unit="point") as bar:
+        with Bar(total=search.points, initial=len(ended(study)), desc=search.name, unit="point") as bar:
             run_points(study, question, search.points, location, there, on_point=lambda _: bar.update())
         return whole(study)[: search.points]
 

@@ -1,7 +1,9 @@
 """A study's points as MLflow runs, to be grouped and compared like any: the study's own database is the record."""
 
 import hashlib
+import json
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,10 +15,12 @@ from mgcl.errors import TrackingError
 from mgcl.records import canonical_json
 from mgcl.search.questions import Question
 from mgcl.search.study import ERROR
-from mgcl.sweep.store import answering, search
+from mgcl.sweep.store import answering, connect, exists, experiment_of, reading, search
 from mgcl.sweep.tracking import Tracking
 
 _VALUE = "validation_accuracy"
+_PLANNED = "points"
+_PARENTS = "tags.kind = 'sweep'"
 _POINTS = "tags.kind = 'point'"
 _STATES = {TrialState.COMPLETE: "whole", TrialState.PRUNED: "stopped early"}
 
@@ -50,6 +54,15 @@ class Mirror:
     @property
     def _client(self) -> MlflowClient:
         return self.store.client
+
+    def plan(self, points: Mapping[str, int]) -> None:
+        """Keep how many points each study should have in the end, for ``standing``.
+
+        Raises:
+            TrackingError: the store does not answer.
+        """
+        with answering(self.store.uri):
+            self._client.set_tag(self.store.parent_id, _PLANNED, json.dumps(points))
 
     def show(self, question: Question, points: Iterable[FrozenTrial]) -> None:
         """Write the runs of points that have none yet.
@@ -108,3 +121,26 @@ def _parameters(question: Question, point: FrozenTrial) -> dict[str, str]:
 def _content(identity: str, parameters: Mapping[str, str], value: float | None) -> str:
     """A digest of what a point is; runs of before this was kept do not tell their study's identity."""
     return hashlib.sha256(canonical_json([identity, dict(parameters), value]).encode()).hexdigest()[:16]
+
+
+def standing(name: str, uri: str) -> dict[str, tuple[Counter[str], int | None]]:
+    """How many points each study of a search has in each state, and how many it should have, without writing anything.
+
+    Raises:
+        TrackingError: the store cannot be opened, or the search's experiment was deleted.
+    """
+    if not exists(uri):
+        return {}
+    with answering(uri), reading(uri):
+        client = connect(uri)
+        experiment = experiment_of(client, uri, name)
+        if experiment is None:
+            return {}
+        parents = search(client, experiment.experiment_id, _PARENTS)
+        planned = {
+            study: points for run in parents for study, points in json.loads(run.data.tags.get(_PLANNED, "{}")).items()
+        }
+        states: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for run in search(client, experiment.experiment_id, _POINTS):
+            states[run.data.tags["study"]][run.data.tags.get("state", "under way")] += 1
+    return {study: (states[study], planned.get(study)) for study in {**planned, **states}}

@@ -106,6 +106,10 @@ class _Search(OptunaSearch):
         self._causes: list[str] | None = []
         self.error: Exception | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune writes its searcher to disk, to restore an experiment from; the driver's own part stays here."""
+        return {**self.__dict__, "_on_point": None}
+
     def judge(self, trial_id: str, result: Mapping[str, Any]) -> bool:
         """Keep what a batch gave; whether the point should end here."""
         if "error" in result or result["batches"] == self._batches:

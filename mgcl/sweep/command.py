@@ -14,6 +14,7 @@ from mgcl.errors import SweepError, run_and_exit
 from mgcl.extraction.embedded import embedded_sounds
 from mgcl.home import home, similarity_limit
 from mgcl.machines import Machines
+from mgcl.progress import at_work
 from mgcl.records import TrialRun
 from mgcl.reporting import report, tables
 from mgcl.sweep.driver import count, run_missing, state
@@ -30,8 +31,8 @@ def main(sweep: Sweep, arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     flags = _parser(sweep).parse_args(arguments)
-    sweep = override(sweep, flags)
-    if flags.local and machines(flags) != Machines():
+    sweep, where = override(sweep, flags), machines(flags)
+    if flags.local and where != Machines():
         raise SweepError("--local runs trials in this process: leave --address, --workers and --gpus-per-trial out")
     similarity_limit()  # refused here, not by each worker
     bank, location = open_bank(sweep.bank, make=not flags.plan)
@@ -40,15 +41,17 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     for words in left_out(sweep, bank):
         print(words)
 
-    from mgcl.sweep import reports, tracking
-    from mgcl.sweep.store import default_uri
+    with at_work("loading MLflow"):
+        from mgcl.sweep import reports, tracking
+        from mgcl.sweep.store import default_uri
 
     uri = flags.tracking_uri or default_uri()
     if flags.plan:
         _print_plan(cells, tracking.recorded_runs(sweep.name, uri), flags.workers or cpu_count())
         return 0
     report.prepare(sweep.name, Path(flags.out))
-    store = tracking.Tracking.open(sweep.name, uri)
+    with at_work("opening the record of runs"):
+        store = tracking.Tracking.open(sweep.name, uri)
     print(f"runs:   {store.where_to_look()}")
     print(f"logs:   {home() / 'logs' / 'KEY.log'}" if not flags.local else "logs:   here", flush=True)
     retry_failed = flags.retry == "failed"
@@ -57,7 +60,7 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
         planned,
         bank,
         store,
-        None if flags.local else machines(flags),
+        None if flags.local else where,
         location=location,
         retry_failed=retry_failed,
         only=flags.only,
@@ -68,8 +71,9 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     if runs:
         keys = [cell.trial.key for cell in planned]
         root = None if sweep.bank else embedded_sounds(home())
-        folder = reports.draw(sweep.name, uri, Path(flags.out), planned=keys, bank=bank, root=root)
-        store.keep([file for file in sorted(folder.iterdir()) if file.is_file()])
+        with at_work("writing the report"):
+            folder = reports.draw(sweep.name, uri, Path(flags.out), planned=keys, bank=bank, root=root)
+            store.keep([file for file in sorted(folder.iterdir()) if file.is_file()])
         print(f"report: {folder / 'index.html'}, {folder / 'report.md'}")
     return code
 

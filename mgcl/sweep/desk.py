@@ -1,4 +1,4 @@
-"""Takes the outcomes of trials in: the record, and the progress line."""
+"""Takes the outcomes of trials in: the record, and the progress bar."""
 
 import platform
 import sys
@@ -6,13 +6,14 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from mgcl.errors import SweepError, TrackingError
 from mgcl.features import FeatureBank
+from mgcl.progress import Bar
 from mgcl.records import TrialFailure, TrialResult
+from mgcl.sweep.estimates import Pace
 from mgcl.sweep.grid import Cell
 from mgcl.sweep.provenance import source_revision
 from mgcl.sweep.queue import Held, Outcome
@@ -29,16 +30,15 @@ _LAST_RETRIES_SECONDS = 10 * 60
 class Desk:
     """While the store does not answer, outcomes wait here."""
 
-    def __init__(self, cells: Sequence[Cell], store: Tracking, bank: FeatureBank, bar: Any) -> None:
+    def __init__(self, cells: Sequence[Cell], store: Tracking, bank: FeatureBank, bar: Bar, pace: Pace) -> None:
         self._cells = {cell.trial.key: cell for cell in cells}
-        self._store, self._bank, self._bar = store, bank, bar
+        self._store, self._bank, self._bar, self._pace = store, bank, bar, pace
         self._tags = source_revision()
         self._started = time.time()
         self._waiting: deque[Outcome] = deque()
         self._ask_again = 0.0
         self._causes: list[str] | None = []
         self._failed = 0
-        self._first = True
         self._warned: set[str] = set()
         self._latest: deque[str] = deque(maxlen=2)
 
@@ -48,9 +48,7 @@ class Desk:
         Raises:
             SweepError: the first trials all failed alike.
         """
-        if self._first:
-            self._first = False
-            self._bar.unpause()  # the pace does not count Ray's start
+        self._pace.end(outcome, time.time())
         self._waiting.append(outcome)
         if time.monotonic() >= self._ask_again:
             try:
@@ -62,11 +60,12 @@ class Desk:
         self._refuse_a_common_cause(outcome)
 
     def say(self, words: str) -> None:
-        """Print a line above the progress line."""
+        """Print a line above the bar."""
         self._bar.write(words)
 
     def tell(self, held: Sequence[Held] = (), *, ended: bool = False) -> None:
-        """Keep what is being worked at, for ``mgcl status``; skipped while the store does not answer."""
+        """Show the time left, and keep what is being worked at for ``mgcl status`` while the store answers."""
+        self._bar.expect(self._pace.seconds_left(held, time.time()), began=self._pace.began)
         if time.monotonic() >= self._ask_again:
             running = [(each.trial.key, run_name(self._cells[each.trial.key]), each.host, each.since) for each in held]
             with suppress(TrackingError):

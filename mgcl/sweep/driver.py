@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from mgcl.features import FeatureBank
 from mgcl.home import home
 from mgcl.machines import Machines
+from mgcl.progress import Bar
 from mgcl.records import Trial, TrialRun
-from mgcl.sweep.estimates import estimator, longest_first
+from mgcl.sweep.estimates import Pace, estimator, longest_first
 from mgcl.sweep.grid import Cell
 from mgcl.sweep.queue import Held
 
@@ -80,7 +81,8 @@ def run_missing(
     )
     seconds = estimator((cell.trial for cell in cells), runs)
     trials = longest_first([cell.trial for cell in todo], seconds)
-    with _desk(cells, len(todo), bank, store) as desk:
+    pace = Pace([cell.trial for cell in cells], runs, {trial.key for trial in trials})
+    with _desk(cells, bank, store, pace) as desk:
         if machines:
             _run_on_ray(trials, location, desk, machines)
         else:
@@ -88,13 +90,11 @@ def run_missing(
 
 
 @contextmanager
-def _desk(cells: Sequence[Cell], todo: int, bank: FeatureBank, store: "Tracking") -> Iterator["Desk"]:
-    from tqdm import tqdm
-
+def _desk(cells: Sequence[Cell], bank: FeatureBank, store: "Tracking", pace: Pace) -> Iterator["Desk"]:
     from mgcl.sweep.desk import Desk
 
-    with tqdm(total=len(cells), initial=len(cells) - todo, unit="trial", smoothing=0, dynamic_ncols=True) as bar:
-        desk = Desk(cells, store, bank, bar)
+    with Bar(total=len(cells), initial=len(cells) - len(pace.left), unit="trial", estimated=True) as bar:
+        desk = Desk(cells, store, bank, bar, pace)
         desk.tell()
         try:
             yield desk
@@ -111,6 +111,7 @@ def _run_on_ray(trials: Sequence[Trial], bank: str, desk: "Desk", machines: Mach
     with cluster(machines, cpus=machines.actors or cpu_count(), dashboard=True) as there:
         if there.dashboard:
             desk.say(f"Ray:    http://{there.dashboard}")
+        desk.say(f"opening the bank on {min(there.slots, len(trials))} workers ...")
         run_trials(trials, bank, there, desk.take, desk.tell)
 
 

@@ -1,10 +1,12 @@
-"""How long a trial will take, from what others took. Pure."""
+"""How long trials will take, from what others took. Pure."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 from statistics import median
 
-from mgcl.records import Trial, TrialRun
+from mgcl.records import Trial, TrialResult, TrialRun
+from mgcl.sweep.queue import Held, Outcome
 
 
 def work(trial: Trial) -> float:
@@ -14,7 +16,7 @@ def work(trial: Trial) -> float:
     return float(trial.episodes * trial.way * (trial.queries + trial.shot * passes))
 
 
-def estimator(trials: Iterable[Trial], runs: Iterable[TrialRun]) -> Callable[[Trial], float | None]:
+def estimator(trials: Iterable[Trial], runs: Iterable[TrialRun | TrialResult]) -> Callable[[Trial], float | None]:
     """Seconds that a trial will take its worker, learned from the runs of trials.
 
     The rate, in seconds a unit of ``work``, is that of the trials that are most like it: same variant, way and shot;
@@ -22,7 +24,7 @@ def estimator(trials: Iterable[Trial], runs: Iterable[TrialRun]) -> Callable[[Tr
 
     Args:
         trials: every trial of the sweep.
-        runs: of any of them.
+        runs: or results, of any of them.
     """
     by_key = {trial.key: trial for trial in trials}
     rates: defaultdict[Hashable, list[float]] = defaultdict(list)
@@ -45,6 +47,71 @@ def longest_first(trials: Sequence[Trial], seconds: Callable[[Trial], float | No
     known = [seconds(trial) for trial in trials]
     lengths = [work(trial) if None in known else length or 0.0 for trial, length in zip(trials, known, strict=True)]
     return [trials[index] for index in sorted(range(len(trials)), key=lambda index: -lengths[index])]
+
+
+def time_left(
+    worked: float,
+    under_way: Sequence[tuple[float, float]],
+    waiting: Sequence[float],
+    *,
+    elapsed: float,
+) -> float:
+    """Seconds until all trials, or points, have ended, with as many workers at once as so far.
+
+    Args:
+        worked: seconds that workers spent on what has ended, added up.
+        under_way: of each that runs now, how long it has, and how long it is expected to run in all.
+        waiting: how long each of the others is expected to run.
+        elapsed: seconds since the first of them began.
+    """
+    rest = [max(whole - spent, 0.0) for spent, whole in under_way]
+    done = worked + sum(min(spent, whole) for spent, whole in under_way)
+    # Seconds of work a second: the workers, less what they wait for one another and for the record.
+    rate = done / elapsed if worked and elapsed > 0 else max(len(under_way), 1)
+    return max([(sum(rest) + sum(waiting)) / rate, *rest, *waiting], default=0.0)
+
+
+@dataclass
+class Pace:
+    """How far a driver is, in seconds of work; its clock starts when the first worker takes a trial."""
+
+    trials: Sequence[Trial]
+    """Every trial of the sweep."""
+    runs: Sequence[TrialRun]
+    """That were recorded before."""
+    left: set[str]
+    """Keys of trials that are to run and have not ended."""
+    results: list[TrialResult] = field(default_factory=list)
+    began: float | None = None
+    """Seconds since 1970."""
+
+    def end(self, outcome: Outcome, now: float) -> None:
+        """A trial has ended at ``now``, in seconds since 1970."""
+        self.left.discard(outcome.key)
+        if isinstance(outcome, TrialResult):
+            self.results.append(outcome)
+            self.began = min(self.began or now, now - outcome.seconds)
+
+    def seconds_left(self, held: Sequence[Held], now: float) -> float | None:
+        """Until the last trial ends; None: nothing is known of any yet.
+
+        Args:
+            held: what the workers are at.
+            now: seconds since 1970.
+        """
+        since = {each.trial.key: each.since for each in held}
+        self.began = min([*since.values(), *([self.began] if self.began else [])], default=None)
+        seconds = estimator(self.trials, [*self.runs, *self.results])
+        expected = {trial.key: seconds(trial) for trial in self.trials if trial.key in self.left}
+        known = {key: each for key, each in expected.items() if each is not None}
+        if len(known) < len(expected):
+            return None
+        return time_left(
+            sum(result.seconds for result in self.results),
+            [(now - since[key], each) for key, each in known.items() if key in since],
+            [each for key, each in known.items() if key not in since],
+            elapsed=now - self.began if self.began else 0.0,
+        )
 
 
 def _groups(trial: Trial) -> list[Hashable]:

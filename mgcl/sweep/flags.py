@@ -1,9 +1,11 @@
 """The flags that sweeps and searches share, and what they come down to."""
 
 import argparse
+from collections.abc import Collection
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from mgcl.data.splits import PROTOCOLS
 from mgcl.errors import SweepError
@@ -66,6 +68,29 @@ def machines(flags: argparse.Namespace) -> Machines:
     return Machines(flags.address, flags.workers, flags.gpus_per_trial)
 
 
+def repeated(flags: argparse.Namespace, defaults: Any, *, but: Collection[str] = ()) -> list[str]:
+    """The shared flags that say something else than a default, for a command that goes on from this one.
+
+    An address with a password is left out: it is not to be printed.
+
+    Args:
+        flags: as they were given.
+        defaults: has a field for each episode flag, as ``add_episode_flags`` takes it.
+        but: flags that the other command does without, as attributes.
+    """
+    parser = argparse.ArgumentParser()
+    add_episode_flags(parser, defaults)
+    add_machine_flags(parser)
+    words: list[str] = []
+    for name, default in vars(parser.parse_args([])).items():
+        value = getattr(flags, name)
+        values = value if isinstance(value, list | tuple) else [value]
+        if value == default or name in but or (name == "tracking_uri" and urlsplit(value).password):
+            continue
+        words += [f"--{name.replace('_', '-')}", *(str(each) for each in values if each is not True)]
+    return words
+
+
 def override(asked: _Asked, flags: argparse.Namespace) -> _Asked:
     """A sweep or search with the flags' values; every field has a flag but those that have none.
 
@@ -92,6 +117,7 @@ def open_bank(bank: str | None, *, make: bool = True) -> tuple[FeatureBank, str]
         make: make the embedded bank if it is not there yet.
     """
     if bank:
+        print(f"bank:   {bank}", flush=True)
         location = bank if "://" in bank else str(Path(bank).absolute())
         return FeatureBank.open(nearby(location)), location
     print("no --bank: generated soundscapes, as the tiny backbone hears them", flush=True)

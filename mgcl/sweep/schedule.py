@@ -18,11 +18,11 @@ import ray
 from ray import tune
 from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-from tqdm import tqdm
 
 from mgcl.cluster import Cluster
-from mgcl.errors import ClusterError
+from mgcl.errors import ENDINGS, ClusterError
 from mgcl.home import home
+from mgcl.progress import Bar
 from mgcl.records import Trial
 from mgcl.sweep.queue import Held, Outcome, Queue
 
@@ -32,6 +32,8 @@ _USELESS_DEATHS = 4
 _COLLECTED_AT_ONCE = 32
 _PATIENCE_SECONDS = 20
 _PROGRESS_SECONDS = 5
+# Who ends a job kills it half a minute later.
+_LAST_TRIALS_SECONDS = 20
 
 
 def run_trials(
@@ -82,7 +84,7 @@ def run_trials(
 
 @contextmanager
 def _ending_on_signals(listener: "_Listener") -> Iterator[None]:
-    """Ctrl-C and SIGTERM: trials under way may end, none is begun. A second signal does what it does elsewhere."""
+    """Ctrl-C, SIGTERM, SIGHUP: trials under way may end, none is begun. A second signal does what it does elsewhere."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may have handlers
         return
@@ -91,7 +93,8 @@ def _ending_on_signals(listener: "_Listener") -> Iterator[None]:
         listener.interrupted = True
         signal.signal(number, before[signal.Signals(number)])
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    endings = [each for each in (signal.SIGINT, *ENDINGS) if signal.getsignal(each) != signal.SIG_IGN]  # nohup
+    before = {number: signal.signal(number, end) for number in endings}
     try:
         yield
     finally:
@@ -123,11 +126,13 @@ class _Listener(tune.Callback):
         self._useless_deaths = 0
         self.error: Exception | None = None
         self.interrupted = False
+        self._last_moment: float | None = None
+        self._wound_up = False
 
     @property
     def finished(self) -> bool:
         """Nothing is left to do."""
-        return self._left == 0 or self.interrupted or self.error is not None
+        return self._left == 0 or self._wound_up or self.error is not None
 
     def hand_over(self) -> bool:
         """Pass on what came in since the last time; whether anything did."""
@@ -145,6 +150,8 @@ class _Listener(tune.Callback):
     def on_step_end(self, iteration: int, trials: list[Any], **_: Any) -> None:  # noqa: ARG002
         """Tune calls this several times a second."""
         self.hand_over()
+        if self.interrupted:
+            self._wind_up(time.monotonic())
         if self.finished:
             self._ask("close")  # Tune waits a while for its workers: they shall begin nothing more
             return
@@ -158,13 +165,21 @@ class _Listener(tune.Callback):
             self._at_work = now
         elif now - self._at_work > _PATIENCE_SECONDS:
             self._at_work = now
-            tqdm.write(f"waiting for a worker: no node has a free CPU{self._gpus} yet", file=sys.stderr)
+            Bar.write(f"waiting for a worker: no node has a free CPU{self._gpus} yet", file=sys.stderr)
+
+    def _wind_up(self, now: float) -> None:
+        """Nothing more is begun; what is under way has a few seconds to end."""
+        if self._last_moment is None:
+            self._last_moment = now + _LAST_TRIALS_SECONDS
+            self._ask("close")
+            Bar.write("stopping: trials under way may end; a second signal ends them", file=sys.stderr)
+        self._wound_up = now >= self._last_moment or not self._ask("held")
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002
         """A worker died; Tune starts another in its place."""
         error = str(trial.get_error() or "died")
         if self._ask("lost", trial.config["worker"], error):
-            tqdm.write("a worker died; its trial waits for another", file=sys.stderr)
+            Bar.write("a worker died; its trial waits for another", file=sys.stderr)
             return
         self._useless_deaths += 1
         if self._useless_deaths >= _USELESS_DEATHS and not self._ask("held"):

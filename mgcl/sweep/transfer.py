@@ -12,11 +12,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
-from tqdm import tqdm
 
 from mgcl.errors import TrackingError
 from mgcl.home import home
 from mgcl.masking import masked
+from mgcl.progress import Bar
 from mgcl.records import TrialRun
 from mgcl.sweep.artifacts import files_of
 from mgcl.sweep.store import PAGE, answering, connect, exists, experiment_of, reading, search
@@ -117,7 +117,7 @@ def bring_home(sweep: str, source: Source, home_uri: str) -> int:
             else:
                 new.append(run.run_id)
         copied = 0
-        with tqdm(total=len(new), desc=sweep, unit="run", dynamic_ncols=True) as bar:
+        with Bar(total=len(new), desc=sweep, unit="run") as bar:
             for trial in _read_all(new, client, source):
                 if trial:
                     with answering(home_uri):
@@ -200,7 +200,7 @@ def _read(run_id: str, client: MlflowClient, source: Source, root: Path) -> _Rec
     except TrackingError as error:
         with answering(source.uri):
             connect(source.uri)
-        tqdm.write(f"run {run_id} is left out: {error}", file=sys.stderr)
+        Bar.write(f"run {run_id} is left out: {error}", file=sys.stderr)
         return None
 
 

@@ -6,15 +6,16 @@ from dataclasses import replace
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from tqdm import tqdm
 
 from mgcl.errors import SweepError, TrackingError
 from mgcl.evaluation.trial import run_trial
+from mgcl.progress import Bar
 from mgcl.records import Convergence, TrialFailure
 from mgcl.reporting.report import write
 from mgcl.sweep import desk as desks
 from mgcl.sweep import tracking
 from mgcl.sweep.desk import Desk
+from mgcl.sweep.estimates import Pace
 from mgcl.sweep.grid import Sweep, plan
 from mgcl.sweep.tracking import Tracking, recorded_runs
 
@@ -135,7 +136,7 @@ class Outage:
 
 def test_a_store_that_is_briefly_away_costs_nothing_and_leaves_no_run_open(uri, cells, bank, monkeypatch) -> None:
     store = Tracking.open("s", uri)
-    desk = Desk(cells, store, bank, tqdm(disable=True))
+    desk = Desk(cells, store, bank, Bar(disable=True), Pace((), (), set()))
     Outage(monkeypatch, runs=2)
     monkeypatch.setattr(desks, "_RETRY_SECONDS", 0.1)
     for cell in cells:
@@ -147,7 +148,7 @@ def test_a_store_that_is_briefly_away_costs_nothing_and_leaves_no_run_open(uri, 
 
 def test_a_store_that_stays_away_is_an_error_that_counts_what_is_lost(uri, cells, bank, monkeypatch, capsys) -> None:
     store = Tracking.open("s", uri)
-    desk = Desk(cells, store, bank, tqdm(disable=True))
+    desk = Desk(cells, store, bank, Bar(disable=True), Pace((), (), set()))
     Outage(monkeypatch, runs=float("inf"))
     monkeypatch.setattr(desks, "_RETRY_SECONDS", 0.1)
     monkeypatch.setattr(desks, "_LAST_RETRIES_SECONDS", 0.3)
@@ -165,7 +166,7 @@ def failure(key: str, error: str, line: int) -> TrialFailure:
 def test_the_first_trials_that_fail_alike_stop_the_sweep_with_their_cause(uri, bank) -> None:
     cells = plan(replace(SWEEP, seeds=(0, 1, 2)), bank)
     store = Tracking.open("s", uri)
-    desk = Desk(cells, store, bank, tqdm(disable=True))
+    desk = Desk(cells, store, bank, Bar(disable=True), Pace((), (), set()))
     for epoch, cell in enumerate(cells[:4]):
         desk.take(failure(cell.trial.key, f"FloatingPointError: loss is nan in epoch {epoch}", line=7))
     with pytest.raises(SweepError, match=r"first 5 trials failed alike.*: FloatingPointError: loss is nan in epoch 9"):
@@ -176,7 +177,7 @@ def test_the_first_trials_that_fail_alike_stop_the_sweep_with_their_cause(uri, b
 @pytest.mark.parametrize("last", [("ValueError: no", 7), ("FloatingPointError: loss is nan", 8)])
 def test_failures_that_differ_stop_nothing(uri, bank, last) -> None:
     cells = plan(replace(SWEEP, seeds=(0, 1, 2)), bank)
-    desk = Desk(cells, Tracking.open("s", uri), bank, tqdm(disable=True))
+    desk = Desk(cells, Tracking.open("s", uri), bank, Bar(disable=True), Pace((), (), set()))
     for cell in cells[:4]:
         desk.take(failure(cell.trial.key, "FloatingPointError: loss is nan", line=7))
     for cell in cells[4:]:
@@ -184,7 +185,7 @@ def test_failures_that_differ_stop_nothing(uri, bank, last) -> None:
 
 
 def test_unconverged_problems_are_warned_about_once(uri, cells, bank, capsys) -> None:
-    desk = Desk(cells, Tracking.open("s", uri), bank, tqdm(disable=True))
+    desk = Desk(cells, Tracking.open("s", uri), bank, Bar(disable=True), Pace((), (), set()))
     for cell in cells:
         desk.take(replace(run_trial(cell.trial, bank), convergence=Convergence(2000, 3)))
     said = capsys.readouterr().err

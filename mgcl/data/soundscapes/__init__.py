@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import soundfile
-from tqdm import tqdm
 
 from mgcl.data.dataset import Dataset
 from mgcl.data.esc50 import audio_files, read_table
@@ -16,6 +15,7 @@ from mgcl.data.soundscapes.recipes import SPLITS, VERSION, Recipe, class_recipes
 from mgcl.data.soundscapes.scene import compose
 from mgcl.data.soundscapes.sources import SAMPLE_RATE
 from mgcl.errors import DataError
+from mgcl.progress import Bar
 
 CLIPS = 40
 _FOLDS = 5
@@ -67,7 +67,8 @@ def generate(root: Path, *, split: str = "evaluation", clips: int = CLIPS, seed:
         jobs = [
             pool.submit(_write_class, partial, split, clips, seed, target, each) for target, each in enumerate(named)
         ]
-        rows = [row for job in tqdm(jobs, desc="generating classes", unit="class") for row in job.result()]
+        with Bar(jobs, desc="generating classes", unit="recipe") as bar:
+            rows = [row for job in bar for row in job.result()]
     pd.DataFrame(rows).to_csv(partial / "meta" / "esc50.csv", index=False)
     (partial / _STAMP).write_text(f"{stamp}\n", encoding="utf-8")
     partial.replace(root)

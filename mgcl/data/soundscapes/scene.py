@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
 
 from mgcl.data.soundscapes.movement import SECONDS, course, movement, series
 from mgcl.data.soundscapes.recipes import UNBROKEN, Range, Recipe
@@ -96,6 +95,8 @@ def _room(dry: Floats, reverberation: float, random: np.random.Generator) -> Flo
     time = np.arange(int(reverberation * SAMPLE_RATE)) / SAMPLE_RATE
     tail = random.standard_normal(len(time)) * np.exp(-6.9 * time / reverberation)
     tail *= 10 ** (random.uniform(-20, -2) / 20) / np.linalg.norm(tail)
+    from scipy.signal import fftconvolve  # takes a second to import, and most commands generate nothing
+
     response = np.concatenate([[1.0], tail])
     wet: Floats = fftconvolve(dry, response)[:_SAMPLES]
     return wet
