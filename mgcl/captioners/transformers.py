@@ -16,7 +16,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES,
 )
 
-from mgcl.data.audio import load_clip
+from mgcl.audio.clip import load_clip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import DataError, MgclError
 from mgcl.pretrained import load_model, load_part, quietly
@@ -45,7 +45,10 @@ class TransformersCaptioner:
             DataError: a file cannot be decoded, or the model says nothing of it; names it.
         """
         rate = self._processor.feature_extractor.sampling_rate
-        waveforms = [load_clip(file.path, clip_id=file.clip_id, sample_rate=rate, seconds=_SECONDS) for file in files]
+        waveforms = [
+            load_clip(file.path, clip_id=file.clip_id, sample_rate=rate, seconds=_SECONDS, channels=file.channels)
+            for file in files
+        ]
         with quietly(), torch.inference_mode():
             inputs = self._inputs(waveforms).to(self._model.device, self._model.dtype)
             tokens = self._model.generate(**inputs, do_sample=False, num_beams=1, max_new_tokens=_LONGEST)

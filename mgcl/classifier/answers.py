@@ -26,6 +26,8 @@ class Answer:
     """Seconds into the recording, where it ends."""
     in_support: bool = False
     """Whether it is one of the very sounds that the classifier was fitted on."""
+    clip_seconds: float = 0.0
+    """Of the whole clip, of which a stretch was heard; 0 of an array and of a window."""
     silent: bool = False
     """Whether nothing is to be heard: then the answer means nothing."""
 
@@ -46,4 +48,4 @@ def answers(
         shares = dict(zip(model.classes.labels, probabilities.tolist(), strict=True))
         stop = sound.start + seconds if sound.stop is None else sound.stop
         known_already = sound.digest in model.examples.digests
-        yield Answer(sound.name, label, shares, sound.start, stop, known_already, sound.is_silent)
+        yield Answer(sound.name, label, shares, sound.start, stop, known_already, sound.seconds, sound.is_silent)

@@ -45,7 +45,8 @@ class Desk:
             return None, ""
         try:
             with self._busy:
-                sound, reasons = self.classifier.sound(clip), self.classifier.explain(clip)
+                sound = self.classifier.sound(clip)
+                reasons = self.classifier.explain(sound)
                 named = replace(reasons, answer=replace(reasons.answer, clip=Path(clip).name))
                 drawn = why(named, sound, self.classifier.sample_rate_, name="clip")
         except MgclError as error:

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor
 from tqdm import tqdm
 
+from mgcl.audio.decoding import CHANNELS
 from mgcl.backbones.backbone import Backbone
 from mgcl.classifier import hearing, storage
 from mgcl.classifier.answers import Answer
@@ -50,6 +51,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weights: of the backbone: a path or a Hugging Face id; None: $MGCL_<BACKBONE>_WEIGHTS, or its own.
         device: a torch device, for the backbone.
         sample_rate: of clips that are arrays, in Hz; None: the backbone's own.
+        channels: what to take of clips with several: "average", "left", "right" (the first two), or "louder", the one
+            with the higher level in the file.
         none_label: what to answer where a clip is like none of the classes; None: it is always one of them. It takes
             3 classes of 2 clips each.
         reject_rate: with ``none_label``: the greatest share of clips of the classes that may be turned away, as
@@ -73,6 +76,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weights: str | None = None,
         device: str = "cpu",
         sample_rate: int | None = None,
+        channels: str = "average",
         none_label: Value = None,
         reject_rate: float = 0.1,
         random_state: int | np.random.RandomState | np.random.Generator | None = 0,
@@ -90,6 +94,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.weights = weights
         self.device = device
         self.sample_rate = sample_rate
+        self.channels = channels
         self.none_label = none_label
         self.reject_rate = reject_rate
         self.random_state = random_state
@@ -122,6 +127,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             DataError: a file cannot be decoded, one sound is in two classes, or a class has no explanations.
         """
         _check_random_state(self.random_state)
+        if self.channels not in CHANNELS:
+            raise ClassifierError(f"channels is {self.channels!r}; it is one of {', '.join(CHANNELS)}")
         if self.none_label is not None and not 0 <= self.reject_rate < 1:
             raise ClassifierError(f"reject_rate is {self.reject_rate}; it is a share of clips, from 0 to less than 1")
         sounds = self._clips(X)
@@ -205,19 +212,21 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ClassifierError: ``every`` is not positive, or clips come with captions, which a window has not.
             DataError: the file cannot be decoded; names it.
         """
-        return self._recogniser(None).windows(Path(path), every=every)
+        return self._recogniser(None).windows(Path(path), every=every, channels=self.channels)
 
     def explain(self, clip: Any, caption: str | None = None) -> Reasons:
         """Which support clips and which explanations carried the answer to one clip, and when.
 
         Args:
-            clip: one, as in ``fit``.
+            clip: one, as in ``fit``, or what ``sound`` gave of it.
             caption: of the clip, if ``fit`` was given captions.
         """
         return self._recogniser(caption).explain(self.sound(clip), caption)
 
     def sound(self, clip: Any) -> Sound:
-        """What the backbone is given of a clip."""
+        """What the backbone is given of a clip, as in ``fit``."""
+        if isinstance(clip, Sound):
+            return clip
         return whole(next(self._read(self._clips([clip]))))
 
     def save(self, folder: str | Path) -> None:
@@ -312,7 +321,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return replace(parameters, fusion="audio")
 
     def _clips(self, X: Sounds) -> list[Clip]:
-        return clips(X, sample_rate=self.sample_rate or self._ear.sample_rate)
+        return clips(X, sample_rate=self.sample_rate or self._ear.sample_rate, channels=self.channels)
 
     def _examples(
         self, sounds: Sequence[Clip], labels: list[Value], captions: Captions, choices: Tensor | None
@@ -371,7 +380,13 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 MgclWarning,
                 stacklevel=3,
             )
-        return read(sounds, sample_rate=ear.sample_rate, seconds=ear.seconds, array_rate=self.sample_rate)
+        return read(
+            sounds,
+            sample_rate=ear.sample_rate,
+            seconds=ear.seconds,
+            array_rate=self.sample_rate,
+            channels=self.channels,
+        )
 
     def _recogniser(self, captions: str | Captions) -> Recogniser:
         _check_captions(self._model, captions)

@@ -1,6 +1,5 @@
 """The forms in which clips are given - files, stretches of files, arrays of many libraries - brought to two."""
 
-import io
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from mgcl.data.audio import LOUDEST
-from mgcl.errors import ClassifierError, MgclWarning
+from mgcl.audio.decoding import mixed, opened_bytes, refuse_cancelled
+from mgcl.errors import ClassifierError, DataError, MgclWarning
 
 MOST_CHANNELS = 32
 LEAST_SECONDS = 0.01
 """An array that is shorter is no clip: it was read along the wrong axis, as the rows of a stereo recording are."""
 _LOUD = 100.0
 """Peak of an array that is in another unit than full scale 1."""
+_LOUDEST = 1e6
+"""Of an array that is no sound in any unit."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ Sounds = Iterable[Any]
 """Clips, or a matrix of a waveform a row; see ``clips``."""
 
 
-def clips(sounds: Sounds, *, sample_rate: int) -> list[Clip]:
+def clips(sounds: Sounds, *, sample_rate: int, channels: str = "average") -> list[Clip]:
     """What was given, as files and arrays.
 
     Args:
@@ -71,9 +71,11 @@ def clips(sounds: Sounds, *, sample_rate: int) -> list[Clip]:
             decoder. An array of two dimensions is a matrix of a clip a row, and where its rows are too short for that
             (less than 10 ms) it is one clip (samples, channels). One clip of any other form is given as ``[clip]``.
         sample_rate: of arrays that come without, in Hz.
+        channels: how one is made of an array's several: of ``mgcl.audio.decoding.CHANNELS``.
 
     Raises:
         ClassifierError: there are none, or one is something else; names it.
+        DataError: an array's channels cancel.
         ValueError: an array is empty or holds NaN.
     """
     if isinstance(sounds, (str, PathLike)):
@@ -84,7 +86,7 @@ def clips(sounds: Sounds, *, sample_rate: int) -> list[Clip]:
         sounds = _rows(sounds, sample_rate)
     elif not isinstance(sounds, Iterable):
         raise ClassifierError(f"expected a list of clips, got {_words(sounds)}; a clip is a path or an array")
-    found = [_clip(each, f"clip {number}", sample_rate) for number, each in enumerate(sounds)]
+    found = [_clip(each, f"clip {number}", sample_rate, channels) for number, each in enumerate(sounds)]
     if not found:
         raise ClassifierError("no clips were given")
     return found
@@ -125,7 +127,7 @@ def _rows(given: Any, sample_rate: int) -> Iterable[Any]:
     return matrix
 
 
-def _clip(given: Any, name: str, rate: int) -> Clip:
+def _clip(given: Any, name: str, rate: int, channels: str) -> Clip:
     if isinstance(given, Stretch):
         if not 0 <= given.start < given.end < math.inf:
             raise ClassifierError(f"{given.path}: a stretch of {given.start} to {given.end} s; it ends after it starts")
@@ -135,13 +137,13 @@ def _clip(given: Any, name: str, rate: int) -> Clip:
     samples, own_rate = _samples_and_rate(given, name)
     if isinstance(samples, (str, Path)):
         return samples
-    found = Samples(_one_channel(samples, name), _checked_rate(own_rate, name))
+    found = Samples(_one_channel(samples, name, channels), _checked_rate(own_rate, name))
     if len(found.waveform) < LEAST_SECONDS * (found.sample_rate or rate):
         raise ClassifierError(
             f"{name}: {len(found.waveform)} samples are less than {LEAST_SECONDS:g} s; a clip is a whole recording, "
             "one of several channels too: is a recording given without [ ] around it?"
         )
-    if found.peak > LOUDEST:
+    if found.peak > _LOUDEST:
         raise ClassifierError(f"{name}: a sample is {found.peak:.1e}, where full scale is 1")
     if found.peak > _LOUD:
         warnings.warn(
@@ -173,10 +175,10 @@ def _of_mapping(given: Mapping[str, Any], name: str) -> tuple[Any, Any]:
             return given[key], given.get("sampling_rate")
     if given.get("bytes") is not None:
         try:
-            samples, rate = soundfile.read(io.BytesIO(given["bytes"]), dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise ClassifierError(f"{name}: its bytes cannot be decoded ({error}); leave it out") from None
-        return samples, rate
+            with opened_bytes(given["bytes"], name) as recording:
+                return recording.read(0, recording.frames), recording.sample_rate
+        except DataError as error:
+            raise ClassifierError(str(error)) from None
     if given.get("path"):
         return str(given["path"]), None
     raise ClassifierError(
@@ -216,7 +218,7 @@ def _array(given: Any) -> Any:
     return given if hasattr(given, "shape") else np.asarray(given)
 
 
-def _one_channel(given: Any, name: str) -> NDArray[np.float32]:
+def _one_channel(given: Any, name: str, how: str) -> NDArray[np.float32]:
     try:
         array = _array(given)
     except ValueError:
@@ -231,8 +233,11 @@ def _one_channel(given: Any, name: str) -> NDArray[np.float32]:
             f"(channels, samples), with at most {MOST_CHANNELS} channels"
         )
     channels = check_array(_scaled(np.asarray(array)), dtype=np.float32)
-    mixed: NDArray[np.float32] = channels.mean(int(np.argmin(shape)))
-    return mixed
+    if np.argmin(shape) == 0:
+        channels = channels.T
+    if how == "average":
+        refuse_cancelled(channels, name)
+    return mixed(channels, how)
 
 
 def _scaled(samples: Any) -> Any:

@@ -51,9 +51,10 @@ class Recogniser:
             own = captions and [next(said) for _ in batch]
             yield from self._answered(batch, own)
 
-    def windows(self, path: Path, *, every: float) -> Iterator[Answer | DataError]:
+    def windows(self, path: Path, *, every: float, channels: str) -> Iterator[Answer | DataError]:
         """One every so many seconds of a recording."""
-        sounds = windows(path, every=every, sample_rate=self.ear.sample_rate, seconds=self.ear.seconds)
+        rate, seconds = self.ear.sample_rate, self.ear.seconds
+        sounds = windows(path, every=every, sample_rate=rate, seconds=seconds, channels=channels)
         for batch in _batches(sounds):
             yield from self._answered(batch, None)
 

@@ -4,40 +4,42 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from mgcl.audio.clip import fit_length
+from mgcl.audio.decoding import Levels, opened
 from mgcl.classifier.sounds import Sound
-from mgcl.data.audio import fit_length, refuse_cut_short, refuse_impossible, undecodable
 from mgcl.errors import ClassifierError, DataError
 
-_BLOCK = 1 << 16
 _REST = 0.01
 """Share of a window: if no more is left at the end, it is no window more."""
 
 
-def windows(path: Path, *, every: float, sample_rate: int, seconds: float) -> Iterator[Sound]:
+def windows(
+    path: Path, *, every: float, sample_rate: int, seconds: float, channels: str = "average"
+) -> Iterator[Sound]:
     """Windows of one length, from the beginning to the end.
 
     The last one ends where the recording does, so that all of it is heard; a recording that is shorter than a window is
     repeated.
 
     Args:
-        path: anything that libsndfile reads.
+        path: anything that ``mgcl.audio.formats`` lists.
         every: seconds from one window's start to the next, > 0.
         sample_rate: of the windows, in Hz.
         seconds: of a window.
+        channels: how one is made of several: of ``mgcl.audio.decoding.CHANNELS``.
 
     Raises:
         ClassifierError: ``every`` is not positive.
-        DataError: the file cannot be decoded; names it.
+        DataError: the file cannot be decoded, is cut short, or its channels cancel; names it.
     """
     if not 0 < every < float("inf"):
         raise ClassifierError(f"every must be a positive number of seconds, got {every}")
     length, step = round(seconds * sample_rate), max(1, round(every * sample_rate))
     held, first, at = np.empty(0, np.float32), 0, 0  # samples from the first-th on; the next window starts at the at-th
-    for block in _blocks(path, sample_rate):
+    for block in _blocks(path, sample_rate, channels):
         held = np.concatenate([held, block])
         while at + length <= first + len(held):
             yield _window(path, held[at - first :][:length], at, sample_rate)
@@ -57,15 +59,15 @@ def _window(path: Path, samples: NDArray[np.float32], start: int, sample_rate: i
     return Sound(str(path), np.ascontiguousarray(samples), start=start / sample_rate)
 
 
-def _blocks(path: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:
+def _blocks(path: Path, sample_rate: int, channels: str) -> Iterator[NDArray[np.float32]]:
     """The recording in one channel and at one rate, block by block."""
-    try:
-        with soundfile.SoundFile(path) as file:
-            refuse_cut_short(file, path)
-            resampler = soxr.ResampleStream(file.samplerate, sample_rate, 1, dtype="float32")
-            while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
-                refuse_impossible(block, path)
-                yield resampler.resample_chunk(block.mean(1))
-            yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise undecodable(path, error) from None
+    levels = Levels()
+    with opened(path) as recording:
+        resampler = soxr.ResampleStream(recording.sample_rate, sample_rate, 1, dtype="float32")
+        mix = recording.one_channel(channels)
+        for block in recording.blocks():
+            levels.add(block)
+            if channels == "average" and levels.fault:
+                raise DataError(f"{path}: {levels.fault}")
+            yield resampler.resample_chunk(mix(block))
+        yield resampler.resample_chunk(np.empty(0, np.float32), last=True)

@@ -1,6 +1,7 @@
 """Clips - files or arrays - as waveforms of one length."""
 
 import hashlib
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +12,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from mgcl.audio.clip import crop_start, excerpt, fit_length
+from mgcl.audio.decoding import SILENT
 from mgcl.classifier.given import Clip, Samples, Stretch
-from mgcl.data.audio import SILENT, crop_start, fit_length, located_clip
 from mgcl.errors import DataError
 
 
@@ -32,6 +34,10 @@ class Sound:
     """Seconds into it where the waveform ends, before it is repeated; None of a window: where its length says."""
     stretch: tuple[float, float] | None = None
     """Start and end of the part of the file that the clip is, in seconds; None: all of it."""
+    seconds: float = 0.0
+    """Of the whole clip, of which the waveform may be a part; 0 of an array and of a window."""
+    content: bytes | None = None
+    """Of the source, where it was a pipe and cannot be read again."""
 
     @property
     def is_silent(self) -> bool:
@@ -42,14 +48,19 @@ class Sound:
     def digest(self) -> str:
         """Of the file, or the array: alike for one sound under two names; empty of a window."""
         if isinstance(self.source, Path):
-            with self.source.open("rb") as file:  # bit by bit: it may be a long recording
-                whole_file = hashlib.file_digest(file, "sha256").hexdigest()
+            with self.source.open("rb") if self.content is None else io.BytesIO(self.content) as file:
+                whole_file = hashlib.file_digest(file, "sha256").hexdigest()  # bit by bit: it may be long
             return hashlib.sha256(f"{whole_file} {self.stretch}".encode()).hexdigest() if self.stretch else whole_file
         return "" if self.source is None else hashlib.sha256(self.source.tobytes()).hexdigest()
 
 
 def read(
-    given: Iterable[Clip], *, sample_rate: int, seconds: float, array_rate: int | None = None
+    given: Iterable[Clip],
+    *,
+    sample_rate: int,
+    seconds: float,
+    array_rate: int | None = None,
+    channels: str = "average",
 ) -> Iterator[Sound | DataError]:
     """Decode, resample, and tile or crop each to one length, when it is asked for; or say what is wrong with it.
 
@@ -59,28 +70,31 @@ def read(
         seconds: of the result. What is longer is cropped: a file at a place that depends on its name, an array on its
             length.
         array_rate: of arrays that come without, in Hz; None: ``sample_rate``.
+        channels: how one is made of a file's several: of ``mgcl.audio.decoding.CHANNELS``.
     """
     for number, each in enumerate(given):
         try:
             if isinstance(each, Samples):
                 yield _of_samples(f"array {number}", each, sample_rate, seconds, array_rate)
             else:
-                yield _of_file(each, sample_rate, seconds)
+                yield _of_file(each, sample_rate, seconds, channels)
         except DataError as error:
             yield error
 
 
-def _of_file(clip: str | Path | Stretch, sample_rate: int, seconds: float) -> Sound:
-    if not isinstance(clip, Stretch):
-        path = Path(clip)
-        waveform, start, stop = located_clip(path, clip_id=path.stem, sample_rate=sample_rate, seconds=seconds)
-        return Sound(str(clip), waveform, path, start, stop)
-    path, bounds = Path(clip.path), (clip.start, clip.end)
-    name = f"{clip.path} {clip.start:g}-{clip.end:g} s"
-    waveform, start, stop = located_clip(
-        path, clip_id=Path(name).name, sample_rate=sample_rate, seconds=seconds, start=clip.start, end=clip.end
+def _of_file(clip: str | Path | Stretch, sample_rate: int, seconds: float, channels: str) -> Sound:
+    if isinstance(clip, Stretch):
+        path, bounds = Path(clip.path), (clip.start, clip.end)
+        name = f"{clip.path} {clip.start:g}-{clip.end:g} s"
+        clip_id = Path(name).name
+    else:
+        path, bounds, name = Path(clip), None, str(clip)
+        clip_id = path.stem
+    start, end = bounds or (0.0, None)
+    heard = excerpt(
+        path, clip_id=clip_id, sample_rate=sample_rate, seconds=seconds, channels=channels, start=start, end=end
     )
-    return Sound(name, waveform, path, start, stop, bounds)
+    return Sound(name, heard.waveform, path, heard.start, heard.stop, bounds, heard.seconds, heard.content)
 
 
 def _of_samples(name: str, clip: Samples, sample_rate: int, seconds: float, array_rate: int | None) -> Sound:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mgcl.catalogue import load, names
-from mgcl.cli.commands import Commands, warn_of_named_classes
+from mgcl.cli.commands import Commands, add_channels, warn_of_named_classes
 
 
 def add(commands: Commands) -> None:
@@ -19,6 +19,7 @@ def add(commands: Commands) -> None:
     caption.add_argument("--captioner", required=True, metavar="NAME", help=f"of {', '.join(names('captioner'))}")
     caption.add_argument("--model", metavar="ID", help="of the captioner: an id or a path (default: its own)")
     caption.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
+    add_channels(caption)
     caption.add_argument("--batch", type=_positive, default=8, metavar="N", help="clips heard together (default: 8)")
     caption.add_argument("--out", required=True, metavar="FILE", type=_jsonl, help="a .jsonl file")
     caption.set_defaults(job=_caption)
@@ -42,7 +43,7 @@ def _caption(flags: argparse.Namespace) -> int:
     from mgcl.language.captions import names_its_class
     from mgcl.pretrained import usable
 
-    dataset = load("dataset", flags.dataset).read(flags.root)
+    dataset = load("dataset", flags.dataset).read(flags.root).taking(flags.channels)
     captioner = load("captioner", flags.captioner).load(flags.model, usable(flags.device))
     captions = caption_dataset(
         dataset, captioner, flags.out, name=flags.captioner, model=flags.model, batch=flags.batch

@@ -24,6 +24,29 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
 
 
+def add_channels(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    """How one channel is made of several."""
+    command.add_argument(
+        "--channels",
+        choices=("average", "left", "right", "louder"),
+        default="average",
+        help="what to take of files with several channels (default: average); left and right are the first two, "
+        "louder is that with the higher level in the file",
+    )
+
+
+def say_what_is_passed_over(root: Path) -> None:
+    """What lies in a folder of classes and is none of its clips, a line each, and how many files are hidden."""
+    from mgcl.audio.formats import advice, is_audio
+    from mgcl.data.folder import hidden, passed_over
+
+    for path in passed_over(root):
+        why = advice(path) or ("a class's clips lie in its folder itself" if is_audio(path) else "is no audio file")
+        print(f"passed over: {path}: {why}")
+    if count := hidden(root):
+        print(f"{root}: {count} hidden files were passed over")
+
+
 def check_out(out: Path, *, folder: bool) -> None:
     """See whether a folder, or a file, can be written, before the work for it is done.
 

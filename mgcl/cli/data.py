@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mgcl.catalogue import load, names
-from mgcl.cli.commands import Commands
+from mgcl.cli.commands import Commands, add_channels
 from mgcl.errors import DataError
 
 
@@ -29,6 +29,7 @@ def add(commands: Commands) -> None:
     )
     check.add_argument("name", metavar="NAME", help=f"of {', '.join(names('dataset'))}")
     check.add_argument("--root", required=True, metavar="DIR", type=Path, help="where it lies")
+    add_channels(check)
     check.add_argument("--workers", type=int, metavar="N", help="default: one a core")
     check.set_defaults(job=_check)
 
@@ -62,9 +63,11 @@ def _check(flags: argparse.Namespace) -> int:
     workers = cpu_count() if flags.workers is None else flags.workers
     if workers < 1:
         raise DataError(f"--workers {workers}: at least 1")
-    report = check(load("dataset", flags.name), flags.root, workers=workers)
+    report = check(load("dataset", flags.name), flags.root, workers=workers, channels=flags.channels)
     print(report.lengths.round(2).to_markdown(index=False))
     print(*report.problems, sep="\n", end="\n" if report.problems else "")
+    if report.hidden:
+        print(f"{report.hidden} hidden files were passed over")
     verdict = f"{len(report.problems)} wrong" if report.problems else "nothing wrong"
     print(f"{flags.root}: {report.clips} clips, {report.classes} classes, {verdict}")
     return 1 if report.problems else 0

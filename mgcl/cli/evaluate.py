@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgcl.cli.commands import Commands, add_model, warnings_as_lines
+from mgcl.cli.commands import Commands, add_model, say_what_is_passed_over, warnings_as_lines
 from mgcl.errors import DataError
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def _evaluate(flags: argparse.Namespace) -> int:
     from mgcl.classifier.scores import judge
     from mgcl.data.folder import labelled
 
+    if flags.clips.is_dir():
+        say_what_is_passed_over(flags.clips)
     with warnings_as_lines():
         files = labelled(flags.clips, least=1)
     classifier = FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgcl.catalogue import load, names
-from mgcl.cli.commands import Commands, warn_of_named_classes
+from mgcl.cli.commands import Commands, add_channels, say_what_is_passed_over, warn_of_named_classes
 
 if TYPE_CHECKING:
     from mgcl.data.dataset import Dataset
@@ -39,6 +39,7 @@ def add(commands: Commands) -> None:
         help="json, or the word `templates` (default: those that come with mgcl, else templates)",
     )
     what.add_argument("--out", required=True, metavar="DIR", type=Path, help="the bank's folder; must not exist")
+    add_channels(what)
     where = extract.add_argument_group("where")
     where.add_argument("--actors", type=int, metavar="N", help="default: as many as the GPUs take, or one a CPU")
     where.add_argument(
@@ -62,7 +63,10 @@ def _extract(flags: argparse.Namespace) -> int:
     machines = Machines(flags.address, flags.actors, flags.gpus_per_actor)
     if flags.out.exists():
         raise BankError(f"{flags.out}: exists already; name another folder, or remove it first")
-    dataset: Dataset = load("dataset", flags.dataset).read(flags.root)
+    module = load("dataset", flags.dataset)
+    dataset: Dataset = module.read(flags.root).taking(flags.channels)
+    if hasattr(module, "passed_over") and flags.root.is_dir():
+        say_what_is_passed_over(flags.root)
     if flags.verified_only:
         dataset = dataset.verified_only()
     load("backbone", flags.backbone)

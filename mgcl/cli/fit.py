@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mgcl.catalogue import names
-from mgcl.cli.commands import Commands, check_out, warnings_as_lines
+from mgcl.cli.commands import Commands, add_channels, check_out, say_what_is_passed_over, warnings_as_lines
 from mgcl.errors import MgclError
 
 
@@ -31,6 +31,7 @@ def add(commands: Commands) -> None:
         help="json, as `mgcl explain-classes` writes it; or a data set whose explanations come with mgcl, e.g. esc50 "
         "(default: the class names in plain sentences)",
     )
+    add_channels(fit)
     fit.add_argument("--audio-only", action="store_true", help="go by sounds and explanations, without captions")
     fit.add_argument("--none-of-these", action="store_true", help='learn when to answer "none of these"')
     fit.add_argument(
@@ -47,13 +48,13 @@ def add(commands: Commands) -> None:
 
 
 def _fit(flags: argparse.Namespace) -> int:
-    from mgcl.data.folder import labelled, passed_over
+    from mgcl.data.folder import labelled
 
     check_out(flags.out, folder=True)
     if flags.out.absolute() == flags.clips.absolute():
         raise MgclError(f"--out {flags.out}: that is where the clips are; name another folder")
-    for path in passed_over(flags.clips) if flags.clips.is_dir() else ():
-        print(f"passed over: {path}: {_why_passed_over(path)}")
+    if flags.clips.is_dir():
+        say_what_is_passed_over(flags.clips)
     with warnings_as_lines():
         files, options = labelled(flags.clips), _options(flags)
     if flags.reject_rate is not None:
@@ -76,6 +77,7 @@ def _fit(flags: argparse.Namespace) -> int:
         flags.backbone,
         weights=flags.weights,
         device=flags.device,
+        channels=flags.channels,
         none_label="none of these" if flags.none_of_these else None,
         verbose=True,
         **options,
@@ -100,16 +102,6 @@ def _fit(flags: argparse.Namespace) -> int:
     clips = len(classifier.model_.examples.labels)
     print(f"{flags.out}: {clips} clips of {len(classifier.classes_)} classes; mgcl predict {flags.out} CLIP ...")
     return 0
-
-
-def _why_passed_over(path: Path) -> str:
-    from mgcl.data.audio import SUFFIXES, VIDEO_SUFFIXES
-
-    if path.suffix.lower() in VIDEO_SUFFIXES:
-        return f"a video; take its sound out: ffmpeg -i {path.name} {path.stem}.wav"
-    if path.suffix.lower() in SUFFIXES:
-        return "a class's clips lie in its folder itself"
-    return "no audio file"
 
 
 def _options(flags: argparse.Namespace) -> dict[str, Any]:

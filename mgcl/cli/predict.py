@@ -4,6 +4,7 @@ import argparse
 import csv
 import glob
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -16,6 +17,8 @@ from mgcl.errors import DataError, MgclError
 if TYPE_CHECKING:
     from mgcl import FewShotClassifier
     from mgcl.classifier.answers import Answer
+    from mgcl.classifier.reasons import Reasons
+    from mgcl.classifier.sounds import Sound
 
 _PAGE = 100
 
@@ -59,23 +62,44 @@ def _predict(flags: argparse.Namespace) -> int:
     classifier = FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device)
     captions = _captions(read_captions(flags.captions), clips) if flags.captions else None
     show = (_as_json if flags.json else _as_csv if flags.csv else _as_text)(classifier, windows=flags.every is not None)
-    answered: list[str] = []
+    explained: list[tuple[Reasons, Sound]] = []
+    answers = _answers(classifier, clips, captions, flags.every)
+    if flags.explain:
+        answers = _explained(classifier, clips, captions, explained)
+    answered: list[Answer] = []
     with tqdm(desc="clips", total=None if flags.every else len(clips), disable=_quiet()) as bar:
-        for each in _answers(classifier, clips, captions, flags.every):
+        for each in answers:
             bar.update()
             if isinstance(each, DataError):
                 failed += 1
                 print(f"error: {each}", file=sys.stderr, flush=True)
                 continue
             show(each)
-            answered.append(each.clip)
+            answered.append(each)
             if each.silent:
                 print(f"warning: {each.clip}: is silent; the answer means nothing", file=sys.stderr)
-    if flags.every is None:
-        _say_what_was_cropped(answered, classifier.seconds_)
-    if flags.explain and answered:
-        _explain(classifier, clips, captions, set(answered), flags.explain)
+    _say_what_was_cropped(answered, classifier.seconds_)
+    if explained:
+        _write_page(explained, classifier.sample_rate_, flags.explain)
     return 1 if failed else 0
+
+
+def _say_what_was_cropped(answers: "Sequence[Answer]", seconds: float) -> None:
+    long = [each.clip for each in answers if each.clip_seconds > 1.2 * seconds]
+    if long:
+        print(
+            f"{len(long)} of {len(answers)} clips are longer than {seconds:g} s, {long[0]} for one: a stretch of each "
+            "was heard; --every S hears all of it",
+            file=sys.stderr,
+        )
+
+
+def _write_page(explained: "Sequence[tuple[Reasons, Sound]]", sample_rate: int, out: Path) -> None:
+    from mgcl.classifier.page import html
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(html(explained, sample_rate), encoding="utf-8")
+    print(f"why: {out}", file=sys.stderr)
 
 
 def _clips(given: Sequence[str]) -> tuple[list[str], int]:
@@ -100,15 +124,18 @@ def _quiet() -> bool:
 
 def _found(given: str) -> list[str] | DataError:
     """The files that an argument stands for, in a fixed order; or that there are none."""
-    from mgcl.data.audio import SUFFIXES
+    from mgcl.audio.formats import PYAV, SUFFIXES
     from mgcl.data.folder import is_hidden
 
     path = Path(given)
     found = [given]
     if given == "-":
-        found = [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+        listed = sys.stdin.buffer.read()
+        lines = listed.split(b"\0") if b"\0" in listed else listed.splitlines()  # as find -print0 gives them
+        found = [os.fsdecode(line) for line in lines if line.strip()]
     elif path.is_dir():
-        there = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in SUFFIXES and each.is_file()]
+        listed_here = {*SUFFIXES, *PYAV}  # of what needs PyAV and has none, an error says so
+        there = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in listed_here and each.is_file()]
         found = [str(each) for each in there if not is_hidden(each.relative_to(path))]
         if hidden := len(there) - len(found):
             print(f"{path}: {hidden} hidden files were passed over", file=sys.stderr)
@@ -116,18 +143,6 @@ def _found(given: str) -> list[str] | DataError:
         anchor = Path(path.anchor)
         found = [str(each) for each in sorted(anchor.glob(str(path.relative_to(anchor))))]
     return found or DataError(f"{given}: no clips there; a clip is one of {' '.join(SUFFIXES)}")
-
-
-def _say_what_was_cropped(clips: Sequence[str], seconds: float) -> None:
-    from mgcl.data.audio import duration
-
-    long = [clip for clip in clips if duration(Path(clip)) > 1.2 * seconds]
-    if long:
-        print(
-            f"{len(long)} of {len(clips)} clips are longer than {seconds:g} s, {long[0]} for one: a stretch of each was"
-            " heard; --every S hears all of it",
-            file=sys.stderr,
-        )
 
 
 def _captions(given: dict[str, str], clips: Sequence[str]) -> list[str]:
@@ -148,6 +163,24 @@ def _answers(
             yield from classifier.windows(clip, every=every)
         except DataError as error:
             yield error
+
+
+def _explained(
+    classifier: "FewShotClassifier",
+    clips: Sequence[str],
+    captions: Sequence[str] | None,
+    explained: "list[tuple[Reasons, Sound]]",
+) -> "Iterator[Answer | DataError]":
+    """Answers, and why, of clips that are each read once."""
+    for row, clip in enumerate(clips):
+        try:
+            sound = classifier.sound(clip)
+        except DataError as error:
+            yield error
+            continue
+        reasons = classifier.explain(sound, captions[row] if captions else None)
+        explained.append((reasons, sound))
+        yield reasons.answer
 
 
 def _sure(answer: "Answer", digits: int) -> str:
@@ -171,6 +204,7 @@ def _as_json(_classifier: "FewShotClassifier", *, windows: bool) -> Show:
         content = asdict(answer)
         if not windows:
             del content["start"], content["stop"]
+        del content["clip_seconds"]
         content["probabilities"] = {str(label): share for label, share in answer.probabilities.items()}
         print(json.dumps(content, ensure_ascii=False), flush=True)
 
@@ -189,22 +223,3 @@ def _as_csv(classifier: "FewShotClassifier", *, windows: bool) -> Show:
         sys.stdout.flush()
 
     return show
-
-
-def _explain(
-    classifier: "FewShotClassifier",
-    clips: Sequence[str],
-    captions: Sequence[str] | None,
-    answered: set[str],
-    out: Path,
-) -> None:
-    from mgcl.classifier.page import html
-
-    explained = [
-        (classifier.explain(clip, captions[row] if captions else None), classifier.sound(clip))
-        for row, clip in enumerate(clips)
-        if clip in answered
-    ]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(html(explained, classifier.sample_rate_), encoding="utf-8")
-    print(f"why: {out}", file=sys.stderr)

@@ -1,5 +1,6 @@
 """Whether a data set's clips are all there and can all be heard: every file is decoded, and what is wrong is listed."""
 
+import functools
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -9,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 from tqdm import tqdm
 
-from mgcl.data.audio import SILENT, SUFFIXES, is_cut_short
+from mgcl.audio.decoding import Levels, opened
+from mgcl.audio.formats import SUFFIXES, is_audio
 from mgcl.data.dataset import AudioFile, DatasetModule, MissingFilesError
+from mgcl.errors import DataError
 
 SHORTEST = 0.25
 """Seconds; FSDKaggle18's shortest clips have 0.3."""
-_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Report:
     sounds: Mapping[Path, Sound]
     problems: tuple[str, ...]
     """Empty: all is well. One line each."""
+    hidden: int = 0
+    """Sounds with names that begin with a dot, which lie beside the clips and were passed over."""
 
     @property
     def lengths(self) -> pd.DataFrame:
@@ -51,17 +54,18 @@ class Report:
         return groups.agg(clips="count", shortest="min", median="median", longest="max", total="sum").reset_index()
 
 
-def check(module: DatasetModule, root: Path, *, workers: int = 1) -> Report:
+def check(module: DatasetModule, root: Path, *, workers: int = 1, channels: str = "average") -> Report:
     """Decode every clip of a data set, a block at a time.
 
     Wrong are: files that are listed but missing, or there but not listed, unless ``root`` is itself the list; sounds
-    that cannot be decoded, are empty, end early, are silent, are shorter than ``SHORTEST`` or hold NaN; one sound in
-    two classes.
+    that cannot be decoded, are empty, are cut short, are silent, are shorter than ``SHORTEST``, hold NaN or are in
+    another unit; channels that cancel; one sound in two classes.
 
     Args:
         module: the data set's.
         root: where it lies.
         workers: threads that decode.
+        channels: how one is made of several, as it will be: of ``mgcl.audio.decoding.CHANNELS``.
 
     Raises:
         DataError: the data set's table cannot be read, so that there is nothing to go through.
@@ -72,7 +76,7 @@ def check(module: DatasetModule, root: Path, *, workers: int = 1) -> Report:
         files = error.listed
     present = [file for file in files if file.path.is_file()]
     with ThreadPool(workers) as pool:  # leaving it drops what is queued, so that Ctrl-C is heard
-        heard = pool.imap(listen, [file.path for file in present])
+        heard = pool.imap(functools.partial(listen, channels=channels), [file.path for file in present])
         progress = tqdm(heard, desc="decoding", total=len(present), unit="clip")
         sounds = {file.path: sound for file, sound in zip(present, progress, strict=True)}
     problems = (
@@ -81,55 +85,51 @@ def check(module: DatasetModule, root: Path, *, workers: int = 1) -> Report:
         *(f"{path}: {sound.fault}" for path, sound in sounds.items() if sound.fault),
         *_in_two_classes(present, sounds),
     )
-    return Report(len(files), len({file.label for file in files}), sounds, problems)
+    return Report(len(files), len({file.label for file in files}), sounds, problems, _hidden(files))
 
 
-def listen(path: Path) -> Sound:
-    """Decode a file in memory that does not grow with its length."""
-    frames, peak, mixed, digest = 0, 0.0, 0.0, hashlib.sha256()
+def listen(path: Path, channels: str = "average") -> Sound:
+    """Decode a file as a backbone is given it, in memory that does not grow with its length."""
+    frames, rate, count, levels, digest = 0, 0, 0, Levels(), hashlib.sha256()
+    fault: str | None = None
     try:
-        with soundfile.SoundFile(path) as file:
-            rate, channels, promised = file.samplerate, file.channels, file.frames
-            if is_cut_short(file):
-                return Sound(fault="is cut short")
-            digest.update(f"{rate} {channels}".encode())
-            # not file.blocks(): it fills up with old samples where a file ends early
-            while len(block := file.read(_BLOCK // channels, dtype="float32", always_2d=True)):
+        with opened(path) as recording:
+            rate, count = recording.sample_rate, recording.channels
+            digest.update(f"{rate} {count}".encode())
+            for block in recording.blocks():
                 frames += len(block)
-                peak = max(peak, float(np.abs(block).max())) if np.isfinite(block).all() else np.inf
-                # what a backbone is given
-                mixed = max(mixed, float(np.abs(block.mean(1)).max())) if np.isfinite(peak) else np.inf
-                digest.update(block)
-    except (soundfile.LibsndfileError, OSError) as error:
-        return Sound(fault=f"cannot be decoded ({error})")
-    return Sound(frames / rate, rate, channels, digest.hexdigest(), _fault(frames, promised, rate, peak, mixed))
+                levels.add(block)
+                digest.update(np.ascontiguousarray(block).data)
+            fault = _fault(frames / rate, levels, channels)
+    except DataError as error:
+        fault = str(error).removeprefix(f"{path}: ")
+    return Sound(frames / rate if rate else 0.0, rate, count, digest.hexdigest(), fault)
 
 
-def _fault(frames: int, promised: int, rate: int, peak: float, mixed: float) -> str | None:
-    if not frames:
+def _fault(seconds: float, levels: Levels, channels: str) -> str | None:
+    if not seconds:
         return "holds no samples"
-    if frames < promised:
-        return f"ends after {frames / rate:.2f} s, but its header gives {promised / rate:.2f} s"
-    if np.isinf(peak):
-        return "a sample is NaN or infinite"
-    if peak < SILENT:
-        return f"silent: its peak is {peak:.1e}"
-    if mixed < SILENT:
-        return "its channels are in opposite phase and cancel when they are mixed; keep one channel"
-    if frames < SHORTEST * rate:
-        return f"only {frames / rate:.3f} s long"
-    return None
+    if levels.is_silent:
+        return f"silent: its peak is {levels.peak:.1e}"
+    if channels == "average" and levels.fault:
+        return levels.fault
+    return f"only {seconds:.3f} s long" if seconds < SHORTEST else None
 
 
 def _unlisted(files: tuple[AudioFile, ...]) -> Iterator[Path]:
-    """Sounds that lie beside the clips and are none."""
+    """Sounds that lie beside the clips and are none; hidden ones aside."""
     listed = {file.path for file in files}
-    for folder in sorted({path.parent for path in listed if path.parent.is_dir()}):
-        yield from sorted(path for path in folder.iterdir() if _is_clip(path) and path not in listed)
+    yield from sorted(path for path in _beside(files) if is_audio(path) and path not in listed)
 
 
-def _is_clip(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+def _hidden(files: tuple[AudioFile, ...]) -> int:
+    """How many hidden sounds lie beside the clips."""
+    return sum(path.name.startswith(".") and path.suffix.lower() in SUFFIXES for path in _beside(files))
+
+
+def _beside(files: tuple[AudioFile, ...]) -> Iterator[Path]:
+    for folder in sorted({file.path.parent for file in files if file.path.parent.is_dir()}):
+        yield from folder.iterdir()
 
 
 def _in_two_classes(files: list[AudioFile], sounds: Mapping[Path, Sound]) -> Iterator[str]:

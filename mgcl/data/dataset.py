@@ -38,6 +38,8 @@ class AudioFile:
     """Of the stretch of the file that the clip is, in seconds; None: it is all of it."""
     end: float | None = None
     """Of the stretch, in seconds."""
+    channels: str = "average"
+    """How one channel is made of several; of ``mgcl.audio.decoding.CHANNELS``."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,13 @@ class Dataset:
     def classes(self) -> tuple[str, ...]:
         """Its labels, sorted."""
         return tuple(sorted({file.label for file in self.files}))
+
+    def taking(self, channels: str) -> "Dataset":
+        """With one channel made of several in that way; the revision says so."""
+        if channels == "average":
+            return self
+        revision = f"{self.revision} channels: {channels}".lstrip()
+        return replace(self, revision=revision, files=tuple(replace(file, channels=channels) for file in self.files))
 
     def verified_only(self) -> "Dataset":
         """Without the clips whose label nobody has checked; the revision says so.

@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from mgcl.data.seeding import generator, seed_of
 from mgcl.errors import SweepError
 from mgcl.records import Clip, Episode, Fold
+from mgcl.seeding import generator, seed_of
 
 VERSION = 1
 """Part of every trial's key: raised whenever the same identity draws, or counts, other clips."""

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from mgcl.data.audio import SUFFIXES, duration
+from mgcl.audio.clip import duration
+from mgcl.audio.formats import SUFFIXES, advice, is_audio
 from mgcl.data.dataset import AudioFile, Dataset, complete, read_table
 from mgcl.data.splits import published_subsets
 from mgcl.errors import DataError, MgclWarning
@@ -27,8 +28,8 @@ _LATE = 0.01
 def read(root: Path) -> Dataset:
     """List a folder of classes, or a csv file.
 
-    A folder: every sub-folder is a class, and the wav, flac, ogg and mp3 files in it are its clips; what is hidden,
-    or of another kind, is passed over (``mgcl data check`` lists it).
+    A folder: every sub-folder is a class, and the audio files in it are its clips (``mgcl.audio.formats.SUFFIXES``);
+    what is hidden, or of another kind, is passed over (``passed_over``, ``hidden``).
     A csv file: columns path and label, and if need be fold (an integer), caption and source (the recording that a
     clip was cut from; a clip without is taken as unknown); a path is relative to the csv file, or absolute. What else
     it has is warned of.
@@ -77,7 +78,13 @@ def passed_over(root: Path) -> tuple[Path, ...]:
     """What lies in a folder of classes and is none of its clips, by its name or its place; hidden files aside."""
     there = (path for path in sorted(root.rglob("*")) if path.is_file())
     seen = (path for path in there if not is_hidden(path.relative_to(root)))
-    return tuple(path for path in seen if not (_is_audio(path) and path.parent.parent == root))
+    return tuple(path for path in seen if not (is_audio(path) and path.parent.parent == root))
+
+
+def hidden(root: Path) -> int:
+    """How many sounds in a folder are hidden, or lie in a hidden folder."""
+    sounds = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sum(is_hidden(path.relative_to(root)) for path in sounds)
 
 
 def is_hidden(path: PurePath) -> bool:
@@ -90,18 +97,18 @@ def _found(root: Path) -> tuple[AudioFile, ...]:
         raise DataError(f"{root}: no such folder or csv file")
     paths: list[PurePath] = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        clips = [path for path in folder.iterdir() if _is_audio(path)]
+        there = sorted(path for path in folder.iterdir() if path.is_file())
+        clips = [path for path in there if is_audio(path)]
         if not clips:
-            raise DataError(f"{folder}: no clips; a class's lie in its folder itself, as {' '.join(SUFFIXES)}")
+            others = [f"; {path.name} {hint}" for path in there if (hint := advice(path))]
+            raise DataError(
+                f"{folder}: no clips; a class's lie in its folder itself, as {' '.join(SUFFIXES)}{''.join(others[:1])}"
+            )
         paths += sorted(clip.relative_to(root) for clip in clips)
     return tuple(
         AudioFile(clip_id, root / path, _label(path.parent.name))
         for clip_id, path in zip(_clip_ids(paths), paths, strict=True)
     )
-
-
-def _is_audio(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def _listed(file: Path) -> tuple[AudioFile, ...]:
@@ -148,7 +155,8 @@ def _clip(file: Path, row: Any) -> AudioFile:
     if not (file.parent / path).exists():
         path = PurePath(row.path.strip().replace("\\", "/"))  # as Windows has it
     if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{row.path!r} is none of {' '.join(SUFFIXES)}; convert it to wav, or leave it out")
+        hint = advice(file.parent / path) or "convert it to wav, or leave it out"
+        raise ValueError(f"{row.path!r} is none of {' '.join(SUFFIXES)}; {hint}")
     fold = row.fold.strip()
     if fold and not (fold.isdecimal() and int(fold) < 128):
         raise ValueError(f"fold {fold!r} is no integer from 0 to 127")

@@ -5,9 +5,9 @@ import re
 from collections.abc import Collection, Mapping
 from importlib.resources import files
 
-from mgcl.data.seeding import generator
 from mgcl.errors import SweepError
 from mgcl.records import Fold
+from mgcl.seeding import generator
 
 PROTOCOLS: Mapping[str, tuple[int | None, int | None]] = {"treff": (None, None), "mgcl": (5, 15)}
 """Protocol -> ``count`` and ``size`` for ``folds``: the published subsets, or five seeded ones of 15 classes."""

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mgcl.audio.clip import load_clip
 from mgcl.backbones.backbone import AudioFeatures, Backbone
-from mgcl.data.audio import load_clip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
 from mgcl.extraction.plan import BATCH, batches
@@ -98,7 +98,11 @@ def _decoded(
     def decode(file: AudioFile) -> _Waveform | DataError:
         try:
             return load_clip(
-                file.path, clip_id=file.clip_id, sample_rate=backbone.sample_rate, seconds=backbone.seconds
+                file.path,
+                clip_id=file.clip_id,
+                sample_rate=backbone.sample_rate,
+                seconds=backbone.seconds,
+                channels=file.channels,
             )
         except DataError as error:
             return error

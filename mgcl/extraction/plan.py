@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
+from mgcl.audio.clip import duration
 from mgcl.backbones.backbone import Backbone
-from mgcl.data.audio import duration
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import DataError
 from mgcl.records import canonical_json
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same files and weights give other numbers: shards of another version are not taken up."""
 
 BATCH = 25
@@ -76,9 +76,10 @@ def identity(shards: Sequence[Shard], about: Facts) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
-def _stamp(file: AudioFile) -> tuple[str, str, int, int]:
+def _stamp(file: AudioFile) -> tuple[str | int, ...]:
     status = file.path.stat()
-    return file.clip_id, str(file.path), status.st_size, status.st_mtime_ns
+    heard = () if file.channels == "average" else (file.channels,)
+    return file.clip_id, str(file.path), status.st_size, status.st_mtime_ns, *heard
 
 
 def _seconds(file: AudioFile) -> float:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mgcl.backbones.log_mel import log_mel
-from mgcl.data.seeding import generator
 from mgcl.data.soundscapes.descriptions import describe
 from mgcl.data.soundscapes.recipes import Recipe, class_recipes, drawn_recipes
 from mgcl.data.soundscapes.scene import compose
+from mgcl.seeding import generator
 
 _SHARD = 500
 _CAPTIONS = 4

@@ -15,11 +15,11 @@ from torch.optim.lr_scheduler import OneCycleLR
 from mgcl.backbones.grained import Grained, contrastive_loss
 from mgcl.backbones.log_mel import STEPS
 from mgcl.backbones.tiny import Config, make_model, tokenize, train_tokenizer
-from mgcl.data.seeding import generator, seed_of
 from mgcl.errors import BackboneError
 from mgcl.pretraining.corpus import Corpus, texts
 from mgcl.progress import Bar
 from mgcl.records import canonical_json
+from mgcl.seeding import generator, seed_of
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mgcl.data.seeding import generator
 from mgcl.errors import SearchError
 from mgcl.records import Fold
+from mgcl.seeding import generator
 
 
 @dataclass(frozen=True)

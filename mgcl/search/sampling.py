@@ -8,8 +8,8 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from mgcl.data.seeding import seed_of
 from mgcl.search.space import Range
+from mgcl.seeding import seed_of
 
 
 def _tpe(seed: int) -> BaseSampler:

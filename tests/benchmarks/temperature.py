@@ -15,12 +15,12 @@ from mgcl.classifier import calibration
 from mgcl.classifier.hearing import some
 from mgcl.classifier.scores import scores
 from mgcl.data import soundscapes
-from mgcl.data.seeding import generator
 from mgcl.extraction.extract import extract
 from mgcl.features import FeatureBank
 from mgcl.home import home
 from mgcl.methods import mgcl
 from mgcl.methods.method import ClipFeatures, Support
+from mgcl.seeding import generator
 from mgcl.transport import unit
 
 WAY, QUERIES, EPISODES = 5, 10, 30

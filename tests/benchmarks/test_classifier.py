@@ -10,8 +10,8 @@ from mgcl.backbones import tiny
 from mgcl.classifier.calibration import familiarity
 from mgcl.classifier.scores import scores
 from mgcl.data import soundscapes
-from mgcl.data.seeding import generator
 from mgcl.extraction.plan import BATCH
+from mgcl.seeding import generator
 
 CLIPS, WAY, SHOT, QUERIES, EPISODES = 1000, 5, 5, 15, 20
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mgcl.data.audio import load_clip
+from mgcl.audio.clip import load_clip
 from mgcl.data.check import listen
 
 RATE = 16000

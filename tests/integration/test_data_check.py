@@ -66,7 +66,7 @@ def test_everything_that_is_wrong_is_listed(sounds, capsys) -> None:
         ("dog/silent.wav", "silent: its peak is 0.0e+00"),
         ("dog/short.wav", "only 0.100 s long"),
         ("dog/nan.wav", "a sample is NaN or infinite"),
-        ("dog/cut.mp3", "ends after"),
+        ("dog/cut.mp3", "is cut short"),
         ("dog/half.wav", "is cut short"),
         ("dog/half.ogg", "is cut short"),
         ("dog/text.wav", "cannot be decoded"),

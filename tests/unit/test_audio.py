@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mgcl.data.audio import duration, fit_length, load_clip
+from mgcl.audio.clip import duration, fit_length, load_clip
 from mgcl.errors import DataError
 
 
@@ -56,7 +56,7 @@ def test_what_cannot_be_heard_is_named(tmp_path) -> None:
         ("gone.wav", r"gone\.wav: no such file"),
         ("empty.wav", r"empty\.wav: holds no samples"),
         ("one.wav", r"one\.wav: holds no samples, or too few to resample"),
-        ("half.mp3", r"half\.mp3: ends before the length it gives"),
+        ("half.mp3", r"half\.mp3: is cut short"),
         ("nan.wav", r"nan\.wav: a sample is NaN"),
     ):
         with pytest.raises(DataError, match=reason):

@@ -10,12 +10,12 @@ import soundfile
 
 from mgcl.data.dataset import Dataset
 from mgcl.data.esc50 import audio_files, read_table
-from mgcl.data.seeding import generator
 from mgcl.data.soundscapes.recipes import SPLITS, VERSION, Recipe, class_recipes, drawn_recipes
 from mgcl.data.soundscapes.scene import compose
 from mgcl.data.soundscapes.sources import SAMPLE_RATE
 from mgcl.errors import DataError
 from mgcl.progress import Bar
+from mgcl.seeding import generator
 
 CLIPS = 40
 _FOLDS = 5

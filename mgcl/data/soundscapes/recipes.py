@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 from importlib.resources import files
 
-from mgcl.data.seeding import generator
+from mgcl.seeding import generator
 
 VERSION = 1
 """Raised whenever the same seed gives other clips."""

@@ -1,0 +1,131 @@
+"""A clip as a backbone wants it: one channel, its sample rate, its length."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from mgcl.audio.decoding import Recording, opened, refuse_cancelled
+from mgcl.errors import DataError
+from mgcl.seeding import generator
+
+
+@dataclass(frozen=True, eq=False)
+class Excerpt:
+    """What is heard of a file."""
+
+    waveform: NDArray[np.float32]
+    """Shape (samples,)."""
+    start: float
+    """Seconds into the file where it begins."""
+    stop: float
+    """Seconds into the file where it ends, before it is repeated."""
+    seconds: float
+    """Of the file, or of the stretch of it that the clip is."""
+    content: bytes | None
+    """Of the file, where it was a pipe and cannot be read again."""
+
+
+def load_clip(
+    path: Path, *, clip_id: str, sample_rate: int, seconds: float, channels: str = "average"
+) -> NDArray[np.float32]:
+    """Decode a file, mix its channels, resample, and tile or crop it to one length.
+
+    Args:
+        path: anything that ``mgcl.audio.formats`` lists.
+        clip_id: seeds the place of a crop, so that it is the same in every run.
+        sample_rate: in Hz.
+        seconds: of the result; a shorter clip is repeated.
+        channels: how one is made of several: of ``mgcl.audio.decoding.CHANNELS``.
+
+    Returns:
+        Shape (samples,), in -1..1 as the file has it.
+
+    Raises:
+        DataError: the file cannot be decoded, is cut short, holds too few samples, or its channels cancel; names it.
+    """
+    return excerpt(path, clip_id=clip_id, sample_rate=sample_rate, seconds=seconds, channels=channels).waveform
+
+
+def excerpt(
+    path: Path,
+    *,
+    clip_id: str,
+    sample_rate: int,
+    seconds: float,
+    channels: str = "average",
+    start: float = 0.0,
+    end: float | None = None,
+) -> Excerpt:
+    """What ``load_clip`` gives, and where in the file it lies.
+
+    Args:
+        path: as in ``load_clip``.
+        clip_id: as in ``load_clip``.
+        sample_rate: as in ``load_clip``.
+        seconds: as in ``load_clip``.
+        channels: as in ``load_clip``.
+        start: of the stretch that the clip is, in seconds.
+        end: of it; None: the file's.
+
+    Raises:
+        DataError: as ``load_clip``, or the stretch lies beyond the file's end.
+    """
+    with opened(path) as recording:
+        rate = recording.sample_rate
+        first, last = round(start * rate), _last(recording, start, end)
+        count = min(last - first, math.ceil(2 * seconds * rate))  # no more is decoded of an hour
+        begin = first
+        if count < last - first:
+            begin += int(generator("stretch", clip_id).integers(last - first - count + 1))
+        samples = recording.read(begin, count)
+        mono = recording.one_channel(channels)(samples)
+        if channels == "average":
+            refuse_cancelled(samples, path)
+        content = recording.content
+    if rate != sample_rate and len(mono):
+        mono = soxr.resample(mono, rate, sample_rate)
+    if not len(mono):
+        raise DataError(f"{path}: holds no samples, or too few to resample; leave it out")
+    length = round(seconds * sample_rate)
+    heard = begin / rate + crop_start(len(mono), length, clip_id) / sample_rate
+    stop = heard + min(len(mono), length) / sample_rate
+    return Excerpt(fit_length(mono, length, clip_id=clip_id), heard, stop, (last - first) / rate, content)
+
+
+def _last(recording: Recording, start: float, end: float | None) -> int:
+    """The frame at which a stretch ends."""
+    if end is None:
+        return recording.frames
+    last = round(end * recording.sample_rate)
+    if last > recording.frames + recording.sample_rate // 100:
+        raise DataError(
+            f"{recording.path}: lasts {recording.seconds:g} s, and its stretch of {start:g} to {end:g} s ends later"
+        )
+    return min(last, recording.frames)
+
+
+def fit_length(samples: NDArray[np.float32], length: int, *, clip_id: str) -> NDArray[np.float32]:
+    """Repeat what is too short; of what is too long, keep a stretch that depends on the clip's id alone."""
+    if len(samples) < length:
+        return np.resize(samples, length)
+    start = crop_start(len(samples), length, clip_id)
+    return samples[start : start + length]
+
+
+def crop_start(samples: int, length: int, clip_id: str) -> int:
+    """The sample that ``fit_length`` starts at."""
+    return int(generator("crop", clip_id).integers(samples - length + 1)) if samples >= length else 0
+
+
+def duration(path: Path) -> float:
+    """Seconds of a file.
+
+    Raises:
+        DataError: the file cannot be decoded; names it.
+    """
+    with opened(path) as recording:
+        return recording.seconds
