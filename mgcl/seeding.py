@@ -9,7 +9,7 @@ from mgcl.records import canonical_json
 
 def seed_of(*identity: object) -> int:
     """A 63-bit seed that depends on every part of the identity, on any machine."""
-    digest = hashlib.sha256(canonical_json(identity).encode()).digest()
+    digest = hashlib.sha256(canonical_json(identity).encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 

@@ -4,6 +4,7 @@ libsndfile decodes; PyAV, if it is installed, what libsndfile does not know (m4a
 same checks, in the same words.
 """
 
+import functools
 import io
 import math
 import stat
@@ -148,7 +149,7 @@ class Levels:
             return None
         return (
             "its channels are in opposite phase and cancel where they are averaged; take one of them: "
-            "channels left, right or louder"
+            "--channels left, right or louder"
         )
 
 
@@ -271,7 +272,8 @@ class _Part:
     """One of the recordings that a file was joined of: most are one."""
 
     file: soundfile.SoundFile
-    sequential: bool = False
+    again: Callable[[], soundfile.SoundFile] | None = None
+    """Opens it at its beginning, where to seek in it is not exact."""
     promised: float | None = 1.0
     """As ``Stream`` has it."""
 
@@ -280,18 +282,27 @@ class _Part:
         return int(self.file.frames)
 
 
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """soundfile seeks to where it stands after each read: in an mp3 that is heard, and in a flac it takes its time."""
+
+    def seekable(self) -> bool:
+        """Reads need not."""
+        return False
+
+
 def _sndfile(file: BinaryIO, stream: Stream | None) -> soundfile.SoundFile:
     end = file.seek(0, io.SEEK_END)
     file.seek(0)
     if stream is not None and stream.pieces != ((0, end),):
-        return soundfile.SoundFile(Pieces(file, stream.pieces))
+        return _Forward(Pieces(file, stream.pieces))
     # By its number, without Python between: then names that are no text are no matter. It has no buffer of its own,
     # so that both may read.
-    return soundfile.SoundFile(file.fileno() if isinstance(file, io.FileIO) else file, closefd=False)
+    return _Forward(file.fileno() if isinstance(file, io.FileIO) else file, closefd=False)
 
 
 def _part(file: BinaryIO, stream: Stream) -> _Part:
-    part = _Part(_sndfile(file, stream), stream.sequential, stream.promised)
+    again = functools.partial(_sndfile, file, stream) if stream.sequential else None
+    part = _Part(_sndfile(file, stream), again, stream.promised)
     if part.file.format != "FLAC" or _ends(part.file):
         return part
     counted = _count(file, stream)
@@ -345,9 +356,12 @@ def _blocks(parts: list[_Part], first: int) -> Iterator[Samples]:
         if first >= part.frames:
             first -= part.frames
             continue
-        part.file.seek(0 if part.sequential else first)
-        skipped = first if part.sequential else 0
-        for block in _whole_part(part.file):
+        opened_part, skipped = part.file, 0
+        if part.again is not None:
+            opened_part, skipped = part.again(), first
+        else:
+            opened_part.seek(first)
+        for block in _whole_part(opened_part):
             yield block[skipped:]
             skipped = max(0, skipped - len(block))
         first = 0

@@ -16,7 +16,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor
-from tqdm import tqdm
 
 from mgcl.audio.decoding import CHANNELS
 from mgcl.backbones.backbone import Backbone
@@ -33,6 +32,7 @@ from mgcl.classifier.sounds import Sound, all_whole, read, whole
 from mgcl.errors import ClassifierError, DataError, MgclWarning
 from mgcl.language.explanations import ClassText, class_texts
 from mgcl.methods.mgcl import Parameters
+from mgcl.progress import Bar
 from mgcl.records import Value
 
 Sentences = str | Path | Mapping[str, Sequence[str] | ClassText] | None
@@ -241,13 +241,16 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         storage.write(self._model, {"estimator": own, "fingerprint": ear.fingerprint}, Path(folder))
 
     @classmethod
-    def load(cls, folder: str | Path, *, weights: str | None = None, device: str = "cpu") -> Self:
+    def load(
+        cls, folder: str | Path, *, weights: str | None = None, device: str = "cpu", channels: str | None = None
+    ) -> Self:
         """Open what ``save`` wrote.
 
         Args:
             folder: that it wrote.
             weights: of the backbone, where they lie elsewhere than they did.
             device: a torch device, for the backbone.
+            channels: what to take of clips with several; None: as when it was fitted.
 
         Raises:
             DataError: it is no model, was changed, is of a newer mgcl, or of a backbone with other weights.
@@ -259,6 +262,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             loaded.weights = str(beside.resolve())
         if weights is not None:
             loaded.weights = weights
+        if channels is not None:
+            loaded.channels = channels
         if loaded._ear.fingerprint != about["fingerprint"]:
             raise DataError(
                 f"{folder}: fitted with the backbone {loaded.backbone} of fingerprint {about['fingerprint']}, and the "
@@ -327,7 +332,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, sounds: Sequence[Clip], labels: list[Value], captions: Captions, choices: Tensor | None
     ) -> Examples:
         _check_as_many(sounds, captions)
-        bar = tqdm(self._read(sounds), desc="hearing clips", unit="clip", total=len(sounds), disable=not self.verbose)
+        bar = Bar(self._read(sounds), desc="hearing clips", unit="clip", total=len(sounds), disable=not self.verbose)
         heard = all_whole(bar)
         for silent in (sound.name for sound in heard if sound.is_silent):
             warnings.warn(f"{silent}: is silent; leave it out", MgclWarning, stacklevel=3)

@@ -16,6 +16,7 @@ from mgcl.audio.clip import crop_start, excerpt, fit_length
 from mgcl.audio.decoding import SILENT
 from mgcl.classifier.given import Clip, Samples, Stretch
 from mgcl.errors import DataError
+from mgcl.files import as_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +86,10 @@ def read(
 def _of_file(clip: str | Path | Stretch, sample_rate: int, seconds: float, channels: str) -> Sound:
     if isinstance(clip, Stretch):
         path, bounds = Path(clip.path), (clip.start, clip.end)
-        name = f"{clip.path} {clip.start:g}-{clip.end:g} s"
+        name = f"{as_text(str(clip.path))} {clip.start:g}-{clip.end:g} s"
         clip_id = Path(name).name
     else:
-        path, bounds, name = Path(clip), None, str(clip)
+        path, bounds, name = Path(clip), None, as_text(str(clip))
         clip_id = path.stem
     start, end = bounds or (0.0, None)
     heard = excerpt(

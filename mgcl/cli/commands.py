@@ -12,23 +12,37 @@ from typing import TYPE_CHECKING
 from mgcl.errors import MgclError, gathered_warnings
 
 if TYPE_CHECKING:
+    from mgcl import FewShotClassifier
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 else:
     Commands = object
+
+
+CHANNELS = ("average", "left", "right", "louder")
+"""As ``mgcl.audio.decoding`` has them, which is not imported to print a command's help."""
 
 
 def add_model(command: argparse.ArgumentParser) -> None:
     """Which model a command opens, and how."""
     command.add_argument("model", type=Path, metavar="MODEL", help="folder that `mgcl fit` wrote")
     command.add_argument("--weights", metavar="W", help="of its backbone, if they lie elsewhere now")
+    command.add_argument("--channels", choices=CHANNELS, help="of files with several (default: as `mgcl fit` was told)")
     command.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
+
+
+def open_model(flags: argparse.Namespace) -> "FewShotClassifier":
+    """What ``add_model``'s arguments name."""
+    from mgcl import FewShotClassifier
+
+    return FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device, channels=flags.channels)
 
 
 def add_channels(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
     """How one channel is made of several."""
     command.add_argument(
         "--channels",
-        choices=("average", "left", "right", "louder"),
+        choices=CHANNELS,
         default="average",
         help="what to take of files with several channels (default: average); left and right are the first two, "
         "louder is that with the higher level in the file",

@@ -5,7 +5,7 @@ import os
 import tempfile
 from contextlib import suppress
 
-from mgcl.cli.commands import Commands, add_address, add_model, check_address
+from mgcl.cli.commands import Commands, add_address, add_model, check_address, open_model
 
 
 def add(commands: Commands) -> None:
@@ -23,10 +23,9 @@ def _demo(flags: argparse.Namespace) -> int:
     with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="mgcl-demo-") as uploads:
         # Read when gradio is imported.
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": uploads}
-        from mgcl import FewShotClassifier
         from mgcl.classifier.demo import Desk, serve
 
         print("opening the model ...", flush=True)
-        classifier = FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device)
+        classifier = open_model(flags)
         serve(Desk(classifier, flags.model), host=flags.host, port=flags.port, browser=not flags.no_browser)
     return 0

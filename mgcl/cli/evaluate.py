@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgcl.cli.commands import Commands, add_model, say_what_is_passed_over, warnings_as_lines
+from mgcl.cli.commands import Commands, add_model, open_model, say_what_is_passed_over, warnings_as_lines
 from mgcl.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,24 +29,22 @@ def add(commands: Commands) -> None:
 
 
 def _evaluate(flags: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from mgcl import FewShotClassifier
     from mgcl.classifier.given import part_of
     from mgcl.classifier.scores import judge
     from mgcl.data.folder import labelled
+    from mgcl.progress import Bar
 
     if flags.clips.is_dir():
         say_what_is_passed_over(flags.clips)
     with warnings_as_lines():
         files = labelled(flags.clips, least=1)
-    classifier = FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device)
+    classifier = open_model(flags)
     captions = [file.caption or "" for file in files] if classifier.model_.own_captions else None
     if captions and not all(captions):
         raise DataError(f"{flags.clips}: the model needs captions: give a csv of path, label, caption")
     clips = [part_of(file.path, file.start, file.end) for file in files]
     answers = classifier.answers(clips, captions)
-    heard = list(zip(files, tqdm(answers, desc="clips", total=len(files), disable=None), strict=True))
+    heard = list(zip(files, Bar(answers, desc="clips", total=len(files), unit="clip"), strict=True))
     failed = [each for _, each in heard if isinstance(each, DataError)]
     for each in failed:
         print(f"left out: {each}", file=sys.stderr)

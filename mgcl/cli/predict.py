@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgcl.cli.commands import Commands, add_model, check_out
+from mgcl.cli.commands import Commands, add_model, check_out, open_model
 from mgcl.errors import DataError, MgclError
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ def add(commands: Commands) -> None:
 def _predict(flags: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from mgcl import FewShotClassifier
     from mgcl.captioners.file import read_captions
 
     if flags.every is not None and (flags.explain or flags.captions):
@@ -59,7 +58,7 @@ def _predict(flags: argparse.Namespace) -> int:
     clips, failed = _clips(flags.clips)
     if flags.explain and len(clips) > _PAGE:
         raise MgclError(f"--explain: {len(clips)} clips, and a page holds {_PAGE} (half a megabyte each); name fewer")
-    classifier = FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device)
+    classifier = open_model(flags)
     captions = _captions(read_captions(flags.captions), clips) if flags.captions else None
     show = (_as_json if flags.json else _as_csv if flags.csv else _as_text)(classifier, windows=flags.every is not None)
     explained: list[tuple[Reasons, Sound]] = []

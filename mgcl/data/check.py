@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from mgcl.audio.decoding import Levels, opened
 from mgcl.audio.formats import SUFFIXES, is_audio
 from mgcl.data.dataset import AudioFile, DatasetModule, MissingFilesError
 from mgcl.errors import DataError
+from mgcl.progress import Bar
 
 SHORTEST = 0.25
 """Seconds; FSDKaggle18's shortest clips have 0.3."""
@@ -77,7 +77,7 @@ def check(module: DatasetModule, root: Path, *, workers: int = 1, channels: str 
     present = [file for file in files if file.path.is_file()]
     with ThreadPool(workers) as pool:  # leaving it drops what is queued, so that Ctrl-C is heard
         heard = pool.imap(functools.partial(listen, channels=channels), [file.path for file in present])
-        progress = tqdm(heard, desc="decoding", total=len(present), unit="clip")
+        progress = Bar(heard, desc="decoding", total=len(present), unit="clip")
         sounds = {file.path: sound for file, sound in zip(present, progress, strict=True)}
     problems = (
         *(f"{file.path}: listed, but not there" for file in files if file.path not in sounds),

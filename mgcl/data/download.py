@@ -16,6 +16,7 @@ from tqdm import tqdm
 from urllib3.util import Retry
 
 from mgcl.errors import DataError
+from mgcl.progress import Bar
 
 _TIMEOUT = 60
 """Seconds without a byte."""
@@ -228,7 +229,7 @@ def _verify_contents(folder: Path, contents: Sequence[str], published: Mapping[s
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     for path in sorted(expected ^ {path for path in found if path.split("/")[0] in contents}):
         raise DataError(f"{folder / path}: {'missing, but' if path in expected else 'not'} among the published files")
-    for path in tqdm(sorted(expected), desc="checking", unit="file"):
+    for path in Bar(sorted(expected), desc="checking", unit="file"):
         _verify(folder / path, published[path])
 
 
@@ -245,7 +246,7 @@ def _unpack(packed: Path, folder: Path, archive: Archive) -> None:
                 path = PureWindowsPath(entry.filename)  # knows both kinds of slash, and drives
                 if path.anchor or ".." in path.parts or stat.S_ISLNK(entry.external_attr >> 16):
                     raise DataError(f"{packed}: entry {entry.filename!r} leads out of the folder")
-            for entry in tqdm(entries, desc=f"unpacking {packed.name}", unit="file"):
+            for entry in Bar(entries, desc=f"unpacking {packed.name}", unit="file"):
                 zipped.extract(entry, folder)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DataError(f"{packed}: not a whole zip file ({error})") from None

@@ -14,6 +14,7 @@ from mgcl.audio.formats import SUFFIXES, advice, is_audio
 from mgcl.data.dataset import AudioFile, Dataset, complete, read_table
 from mgcl.data.splits import published_subsets
 from mgcl.errors import DataError, MgclWarning
+from mgcl.files import as_text
 
 _COLUMNS = {
     **{name: name for name in ("path", "label", "fold", "caption", "source", "start", "end")},
@@ -106,7 +107,7 @@ def _found(root: Path) -> tuple[AudioFile, ...]:
             )
         paths += sorted(clip.relative_to(root) for clip in clips)
     return tuple(
-        AudioFile(clip_id, root / path, _label(path.parent.name))
+        AudioFile(clip_id, root / path, _label(as_text(path.parent.name)))
         for clip_id, path in zip(_clip_ids(paths), paths, strict=True)
     )
 
@@ -206,4 +207,4 @@ def _clip_ids(paths: Iterable[PurePath]) -> list[str]:
     """The path without its suffix, with it where two would be alike."""
     paths = list(paths)
     times = Counter(path.with_suffix("") for path in paths)
-    return [(path.with_suffix("") if times[path.with_suffix("")] == 1 else path).as_posix() for path in paths]
+    return [as_text((path.with_suffix("") if times[path.with_suffix("")] == 1 else path).as_posix()) for path in paths]

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tqdm import tqdm
-
 from mgcl.errors import MgclError
 from mgcl.journal import Journal, journal
 from mgcl.language.explanations import ClassText, read_explanations
 from mgcl.language.prompts import prompt, spoken
+from mgcl.progress import Bar
 
 Writer = Callable[[str], str]
 """Answers a prompt with text."""
@@ -61,7 +60,7 @@ def write_explanations(labels: Sequence[str], writer: Writer, out: Path, *, mode
     refused = {}
     with journal(out.with_suffix(".answers.jsonl")) as answers:
         ask = _asking_once(writer, answers, model)
-        for label in tqdm([label for label in labels if label not in written], desc="explaining classes", unit="class"):
+        for label in Bar([label for label in labels if label not in written], desc="explaining classes", unit="label"):
             sentences, broken = _write(label, [other for other in labels if other != label], ask)
             if broken:
                 refused[label] = broken

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from mgcl.backbones.log_mel import log_mel
 from mgcl.data.soundscapes.descriptions import describe
 from mgcl.data.soundscapes.recipes import Recipe, class_recipes, drawn_recipes
 from mgcl.data.soundscapes.scene import compose
+from mgcl.progress import Bar
 from mgcl.seeding import generator
 
 _SHARD = 500
@@ -58,7 +58,7 @@ def build(folder: Path, *, clips: int, seed: int, workers: int) -> Corpus:
             workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:
             jobs = pool.map(_write_shard, [folder] * len(missing), missing, [seed] * len(missing))
-            for _ in tqdm(jobs, total=len(missing), desc="generating clips", unit_scale=_SHARD, unit="clip"):
+            for _ in Bar(jobs, total=len(missing), desc="generating clips", unit_scale=_SHARD, unit="clip"):
                 pass
     content = [json.loads(_shard(folder, shard).with_suffix(".json").read_text(encoding="utf-8")) for shard in shards]
     spectrograms = np.concatenate([np.load(_shard(folder, shard).with_suffix(".npy")) for shard in shards])
