@@ -42,7 +42,7 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
         print(words)
 
     with at_work("loading MLflow"):
-        from mgcl.sweep import reports, tracking
+        from mgcl.sweep import reports, summary, tracking
         from mgcl.sweep.store import default_uri
 
     uri = flags.tracking_uri or default_uri()
@@ -69,6 +69,8 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     _print_tables(cells, runs)
     code = _conclude(cells, runs)
     if runs:
+        with at_work("bringing the rows on MLflow's page up to date"):
+            summary.write(store, runs)
         keys = [cell.trial.key for cell in planned]
         root = None if sweep.bank else embedded_sounds(home())
         with at_work("writing the report"):

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -32,6 +32,9 @@ logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it
 
 PAGE = 1000
 """Runs or metrics that MLflow takes at once."""
+
+ROWS = "tags.kind = 'row'"
+"""Finds the runs that are a table's rows."""
 
 _VIEW = "mgcl"
 _COLUMNS = ("metrics.`accuracy`", "metrics.`validation_accuracy`", "params.`way`", "params.`shot`")
@@ -178,10 +181,28 @@ def set_view(client: MlflowClient, experiment_id: str, group_by: str) -> None:
         group_by: the parameter whose values are the groups.
     """
     view = {
-        "searchFilter": "tags.kind != 'sweep'",
+        "searchFilter": "tags.kind != 'sweep' AND tags.kind != 'row'",
         "selectedColumns": _COLUMNS,
         "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": group_by}]},
         "groupsExpanded": {f"param.{group_by}.{name}": False for name in VARIANTS},  # a line a variant, as in a table
+    }
+    client.set_experiment_tag(experiment_id, f"mlflow.sharedViewState.{_VIEW}", json.dumps(view))
+
+
+def set_rows_view(client: MlflowClient, experiment_id: str, metrics: Sequence[str]) -> None:
+    """Let ``runs_page`` open on the tables' rows, in the tables' order.
+
+    Args:
+        client: of the store.
+        experiment_id: in it.
+        metrics: of the rows, a column each.
+    """
+    view = {
+        "searchFilter": ROWS,
+        "orderByKey": "metrics.`row`",
+        "orderByAsc": True,
+        "selectedColumns": [f"metrics.`{name}`" for name in metrics],
+        "groupBy": None,
     }
     client.set_experiment_tag(experiment_id, f"mlflow.sharedViewState.{_VIEW}", json.dumps(view))
 

@@ -28,6 +28,7 @@ from mgcl.sweep.runs import (
 )
 from mgcl.sweep.store import (
     PAGE,
+    ROWS,
     alone,
     answering,
     connect,
@@ -100,7 +101,8 @@ class Tracking:
             readdress(uri)
             found = experiment.experiment_id if experiment else None
             experiment_id = found or client.create_experiment(sweep, artifact_location=artifacts(uri))
-            set_view(client, experiment_id, group_by)
+            if not next(search(client, experiment_id, ROWS), None):  # until a sweep's end, its trials
+                set_view(client, experiment_id, group_by)
             tracking = cls(client, uri, experiment_id, _parent(client, experiment_id, sweep))
         tracking.delete_cut_off()
         return tracking

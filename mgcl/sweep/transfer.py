@@ -18,6 +18,7 @@ from mgcl.home import home
 from mgcl.masking import masked
 from mgcl.progress import Bar
 from mgcl.records import TrialRun
+from mgcl.sweep import summary
 from mgcl.sweep.artifacts import files_of
 from mgcl.sweep.store import PAGE, answering, connect, exists, experiment_of, reading, search
 from mgcl.sweep.tracking import Tracking, parents, recorded_runs
@@ -124,6 +125,7 @@ def bring_home(sweep: str, source: Source, home_uri: str) -> int:
                         _write(trial, source, store)
                     copied += 1
                 bar.update()
+        summary.write(store, store.runs())
         return copied
 
 

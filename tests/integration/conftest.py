@@ -59,8 +59,8 @@ class Place:
             return connection.execute(sql).fetchall()
 
     def runs(self) -> list[tuple[str, ...]]:
-        """Of every run, the parent too: status, and of a trial its key, whether it counts, and its episodes' counts."""
-        runs = MlflowClient(f"sqlite:///{self.store}").search_runs(["1"])
+        """Of trials and the parent: status, and of a trial its key, whether it counts, and its episodes' counts."""
+        runs = MlflowClient(f"sqlite:///{self.store}").search_runs(["1"], "tags.kind != 'row'")
         names = ("trial_key", "complete", "episode_correct")
         return sorted((run.info.status, *(run.data.tags.get(name, "") for name in names)) for run in runs)
 
