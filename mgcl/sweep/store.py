@@ -36,6 +36,9 @@ PAGE = 1000
 ROWS = "tags.kind = 'row'"
 """Finds the runs that are a table's rows."""
 
+RANK = "row"
+"""The tag that says where among the rows a row stands."""
+
 _VIEW = "mgcl"
 _COLUMNS = ("metrics.`accuracy`", "metrics.`validation_accuracy`", "params.`way`", "params.`shot`")
 
@@ -199,7 +202,7 @@ def set_rows_view(client: MlflowClient, experiment_id: str, metrics: Sequence[st
     """
     view = {
         "searchFilter": ROWS,
-        "orderByKey": "metrics.`row`",
+        "orderByKey": f"tags.`{RANK}`",
         "orderByAsc": True,
         "selectedColumns": [f"metrics.`{name}`" for name in metrics],
         "groupBy": None,

@@ -10,7 +10,7 @@ from mlflow.entities import Metric, Param, Run, RunTag
 
 from mgcl.records import TrialRun, canonical_json
 from mgcl.reporting.tables import Table, build, name_of
-from mgcl.sweep.store import ROWS, answering, search, set_rows_view
+from mgcl.sweep.store import RANK, ROWS, answering, search, set_rows_view
 from mgcl.sweep.tracking import Tracking
 from mgcl.sweep.variants import VARIANTS
 
@@ -26,7 +26,9 @@ class SummaryRow:
     parameters: Mapping[str, str]
     """The setting, the method and those of its parameters that all trials of the row share."""
     metrics: Mapping[str, float]
-    """Its place among all rows, from 1, and for each column accuracy and half-width, in 0..1, and finished trials."""
+    """For each column its accuracy and half-width, in 0..1, and its finished trials."""
+    rank: int
+    """Its place among all rows, from 1."""
     trials: tuple[TrialRun, ...]
     """That it is made of, failed ones included."""
 
@@ -60,8 +62,7 @@ def write(store: Tracking, runs: Sequence[TrialRun]) -> None:
         wanted = {row.key: row for row in rows}
         for run in search(store.client, store.experiment_id, ROWS):
             key = run.data.tags.get("row_key", "")
-            # A metric cannot be taken back: a row that lost a column is made anew.
-            if key in recorded or key not in wanted or set(run.data.metrics) - set(wanted[key].metrics):
+            if key in recorded or key not in wanted or not _can_stay(run, wanted[key]):
                 stale.append(run.info.run_id)
             else:
                 recorded[key] = run
@@ -82,14 +83,19 @@ def _row(table: Table, name: str, rank: int) -> SummaryRow:
               if all(run.parameters.get(key) == value for run in trials)}  # fmt: skip
     setting = {key: str(value) for key, value in asdict(table.setting).items()}
     about = {"variant": name, "method": method.method, "version": str(method.version)}
-    metrics: dict[str, float] = {"row": rank}
+    metrics: dict[str, float] = {}
     for column, entry in entries.items():
         metrics[f"trials {name_of(column)}"] = entry.finished
         if entry.estimate:
             metrics[f"accuracy {name_of(column)}"] = round(entry.estimate.mean, 6)
             if not math.isnan(entry.estimate.half_width):
                 metrics[f"half-width {name_of(column)}"] = round(entry.estimate.half_width, 6)
-    return SummaryRow(name, setting | shared | about, metrics, trials)
+    return SummaryRow(name, setting | shared | about, metrics, rank, trials)
+
+
+def _can_stay(run: Run, row: SummaryRow) -> bool:
+    """A metric cannot be taken back, and a killed sweep may have left a run without its parameters."""
+    return set(run.data.metrics) <= set(row.metrics) and run.data.params == dict(row.parameters)
 
 
 def _first_of(trial: TrialRun, row: SummaryRow) -> bool:
@@ -112,6 +118,9 @@ def _write_row(store: Tracking, row: SummaryRow, recorded: Run | None) -> str:
     labels = [] if recorded else [RunTag(*each) for each in row.parameters.items()]
     if metrics or params:
         client.log_batch(run_id, metrics, params, labels)
+    place = f"{row.rank:04}"  # MLflow sorts tags as text
+    if recorded is None or recorded.data.tags.get(RANK) != place:
+        client.set_tag(run_id, RANK, place)
     if recorded is None:
         client.set_terminated(run_id, end_time=ended)
     return run_id

@@ -27,10 +27,10 @@ def test_a_run_a_row_updated_in_place_and_no_trial(store) -> None:
     summary.write(store, trials)
     first = {run.info.run_id: run for run in search(store.client, store.experiment_id, ROWS)}
     summary.write(store, trials)
-    rows = sorted(search(store.client, store.experiment_id, ROWS), key=lambda run: run.data.metrics["row"])
+    rows = sorted(search(store.client, store.experiment_id, ROWS), key=lambda run: run.data.tags["row"])
     assert {run.info.run_id for run in rows} == set(first)
     assert [run.info.run_name for run in rows] == ["prototypical", "zero-shot"]
-    assert [run.data.metrics["row"] for run in rows] == [1, 2]
+    assert [run.data.tags["row"] for run in rows] == ["0001", "0002"]
     assert rows[0].data.metrics.keys() >= {"accuracy 2-way 1-shot", "trials 2-way 1-shot", "half-width 2-way 2-shot"}
     assert rows[0].data.params["episodes"] == "2"
     assert store.runs() == trials

@@ -163,7 +163,9 @@ def test_a_copy_is_the_run_that_it_was_and_no_password_is_written_down(server, a
         assert everything(store.client, copy.run_id, tmp_path / "artifacts") == original
         assert set(original[-1]) == {"trial.json" if copy.status == "FINISHED" else "traceback.txt"}
         tags = store.client.get_run(copy.run_id).data.tags
-        assert (tags["mlflow.parentRunId"], tags["synced_from"]) == (store.parent_id, server)
+        row = store.client.get_run(tags["mlflow.parentRunId"])
+        assert (row.info.run_name, row.data.tags["mlflow.parentRunId"]) == (copy.variants[0], store.parent_id)
+        assert tags["synced_from"] == server
     assert store.client.get_run(store.parent_id).data.tags["machine"] == "big"
 
 

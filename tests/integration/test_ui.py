@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -18,11 +20,17 @@ from mgcl.evaluation.trial import run_trial
 from mgcl.reporting.figures import draw, needed
 from mgcl.reporting.report import write
 from mgcl.reporting.tables import build
+from mgcl.sweep import summary
 from mgcl.sweep.grid import Sweep, plan
 from mgcl.sweep.runs import trial_json, trial_result
 from mgcl.sweep.store import newest_experiment
 from mgcl.sweep.tracking import Tracking, details
 from tests.integration.conftest import ROOT, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Page
 
 SWEEP = Sweep("s", ("full", "zero-shot"), ways=(2,), shots=(1, 2), queries=5, episodes=2)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -84,8 +92,9 @@ def test_the_view_groups_by_variant(store) -> None:
     assert view["groupBy"]["groupByKeys"] == [{"mode": "param", "groupByData": "variant"}]
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_the_server_answers_and_leaves_with_the_command(store, ending) -> None:
+@contextmanager
+def served(store: Tracking) -> "Iterator[tuple[subprocess.Popen[str], str]]":
+    """`mgcl ui` on a store, and the address that it prints."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", MGCL, "ui", "--no-browser", "--port", str(port), "--tracking-uri", store.uri],
@@ -99,15 +108,53 @@ def test_the_server_answers_and_leaves_with_the_command(store, ending) -> None:
         page = process.stdout.readline().removeprefix("runs: ").strip()
         experiment = f"/#/experiments/{store.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey=mgcl"
         assert page == f"http://127.0.0.1:{port}{experiment}"
+        yield process, page
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_the_server_answers_and_leaves_with_the_command(store, ending) -> None:
+    with served(store) as (process, page):
         assert "<html" in requests.get(page, timeout=30).text
         family = psutil.Process(process.pid).children(recursive=True)
         assert family
         process.send_signal(ending)
         assert process.wait(timeout=30) == 0
         assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
-    finally:
-        process.kill()
-        process.communicate()
+
+
+def _names(page: "Page") -> list[str]:
+    """Of the runs, as they are seen from top to bottom."""
+    links = page.locator("a[href*='/runs/']").all()
+    return [link.inner_text() for link in sorted(links, key=lambda link: link.bounding_box()["y"])]
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="there is no chromium")
+def test_the_page_opens_on_the_rows_which_are_sorted_and_compared(store) -> None:
+    """A run per row of the table, in its order; MLflow itself lists trials (mlflow #3762, #2730)."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    summary.write(store, store.runs())
+    (table,) = build(store.runs())
+    with playwright.sync_playwright() as started, served(store) as (_, address):
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(120_000)
+        page.goto(address)
+        page.locator("a[href*='/runs/']").nth(1).wait_for()
+        assert _names(page) == list(table.rows)
+        head = page.get_by_role("columnheader", name="accuracy 2-way 1-shot").last
+        orders = []
+        for _ in range(2):
+            head.click()
+            page.wait_for_timeout(3000)
+            orders.append(_names(page))
+        assert sorted(orders) == sorted([list(table.rows), list(table.rows)[::-1]])
+        page.get_by_role("checkbox", name="Select all runs").click()
+        page.get_by_role("button", name="Compare").click()
+        page.get_by_text("Comparing 2 Runs").first.wait_for()
+        browser.close()
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="there is no chromium")
