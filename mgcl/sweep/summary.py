@@ -6,12 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag, ViewType
 
 from mgcl.records import TrialRun, canonical_json
 from mgcl.reporting.tables import Table, build, name_of
 from mgcl.sweep.store import RANK, ROWS, answering, search, set_rows_view
 from mgcl.sweep.tracking import Tracking
+from mgcl.sweep.tracking import parents as sweep_runs
 from mgcl.sweep.variants import VARIANTS
 
 _PARENT = "mlflow.parentRunId"
@@ -68,7 +69,9 @@ def write(store: Tracking, runs: Sequence[TrialRun]) -> None:
                 recorded[key] = run
         ids = {key: _write_row(store, row, recorded.get(key)) for key, row in wanted.items()}
         parents = {trial.run_id: ids[row.key] for row in rows for trial in row.trials if _first_of(trial, row)}
-        _adopt(store, parents, [store.parent_id, *stale])
+        gone = search(store.client, store.experiment_id, ROWS, ViewType.DELETED_ONLY)  # by hand, or by an earlier call
+        former = [*sweep_runs(store.client, store.experiment_id), *gone]
+        _adopt(store, parents, [*(run.info.run_id for run in former), *stale])
         for run_id in stale:
             store.client.delete_run(run_id)
         columns = sorted({column for table in tables for column in table.columns})

@@ -38,6 +38,12 @@ def test_a_run_a_row_updated_in_place_and_no_trial(store) -> None:
     assert view["selectedColumns"] == ["metrics.`accuracy 2-way 1-shot`", "metrics.`accuracy 2-way 2-shot`"]
     children = search(store.client, store.experiment_id, f"tags.`mlflow.parentRunId` = '{rows[0].info.run_id}'")
     assert {run.data.tags["variant"] for run in children} == {"prototypical"}
+    store.client.delete_run(rows[0].info.run_id)  # as in MLflow's page
+    summary.write(store, trials)
+    (anew,) = [run for run in search(store.client, store.experiment_id, ROWS) if run.info.run_name == "prototypical"]
+    assert (
+        len(list(search(store.client, store.experiment_id, f"tags.`mlflow.parentRunId` = '{anew.info.run_id}'"))) == 2
+    )
     left = [trial for trial in trials if trial.variants == ("zero-shot",)]
     summary.write(store, left)
     assert [run.info.run_name for run in search(store.client, store.experiment_id, ROWS)] == ["zero-shot"]
