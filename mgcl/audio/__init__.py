@@ -1,1 +1,1 @@
-"""Audio files: which are read, how they are decoded, and how a clip is cut from one."""
+"""Audio files: which are read, and how they are decoded, whatever their headers say."""

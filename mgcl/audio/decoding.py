@@ -153,20 +153,16 @@ class Levels:
         )
 
 
-def refuse_cancelled(samples: Samples, name: str | Path) -> None:
-    """Do not average channels that cancel.
+def cancelled(samples: Samples, name: str | Path) -> DataError | None:
+    """What to say of channels that cancel where they are averaged; None: they do not.
 
     Args:
         samples: shape (samples, channels).
         name: of the file or array, for the message.
-
-    Raises:
-        DataError: they do.
     """
     levels = Levels()
     levels.add(samples)
-    if levels.fault:
-        raise DataError(f"{name}: {levels.fault}")
+    return DataError(f"{name}: {levels.fault}") if levels.fault else None
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mgcl.audio.clip import load_clip
 from mgcl.captioners.captioner import Captioner
+from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import DataError
 from mgcl.journal import journal
@@ -71,7 +71,7 @@ def _caption(captioner: Captioner, files: Sequence[AudioFile], wrong: list[DataE
 
 def _can_be_heard(file: AudioFile) -> bool:
     try:
-        load_clip(file.path, clip_id=file.clip_id, sample_rate=16000, seconds=5.0, channels=file.channels)
+        audible_clip(file.path, clip_id=file.clip_id, sample_rate=16000, seconds=5.0, channels=file.channels)
     except DataError:
         return False
     return True

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import GPT2LMHeadModel
 
-from mgcl.audio.clip import load_clip
 from mgcl.backbones import htsat
 from mgcl.backbones.ms_clap import Projection, below, gpt2_config, published, repeated
 from mgcl.backbones.sentences import GPT2, check_vocabulary, published_tokenizer
 from mgcl.backbones.weights import checkpoint_file, load_strictly
+from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
 from mgcl.pretrained import quietly
@@ -43,7 +43,7 @@ class Clapcap:
             DataError: a file cannot be decoded, or the model says nothing of it; names it.
         """
         waveforms = [
-            load_clip(file.path, clip_id=file.clip_id, sample_rate=_RATE, seconds=_WINDOW, channels=file.channels)
+            audible_clip(file.path, clip_id=file.clip_id, sample_rate=_RATE, seconds=_WINDOW, channels=file.channels)
             for file in files
         ]
         # A caption was trained to end in these tokens; the first of them ends it.

@@ -16,7 +16,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES,
 )
 
-from mgcl.audio.clip import load_clip
+from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import DataError, MgclError
 from mgcl.pretrained import load_model, load_part, quietly
@@ -46,7 +46,7 @@ class TransformersCaptioner:
         """
         rate = self._processor.feature_extractor.sampling_rate
         waveforms = [
-            load_clip(file.path, clip_id=file.clip_id, sample_rate=rate, seconds=_SECONDS, channels=file.channels)
+            audible_clip(file.path, clip_id=file.clip_id, sample_rate=rate, seconds=_SECONDS, channels=file.channels)
             for file in files
         ]
         with quietly(), torch.inference_mode():

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from mgcl.audio.decoding import mixed, opened_bytes, refuse_cancelled
+from mgcl.audio.decoding import cancelled, mixed, opened_bytes
 from mgcl.errors import ClassifierError, DataError, MgclWarning
 
 MOST_CHANNELS = 32
@@ -235,8 +235,8 @@ def _one_channel(given: Any, name: str, how: str) -> NDArray[np.float32]:
     channels = check_array(_scaled(np.asarray(array)), dtype=np.float32)
     if np.argmin(shape) == 0:
         channels = channels.T
-    if how == "average":
-        refuse_cancelled(channels, name)
+    if how == "average" and (fault := cancelled(channels, name)):
+        raise fault
     return mixed(channels, how)
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from mgcl.audio.clip import fit_length
 from mgcl.audio.decoding import Levels, opened
 from mgcl.classifier.sounds import Sound
+from mgcl.data.audio import fit_length
 from mgcl.errors import ClassifierError, DataError
 
 _REST = 0.01

@@ -12,9 +12,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from mgcl.audio.clip import crop_start, excerpt, fit_length
 from mgcl.audio.decoding import SILENT
 from mgcl.classifier.given import Clip, Samples, Stretch
+from mgcl.data.audio import crop_start, excerpt, fit_length
 from mgcl.errors import DataError
 from mgcl.files import as_text
 
@@ -94,7 +94,7 @@ def _of_file(clip: str | Path | Stretch, sample_rate: int, seconds: float, chann
     start, end = bounds or (0.0, None)
     heard = excerpt(
         path, clip_id=clip_id, sample_rate=sample_rate, seconds=seconds, channels=channels, start=start, end=end
-    )
+    ).sound()
     return Sound(name, heard.waveform, path, heard.start, heard.stop, bounds, heard.seconds, heard.content)
 
 

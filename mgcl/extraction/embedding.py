@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mgcl.audio.clip import load_clip
 from mgcl.backbones.backbone import AudioFeatures, Backbone
+from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
 from mgcl.extraction.plan import BATCH, batches
@@ -97,7 +97,7 @@ def _decoded(
 
     def decode(file: AudioFile) -> _Waveform | DataError:
         try:
-            return load_clip(
+            return audible_clip(
                 file.path,
                 clip_id=file.clip_id,
                 sample_rate=backbone.sample_rate,

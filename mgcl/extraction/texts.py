@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mgcl.audio.clip import load_clip
+from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import BankError, DataError
 from mgcl.extraction.plan import Facts
@@ -93,7 +93,7 @@ def _check_complete(captions: Mapping[str, str], files: Sequence[AudioFile], abo
     missing = [file for file in files if file.clip_id not in captions]
     for file in missing:
         try:
-            load_clip(
+            audible_clip(
                 file.path,
                 clip_id=file.clip_id,
                 sample_rate=about.sample_rate,

@@ -71,6 +71,6 @@ def _sentences(known: Sequence[str], count: int) -> list[str]:
 
 
 def _heard(file: Path, clip_id: str, seconds: float) -> Heard:
-    from mgcl.audio.clip import load_clip
+    from mgcl.data.audio import load_clip
 
     return Heard(load_clip(file, clip_id=clip_id, sample_rate=_SAMPLE_RATE, seconds=seconds), _SAMPLE_RATE)

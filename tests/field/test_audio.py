@@ -13,10 +13,11 @@ import pytest
 import soundfile
 
 from mgcl.audio import decoding, formats
-from mgcl.audio.clip import duration, excerpt, load_clip
 from mgcl.audio.decoding import opened
+from mgcl.classifier.given import clips
 from mgcl.classifier.recording import windows
 from mgcl.classifier.sounds import Sound, read
+from mgcl.data.audio import audible_clip, duration, excerpt, load_clip
 from mgcl.data.check import listen
 from mgcl.data.folder import labelled
 from mgcl.errors import DataError
@@ -217,14 +218,16 @@ def test_channels_that_cancel_are_said_before_they_are_mixed(tmp_path: Path) -> 
     """WhisperX #750, pytorch/audio #877."""
     path = tmp_path / "phase.wav"
     soundfile.write(path, np.stack([TONE, -0.99 * TONE], 1), RATE)
-    arrays = [np.stack([TONE, -TONE], 1)]
     with pytest.raises(DataError, match=r"phase\.wav: its channels are in opposite phase"):
-        load_clip(path, clip_id="c", sample_rate=RATE, seconds=2.0)
+        audible_clip(path, clip_id="c", sample_rate=RATE, seconds=2.0)
+    (heard,) = read([path], sample_rate=RATE, seconds=1.0)
+    assert isinstance(heard, DataError)
+    with pytest.raises(DataError, match="clip 0: its channels are in opposite phase"):
+        clips([np.stack([TONE, -TONE], 1)], sample_rate=RATE)
     with pytest.raises(DataError, match="opposite phase"):
         windows_of(path)
     assert "opposite phase" in str(listen(path).fault)
     assert listen(path, "left").fault is None
-    assert arrays
 
 
 @pytest.mark.parametrize(("how", "heard"), [("average", 0.5), ("left", 0.25), ("right", 0.75), ("louder", 0.75)])

@@ -8,9 +8,22 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from mgcl.audio.decoding import Recording, opened, refuse_cancelled
+from mgcl.audio.decoding import SILENT, Recording, cancelled, opened
+from mgcl.audio.formats import SUFFIXES
 from mgcl.errors import DataError
 from mgcl.seeding import generator
+
+__all__ = [
+    "SILENT",
+    "SUFFIXES",
+    "Excerpt",
+    "audible_clip",
+    "crop_start",
+    "duration",
+    "excerpt",
+    "fit_length",
+    "load_clip",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +40,18 @@ class Excerpt:
     """Of the file, or of the stretch of it that the clip is."""
     content: bytes | None
     """Of the file, where it was a pipe and cannot be read again."""
+    fault: DataError | None
+    """That its channels cancelled where they were averaged: the waveform is what they left."""
+
+    def sound(self) -> "Excerpt":
+        """It, if it is what the file sounds like.
+
+        Raises:
+            DataError: its channels cancelled.
+        """
+        if self.fault:
+            raise self.fault
+        return self
 
 
 def load_clip(
@@ -45,9 +70,21 @@ def load_clip(
         Shape (samples,), in -1..1 as the file has it.
 
     Raises:
-        DataError: the file cannot be decoded, is cut short, holds too few samples, or its channels cancel; names it.
+        DataError: the file cannot be decoded, is cut short, or holds too few samples; names it.
     """
     return excerpt(path, clip_id=clip_id, sample_rate=sample_rate, seconds=seconds, channels=channels).waveform
+
+
+def audible_clip(
+    path: Path, *, clip_id: str, sample_rate: int, seconds: float, channels: str = "average"
+) -> NDArray[np.float32]:
+    """What ``load_clip`` gives, for a model to hear: channels that cancel are no silence, but a fault.
+
+    Raises:
+        DataError: as ``load_clip``, or the channels cancel where they are averaged.
+    """
+    heard = excerpt(path, clip_id=clip_id, sample_rate=sample_rate, seconds=seconds, channels=channels)
+    return heard.sound().waveform
 
 
 def excerpt(
@@ -83,8 +120,7 @@ def excerpt(
             begin += int(generator("stretch", clip_id).integers(last - first - count + 1))
         samples = recording.read(begin, count)
         mono = recording.one_channel(channels)(samples)
-        if channels == "average":
-            refuse_cancelled(samples, path)
+        fault = cancelled(samples, path) if channels == "average" else None
         content = recording.content
     if rate != sample_rate and len(mono):
         mono = soxr.resample(mono, rate, sample_rate)
@@ -93,7 +129,7 @@ def excerpt(
     length = round(seconds * sample_rate)
     heard = begin / rate + crop_start(len(mono), length, clip_id) / sample_rate
     stop = heard + min(len(mono), length) / sample_rate
-    return Excerpt(fit_length(mono, length, clip_id=clip_id), heard, stop, (last - first) / rate, content)
+    return Excerpt(fit_length(mono, length, clip_id=clip_id), heard, stop, (last - first) / rate, content, fault)
 
 
 def _last(recording: Recording, start: float, end: float | None) -> int:
