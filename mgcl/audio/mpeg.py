@@ -4,6 +4,7 @@ A Xing or Info frame may stand first and count the others; it is missing, or sta
 frames are counted, and one that is right stands before them. Tags and whatever else lies between frames are left out.
 """
 
+import functools
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -38,9 +39,9 @@ class _Header:
     """Bytes of the frame."""
 
     @property
-    def kind(self) -> tuple[int, int, int]:
+    def kind(self) -> tuple[int, int, int, bool]:
         """What all frames of a stream share."""
-        return self.version, self.layer, self.rate
+        return self.version, self.layer, self.rate, self.mono
 
     @property
     def count_at(self) -> int:
@@ -78,7 +79,7 @@ def mpeg_streams(file: BinaryIO, start: int, end: int) -> Iterator[tuple[tuple[b
 class _Found:
     """What was found of a stream so far."""
 
-    kind: tuple[int, int, int] | None = None
+    kind: tuple[int, int, int, bool] | None = None
     frames: int = 0
     promised: int = 0
     tags: list[bytes] = field(default_factory=list)
@@ -110,6 +111,7 @@ def read_at(file: BinaryIO, place: int, count: int) -> bytes:
     return file.read(count)
 
 
+@functools.lru_cache(maxsize=1024)  # the frames of a file have a few of them
 def _header(content: bytes) -> _Header | None:
     bits = int.from_bytes(content[:4])
     version, layer = (bits >> 19) & 3, 4 - ((bits >> 17) & 3)
@@ -125,12 +127,12 @@ def _header(content: bytes) -> _Header | None:
     return _Header(number, layer, hertz, (bits >> 6) & 3 == 3, size)
 
 
-def _next_frame(file: BinaryIO, place: int, end: int, kind: tuple[int, int, int] | None) -> int:
+def _next_frame(file: BinaryIO, place: int, end: int, kind: tuple[int, int, int, bool] | None) -> int:
     """Where a frame begins, at this place or after tags and other things; the end, if nowhere near."""
     limit = None
     while place < end:
         content = read_at(file, place, 10)
-        header = _header(content)
+        header = _header(content[:4])
         if header and (header.kind == kind if limit is None and kind else _goes_on(file, place, end, header)):
             return place
         if content[:3] == b"ID3" and len(content) == 10:
