@@ -1,6 +1,9 @@
 """Clips as other libraries give them, sounds given twice, labels, seeds: what ``FewShotClassifier`` makes of them."""
 
 import json
+import os
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -265,3 +268,42 @@ def test_a_verdict_has_recall_precision_and_the_wrong_clips(fitted, support) -> 
     assert (verdict.classes["hum"].recall, verdict.classes["hum"].precision) == (1, 2 / 3)
     ((wrong),) = verdict.wrong
     assert (wrong.clip, wrong.true, wrong.answered) == (str(paths[0]), "hiss", "hum")
+
+
+def test_one_channel_of_clips_whose_channels_cancel(support, tmp_path) -> None:
+    """WhisperX #750: the advice of the error, followed to the letter, in Python and on the command line."""
+    paths, labels = support
+    miswired = []
+    for path, label in zip(paths, labels, strict=True):
+        samples, rate = soundfile.read(path)
+        miswired.append(tmp_path / label / path.name)
+        miswired[-1].parent.mkdir(exist_ok=True)
+        soundfile.write(miswired[-1], np.stack([samples, -samples], 1), rate, subtype="FLOAT")
+    with pytest.raises(DataError, match=r"0\.wav: its channels are in opposite phase .* take one of them"):
+        made().fit(miswired, labels)
+    left = made(channels="left").fit(miswired, labels)
+    assert np.array_equal(left.logits(miswired), made().fit(paths, labels).logits(paths))
+    left.save(tmp_path / "model")
+    assert FewShotClassifier.load(tmp_path / "model").channels == "left"
+    assert FewShotClassifier.load(tmp_path / "model", channels="right").channels == "right"
+    with pytest.raises(ClassifierError, match="channels is 'both'; it is one of average, left, right, louder"):
+        made(channels="both").fit(miswired, labels)
+
+
+def test_the_command_line_answers_pipes_odd_names_and_lists_of_them(support, tmp_path) -> None:
+    """Mutagen #648: a name that is no text ended the batch; ``find -print0``; a pipe was opened again."""
+    made().fit(*support).save(tmp_path / "model")
+    fine, odd = (tmp_path / name for name in ("fine.wav", os.fsdecode(b"caf\xe9.wav")))
+    for path in (fine, odd):
+        path.write_bytes(support[0][0].read_bytes())
+    mgcl = [sys.executable, "-c", "from mgcl.cli import main; main()", "predict", str(tmp_path / "model")]
+
+    def lines(*clips: str, given: bytes) -> list[list[bytes]]:
+        done = subprocess.run([*mgcl, *clips], input=given, capture_output=True, check=True)
+        return [line.split(b"\t") for line in done.stdout.splitlines()]
+
+    named = lines("-", given=b"\0".join(map(os.fsencode, (odd, fine))) + b"\0")
+    assert [Path(os.fsdecode(line[0])).name for line in named] == ["caf\\xe9.wav", "fine.wav"]
+    assert [line[1] for line in named] == [b"hum", b"hum"]
+    assert lines("/dev/stdin", "--explain", str(tmp_path / "why.html"), given=fine.read_bytes())[0][1] == b"hum"
+    assert "/dev/stdin" in (tmp_path / "why.html").read_text(encoding="utf-8")
