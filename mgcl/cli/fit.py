@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,9 @@ def _fit(flags: argparse.Namespace) -> int:
             "--reject-rate moves it)"
         )
     clips = len(classifier.model_.examples.labels)
-    print(f"{flags.out}: {clips} clips of {len(classifier.classes_)} classes; mgcl predict {flags.out} CLIP ...")
+    print(
+        f"{flags.out}: {clips} clips of {len(classifier.classes_)} classes; mgcl predict {shlex.quote(str(flags.out))} CLIP ..."
+    )
     return 0
 
 
