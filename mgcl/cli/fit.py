@@ -101,9 +101,8 @@ def _fit(flags: argparse.Namespace) -> int:
             "--reject-rate moves it)"
         )
     clips = len(classifier.model_.examples.labels)
-    print(
-        f"{flags.out}: {clips} clips of {len(classifier.classes_)} classes; mgcl predict {shlex.quote(str(flags.out))} CLIP ..."
-    )
+    use = f"mgcl predict {shlex.quote(str(flags.out))} CLIP ..."
+    print(f"{flags.out}: {clips} clips of {len(classifier.classes_)} classes; {use}")
     return 0
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from mgcl.audio.decoding import Levels, opened
-from mgcl.audio.formats import SUFFIXES, is_audio
+from mgcl.audio.formats import is_audio
 from mgcl.data.dataset import AudioFile, DatasetModule, MissingFilesError
+from mgcl.data.folder import hidden
 from mgcl.errors import DataError
 from mgcl.progress import Bar
 
@@ -43,7 +44,7 @@ class Report:
     problems: tuple[str, ...]
     """Empty: all is well. One line each."""
     hidden: int = 0
-    """Sounds with names that begin with a dot, which lie beside the clips and were passed over."""
+    """Sounds with names that begin with a dot, or below a folder of such a name: they were passed over."""
 
     @property
     def lengths(self) -> pd.DataFrame:
@@ -85,7 +86,9 @@ def check(module: DatasetModule, root: Path, *, workers: int = 1, channels: str 
         *(f"{path}: {sound.fault}" for path, sound in sounds.items() if sound.fault),
         *_in_two_classes(present, sounds),
     )
-    return Report(len(files), len({file.label for file in files}), sounds, problems, _hidden(files))
+    return Report(
+        len(files), len({file.label for file in files}), sounds, problems, hidden(root) if root.is_dir() else 0
+    )
 
 
 def listen(path: Path, channels: str = "average") -> Sound:
@@ -119,17 +122,8 @@ def _fault(seconds: float, levels: Levels, channels: str) -> str | None:
 def _unlisted(files: tuple[AudioFile, ...]) -> Iterator[Path]:
     """Sounds that lie beside the clips and are none; hidden ones aside."""
     listed = {file.path for file in files}
-    yield from sorted(path for path in _beside(files) if is_audio(path) and path not in listed)
-
-
-def _hidden(files: tuple[AudioFile, ...]) -> int:
-    """How many hidden sounds lie beside the clips."""
-    return sum(path.name.startswith(".") and path.suffix.lower() in SUFFIXES for path in _beside(files))
-
-
-def _beside(files: tuple[AudioFile, ...]) -> Iterator[Path]:
-    for folder in sorted({file.path.parent for file in files if file.path.parent.is_dir()}):
-        yield from folder.iterdir()
+    for folder in sorted({path.parent for path in listed if path.parent.is_dir()}):
+        yield from sorted(path for path in folder.iterdir() if is_audio(path) and path not in listed)
 
 
 def _in_two_classes(files: list[AudioFile], sounds: Mapping[Path, Sound]) -> Iterator[str]:
