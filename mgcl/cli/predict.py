@@ -3,8 +3,8 @@
 import argparse
 import csv
 import glob
+import io
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -129,9 +129,11 @@ def _found(given: str) -> list[str] | DataError:
     path = Path(given)
     found = [given]
     if given == "-":
-        listed = sys.stdin.buffer.read()
-        lines = listed.split(b"\0") if b"\0" in listed else listed.splitlines()  # as find -print0 gives them
-        found = [os.fsdecode(line) for line in lines if line.strip()]
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(errors="surrogateescape")  # names may be no text
+        listed = sys.stdin.read()
+        lines = listed.split("\0" if "\0" in listed else "\n")  # as find -print0 gives them
+        found = [line.rstrip("\r\n") for line in lines if line.strip()]
     elif path.is_dir():
         listed_here = {*SUFFIXES, *PYAV}  # of what needs PyAV and has none, an error says so
         there = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in listed_here and each.is_file()]

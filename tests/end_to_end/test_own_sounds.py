@@ -83,7 +83,8 @@ def sounds(tmp_path_factory) -> Path:
 def model(sounds) -> Path:
     done = run("fit", sounds / "train", "--out", sounds / "model")
     assert "passed over" in done.stdout
-    assert "ffmpeg -i film.mp4 film.wav" in done.stdout
+    film = sounds / "train" / "hum" / "film"
+    assert f"ffmpeg -i {film}.mp4 {film}.wav" in done.stdout
     assert "9.wav: a class's clips lie in its folder itself" in done.stdout
     assert "9 clips of 3 classes" in done.stdout
     return sounds / "model"
