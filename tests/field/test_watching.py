@@ -254,7 +254,11 @@ def test_a_locale_without_a_plus_minus_sign_is_no_traceback() -> None:
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
 def test_a_command_that_is_told_to_end_says_stopped(sign: signal.Signals) -> None:
     """FIELD: SIGTERM prints Ray's C++ line only."""
-    process = python("import time; print('ready'); time.sleep(60)")
+    before = signal.signal(sign, signal.SIG_DFL)  # the tests may run under nohup, which their children would inherit
+    try:
+        process = python("import time; print('ready'); time.sleep(60)")
+    finally:
+        signal.signal(sign, before)
     assert process.stdout.readline() == "ready\n", "a pipe gets each line at once"
     process.send_signal(sign)
     assert process.communicate() == ("", "stopped\n")
