@@ -68,8 +68,10 @@ class Place:
             return 0
 
     def runs(self) -> list[tuple[str, ...]]:
-        """Of every run, the parent too: status, and of a trial its key, whether it counts, and its episodes' counts."""
-        runs = MlflowClient(f"sqlite:///{self.folder}/home/mlflow.db").search_runs(["1"], max_results=10_000)
+        """Of trials and the parent: status, and of a trial its key, whether it counts, and its episodes' counts."""
+        runs = MlflowClient(f"sqlite:///{self.folder}/home/mlflow.db").search_runs(
+            ["1"], "tags.kind != 'row'", max_results=10_000
+        )
         names = ("trial_key", "complete", "episode_correct")
         return sorted((run.info.status, *(run.data.tags.get(name, "") for name in names)) for run in runs)
 
