@@ -18,6 +18,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from mgcl.audio import CHANNELS
 from mgcl.audio.containers import Pieces, Stream, streams
 from mgcl.audio.formats import PYAV, advice, has_pyav
 from mgcl.errors import DataError
@@ -26,8 +27,6 @@ LOUDEST = 100.0
 """Amplitude; full scale is 1. What is louder was written in another unit."""
 SILENT = 1e-4
 """Peak amplitude: 80 dB below full scale."""
-CHANNELS = ("average", "left", "right", "louder")
-"""How one channel is made of several."""
 _CANCELLED = 0.03
 """Of the louder channel's level: if their average is below, 30 dB, the channels are in opposite phase."""
 _MISSING = 0.01

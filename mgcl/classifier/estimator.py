@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor
 
-from mgcl.audio.decoding import CHANNELS
+from mgcl.audio import CHANNELS
 from mgcl.backbones.backbone import Backbone
 from mgcl.classifier import hearing, storage
 from mgcl.classifier.answers import Answer

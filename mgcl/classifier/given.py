@@ -71,7 +71,7 @@ def clips(sounds: Sounds, *, sample_rate: int, channels: str = "average") -> lis
             decoder. An array of two dimensions is a matrix of a clip a row, and where its rows are too short for that
             (less than 10 ms) it is one clip (samples, channels). One clip of any other form is given as ``[clip]``.
         sample_rate: of arrays that come without, in Hz.
-        channels: how one is made of an array's several: of ``mgcl.audio.decoding.CHANNELS``.
+        channels: how one is made of an array's several: of ``mgcl.audio.CHANNELS``.
 
     Raises:
         ClassifierError: there are none, or one is something else; names it.

@@ -29,7 +29,7 @@ def windows(
         every: seconds from one window's start to the next, > 0.
         sample_rate: of the windows, in Hz.
         seconds: of a window.
-        channels: how one is made of several: of ``mgcl.audio.decoding.CHANNELS``.
+        channels: how one is made of several: of ``mgcl.audio.CHANNELS``.
 
     Raises:
         ClassifierError: ``every`` is not positive.

@@ -71,7 +71,7 @@ def read(
         seconds: of the result. What is longer is cropped: a file at a place that depends on its name, an array on its
             length.
         array_rate: of arrays that come without, in Hz; None: ``sample_rate``.
-        channels: how one is made of a file's several: of ``mgcl.audio.decoding.CHANNELS``.
+        channels: how one is made of a file's several: of ``mgcl.audio.CHANNELS``.
     """
     for number, each in enumerate(given):
         try:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mgcl.audio import CHANNELS
 from mgcl.errors import MgclError, gathered_warnings
 
 if TYPE_CHECKING:
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 else:
     Commands = object
-
-
-CHANNELS = ("average", "left", "right", "louder")
-"""As ``mgcl.audio.decoding`` has them, which is not imported to print a command's help."""
 
 
 def add_model(command: argparse.ArgumentParser) -> None:

@@ -64,7 +64,7 @@ def load_clip(
         clip_id: seeds the place of a crop, so that it is the same in every run.
         sample_rate: in Hz.
         seconds: of the result; a shorter clip is repeated.
-        channels: how one is made of several: of ``mgcl.audio.decoding.CHANNELS``.
+        channels: how one is made of several: of ``mgcl.audio.CHANNELS``.
 
     Returns:
         Shape (samples,), in -1..1 as the file has it.

@@ -66,7 +66,7 @@ def check(module: DatasetModule, root: Path, *, workers: int = 1, channels: str 
         module: the data set's.
         root: where it lies.
         workers: threads that decode.
-        channels: how one is made of several, as it will be: of ``mgcl.audio.decoding.CHANNELS``.
+        channels: how one is made of several, as it will be: of ``mgcl.audio.CHANNELS``.
 
     Raises:
         DataError: the data set's table cannot be read, so that there is nothing to go through.

@@ -39,7 +39,7 @@ class AudioFile:
     end: float | None = None
     """Of the stretch, in seconds."""
     channels: str = "average"
-    """How one channel is made of several; of ``mgcl.audio.decoding.CHANNELS``."""
+    """How one channel is made of several; of ``mgcl.audio.CHANNELS``."""
 
 
 @dataclass(frozen=True)
