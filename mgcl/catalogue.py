@@ -1,23 +1,25 @@
-"""Name = file: ``load("method", "zero_shot")`` is the module ``mgcl.methods.zero_shot``.
+"""Name = file: ``load("method", "zero_shot")`` is the module ``zero_shot`` of one of the folders of ``mgcl.methods``.
 
-A new method, data set or backbone is one new file in its room; nothing registers it.
+A new task, method, data set or backbone is one new file in its room; nothing registers it. Files that begin with _ are
+parts of others.
 """
 
 import importlib
 import pkgutil
+from functools import cache
 from types import ModuleType
 
 from mgcl.errors import MgclError
 
 _ROOMS = {
+    "task": "mgcl.tasks",
     "method": "mgcl.methods",
     "dataset": "mgcl.data",
     "backbone": "mgcl.backbones",
     "captioner": "mgcl.captioners",
 }
 _SHARED = {
-    "method": {"method", "cache", "cached_zero_shot", "contrast", "training"},
-    "dataset": {"audio", "check", "dataset", "download", "episodes", "seeding", "splits"},
+    "dataset": {"audio", "check", "dataset", "download", "episodes", "splits"},
     "backbone": {"backbone", "cnn14", "grained", "htsat", "log_mel", "probe", "sentences", "towers", "weights"},
     "captioner": {"captioner"},
 }
@@ -31,9 +33,7 @@ def names(kind: str) -> tuple[str, ...]:
     >>> names("dataset")
     ('esc10', 'esc50', 'folder', 'fsdkaggle18', 'soundscapes')
     """
-    room = importlib.import_module(_ROOMS[kind])
-    files = {module.name for module in pkgutil.iter_modules(room.__path__)}
-    return tuple(sorted(files - _SHARED[kind]))
+    return tuple(sorted(_files(kind)))
 
 
 def load(kind: str, name: str) -> ModuleType:
@@ -42,6 +42,23 @@ def load(kind: str, name: str) -> ModuleType:
     Raises:
         MgclError: there is no such name; lists those there are.
     """
-    if name not in names(kind):
-        raise MgclError(f"no {kind} is called {name!r}; there are: {', '.join(names(kind))}")
-    return importlib.import_module(f"{_ROOMS[kind]}.{name}")
+    files = _files(kind)
+    if name not in files:
+        raise MgclError(f"no {kind} is called {name!r}; there are: {', '.join(sorted(files))}")
+    return importlib.import_module(files[name])
+
+
+@cache
+def _files(kind: str) -> dict[str, str]:
+    """Name -> module. Methods stand in folders, one for each kind of task that they are for."""
+    room = importlib.import_module(_ROOMS[kind])
+    rooms = [room]
+    if kind == "method":
+        folders = [each.name for each in pkgutil.iter_modules(room.__path__) if each.ispkg]
+        rooms = [importlib.import_module(f"{_ROOMS[kind]}.{each}") for each in folders]
+    return {
+        module.name: f"{room.__name__}.{module.name}"
+        for room in rooms
+        for module in pkgutil.iter_modules(room.__path__)
+        if not module.name.startswith("_") and module.name not in _SHARED.get(kind, ())
+    }

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 Value = str | int | float | bool | None
 SEARCHED = " (searched "
@@ -17,6 +17,11 @@ MatchingKind = Literal["transport", "uniform", "best-match"]
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: the same bytes for the same value, whatever its order."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(value: Any) -> str:
+    """The SHA-256 of a value's canonical JSON, in hex."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -66,22 +71,25 @@ class Episode:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One (variant, fold, way, shot, seed) cell: everything that can change its result, and nothing else."""
+class Cell:
+    """What a task draws for one trial. A task's own cell adds fields; each is part of the trial's key."""
 
+    older_than_tasks: ClassVar[bool] = False
+    """True of the task that was recorded before trials named theirs: its keys stay as they were."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One cell of a task with one method: everything that can change its result, and nothing else."""
+
+    task: str
+    protocol: int
+    """The task's version: how it draws and counts."""
     bank: str
     """The feature bank's content digest."""
     dataset: str
-    fold: Fold
-    way: int
-    shot: int
-    queries: int
-    episodes: int
-    seed: int
-    split: str
-    """"clip", or "source": no recording both in support and query."""
-    protocol: int
-    """Version of how episodes are drawn and counted."""
+    cell: Any
+    """The task's own ``Cell``."""
     method: str
     version: int
     """The method's own version number."""
@@ -90,8 +98,20 @@ class Trial:
 
     @cached_property
     def key(self) -> str:
-        """The first 16 hex digits of the SHA-256 of this record's canonical JSON."""
-        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()[:16]
+        """16 hex digits of the SHA-256 of this record's canonical JSON, the cell's fields among the others."""
+        content = asdict(self)
+        content |= content.pop("cell")
+        if self.cell.older_than_tasks:
+            del content["task"]
+        return digest(content)[:16]
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """A trial and every row of a table that it stands in."""
+
+    trial: Trial
+    variants: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -109,22 +129,21 @@ NO_TRANSPORT = Convergence()
 
 
 @dataclass(frozen=True)
-class EpisodeResult:
-    """How one episode ended: ``confusion[true][predicted]`` counts query clips."""
+class Confusion:
+    """Answers of one unit of a trial: ``counts[true][predicted]`` of its query clips."""
 
-    index: int
     classes: tuple[str, ...]
-    confusion: tuple[tuple[int, ...], ...]
+    counts: tuple[tuple[int, ...], ...]
 
     @property
     def correct(self) -> int:
         """Query clips that were recognised."""
-        return sum(row[i] for i, row in enumerate(self.confusion))
+        return sum(row[i] for i, row in enumerate(self.counts))
 
     @property
     def accuracy(self) -> float:
         """The share of query clips that were recognised, in 0..1."""
-        return self.correct / sum(map(sum, self.confusion))
+        return self.correct / sum(map(sum, self.counts))
 
 
 @dataclass(frozen=True)
@@ -147,22 +166,24 @@ class TrialResult:
     """What a trial found, and what the machine it ran on says of it."""
 
     key: str
-    episodes: tuple[EpisodeResult, ...]
+    scores: Mapping[str, tuple[float, ...]]
+    """Metric -> one number per unit of the task (episode, clip, class ...); units are paired across variants."""
     convergence: Convergence
     """Training and evaluation together."""
-    explained: ExplainedClip
     seconds: float
     device: str
     stack: int
-    """Episodes computed together; part of the arithmetic."""
+    """Units computed together; part of the arithmetic."""
     host: str
+    confusions: tuple[Confusion, ...] = ()
+    """Of a task that answers with classes: one per unit, or one of all of them."""
+    explained: ExplainedClip | None = None
     notes: tuple[str, ...] = ()
     """Warnings of the machine's: what changed no number, but should be mended."""
 
-    @property
-    def accuracy(self) -> float:
-        """Mean accuracy over the episodes, in 0..1."""
-        return sum(episode.accuracy for episode in self.episodes) / len(self.episodes)
+    def mean(self, metric: str) -> float:
+        """Over the units."""
+        return sum(self.scores[metric]) / len(self.scores[metric])
 
 
 @dataclass(frozen=True)
@@ -185,16 +206,14 @@ class TrialFailure:
 class Setting:
     """What all cells of one table share: results of different settings are never pooled."""
 
+    task: str
+    protocol: int
     dataset: str
     backbone: str
     bank: str
     """The bank's digest."""
-    folds: str
-    """Kind and size of the class subsets: "all 10", "published 15", "seeded 15"."""
-    split: str
-    protocol: int
-    queries: int
-    episodes: int
+    drawn: tuple[tuple[str, Value], ...]
+    """Names and values of what a cell has besides its column and what is pooled."""
 
 
 @dataclass(frozen=True)
@@ -208,15 +227,15 @@ class TrialRun:
     setting: Setting
     variants: tuple[str, ...]
     """Every table row that resolves to this trial."""
-    fold: int
-    way: int
-    shot: int
-    seed: int
+    column: tuple[Any, ...]
+    """Values of the task's ``COLUMNS``: the table's column that it stands in."""
+    pooled: tuple[Any, ...]
+    """Values of the task's ``POOLED``: of the first its block, of the others what is pooled within one."""
     method: str
     version: int
     parameters: Mapping[str, str]
-    accuracies: tuple[float, ...]
-    """One an episode, in 0..1; empty for a failed trial."""
+    scores: Mapping[str, tuple[float, ...]]
+    """Metric -> one number per unit; empty for a failed trial."""
     convergence: Convergence
     device: str
     error: str
@@ -230,6 +249,11 @@ class TrialRun:
     """What the trial took its worker; None: it failed."""
     ended: float = 0.0
     """Seconds since 1970."""
+
+    @property
+    def block(self) -> Any:
+        """What intervals are taken over, where there are several: few-shot's fold."""
+        return self.pooled[0] if self.pooled else 0
 
 
 @dataclass(frozen=True)

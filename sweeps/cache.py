@@ -5,13 +5,11 @@ python sweeps/cache.py --bank DIR --protocol mgcl --queries 50    # as the paper
 """
 
 from mgcl.sweep import Sweep, main
+from mgcl.tasks import few_shot
 
 SWEEP = Sweep(
     name="cache",
-    ways=(5, 12),
-    shots=(1, 10),
-    episodes=100,
-    queries=30,
+    draws=few_shot.Draws(ways=(5, 12), shots=(1, 10), episodes=100, queries=30),
     variants=("full", "without-coarse-cache", "without-fine-cache", "without-cache"),
 )
 

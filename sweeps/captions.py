@@ -5,13 +5,11 @@ python sweeps/captions.py --bank DIR --protocol mgcl --queries 50    # as the pa
 """
 
 from mgcl.sweep import Sweep, main
+from mgcl.tasks import few_shot
 
 SWEEP = Sweep(
     name="captions",
-    ways=(5, 12),
-    shots=(1, 10),
-    episodes=100,
-    queries=30,
+    draws=few_shot.Draws(ways=(5, 12), shots=(1, 10), episodes=100, queries=30),
     variants=("full", "caption-only", "audio-only"),
 )
 

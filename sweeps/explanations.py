@@ -5,13 +5,11 @@ python sweeps/explanations.py --bank DIR --protocol mgcl --queries 50    # as th
 """
 
 from mgcl.sweep import Sweep, main
+from mgcl.tasks import few_shot
 
 SWEEP = Sweep(
     name="explanations",
-    ways=(5, 12),
-    shots=(1, 10),
-    episodes=100,
-    queries=30,
+    draws=few_shot.Draws(ways=(5, 12), shots=(1, 10), episodes=100, queries=30),
     variants=("full", "category-name", "explanations-2", "explanations-4", "explanations-6", "explanations-8"),
 )
 

@@ -4,13 +4,11 @@ python sweeps/full_grid.py [--bank DIR] [--ways 5 10] [--shots 1 5 10] [--varian
 """
 
 from mgcl.sweep import Sweep, main
+from mgcl.tasks import few_shot
 
 SWEEP = Sweep(
     name="full_grid",
-    ways=(5, 10),
-    shots=(1, 5),
-    episodes=20,
-    queries=15,
+    draws=few_shot.Draws(ways=(5, 10), shots=(1, 5), episodes=20, queries=15),
     variants=(
         "mel-statistics",
         "prototypical",

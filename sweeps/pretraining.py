@@ -11,6 +11,7 @@ from mgcl.home import home
 from mgcl.pretraining.training import Plan
 from mgcl.sweep import Sweep
 from mgcl.sweep.parts import PartsStudy, run_parts
+from mgcl.tasks import few_shot
 
 STUDY = PartsStudy(
     name="pretraining",
@@ -24,11 +25,8 @@ STUDY = PartsStudy(
     share=1 / 6,
     sweep=Sweep(
         name="pretraining",
-        ways=(5,),
-        shots=(1, 5),
+        draws=few_shot.Draws(ways=(5,), shots=(1, 5), episodes=100, queries=15),
         variants=("zero-shot", "full", "prototypical"),
-        episodes=100,
-        queries=15,
     ),
 )
 

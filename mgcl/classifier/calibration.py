@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mgcl.classifier.hearing import some
 from mgcl.errors import ClassifierError, MgclWarning
-from mgcl.methods import mgcl
+from mgcl.methods.few_shot import mgcl
 from mgcl.methods.method import Support
 
 FOLDS = 5

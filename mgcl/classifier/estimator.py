@@ -31,7 +31,7 @@ from mgcl.classifier.recogniser import Captions, Recogniser
 from mgcl.classifier.sounds import Sound, all_whole, read, whole
 from mgcl.errors import ClassifierError, DataError, MgclWarning
 from mgcl.language.explanations import ClassText, class_texts
-from mgcl.methods.mgcl import Parameters
+from mgcl.methods.few_shot.mgcl import Parameters
 from mgcl.progress import Bar
 from mgcl.records import Value
 
@@ -60,7 +60,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         random_state: seeds what is drawn: the parts of the support that are left out to learn τ, random adapters. As
             scikit-learn has it: an integer, a generator, or None: another seed each time.
         verbose: show a progress bar while fitting.
-        **options: of the method, as in ``mgcl.methods.mgcl.Parameters``: ``alpha=1.1``, ``fusion="audio"``, ...
+        **options: of the method, as in ``mgcl.methods.few_shot.mgcl.Parameters``: ``alpha=1.1``, ``epochs=0`` ...
 
     Attributes:
         classes_: labels, sorted, shape (classes,).

@@ -18,7 +18,7 @@ from mgcl.classifier.hearing import hear, joined, some
 from mgcl.classifier.sounds import Sound
 from mgcl.errors import ClassifierError, DataError, MgclWarning
 from mgcl.language.explanations import ClassText
-from mgcl.methods import mgcl
+from mgcl.methods.few_shot import mgcl
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.records import Value
 

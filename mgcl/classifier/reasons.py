@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mgcl.classifier.answers import Answer
 from mgcl.classifier.model import Model
-from mgcl.methods import mgcl
+from mgcl.methods.few_shot import mgcl
 from mgcl.methods.method import ClipFeatures
 from mgcl.records import Value
 from mgcl.transport import inner, pairwise_cosine, plans, unit

@@ -15,8 +15,8 @@ from mgcl.classifier.calibration import TurnedAway
 from mgcl.classifier.model import Classes, Examples, Model
 from mgcl.errors import DataError
 from mgcl.language.explanations import ClassText
-from mgcl.methods import mgcl
-from mgcl.methods.contrast import Adapters
+from mgcl.methods.few_shot import mgcl
+from mgcl.methods.few_shot._contrast import Adapters
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.records import canonical_json
 

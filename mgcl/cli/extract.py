@@ -54,11 +54,11 @@ def _extract(flags: argparse.Namespace) -> int:
     from joblib import cpu_count
 
     from mgcl.captioners.file import read_captions
+    from mgcl.cluster.machines import Machines
     from mgcl.errors import BankError
     from mgcl.extraction.actors import crew
     from mgcl.extraction.extract import extract_by
     from mgcl.extraction.texts import Texts, class_texts
-    from mgcl.machines import Machines
 
     machines = Machines(flags.address, flags.actors, flags.gpus_per_actor)
     if flags.out.exists():

@@ -108,7 +108,7 @@ def _fit(flags: argparse.Namespace) -> int:
 
 def _options(flags: argparse.Namespace) -> dict[str, Any]:
     """The method's, as they are written: 2, 0.5, True, None, or a word."""
-    from mgcl.methods.mgcl import Parameters
+    from mgcl.methods.few_shot.mgcl import Parameters
 
     known = asdict(Parameters())
     options: dict[str, Any] = {"fusion": "audio"} if flags.audio_only else {}

@@ -25,11 +25,17 @@ def add(commands: Commands) -> None:
 def _report(flags: argparse.Namespace) -> int:
     from mgcl.features import FeatureBank
     from mgcl.sweep import reports
-    from mgcl.sweep.store import default_uri
+    from mgcl.tracking.store import default_uri
 
     if flags.root and not flags.bank:
         raise MgclError("--root: name the bank of that data set too, with --bank")
     bank = FeatureBank.open(flags.bank) if flags.bank else None
-    folder = reports.draw(flags.name, flags.tracking_uri or default_uri(), flags.out, bank=bank, root=flags.root)
+    folder = reports.draw(
+        flags.name,
+        flags.tracking_uri or default_uri(),
+        flags.out,
+        banks=[bank] if bank else (),
+        roots={bank.digest: flags.root} if bank and flags.root else {},
+    )
     print(f"report: {folder / 'index.html'}, and beside it {', '.join(_FILES)}")
     return 0

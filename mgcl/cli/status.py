@@ -13,7 +13,7 @@ from mgcl.sweep.estimates import time_left
 
 if TYPE_CHECKING:
     from mgcl.records import TrialRun
-    from mgcl.sweep.tracking import Progress
+    from mgcl.tracking.parent import Progress
 
 
 def add(commands: Commands) -> None:
@@ -27,13 +27,14 @@ def add(commands: Commands) -> None:
 
 
 def _status(flags: argparse.Namespace) -> int:
-    from mgcl.sweep import tracking
-    from mgcl.sweep.store import default_uri, no_sweep
+    from mgcl.tracking.parent import last_progress, progress_of
+    from mgcl.tracking.record import recorded_runs
+    from mgcl.tracking.store import default_uri, no_sweep
 
     uri = flags.tracking_uri or default_uri()
-    progress = tracking.last_progress(flags.name, uri)
-    recorded = tracking.recorded_runs(flags.name, uri)  # after it: what a driver recorded meanwhile is done
-    progress = progress or tracking.progress_of(recorded)
+    progress = last_progress(flags.name, uri)
+    recorded = recorded_runs(flags.name, uri)  # after it: what a driver recorded meanwhile is done
+    progress = progress or progress_of(recorded)
     if progress is None and (standing := _standing(flags.name, uri)):
         print("\n".join(standing))
         return 0
@@ -121,7 +122,7 @@ def pace(
 
 def _standing(name: str, uri: str) -> list[str]:
     """How a search stands, a line a study; none if there is no such search."""
-    from mgcl.search.mirror import standing
+    from mgcl.search.export import standing
 
     studies = standing(name, uri)
     if not studies:

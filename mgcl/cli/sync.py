@@ -10,7 +10,7 @@ from mgcl.errors import TrackingError
 from mgcl.masking import without_user
 
 if TYPE_CHECKING:
-    from mgcl.sweep.transfer import Source
+    from mgcl.tracking.transfer import Source
 
 
 def add(commands: Commands) -> None:
@@ -31,11 +31,13 @@ def add(commands: Commands) -> None:
 
 
 def _sync(flags: argparse.Namespace) -> int:
+    from mgcl.cluster.tunnel import mlflow_tunnel
     from mgcl.reporting.report import prepare
-    from mgcl.sweep import reports, tracking
-    from mgcl.sweep.store import default_uri
-    from mgcl.sweep.transfer import Source, bring_home, not_home
-    from mgcl.tunnel import mlflow_tunnel
+    from mgcl.sweep import reports
+    from mgcl.tracking.parent import last_progress
+    from mgcl.tracking.record import recorded_runs
+    from mgcl.tracking.store import default_uri
+    from mgcl.tracking.transfer import Source, bring_home, not_home
 
     home_uri = flags.tracking_uri or default_uri()
     is_cluster = Path(flags.source).suffix in {".yaml", ".yml"}
@@ -47,8 +49,8 @@ def _sync(flags: argparse.Namespace) -> int:
                 prepare(name, flags.out)
                 copied = bring_home(name, source, home_uri)
                 written = flags.out / name / "report.md"
-                if tracking.recorded_runs(name, home_uri):
-                    progress = tracking.last_progress(name, uri)
+                if recorded_runs(name, home_uri):
+                    progress = last_progress(name, uri)
                     planned = progress.keys if progress else None
                     reports.draw(name, home_uri, flags.out, planned=planned)
                 if copied:
@@ -62,7 +64,7 @@ def _sync(flags: argparse.Namespace) -> int:
 
 def _chosen(source: "Source", names: list[str]) -> tuple[str, ...]:
     """The sweeps to bring, each of which the source must know."""
-    from mgcl.sweep.store import newest_experiment
+    from mgcl.tracking.store import newest_experiment
 
     known = source.sweeps()
     for name in names:

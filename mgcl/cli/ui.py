@@ -27,8 +27,8 @@ def add(commands: Commands) -> None:
 
 
 def _ui(flags: argparse.Namespace) -> int:
-    from mgcl.sweep.artifacts import readdress
-    from mgcl.sweep.store import alone, default_uri, newest_experiment, runs_page
+    from mgcl.tracking.artifacts import readdress
+    from mgcl.tracking.store import alone, default_uri, newest_experiment, runs_page
 
     uri = flags.tracking_uri or default_uri()
     experiment = newest_experiment(uri)

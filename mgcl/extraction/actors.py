@@ -16,11 +16,11 @@ from threadpoolctl import threadpool_limits
 
 from mgcl.backbones.backbone import Backbone
 from mgcl.catalogue import load
-from mgcl.cluster import cluster
+from mgcl.cluster.connect import cluster
+from mgcl.cluster.machines import Machines
 from mgcl.errors import ClusterError, MgclError
 from mgcl.extraction.plan import Facts, Shard, facts
 from mgcl.extraction.shards import finish
-from mgcl.machines import Machines
 
 # A shard whose actor dies is started this many times in all.
 _ATTEMPTS = 3

@@ -1,1 +1,1 @@
-"""Few-shot methods on frozen features: one file each; cache, contrast and training are what they share."""
+"""Methods on frozen features: ``method`` is their protocol, ``variants`` the rows of tables, a folder each kind."""

@@ -55,10 +55,11 @@ class Support:
     Several episodes of one way and shot may be stacked along leading dimensions; without any, it is one episode, and
     ``seeds`` has shape ().
 
-    Classes may have unequal numbers of clips; then each class's clips weigh together as much as another's.
+    Classes may have unequal numbers of clips; then each class's clips weigh together as much as another's. Without any
+    clip it is for methods that go by sentences alone.
 
     Raises:
-        ValueError: there is not one label a clip, or a class without clips.
+        ValueError: there is not one label per clip, or a class without clips beside others with some.
     """
 
     clips: ClipFeatures
@@ -75,7 +76,7 @@ class Support:
 
     def __post_init__(self) -> None:
         clips, way = self.clips.clip.shape[-2], self.prompts.shape[-2]
-        if self.labels.shape != (clips,) or len(self.counts) != way or not all(self.counts):
+        if self.labels.shape != (clips,) or len(self.counts) != way or (clips and not all(self.counts)):
             raise ValueError(
                 f"{clips} support clips with {len(self.labels)} labels, {list(self.counts)} a class, where {way} "
                 "prompts need a label a clip, and at least one clip of each class"
@@ -141,7 +142,7 @@ class Method(Protocol):
     Parameters: type
     """A frozen dataclass with a default for every field; wrong values raise ValueError.
 
-    A property ``least_shots``, if it has one, says how many support clips a class it needs; properties
+    A property ``least_shots``, if it has one, says how many support clips per class it needs (default: 1); properties
     ``needs_mel_statistics`` and ``needs_captions``, if true, that it goes by those of the bank.
     """
 

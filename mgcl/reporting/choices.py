@@ -4,48 +4,47 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from mgcl.catalogue import load
 from mgcl.records import TrialRun
-
-_REFERENCE = "full"
-_OF_A_SETTING = {
-    "folds": "class subsets that episodes are drawn from, and the classes in each",
-    "split": "clip: query and support clips may share a recording; source: they may not",
-    "queries": "query clips a class",
-    "episodes": "a fold and seed",
-}
-_OF_THE_METHOD = {
-    "coarse": "a clip's coarse representation: the backbone's embedding (clip), or its segments' mean (the paper's)",
-    "logit_scale": "multiplies the contrast before Eq. 21; None: the bank's",
-    "epsilon": "temperature of the transport's kernel (Eq. 8)",
-    "tolerance": "relative marginal error at which a transport problem is solved",
-    "max_iterations": "of the transport; None: 100 at ε ≥ 0.1, 2,000 below",
-    "entropy_weight": "of the plan in the similarity (λ of Eq. 5); 0: Eq. 9 as printed",
-    "gradient": "through the transport plan: it is a constant (detached), or exact",
-    "leave_one_out": "whether a training clip does not see its own key in the cache",
-    "mean_over_shots": "whether the cache is divided by K",
-    "late_weighting_scale": "inverse temperature of the late weighting (Eq. 14)",
-    "initialisation": "of the adapters",
-    "explanation_draw": "which explanations, where not all are used",
-    "fusion": "what is fused and contrasted; audio: without captions",
-}
+from mgcl.tasks import Task
 
 
-def markdown(runs: Sequence[TrialRun]) -> str:
-    """A line a choice with the values that ``full`` had, in GitHub's markdown; then versions and seeds."""
-    full = [run for run in runs if _REFERENCE in run.variants]
-    rows = [(name, what, _every(getattr(run.setting, name) for run in runs)) for name, what in _OF_A_SETTING.items()]
+def markdown(runs: Sequence[TrialRun], reference: str) -> str:
+    """A line a choice with the values that the reference row had, in GitHub's markdown; then versions and seeds.
+
+    Args:
+        runs: of a report.
+        reference: the row.
+    """
+    own = [run for run in runs if reference in run.variants]
+    rows = [
+        (name, coordinate.about, _every(dict(run.setting.drawn)[name] for run in runs if run.setting.task == task))
+        for task in dict.fromkeys(run.setting.task for run in runs)
+        for name, coordinate in load("task", task).SETTING.items()
+    ]
     rows += [
-        (name, what, _every(run.parameters[name] for run in full if name in run.parameters))
-        for name, what in _OF_THE_METHOD.items()
+        (name, what, _every(run.parameters[name] for run in own if name in run.parameters))
+        for method in dict.fromkeys(run.method for run in own)
+        for name, what in getattr(load("method", method), "OPEN_CHOICES", {}).items()
     ]
     frame = pd.DataFrame([row for row in rows if row[2]], columns=["choice", "what it is", "taken"])
     words = [
-        f"Values of the row {_REFERENCE}; the others differ in what they are named after." if full else "",
-        f"Seeds: {_every(run.seed for run in runs)}. "
-        f"Versions of the methods: {_every(f'{run.method} {run.version}' for run in runs)}. "
+        f"Values of the row {reference}; the others differ in what they are named after." if own else "",
+        f"{_pooled(runs)}Versions of the methods: {_every(f'{run.method} {run.version}' for run in runs)}. "
         f"Banks: {_every(map(_bank, runs))}. Commits: {_every(run.commit for run in runs) or 'not known'}.",
     ]
     return "\n\n".join([frame.to_markdown(index=False, disable_numparse=True), *filter(None, words)])
+
+
+def _pooled(runs: Sequence[TrialRun]) -> str:
+    """What is pooled within blocks, with its values: "Seeds: 0, 1. "."""
+    task: Task = load("task", runs[0].setting.task)
+    sentences = [
+        f"{name.capitalize()}s: {_every(run.pooled[index] for run in runs)}. "
+        for index, name in enumerate(task.POOLED)
+        if index
+    ]
+    return "".join(sentences)
 
 
 def _bank(run: TrialRun) -> str:

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
 
-from mgcl.evaluation.statistics import Estimate
 from mgcl.reporting.figure import Figure
+from mgcl.reporting.statistics import Estimate
 
 STYLE = {
     "svg.hashsalt": "mgcl",  # ids are hashes, of a random salt if none is given
@@ -52,10 +52,10 @@ def canvas(width: float, height: float) -> Canvas:
     return Canvas(figsize=(width, height), layout="constrained")
 
 
-def band(axes: Axes, look: Look, label: str, points: Mapping[int, Estimate]) -> None:
-    """A line with its interval, in percent; an estimate without an interval draws none."""
-    x, mean = sorted(points), [100 * points[each].mean for each in sorted(points)]
-    spread = [100 * points[each].half_width for each in x]
+def band(axes: Axes, look: Look, label: str, points: Mapping[int, Estimate], factor: float) -> None:
+    """A line with its interval, times a factor; an estimate without an interval draws none."""
+    x, mean = sorted(points), [factor * points[each].mean for each in sorted(points)]
+    spread = [factor * points[each].half_width for each in x]
     axes.plot(x, mean, label=label, markersize=5, **look._asdict())
     low, high = ([m + sign * h for m, h in zip(mean, spread, strict=True)] for sign in (-1, 1))
     axes.fill_between(x, low, high, color=look.color, alpha=0.12, linewidth=0)

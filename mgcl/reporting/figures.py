@@ -6,30 +6,42 @@ from itertools import chain
 from joblib import Parallel, cpu_count, delayed
 from matplotlib import style
 
-from mgcl.records import TrialResult, TrialRun
-from mgcl.reporting.accuracy_figures import against_explanations, against_shots, forest
+from mgcl.records import TrialResult, TrialRun, Value
+from mgcl.reporting.accuracy_figures import against_columns, against_series, forest
 from mgcl.reporting.class_figures import confusion, gain
 from mgcl.reporting.drawing import STYLE
 from mgcl.reporting.figure import Figure
+from mgcl.reporting.outline import Outline
 from mgcl.reporting.tables import Column, Table
 from mgcl.reporting.transport_figure import Material, has_plans, transport
 
-_Results = Mapping[tuple[int, int], TrialResult]  # by fold and seed
+_Results = Mapping[tuple[Value, ...], TrialResult]
+"""By what is pooled: few-shot's fold and seed."""
 
 
-def needed(tables: Iterable[Table]) -> tuple[TrialRun, ...]:
+def needed(tables: Iterable[Table], outline: Outline) -> tuple[TrialRun, ...]:
     """The runs whose whole results ``draw`` looks at: few, so that a report does not open every artifact."""
-    return tuple(run for table in tables for row in ("full", "zero-shot") for run in _finished(table, row))
+    return tuple(
+        run
+        for table in tables
+        if table.ranked
+        for row in (outline.reference, *outline.baselines[:1])
+        for run in _finished(table, row, outline)
+    )
 
 
 def draw(
-    tables: Sequence[Table], results: Mapping[str, TrialResult], material: Mapping[str, Material] | None = None
+    tables: Sequence[Table],
+    results: Mapping[str, TrialResult],
+    outline: Outline,
+    material: Mapping[str, Material] | None = None,
 ) -> tuple[Figure, ...]:
     """Every picture that there is the data for; the same runs give the same bytes.
 
     Args:
         tables: of a report, in its order.
         results: trial key -> what ``needed`` asks for, as far as it is there.
+        outline: which rows are compared.
         material: bank digest -> sentences and sounds, as far as they are at hand.
 
     Returns:
@@ -41,7 +53,8 @@ def draw(
     of_each = Parallel(n_jobs=min(len(tables), cpu_count()) or 1)(
         delayed(_drawn)(
             table,
-            {run.key: results[run.key] for run in needed([table]) if run.key in results},
+            {run.key: results[run.key] for run in needed([table], outline) if run.key in results},
+            outline,
             (material or {}).get(table.setting.bank, Material()),
         )
         for table in tables
@@ -55,43 +68,55 @@ def draw(
     )
 
 
-def _drawn(table: Table, results: Mapping[str, TrialResult], material: Material) -> tuple[Figure, ...]:
+def _drawn(
+    table: Table, results: Mapping[str, TrialResult], outline: Outline, material: Material
+) -> tuple[Figure, ...]:
     with style.context(["default", STYLE]):
-        return tuple(_figures(table, results, material))
+        return tuple(_figures(table, results, outline, material))
 
 
-def _figures(table: Table, results: Mapping[str, TrialResult], material: Material) -> Iterator[Figure]:
-    yield from filter(None, (against_shots(table), against_explanations(table), forest(table)))
-    full, zero_shot = (
-        {(run.fold, run.seed): results[run.key] for run in _finished(table, row) if run.key in results}
-        for row in ("full", "zero-shot")
-    )
-    if full:
-        way, shot = _column(table)
-        yield from _of_results(f"{way}-way {shot}-shot", full, zero_shot, material)
+def _figures(
+    table: Table, results: Mapping[str, TrialResult], outline: Outline, material: Material
+) -> Iterator[Figure]:
+    series = (against_series(table, each) for each in outline.series)
+    yield from filter(None, (against_columns(table, outline), *series, forest(table, outline.reference)))
+    rows = (outline.reference, *outline.baselines[:1])
+    found = [
+        {run.pooled: results[run.key] for run in _finished(table, row, outline) if run.key in results} for row in rows
+    ]
+    if found[0]:
+        yield from _of_results(table, outline, found, material)
 
 
-def _of_results(where: str, full: _Results, zero_shot: _Results, material: Material) -> Iterator[Figure]:
-    for fold in sorted({fold for fold, _ in full}):
-        episodes = [episode for place, result in full.items() if place[0] == fold for episode in result.episodes]
-        yield confusion(f"confusion-fold-{fold}", f"full, {where}, fold {fold}", episodes)
-    if both := [place for place in full if place in zero_shot]:
-        yield gain(where, *([episode for place in both for episode in of[place].episodes] for of in (full, zero_shot)))
-    clips = {place: result.explained for place, result in full.items() if has_plans(result.explained)}
+def _of_results(table: Table, outline: Outline, found: Sequence[_Results], material: Material) -> Iterator[Figure]:
+    reference, *other = found
+    where, words, row = table.name_of(_column(table, outline) or ()), table.task.WORDS, outline.reference
+    confused = {place: result.confusions for place, result in reference.items() if result.confusions}
+    for block in sorted({place[:1] for place in confused}):
+        units = [unit for place, each in confused.items() if place[:1] == block for unit in each]
+        of_block = [f"{words.block} {value}" for value in block]
+        name = "-".join(["confusion", *(each.replace(" ", "-") for each in of_block)])
+        yield confusion(name, ", ".join([row, where, *of_block]), units, words.unit)
+    if both := [place for place in confused if other and place in other[0]]:
+        after, before = ([unit for place in both for unit in of[place].confusions] for of in found)
+        yield gain(where, (row, outline.baselines[0]), after, before, words.unit)
+    clips = {place: each for place, result in reference.items() if (each := result.explained) and has_plans(each)}
     if clips:
         # One that was answered wrongly has two plans to show
-        fold, seed = max(clips, key=lambda place: clips[place].label != clips[place].predicted)
-        yield transport(f"full, {where}, fold {fold}, seed {seed}", clips[fold, seed], material)
+        shown = max(clips, key=lambda place: clips[place].label != clips[place].predicted)
+        pooled = [f"{name} {value}" for name, value in zip(table.task.POOLED, shown, strict=True)]
+        yield transport(", ".join([row, where, *pooled]), clips[shown], material)
 
 
-def _column(table: Table) -> Column:
-    """The largest way and shot that ``full`` finished, or (0, 0)."""
-    finished = [column for (row, column), entry in table.entries.items() if row == "full" and entry.estimate]
-    return max(finished, default=(0, 0))
+def _column(table: Table, outline: Outline) -> Column | None:
+    """The largest column that the reference finished."""
+    finished = [column for (row, column), entry in table.entries.items() if row == outline.reference and entry.estimate]
+    return max(finished, default=None)
 
 
-def _finished(table: Table, row: str) -> list[TrialRun]:
-    """Of the row, where ``full`` has its largest way and shot; folds and seeds in order."""
-    entry = table.entries.get((row, _column(table)))
+def _finished(table: Table, row: str, outline: Outline) -> list[TrialRun]:
+    """Of the row, where the reference has its largest column; blocks and seeds in order."""
+    column = _column(table, outline)
+    entry = table.entries.get((row, column)) if column else None
     runs = [run for run in entry.runs if run.status == "FINISHED"] if entry else []
-    return sorted(runs, key=lambda run: (run.fold, run.seed))
+    return sorted(runs, key=lambda run: run.pooled)

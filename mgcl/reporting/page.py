@@ -9,8 +9,6 @@ from markdown_it import MarkdownIt
 
 from mgcl.reporting.figure import Figure
 
-_KEYS = ["bank", "split", "variant", "way", "shot", "finished", "failed", "trial_keys"]
-
 
 def html(name: str, text: str, figures: Sequence[Figure], cells: pd.DataFrame) -> str:
     """The page.
@@ -19,7 +17,7 @@ def html(name: str, text: str, figures: Sequence[Figure], cells: pd.DataFrame) -
         name: of the sweep.
         text: the report in GitHub's markdown, without its figures; html in it is shown as it is written.
         figures: drawn into the page.
-        cells: ``cells.csv``, whose trial keys are listed.
+        cells: of ``cells.csv`` what is listed.
     """
     return (
         templates()
@@ -28,8 +26,8 @@ def html(name: str, text: str, figures: Sequence[Figure], cells: pd.DataFrame) -
             name=name,
             body=MarkdownIt("commonmark", {"html": False}).enable("table").render(text),
             figures=[(figure.caption, inline(figure)) for figure in figures],
-            columns=_KEYS,
-            cells=[[str(value) for value in line] for line in cells[_KEYS].to_numpy()],
+            columns=list(cells),
+            cells=[[str(value) for value in line] for line in cells.to_numpy()],
         )
     )
 

@@ -1,37 +1,38 @@
-"""The paper's numbers beside ours; a difference stands only where data set, protocol and backbone are the paper's.
+"""Papers' numbers beside ours; a difference stands only where data set, protocol and backbone are the paper's.
 
-``published.csv`` holds what the paper's text gives, a line a figure, with its source and table; what it does not give
+``published.csv`` holds what a paper's text gives, one line per figure, with its source and table; what it does not give
 is not there. A derived figure is computed from a difference that the text states. ``previous-best`` is the best of the
 other methods in MGCL's Table 1; the text does not name it, it is probably Treff-Adapter.
+``published_conditions.json`` holds, for each source, what a table must be like to be compared with it.
 """
 
 import csv
+import json
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import pandas as pd
 
-from mgcl.reporting.tables import Column, Table, name_of
+from mgcl.reporting.tables import Column, Table
 
-COLUMNS: tuple[Column, ...] = ((5, 1), (5, 10), (12, 1), (12, 10))
-"""Of the paper's Tables 2-5; it also gives the mean over them."""
-Place = tuple[str, Column | None]
-"""Row and column; None: the mean over the paper's."""
-_PROTOCOL = {"folds": "seeded 15", "split": "clip", "queries": 50, "episodes": 100}
-"""The paper draws 12 of 15 classes, five subsets of them; which, it does not say."""
-_FOLDS = 5
+MEAN = "mean"
+"""Stands for a column: the mean over all that the source has."""
+
+Place = tuple[str, str]
+"""Row, and its column's name or ``MEAN``."""
 
 
 @dataclass(frozen=True)
 class Published:
     """A figure of a paper."""
 
-    accuracy: float
-    """In %."""
+    value: float
+    """In the metric's unit."""
     derived: bool
     """Computed from a difference that its text states."""
     table: str
@@ -39,68 +40,106 @@ class Published:
 
 
 @cache
-def published() -> Mapping[Place, Published]:
-    """Every figure; a stated one where a derived one is known too."""
+def published(task: str, metric: str) -> Mapping[Place, Published]:
+    """Every figure of a task and metric; a stated one where a derived one is known too."""
     with files("mgcl.reporting").joinpath("published.csv").open(encoding="utf-8") as file:
         lines = sorted(csv.DictReader(file), key=lambda line: line["derived"], reverse=True)
     return {
-        (line["variant"], None if line["way"] == "mean" else (int(line["way"]), int(line["shot"]))): Published(
-            float(line["accuracy_percent"]), line["derived"] == "yes", line["table"], line["source"]
+        (line["variant"], line["column"]): Published(
+            float(line["value"]), line["derived"] == "yes", line["table"], line["source"]
         )
         for line in lines
+        if (line["task"], line["metric"]) == (task, metric)
     }
 
 
-def what_differs(table: Table) -> tuple[str, ...]:
-    """Of a table from the paper's: "data", "backbone" or "protocol"; empty: its figures compare with the paper's."""
-    setting = table.setting
+def figures_for(table: Table) -> Mapping[Place, Published]:
+    """Every figure that is of a table's task and metric."""
+    return published(table.setting.task, table.metric.name)
+
+
+@cache
+def _conditions() -> Mapping[str, Mapping[str, Any]]:
+    text = files("mgcl.reporting").joinpath("published_conditions.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+def what_differs(table: Table, source: str) -> tuple[str, ...]:
+    """Of a table from a source's: "data", "backbone" or "protocol"; empty: its figures compare with the source's."""
+    setting, asked = table.setting, _conditions()[source]
     name = re.sub(r"[^a-z0-9]", "", setting.dataset.lower()).replace("2018", "18")
     same = {
-        "data": name == "fsdkaggle18",
-        "backbone": re.search(r"ms.?clap.*2022", setting.backbone, re.IGNORECASE) is not None,
+        "data": name == asked["dataset"],
+        "backbone": re.search(asked["backbone"], setting.backbone, re.IGNORECASE) is not None,
     }
     where = tuple(what for what, is_same in same.items() if not is_same)
-    protocol = all(getattr(setting, field) == value for field, value in _PROTOCOL.items())
-    return where or (() if protocol and len({run.fold for run in table.runs}) == _FOLDS else ("protocol",))
+    protocol = dict(setting.drawn) == asked["setting"] and table.blocks == asked["blocks"]
+    return where or (() if protocol else ("protocol",))
+
+
+def columns_of(table: Table, source: str) -> tuple[Column, ...]:
+    """The columns of a table that a source has, in the table's order."""
+    known = {column for (_, column), figure in figures_for(table).items() if figure.source == source}
+    return tuple(column for column in table.columns if table.name_of(column) in known)
 
 
 def difference(table: Table, place: Place) -> float | None:
-    """Ours minus the paper's, in points; None where they do not compare, or one is not there or not whole."""
-    row, column = place
-    entries = [table.entries.get((row, each)) for each in (COLUMNS if column is None else (column,))]
-    means = [entry.estimate.mean for entry in entries if entry and entry.whole and entry.estimate]
-    if place not in published() or len(means) < len(entries) or what_differs(table):
+    """Ours minus the paper's, in the metric's unit; None where they do not compare, or one is missing or not whole."""
+    figure = figures_for(table).get(place)
+    if figure is None or what_differs(table, figure.source):
         return None
-    return 100 * math.fsum(means) / len(means) - published()[place].accuracy
+    row, name = place
+    names = _names(figure.source, table) if name == MEAN else (name,)
+    by_name = {table.name_of(column): table.entries.get((row, column)) for column in table.columns}
+    entries = [by_name.get(each) for each in names]
+    means = [entry.estimate.mean for entry in entries if entry and entry.whole and entry.estimate]
+    if len(means) < len(entries):
+        return None
+    return table.metric.factor * math.fsum(means) / len(means) - figure.value
 
 
 def markdown(table: Table) -> str:
-    """The paper's figures of the table's rows, in GitHub's markdown; empty where it has none."""
-    columns = [*(column for column in COLUMNS if column in table.columns), None]
-    rows = [row for row in table.rows if any((row, column) in published() for column in columns)]
+    """Each source's figures of the table's rows, in GitHub's markdown; empty where there are none."""
+    sources = dict.fromkeys(figure.source for figure in figures_for(table).values())
+    return "\n\n".join(filter(None, (_section(table, source) for source in sources)))
+
+
+def _section(table: Table, source: str) -> str:
+    figures = {place: each for place, each in figures_for(table).items() if each.source == source}
+    columns = [*map(table.name_of, columns_of(table, source)), MEAN]
+    rows = [row for row in table.rows if any((row, column) in figures for column in columns)]
     if not rows:
         return ""
-    differs = what_differs(table)
+    differs = what_differs(table, source)
     cells: dict[str, list[str]] = {}
     for column in columns:
-        name = name_of(column) if column else "mean of 5- and 12-way, 1- and 10-shot"
-        cells[name] = [_figure((row, column)) for row in rows]
+        head = _conditions()[source]["mean"] if column == MEAN else column
+        cells[head] = [_figure(figures.get((row, column))) for row in rows]
         if not differs:
-            cells[f"ours minus it, {name}"] = [_difference(table, (row, column)) for row in rows]
-    shown = [published()[row, column] for row in rows for column in columns if (row, column) in published()]
-    words = f"Accuracy in %, as published: {'; '.join(sorted({figure.source for figure in shown}))}."
+            cells[f"ours minus it, {head}"] = [_difference(table, (row, column)) for row in rows]
+    shown = [figures[row, column] for row in rows for column in columns if (row, column) in figures]
+    words = f"{table.metric.name.capitalize()} in {table.metric.unit}, as published: {source}."
     if any(figure.derived for figure in shown):
         words += " †: derived from a difference that its text states."
     if not differs:
-        words += " Which classes its folds hold is not published, so the episodes are others."
+        words += f" {_conditions()[source]['note']}"
     heading = f"Paper (other {' and '.join(differs)})" if differs else "Published, and the difference"
     frame = pd.DataFrame(cells, index=pd.Index(rows, name="variant"))
     return "\n\n".join([f"### {heading}", frame.to_markdown(disable_numparse=True), words])
 
 
-def _figure(place: Place) -> str:
-    figure = published().get(place)
-    return "" if figure is None else f"{figure.accuracy:.2f}{'†' if figure.derived else ''}"
+def _names(source: str, table: Table) -> tuple[str, ...]:
+    """Names of every column that a source has but the mean."""
+    names = (column for (_, column), figure in figures_for(table).items() if figure.source == source)
+    return tuple(sorted({*names} - {MEAN}, key=_numbers))
+
+
+def _numbers(name: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", name)))
+
+
+def _figure(figure: Published | None) -> str:
+    return "" if figure is None else f"{figure.value:.2f}{'†' if figure.derived else ''}"
 
 
 def _difference(table: Table, place: Place) -> str:

@@ -9,12 +9,16 @@ from pathlib import Path
 import pandas as pd
 
 from mgcl.errors import ReportError
-from mgcl.records import NO_TRANSPORT, Setting, TrialRun
+from mgcl.records import NO_TRANSPORT, TrialRun
 from mgcl.reporting import choices, differences, published, significance, standing
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.latex import latex
+from mgcl.reporting.outline import Outline
 from mgcl.reporting.page import html
-from mgcl.reporting.tables import Column, Entry, Table, build, markdown
+from mgcl.reporting.tables import Column, Entry, Table, build, by_setting, markdown
+
+OUTLINE = Outline()
+_SUFFIXED = ("half_width_percent", "paper_percent", "minus_paper_points")
 
 
 def prepare(name: str, out: Path) -> Path:
@@ -37,21 +41,21 @@ def write(
     runs: Sequence[TrialRun],
     out: Path,
     *,
-    order: Sequence[str] = (),
+    outline: Outline = OUTLINE,
     figures: Sequence[Figure] = (),
     planned: Collection[str] | None = None,
 ) -> Path:
     """Write a sweep's report; the same runs give the same bytes, whatever their order.
 
     ``report.md`` and ``index.html`` say the same, the latter in one file; ``cells.csv`` has every cell with its trial
-    keys, ``differences.csv``, where there are any, the comparisons with ``full``, ``table.tex`` the accuracies. What a
-    former report left in the folder and this one lacks is removed, a user's own files are not.
+    keys, ``differences.csv``, where there are any, the comparisons with the reference row, ``table.tex`` the tables.
+    What a former report left in the folder and this one lacks is removed, a user's own files are not.
 
     Args:
         name: of the sweep.
         runs: of it, one a key.
         out: gets a folder of the sweep's name.
-        order: variant names as they should stand.
+        outline: which rows are compared, and in which order they stand.
         figures: pictures of it.
         planned: keys of all trials of the sweep's latest command; None: not known.
 
@@ -62,17 +66,17 @@ def write(
         ReportError: it cannot be made or written.
     """
     folder = prepare(name, out)
-    tables = build(runs, order)
-    compared = [(table, significance.compare(table)) for table in tables]
-    text = _text(name, runs, compared, planned)
+    tables = build(runs, outline.order)
+    compared = [(table, significance.compare(table, outline.reference)) for table in tables]
+    text = _text(name, runs, compared, outline, planned)
     pictures = [f"![{figure.caption}]({figure.name}.png)\n\n{figure.caption}" for figure in figures]
     cells = pd.DataFrame(
-        [_cell(table, row, column) for table in tables for row in table.rows for column in table.columns]
+        [_cell(each, row, column) for each in by_setting(tables) for row in each[0].rows for column in each[0].columns]
     )
     differing = pd.DataFrame([significance.csv_row(table, each) for table, found in compared for each in found])
     files: dict[str, str] = {
         "report.md": "\n\n".join([text, *(["## Pictures", *pictures] if pictures else [])]) + "\n",
-        "index.html": html(name, text, figures, cells),
+        "index.html": html(name, text, figures, cells[_keys(tables)]),
         "cells.csv": _csv(cells),
         **({"differences.csv": _csv(differing)} if len(differing) else {}),
         "table.tex": latex(tables),
@@ -101,54 +105,74 @@ def _text(
     name: str,
     runs: Sequence[TrialRun],
     compared: Sequence[tuple[Table, Sequence[significance.Comparison]]],
+    outline: Outline,
     planned: Collection[str] | None,
 ) -> str:
     parts = [
         f"# {name}",
         standing.markdown(runs, [table for table, _ in compared], planned),
-        *(_section(table, found) for table, found in compared),
+        *(_section(table, found, outline) for table, found in compared),
         "## What the paper leaves open, and what was taken",
-        choices.markdown([run for table, _ in compared for run in table.runs]),
+        choices.markdown([run for table, _ in compared if table.ranked for run in table.runs], outline.reference),
     ]
     return "\n\n".join(parts)
 
 
-def _heading(setting: Setting) -> str:
-    return (
-        f"{setting.dataset}, {setting.backbone}, bank {setting.bank[:16]}: {setting.episodes} episodes, "
-        f"{setting.queries} queries, folds {setting.folds}, split {setting.split}"
-    )
+def _heading(table: Table) -> str:
+    setting = table.setting
+    drawn = table.task.heading(dict(setting.drawn))
+    metric = "" if table.ranked else f", {table.metric.name}"
+    return f"{setting.dataset}, {setting.backbone}, bank {setting.bank[:16]}: {drawn}{metric}"
 
 
-def _section(table: Table, found: Sequence[significance.Comparison]) -> str:
+def _section(table: Table, found: Sequence[significance.Comparison], outline: Outline) -> str:
     parts = (
-        f"## {_heading(table.setting)}",
+        f"## {_heading(table)}",
         markdown(table),
-        differences.markdown(table),
+        differences.markdown(table, outline.reference),
         significance.markdown(table, found),
         published.markdown(table),
     )
     return "\n\n".join(part for part in parts if part)
 
 
+def _keys(tables: Sequence[Table]) -> list[str]:
+    """Columns of ``cells.csv`` that the page lists."""
+    tasks = [table.task for table in tables]
+    drawn = [name for task in tasks for name in task.SETTING]
+    columns = [name for task in tasks for name in task.COLUMNS]
+    return list(dict.fromkeys(["bank", *drawn, "variant", *columns, "finished", "failed", "trial_keys"]))
+
+
 def _csv(frame: pd.DataFrame) -> str:
     return str(frame.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
 
 
-def _cell(table: Table, row: str, column: Column) -> Mapping[str, object]:
+def _cell(tables: Sequence[Table], row: str, column: Column) -> Mapping[str, object]:
+    """What ``cells.csv`` says of one entry of a setting's tables, one per metric."""
+    table = tables[0]
     entry = table.entries.get((row, column), Entry(None, (), 0))
-    figure = published.published().get((row, column))
     return {
         **table.setting_columns,
         "variant": row,
-        "way": column[0],
-        "shot": column[1],
-        "accuracy_percent": 100 * entry.estimate.mean if entry.estimate else None,
-        "half_width_percent": 100 * entry.estimate.half_width if entry.estimate else None,
-        "paper_percent": figure.accuracy if figure else None,
-        "minus_paper_points": published.difference(table, (row, column)),
+        **table.column_values(column),
+        **{name: value for each in tables for name, value in _measured(each, row, column).items()},
         "finished": entry.finished,
         "failed": entry.failed,
         **asdict(sum((run.convergence for run in entry.runs), start=NO_TRANSPORT)),
         "trial_keys": " ".join(sorted(run.key for run in entry.runs)),
+    }
+
+
+def _measured(table: Table, row: str, column: Column) -> Mapping[str, object]:
+    metric, place = table.metric, (row, table.name_of(column))
+    entry, figure = table.entries.get((row, column)), published.figures_for(table).get(place)
+    estimate = entry.estimate if entry else None
+    name = f"{metric.name}_percent" if metric.unit == "%" else metric.name
+    half, paper, minus = _SUFFIXED if table.ranked else [f"{metric.name}_{each}" for each in _SUFFIXED]
+    return {
+        name: metric.factor * estimate.mean if estimate else None,
+        half: metric.factor * estimate.half_width if estimate else None,
+        paper: figure.value if figure else None,
+        minus: published.difference(table, place),
     }

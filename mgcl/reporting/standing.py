@@ -3,8 +3,10 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
+from mgcl.catalogue import load
 from mgcl.records import TrialRun
-from mgcl.reporting.tables import Table, name_of, newest_versions
+from mgcl.reporting.tables import Table, newest_versions
+from mgcl.tasks import Task
 
 
 def markdown(runs: Sequence[TrialRun], tables: Sequence[Table], planned: Collection[str] | None) -> str:
@@ -19,7 +21,7 @@ def markdown(runs: Sequence[TrialRun], tables: Sequence[Table], planned: Collect
     failed = sorted((run for run in runs if run.status == "FAILED"), key=lambda run: run.key)
     lines = [f"**{_counts(runs, failed, planned)}**"]
     lines += [f"- failed: {_trial(run)}" for run in failed]
-    lines += [f"- {gap}" for table in tables for gap in _gaps(table, several=len(tables) > 1)]
+    lines += [f"- {gap}" for table in tables if table.ranked for gap in _gaps(table, several=len(tables) > 1)]
     older = len(runs) - len(newest_versions(runs))
     if older:
         lines.append(f"- left out: {older} trials of older versions of a method")
@@ -39,20 +41,20 @@ def _counts(runs: Sequence[TrialRun], failed: Sequence[TrialRun], planned: Colle
 
 
 def _trial(run: TrialRun) -> str:
-    return (
-        f"{', '.join(run.variants)}, {name_of((run.way, run.shot))}, fold {run.fold}, seed {run.seed} (trial {run.key})"
-    )
+    task: Task = load("task", run.setting.task)
+    pooled = [f"{name} {value}" for name, value in zip(task.POOLED, run.pooled, strict=True)]
+    return f"{', '.join([*run.variants, task.column_name(run.column), *pooled])} (trial {run.key})"
 
 
 def _gaps(table: Table, *, several: bool) -> list[str]:
     """A line a row that lacks what other rows of its table have."""
-    where = f" (bank {table.setting.bank[:16]}, split {table.setting.split})" if several else ""
+    where = f" (bank {table.setting.bank[:16]}, {table.task.heading(dict(table.setting.drawn))})" if several else ""
     lacking: defaultdict[str, list[str]] = defaultdict(list)
     for row in table.rows:
         for column in table.columns:
             entry = table.entries.get((row, column))
             if entry is None:
-                lacking[row].append(f"{name_of(column)} was not run")
+                lacking[row].append(f"{table.name_of(column)} was not run")
             elif not entry.whole:
-                lacking[row].append(f"{name_of(column)} has {entry.finished} of {entry.expected} trials")
+                lacking[row].append(f"{table.name_of(column)} has {entry.finished} of {entry.expected} trials")
     return [f"{row}{where}: {', '.join(each)}" for row, each in lacking.items()]

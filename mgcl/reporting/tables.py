@@ -1,29 +1,34 @@
-"""Recorded trials as tables: variants as rows, way x shot as columns. The same runs give the same bytes."""
+"""Recorded trials as tables: variants as rows, the task's columns. The same runs give the same bytes."""
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
 
 import pandas as pd
 
-from mgcl.evaluation.statistics import Estimate, accuracy_estimate
-from mgcl.records import NO_TRANSPORT, SEARCHED, Setting, TrialRun
+from mgcl.catalogue import load
+from mgcl.methods.variants import on_audio_alone
+from mgcl.records import NO_TRANSPORT, SEARCHED, Setting, TrialRun, Value
+from mgcl.reporting.statistics import Estimate, block_estimate
+from mgcl.tasks import Metric, Task
 
-Column = tuple[int, int]
-"""Way and shot."""
+Column = tuple[Value, ...]
+"""Values of the task's ``COLUMNS``."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a table says where a variant meets a way and shot."""
+    """What a table says where a variant meets a column."""
 
     estimate: Estimate | None
     """None where every trial failed."""
     runs: tuple[TrialRun, ...]
     """Failed ones included."""
     expected: int
-    """Trials that a whole entry of its table has: every fold and seed in it."""
+    """Trials that a whole entry of its table has: every block and seed in it."""
 
     @property
     def failed(self) -> int:
@@ -37,18 +42,32 @@ class Entry:
 
     @property
     def whole(self) -> bool:
-        """Whether every fold and seed of the table is in it: only then it compares with the rest of its column."""
+        """Whether every block and seed of the table is in it: only then it compares with the rest of its column."""
         return self.finished == self.expected
 
 
 @dataclass(frozen=True)
 class Table:
-    """Everything recorded in one setting."""
+    """Everything recorded in one setting, by one metric."""
 
     setting: Setting
+    metric: Metric
     rows: tuple[str, ...]
     columns: tuple[Column, ...]
     entries: dict[tuple[str, Column], Entry]
+    variants: Mapping[str, str]
+    """Row -> the variant that it is of: several rows are of one where their parameters differ."""
+
+    @property
+    def task(self) -> Task:
+        """That was run."""
+        task: Task = load("task", self.setting.task)
+        return task
+
+    @property
+    def ranked(self) -> bool:
+        """Whether its metric is the first of its task."""
+        return self.metric == self.task.METRICS[0]
 
     @property
     def runs(self) -> tuple[TrialRun, ...]:
@@ -56,36 +75,59 @@ class Table:
         return tuple({run.key: run for entry in self.entries.values() for run in entry.runs}.values())
 
     @property
+    def blocks(self) -> int:
+        """Blocks (few-shot: folds) that its runs are of."""
+        return len({run.block for run in self.runs})
+
+    @property
     def setting_columns(self) -> dict[str, object]:
         """What a csv says of the table in each of its lines."""
-        return {name: value for name, value in asdict(self.setting).items() if name != "protocol"}
+        setting = self.setting
+        named = {"dataset": setting.dataset, "backbone": setting.backbone, "bank": setting.bank}
+        return {**named, **dict(setting.drawn)}
+
+    def column_values(self, column: Column) -> dict[str, object]:
+        """What a csv says of a column."""
+        return dict(zip(self.task.COLUMNS, column, strict=True))
+
+    def name_of(self, column: Column) -> str:
+        """What stands above a column."""
+        return self.task.column_name(column)
+
+    def shown(self, row: str, column: Column) -> float | None:
+        """An entry's mean, as printed; None: there is none, or it is not whole."""
+        entry = self.entries.get((row, column))
+        return round(self.metric.factor * entry.estimate.mean, 2) if entry and entry.estimate and entry.whole else None
 
     def is_best(self, row: str, column: Column) -> bool:
-        """Whether an entry's mean, as printed, is the highest of its column's whole entries, of which it beats one."""
-        means = {
-            each: round(100 * entry.estimate.mean, 2)
-            for (each, place), entry in self.entries.items()
-            if place == column and entry.estimate and entry.whole
-        }
-        return row in means and means[row] == max(means.values()) > min(means.values())
+        """Whether an entry's mean, as printed, is the best of its column's whole entries, of which it beats one."""
+        means = [mean for each in self.rows if (mean := self.shown(each, column)) is not None]
+        own = self.shown(row, column)
+        if own is None or min(means) == max(means):
+            return False
+        return own == (max(means) if self.metric.higher_is_better else min(means))
 
 
 def build(runs: Iterable[TrialRun], order: Sequence[str] = ()) -> tuple[Table, ...]:
-    """One table a setting; of a method's versions only the newest counts, and settings are never mixed.
+    """One table per setting and metric; of a method's versions only the newest counts, and settings are never mixed.
 
     Args:
         runs: of one sweep, one a key.
         order: variant names as they should stand; others follow by name.
     """
-    by_setting: defaultdict[Setting, list[TrialRun]] = defaultdict(list)
+    found: defaultdict[Setting, list[TrialRun]] = defaultdict(list)
     for run in newest_versions(sorted(runs, key=lambda run: run.key)):
-        by_setting[run.setting].append(run)
-    return tuple(_table(setting, each, order) for setting, each in sorted(by_setting.items(), key=_name_of_setting))
+        found[run.setting].append(run)
+    return tuple(
+        table
+        for setting, each in sorted(found.items(), key=lambda item: _place_of(item[0]))
+        for table in _tables(setting, each, order)
+    )
 
 
-def name_of(column: Column) -> str:
-    """What stands above it."""
-    return f"{column[0]}-way {column[1]}-shot"
+def by_setting(tables: Sequence[Table]) -> list[list[Table]]:
+    """The tables of each setting, which differ in their metric."""
+    return [list(each) for _, each in groupby(tables, key=lambda table: table.setting)]
 
 
 def frame(table: Table, *, best: str = "{}") -> pd.DataFrame:
@@ -96,12 +138,11 @@ def frame(table: Table, *, best: str = "{}") -> pd.DataFrame:
         best: how the best entries of a column are marked, {} standing for their text.
     """
     cells = [
-        [(best if table.is_best(row, column) else "{}").format(_cell(table.entries.get((row, column))))
-         for column in table.columns]
+        [(best if table.is_best(row, column) else "{}").format(_cell(table, row, column)) for column in table.columns]
         for row in table.rows
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(
-        cells, index=pd.Index(table.rows, name="variant"), columns=[name_of(column) for column in table.columns]
+        cells, index=pd.Index(table.rows, name="variant"), columns=[table.name_of(column) for column in table.columns]
     )
 
 
@@ -124,28 +165,34 @@ def newest_versions(runs: Sequence[TrialRun]) -> list[TrialRun]:
     return [run for run in runs if run.version == newest[run.method]]
 
 
-def _name_of_setting(item: tuple[Setting, list[TrialRun]]) -> tuple[str, ...]:
-    setting = item[0]
-    return (
-        *map(str, (setting.dataset, setting.backbone, setting.bank, setting.folds, setting.split)),
-        f"{setting.protocol:06}",
-        f"{setting.queries:06}",
-        f"{setting.episodes:06}",
-    )
+def _place_of(setting: Setting) -> tuple[str, ...]:
+    """By which settings are sorted."""
+    drawn = [f"{value:06}" if isinstance(value, int) else str(value) for _, value in setting.drawn]
+    return setting.task, setting.dataset, setting.backbone, setting.bank, *drawn, f"{setting.protocol:06}"
 
 
-def _table(setting: Setting, runs: Sequence[TrialRun], order: Sequence[str]) -> Table:
+def _tables(setting: Setting, runs: Sequence[TrialRun], order: Sequence[str]) -> Iterator[Table]:
     labels = _labels(runs)
     members: defaultdict[tuple[str, Column], list[TrialRun]] = defaultdict(list)
     for run in runs:
         for variant in run.variants:
-            members[labels[run.key, variant], (run.way, run.shot)].append(run)
+            members[labels[run.key, variant], run.column].append(run)
+    variants = {row: variant for (_, variant), row in labels.items()}
     rank = {name: index for index, name in enumerate(order)}
-    rows = sorted({row for row, _ in members}, key=lambda row: (rank.get(row.split(" ")[0], len(rank)), row))
+    rows = sorted({row for row, _ in members}, key=lambda row: (rank.get(_unsearched(variants[row]), len(rank)), row))
     columns = sorted({column for _, column in members})
-    expected = len({run.fold for run in runs}) * len({run.seed for run in runs})
-    entries = {place: Entry(_estimate(each), tuple(each), expected) for place, each in members.items()}
-    return Table(setting, tuple(rows), tuple(columns), entries)
+    expected = math.prod(len(set(values)) for values in zip(*(run.pooled for run in runs), strict=True))
+    task: Task = load("task", setting.task)
+    for metric in task.METRICS:
+        entries = {
+            place: Entry(_estimate(each, metric, task.INTERVAL), tuple(each), expected)
+            for place, each in members.items()
+        }
+        yield Table(setting, metric, tuple(rows), tuple(columns), entries, variants)
+
+
+def _unsearched(variant: str) -> str:
+    return variant.partition(SEARCHED)[0]
 
 
 def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
@@ -166,49 +213,54 @@ def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
     return labels
 
 
-def _estimate(runs: Sequence[TrialRun]) -> Estimate | None:
-    """Folds in order, seeds in order: the sums are the same whatever order the runs came in."""
-    episodes: defaultdict[int, list[float]] = defaultdict(list)
-    for run in sorted(runs, key=lambda run: (run.fold, run.seed)):
+def _estimate(runs: Sequence[TrialRun], metric: Metric, interval: Literal["t", "bootstrap"]) -> Estimate | None:
+    """Blocks in order, seeds in order: the sums are the same whatever order the runs came in."""
+    blocks: defaultdict[Hashable, list[float]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: run.pooled):
         if run.status == "FINISHED":
-            episodes[run.fold].extend(run.accuracies)
-    return accuracy_estimate(episodes) if episodes else None
+            blocks[run.block].extend(run.scores[metric.name])
+    return block_estimate(blocks, interval) if blocks else None
 
 
-def _cell(entry: Entry | None) -> str:
+def _cell(table: Table, row: str, column: Column) -> str:
+    entry = table.entries.get((row, column))
     if entry is None:
         return "not run"
     if entry.estimate is None:
         return "failed"
-    mean, half_width = 100 * entry.estimate.mean, 100 * entry.estimate.half_width
+    mean, half_width = (table.metric.factor * each for each in (entry.estimate.mean, entry.estimate.half_width))
     text = f"{mean:.2f}" if math.isnan(half_width) else f"{mean:.2f} ± {half_width:.2f}"
     return text if entry.whole else f"{text} ({entry.finished} of {entry.expected} trials)"
 
 
+def interval(table: Table) -> str:
+    """What its intervals are over, in words."""
+    unit, block = table.task.WORDS.unit, table.task.WORDS.block
+    if table.blocks > 1:
+        return f"95 % t interval over the means of {table.blocks} {block}s"
+    kind = "95 % t interval" if table.task.INTERVAL == "t" else "95 % bootstrap interval (half its width)"
+    return f"{kind} over the {unit}s of the one {block}" if block else f"{kind} over the {unit}s"
+
+
 def caption(table: Table) -> list[str]:
     """What the numbers are, on what, and what to know of them; a sentence or two a line."""
-    setting, runs = table.setting, table.runs
-    folds, seeds = sorted({run.fold for run in runs}), sorted({run.seed for run in runs})
-    if len(folds) > 1:
-        interval = (
-            f"95 % t interval over the means of {len(folds)} folds. Folds share classes, so it is approximate and "
-            "likely too short."
-        )
-    else:
-        interval = "95 % t interval over the episodes of the one fold: it covers the draw of episodes only."
+    setting, runs, words = table.setting, table.runs, table.task.WORDS
+    over = f". {words.blocks_caveat}" if table.blocks > 1 else f": it covers the draw of {words.unit}s only."
+    name = table.metric.name.capitalize() if table.metric.name.islower() else table.metric.name
+    pooled = {each: sorted({run.pooled[index] for run in runs}) for index, each in enumerate(table.task.POOLED)}
     lines = [
-        f"Accuracy in %: mean ± {interval}",
-        f"{setting.episodes} episodes a fold and seed, {setting.queries} queries a class, folds: {setting.folds}, "
-        f"split: {setting.split}, seeds: {', '.join(map(str, seeds))}.",
+        f"{name}{f' in {table.metric.unit}' if table.metric.unit else ''}: mean ± {interval(table)}{over}",
+        table.task.caption(dict(setting.drawn), pooled),
         f"Data set {setting.dataset}, backbone {setting.backbone}, bank {setting.bank[:16]}.",
     ]
     if any(table.is_best(row, column) for row, column in table.entries):
-        lines[0] += " Bold: the highest mean of a column, of cells that lack no trial."
+        which = "highest" if table.metric.higher_is_better else "lowest"
+        lines[0] += f" Bold: the {which} mean of a column, of cells that lack no trial."
     shares = [run.captions_naming_class for run in runs if run.captions_naming_class is not None]
     if shares:
         lines.append(f"{100 * max(shares):.1f} % of the captions contain a word of their class's name.")
-    if any(run.parameters.get("fusion") == "audio" and set(run.variants) - {"audio-only"} for run in runs):
-        lines.append("The bank has no captions: every row but caption-only's ran on audio alone (--audio-only).")
+    if any(on_audio_alone(run.variants, run.parameters) for run in runs):
+        lines.append("The bank has no captions: rows that read them ran on audio alone (--audio-only).")
     devices = sorted({run.device for run in runs} - {""})
     if len(devices) > 1:
         lines.append(f"Devices are mixed ({', '.join(devices)}): accuracies may differ by one query in 1,000.")

@@ -15,10 +15,11 @@ from joblib import cpu_count
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from mgcl.cluster.machines import Machines
 from mgcl.errors import SearchError, run_and_exit
 from mgcl.home import similarity_limit
-from mgcl.machines import Machines
 from mgcl.masking import masked
+from mgcl.methods.variants import VARIANTS
 from mgcl.progress import Bar, at_work
 from mgcl.reporting.report import prepare
 from mgcl.search import report
@@ -39,11 +40,19 @@ from mgcl.search.study import (
 )
 from mgcl.sweep.chosen import Choice, Chosen, write_chosen
 from mgcl.sweep.estimates import time_left
-from mgcl.sweep.flags import add_episode_flags, add_machine_flags, machines, open_bank, override, repeated
-from mgcl.sweep.variants import VARIANTS
+from mgcl.sweep.flags import (
+    add_bank_flags,
+    add_draw_flags,
+    add_machine_flags,
+    drawn,
+    machines,
+    one_bank,
+    override,
+    repeated,
+)
 
 if TYPE_CHECKING:
-    from mgcl.search.mirror import Mirror
+    from mgcl.search.export import Export
 
 
 def main(search: Search, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -57,7 +66,7 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
     similarity_limit()  # refused here, not by each worker
     storage = flags.study or default_storage()
     check_storage(storage)
-    bank, location = open_bank(search.bank)
+    location, bank = one_bank(search.banks)
     asked = questions(search, bank)
     folder = prepare(
         f"{search.name}/{_slug(bank.header.dataset, bank.header.backbone, search.variant)}", Path(flags.out)
@@ -84,38 +93,38 @@ def _answers(
 ) -> list[Answer]:
     """Run what is missing of every study, and read what they found."""
     with at_work("loading Ray and MLflow"):
-        from mgcl.cluster import cluster
-        from mgcl.search.mirror import Mirror
+        from mgcl.cluster.connect import cluster
+        from mgcl.search.export import Export
         from mgcl.search.schedule import run_points
-        from mgcl.sweep.store import default_uri
+        from mgcl.tracking.store import default_uri
 
     with at_work("opening the record of runs"):
-        mirror = Mirror.open(search.name, flags.tracking_uri or default_uri())
-    print(f"runs:   {mirror.store.where_to_look()}\nstudy:  {masked(storage)}", flush=True)
+        export = Export.open(search.name, flags.tracking_uri or default_uri())
+    print(f"runs:   {export.store.where_to_look()}\nstudy:  {masked(storage)}", flush=True)
     more = flags.trials is not None and flags.trials.startswith("+")
     wanted = {each.name: search.points + (known_points(each, storage) if more else 0) for each in asked}
-    mirror.plan(wanted)
+    export.plan(wanted)
     answers = []
     with cluster(where, cpus=flags.workers or cpu_count(), dashboard=True) as there:
         for question in asked:
             with open_study(question, storage) as study, _bar(study, question, wanted[question.name]) as bar:
-                take = _taking(study, question, mirror, bar)
+                take = _taking(study, question, export, bar)
                 run_points(study, question, wanted[question.name], bank, there, on_point=take)
-                mirror.show(question, ended(study))
+                export.show(question, ended(study))
                 with at_work("drawing what was found"):
                     answers.append(_answer(study, question, folder))
-    mirror.store.keep([file for answer in answers for file in answer.pictures])
+    export.store.keep([file for answer in answers for file in answer.pictures])
     return answers
 
 
-def _taking(study: Study, question: Question, mirror: "Mirror", bar: Bar) -> Callable[[FrozenTrial], None]:
+def _taking(study: Study, question: Question, export: "Export", bar: Bar) -> Callable[[FrozenTrial], None]:
     """What is done with each point that ends from now on."""
     since = datetime.now()
 
     def take(point: FrozenTrial) -> None:
         _show(point, bar)
         bar.expect(_seconds_left(study, bar.total - bar.n, since), began=since.timestamp())
-        mirror.try_to_show(question, point)
+        export.try_to_show(question, point)
 
     return take
 
@@ -164,9 +173,8 @@ def _answer(study: Study, question: Question, folder: Path) -> Answer:
 
 
 def _test(search: Search, flags: argparse.Namespace, params: Path) -> str:
-    """The sweep that tests what was found, on the same episodes but for the folds, which are the file's."""
-    usual = Search("", ways=(), shots=())  # sweeps have others: always said
-    shared = repeated(flags, usual, but=("folds", "fold_classes", "protocol"))
+    """The sweep that tests what was found, on the same cells but for the folds, which are the file's."""
+    shared = repeated(flags, drawn(search.draws, flags), but=("folds", "fold_classes", "seeds", "episodes"))
     return shlex.join(["python", "sweeps/full_grid.py", "--params", str(params), "--variants", search.variant, *shared])
 
 
@@ -228,12 +236,10 @@ def _parser(search: Search) -> argparse.ArgumentParser:
         default=search.stopping,
         help="run bad points to their end too",
     )
-    episodes = parser.add_argument_group("validation episodes")
-    add_episode_flags(episodes, search)
-    episodes.add_argument(
-        "--episodes", type=int, metavar="E", default=search.episodes, help="in a batch, for each way and shot"
-    )
-    episodes.add_argument(
+    batch = parser.add_argument_group("what a batch draws, of classes that are not tested")
+    add_bank_flags(batch, search)
+    add_draw_flags(batch, search.draws, but=("seeds",))
+    batch.add_argument(
         "--batches", type=int, metavar="B", default=search.batches, help="a point's value is the mean over all of them"
     )
     where = parser.add_argument_group("where")

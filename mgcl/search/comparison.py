@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from mgcl.errors import run_and_exit
-from mgcl.evaluation.statistics import t_interval
 from mgcl.features import FeatureBank
 from mgcl.progress import Bar
 from mgcl.reporting.report import prepare
+from mgcl.reporting.statistics import t_interval
 from mgcl.search.questions import Search, questions
 from mgcl.search.replay import Surrogate, best_so_far, design
 from mgcl.search.sampling import SAMPLERS
 from mgcl.search.study import accuracy_of, default_storage, ended, open_study, whole
-from mgcl.sweep.flags import add_episode_flags, add_machine_flags, machines, open_bank, override
+from mgcl.sweep.flags import add_bank_flags, add_draw_flags, add_machine_flags, machines, one_bank, override
 
 if TYPE_CHECKING:
-    from mgcl.cluster import Cluster
+    from mgcl.cluster.connect import Cluster
 
 Curves = Mapping[str, NDArray[np.float64]]
 
@@ -36,11 +36,11 @@ def main(search: Search, arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _main(search: Search, arguments: Sequence[str] | None) -> int:
-    from mgcl.cluster import cluster
+    from mgcl.cluster.connect import cluster
 
     flags = _parser(search).parse_args(arguments)
     search = replace(override(search, flags), points=flags.trials, stopping=False)
-    bank, location = open_bank(search.bank)
+    location, bank = one_bank(search.banks)
     header = bank.header
     folder = prepare(f"{search.name}/{header.dataset}-{header.backbone}", Path(flags.out))
     storage = flags.study or default_storage()
@@ -95,7 +95,8 @@ def _page(
         f"(95 % over {flags.seeds} seeds); {100 * live[name][-1]:.2f} % in one live study"
         for name, end in ends.items()
     ]
-    episodes = search.batches * search.episodes * len(search.ways) * len(search.shots)
+    draws = search.draws
+    episodes = search.batches * draws.episodes * len(draws.ways) * len(draws.shots)
     return "\n".join(
         [
             f"# {search.name}",
@@ -140,8 +141,8 @@ def _parser(search: Search) -> argparse.ArgumentParser:
         "Stopped, the same command goes on.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add_episode_flags(parser, search)
-    parser.add_argument("--episodes", type=int, metavar="E", default=search.episodes, help="that judge a point")
+    add_bank_flags(parser, search)
+    add_draw_flags(parser, search.draws, but=("seeds",))
     parser.add_argument("--design", type=int, metavar="N", default=400, help="points that the regressor is fitted to")
     parser.add_argument("--trials", type=int, metavar="N", default=search.points, help="points a study")
     parser.add_argument("--seeds", type=int, metavar="S", default=10, help="replays a sampler")

@@ -7,12 +7,12 @@ from typing import Any
 from mgcl.catalogue import load
 from mgcl.errors import SearchError
 from mgcl.features import FeatureBank
+from mgcl.methods.variants import REFERENCE, VARIANTS
 from mgcl.records import Fold, Trial, Value, canonical_json
-from mgcl.search.problems import problems
 from mgcl.search.sampling import SAMPLERS
 from mgcl.search.space import SPACE, Range
-from mgcl.sweep.grid import Sweep, plan, test_folds
-from mgcl.sweep.variants import VARIANTS
+from mgcl.sweep.grid import Sweep, plan
+from mgcl.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,13 @@ class Search:
     """What to search, on what."""
 
     name: str
-    bank: str | None = None
-    """A folder; None: generated soundscapes, heard by the tiny backbone."""
-    variant: str = "full"
-    ways: tuple[int, ...] = (5,)
-    shots: tuple[int, ...] = (5,)
-    queries: int = 15
-    episodes: int = 10
-    """In a batch, for each way and shot: a point may be stopped between batches."""
+    draws: Any
+    """``Draws`` of the task: what one batch holds. A point may be stopped between batches."""
+    banks: tuple[str, ...] = ()
+    """One folder; (): generated soundscapes, embedded by the tiny backbone."""
+    variant: str = REFERENCE
     batches: int = 5
-    """A point's value is the mean accuracy over all of them."""
+    """A point's value is the mean over all of them."""
     points: int = 60
     """That each study should have in the end."""
     space: Mapping[str, Range] = field(default_factory=lambda: dict(SPACE))
@@ -37,12 +34,8 @@ class Search:
     seed: int = 0
     stopping: bool = True
     """End bad points early."""
-    split: str = "clip"
-    folds: int | None = None
-    """Seeded class subsets to draw instead of the data set's own; needs ``fold_classes``."""
-    fold_classes: int | None = None
     shared: bool = False
-    """One study for all folds, on the classes outside their union."""
+    """One study for all that is tested, on the classes outside all of it."""
     per_shot: bool = False
     """A study for each shot."""
     audio_only: bool = False
@@ -83,6 +76,11 @@ class Question:
         return f"{_where(self.tests)} {self.shot}-shot" if self.shot else _where(self.tests)
 
     @property
+    def metric(self) -> str:
+        """Whose mean is a point's value: the one that the task ranks."""
+        return str(load("task", self.batches[0][0].task).METRICS[0].name)
+
+    @property
     def bank(self) -> str:
         """Digest of the bank."""
         return self.batches[0][0].bank
@@ -113,17 +111,15 @@ def questions(search: Search, bank: FeatureBank) -> tuple[Question, ...]:
         SweepError: episodes that the bank cannot give, or a variant that does not exist.
     """
     _check(search)
-    shots: Sequence[tuple[int, ...]] = [(shot,) for shot in search.shots] if search.per_shot else [search.shots]
-    labels = sorted({clip.label for clip in bank.clip_records})
+    task: Task = load("task", search.draws.task)
+    shots = [(shot,) for shot in search.draws.shots] if search.per_shot else [None]
     found = []
-    for problem in problems(
-        bank.header.dataset, test_folds(search, bank), labels, way=max(search.ways), shared=search.shared
-    ):
+    for problem in task.problems(search.draws, bank, shared=search.shared):
         for chosen in shots:
             batches = tuple(
                 _batch(search, bank, problem.validation, chosen, number) for number in range(search.batches)
             )
-            shot = chosen[0] if search.per_shot else None
+            shot = chosen[0] if chosen else None
             parts = [search.name, bank.header.dataset, bank.header.backbone, search.variant, _where(problem.tests)]
             name = "/".join([*parts, *([f"{shot}-shot"] if shot else [])])
             found.append(
@@ -147,19 +143,13 @@ def _where(tests: Sequence[Fold]) -> str:
     return f"{kind} {'-'.join(str(fold.index) for fold in tests)}" if len(tests) < 2 else f"{kind} shared"
 
 
-def _batch(search: Search, bank: FeatureBank, fold: Fold, shots: tuple[int, ...], number: int) -> tuple[Trial, ...]:
-    sweep = Sweep(
-        name=search.name,
-        variants=(search.variant,),
-        ways=search.ways,
-        shots=shots,
-        queries=search.queries,
-        episodes=search.episodes,
-        seeds=(number,),
-        split=search.split,
-        audio_only=search.audio_only,
-    )
-    return tuple(cell.trial for cell in plan(sweep, bank, only=(fold,)))
+def _batch(
+    search: Search, bank: FeatureBank, fold: Fold, shots: tuple[int, ...] | None, number: int
+) -> tuple[Trial, ...]:
+    only = {} if shots is None else {"shots": shots}
+    draws = replace(search.draws, seeds=(number,), folds=None, fold_classes=None, **only)
+    sweep = Sweep(search.name, draws, (search.variant,), audio_only=search.audio_only)
+    return tuple(each.trial for each in plan(sweep, bank, only=(fold,)))
 
 
 def _default(search: Search, trial: Trial, bank: FeatureBank) -> dict[str, Value]:
@@ -184,6 +174,8 @@ def _check(search: Search) -> None:
         raise SearchError("--batches and --trials: choose 1 or more")
     if not search.space:
         raise SearchError("--search names nothing; give at least one parameter")
+    if search.per_shot and not hasattr(search.draws, "shots"):
+        raise SearchError(f"--per-shot: the task {search.draws.task} has no shots; leave it out")
     for name, each in search.space.items():
         _check_range(search.variant, name, each)
 

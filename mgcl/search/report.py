@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from mgcl.catalogue import load
 from mgcl.records import Value
 from mgcl.search.questions import Question
 from mgcl.sweep.chosen import Choice
+from mgcl.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,15 @@ def page(name: str, answers: Sequence[Answer], params: Path, test: str) -> str:
     """
     question = answers[0].question
     trials, batches = question.batches[0], question.batches
-    episodes = len(batches) * sum(trial.episodes for trial in trials)
-    where = ", ".join(f"{trial.way}-way {trial.shot}-shot" for trial in trials)
+    task: Task = load("task", trials[0].task)
+    places = [task.place(trial.cell) for trial in trials]
+    where = ", ".join(task.column_name([place[name] for name in task.COLUMNS]) for place in places)
+    units = task.WORDS.unit
     parts = [
         f"# {name}",
-        f"{trials[0].dataset}, bank {question.bank[:16]}, {where}: a point is judged on {episodes} validation episodes "
-        f"({len(batches)} batches), {trials[0].queries} queries a class, split {trials[0].split}, sampler "
-        f"{question.sampler}, seed {question.seed}. Validation episodes hold classes that no test episode holds.",
+        f"{trials[0].dataset}, bank {question.bank[:16]}, {where}: a point is judged on {len(batches)} batches of "
+        f"validation {units}s ({task.heading(places[0])}), sampler {question.sampler}, seed {question.seed}. "
+        f"Validation {units}s hold classes that no test {units} holds.",
         "The validation accuracy of the best of many points is too good: it was chosen by it. What counts is the test, "
         f"with paper defaults and searched values on the same episodes:\n\n    {test}",
         "## Best values",

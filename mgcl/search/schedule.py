@@ -1,6 +1,5 @@
 """Points on Ray Tune: proposed by Optuna, pinned like any trial, and stopped early where they are bad."""
 
-import functools
 import tempfile
 from collections.abc import Callable, Mapping
 from math import fsum
@@ -14,7 +13,7 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from mgcl.cluster import Cluster
+from mgcl.cluster.connect import Cluster
 from mgcl.errors import SearchError
 from mgcl.home import home
 from mgcl.records import TrialFailure, Value
@@ -37,7 +36,7 @@ def run_points(
     points: int,
     bank: str,
     there: Cluster,
-    on_point: Callable[[FrozenTrial], object] = id,
+    on_point: Callable[[FrozenTrial], object] = lambda _: None,
 ) -> None:
     """Run points on the connected cluster until a study has so many.
 
@@ -60,7 +59,7 @@ def run_points(
         return
     search = _Search(question, study, on_point)
     with tempfile.TemporaryDirectory(prefix="tune-", dir=there.session) as storage:
-        worker = Worker(bank, question.bank, home(), there.gpus_per_slot)
+        worker = Worker({question.bank: bank}, home(), there.gpus_per_slot)
         tune.Tuner(
             tune.with_resources(
                 tune.with_parameters(_run_point, question=question, worker=worker),
@@ -186,22 +185,24 @@ class _AtOnce(tune.Stopper):
 
 def _run_point(config: dict[str, Value], question: Question, worker: Worker) -> None:
     """In the worker: a point's batches one by one, each reported with the mean so far."""
-    worker = _kept(worker)
-    passing = worker.passing_similarities() if "epsilon" in question.space else None
+    worker = _kept(worker.banks[question.bank], worker)
+    computed = worker.computed_similarities(question.bank) if "epsilon" in question.space else None
     means: list[float] = []
     for batch in question.at(config):
-        accuracies = []
+        scores = []
         for trial in batch:
-            outcome = worker.run(trial, passing)
+            outcome = worker.run(trial, computed)
             if isinstance(outcome, TrialFailure):
                 tune.report({"accuracy": 0.0, "batches": len(means), "error": outcome.error})
                 return
-            accuracies.append(outcome.accuracy)
-        means.append(fsum(accuracies) / len(accuracies))
+            scores.append(outcome.mean(question.metric))
+        means.append(fsum(scores) / len(scores))
         tune.report({"accuracy": fsum(means) / len(means), "batches": len(means)})
 
 
-@functools.cache
-def _kept(worker: Worker) -> Worker:
+_WORKERS: dict[str, Worker] = {}
+
+
+def _kept(bank: str, worker: Worker) -> Worker:
     """The first of equals in this process, which has its bank open already."""
-    return worker
+    return _WORKERS.setdefault(f"{bank} {worker.home} {worker.gpu_share}", worker)

@@ -1,13 +1,12 @@
 """Values that a search chose, as a sweep takes them: ``sweeps/full_grid.py --params FILE``."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mgcl.errors import SweepError
-from mgcl.records import Fold, Value, canonical_json
+from mgcl.records import Cell, Fold, Value, digest
 
 _FORMAT = 1
 
@@ -40,7 +39,7 @@ class Chosen:
     @property
     def name(self) -> str:
         """Six hex digits that tell it from what other searches chose."""
-        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()[:6]
+        return digest(asdict(self))[:6]
 
     @property
     def folds(self) -> tuple[Fold, ...]:
@@ -48,16 +47,18 @@ class Chosen:
         folds = {fold.index: fold for choice in self.choices for fold in choice.folds}
         return tuple(folds[index] for index in sorted(folds))
 
-    def values(self, fold: Fold, shot: int) -> Mapping[str, Value]:
+    def values(self, cell: Cell) -> Mapping[str, Value]:
         """The values for one cell.
 
         Raises:
             SweepError: none were searched for it.
         """
+        fold, shot = (getattr(cell, name, None) for name in ("fold", "shot"))
         for choice in self.choices:
             if fold in choice.folds and choice.shot in (None, shot):
                 return choice.values
-        raise SweepError(f"no values were searched for fold {fold.index}, {shot}-shot; leave it out, or search it")
+        where = f"fold {fold.index}, {shot}-shot" if fold else "a task without folds"
+        raise SweepError(f"no values were searched for {where}; leave it out, or search it")
 
 
 def write_chosen(file: Path, chosen: Chosen) -> None:

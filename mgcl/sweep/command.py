@@ -6,22 +6,27 @@ import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from joblib import cpu_count
 
+from mgcl.catalogue import load
+from mgcl.cluster.machines import Machines
 from mgcl.errors import SweepError, run_and_exit
 from mgcl.extraction.embedded import embedded_sounds
 from mgcl.home import home, similarity_limit
-from mgcl.machines import Machines
+from mgcl.methods.variants import VARIANTS
 from mgcl.progress import at_work
-from mgcl.records import TrialRun
+from mgcl.records import PlannedTrial, Trial, TrialRun
 from mgcl.reporting import report, tables
-from mgcl.sweep.driver import count, run_missing, state
+from mgcl.sweep.driver import Todo, count, missing, run, state
 from mgcl.sweep.estimates import estimator
-from mgcl.sweep.flags import add_episode_flags, add_machine_flags, machines, open_bank, override
-from mgcl.sweep.grid import Cell, Sweep, left_out, plan
-from mgcl.sweep.variants import VARIANTS
+from mgcl.sweep.flags import add_bank_flags, add_draw_flags, add_machine_flags, machines, open_banks, override
+from mgcl.sweep.grid import Sweep, left_out, plan
+from mgcl.tasks import Task
+
+if TYPE_CHECKING:
+    from mgcl.tracking.record import Tracking
 
 
 def main(sweep: Sweep, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -35,85 +40,116 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     if flags.local and where != Machines():
         raise SweepError("--local runs trials in this process: leave --address, --workers and --gpus-per-trial out")
     similarity_limit()  # refused here, not by each worker
-    bank, location = open_bank(sweep.bank, make=not flags.plan)
-    planned = plan(sweep, bank)
-    cells = _only(flags.only, planned)
-    for words in left_out(sweep, bank):
+    banks = open_banks(sweep.banks, make=not flags.plan)
+    planned = [each for bank in banks.values() for each in plan(sweep, bank)]
+    chosen = _only(flags.only, planned)
+    for words in dict.fromkeys(words for bank in banks.values() for words in left_out(sweep, bank)):
         print(words)
 
     with at_work("loading MLflow"):
-        from mgcl.sweep import reports, summary, tracking
-        from mgcl.sweep.store import default_uri
+        from mgcl.sweep import reports
+        from mgcl.tracking import rows
+        from mgcl.tracking.record import Tracking, recorded_runs
+        from mgcl.tracking.store import default_uri
 
     uri = flags.tracking_uri or default_uri()
     if flags.plan:
-        _print_plan(cells, tracking.recorded_runs(sweep.name, uri), flags.workers or cpu_count())
+        _print_plan(chosen, recorded_runs(sweep.name, uri), flags.workers or cpu_count())
         return 0
     report.prepare(sweep.name, Path(flags.out))
     with at_work("opening the record of runs"):
-        store = tracking.Tracking.open(sweep.name, uri)
+        store = Tracking.open(sweep.name, uri, columns=_shown(sweep))
+        store.name_comparisons(sweep.reference, sweep.baselines)
     print(f"runs:   {store.where_to_look()}")
     print(f"logs:   {home() / 'logs' / 'KEY.log'}" if not flags.local else "logs:   here", flush=True)
-    retry_failed = flags.retry == "failed"
-    run_missing(
-        sweep.name,
-        planned,
-        bank,
-        store,
-        None if flags.local else where,
-        location=location,
-        retry_failed=retry_failed,
-        only=flags.only,
-    )
+    _name_rows(store, planned)
+    todo = missing(planned, store.runs(), retry_failed=flags.retry == "failed", only=flags.only)
+    if todo.trials:
+        _announce(sweep.name, todo, store)
+        run(todo, banks, store, None if flags.local else where)
+    else:
+        print(f"{sweep.name}: nothing to run, all {len(chosen)} trials are recorded")
     runs = store.runs()
-    _print_tables(cells, runs)
-    code = _conclude(cells, runs)
+    _print_tables(chosen, runs)
+    code = _conclude(chosen, runs)
     if runs:
         with at_work("bringing the rows on MLflow's page up to date"):
-            summary.write(store, runs)
-        keys = [cell.trial.key for cell in planned]
-        root = None if sweep.bank else embedded_sounds(home())
+            rows.write(store, runs)
+        keys = [each.trial.key for each in planned]
+        sounds = None if sweep.banks else embedded_sounds(home())
+        roots = {bank.digest: sounds for bank in banks.values() if sounds}
         with at_work("writing the report"):
-            folder = reports.draw(sweep.name, uri, Path(flags.out), planned=keys, bank=bank, root=root)
+            folder = reports.draw(
+                sweep.name, uri, Path(flags.out), planned=keys, banks=tuple(banks.values()), roots=roots
+            )
             store.keep([file for file in sorted(folder.iterdir()) if file.is_file()])
         print(f"report: {folder / 'index.html'}, {folder / 'report.md'}")
     return code
 
 
-def _only(keys: Sequence[str] | None, cells: Sequence[Cell]) -> Sequence[Cell]:
-    unknown = set(keys or ()) - {cell.trial.key for cell in cells}
+def _shown(sweep: Sweep) -> list[str]:
+    """What MLflow's page shows of trials, until their rows are there."""
+    metrics = [f"metrics.`{metric.name}`" for metric in sweep.task.METRICS]
+    return [*metrics, *(f"params.`{name}`" for name in sweep.task.COLUMNS)]
+
+
+def _name_rows(store: "Tracking", planned: Sequence[PlannedTrial]) -> None:
+    """Tag recorded trials with rows that turned out to be theirs too."""
+    recorded = {run.key: run for run in store.runs()}
+    for each in planned:
+        found = recorded.get(each.trial.key)
+        if found and not set(each.variants) <= set(found.variants):
+            store.name_variants(found, each.variants)
+
+
+def _announce(name: str, todo: Todo, store: "Tracking") -> None:
+    other = store.last_progress()
+    if other and other.at_work:
+        print(f"a driver on {other.host} was at work a moment ago: if it still is, trials run twice, and count once")
+    recorded = {run.key for run in todo.runs} - {trial.key for trial in todo.trials}
+    known = sum(each.trial.key in recorded for each in todo.planned)
+    print(f"{name}: {len(todo.planned)} trials, {known} recorded, {len(todo.trials)} to run", flush=True)
+
+
+def _only(keys: Sequence[str] | None, planned: Sequence[PlannedTrial]) -> Sequence[PlannedTrial]:
+    unknown = set(keys or ()) - {each.trial.key for each in planned}
     if unknown:
         raise SweepError(f"--only {', '.join(sorted(unknown))}: no such trial in this sweep; --plan lists their keys")
-    return [cell for cell in cells if cell.trial.key in keys] if keys else cells
+    return [each for each in planned if each.trial.key in keys] if keys else planned
 
 
-def _print_plan(cells: Sequence[Cell], runs: Sequence[TrialRun], workers: int) -> None:
+def _print_plan(planned: Sequence[PlannedTrial], runs: Sequence[TrialRun], workers: int) -> None:
     recorded = {run.key: run for run in runs}
-    for cell in cells:
-        trial, names = cell.trial, ", ".join(cell.variants)
-        where = f"{trial.way}-way {trial.shot}-shot  fold {trial.fold.index}  seed {trial.seed}"
-        print(f"{state(cell, recorded):8}{trial.key}  {where}  {names}")
-    counts = count(cells, recorded)
-    missing = [cell.trial for cell in cells if state(cell, recorded) == "missing"]
-    seconds = [each for each in map(estimator([cell.trial for cell in cells], runs), missing) if each is not None]
+    for each in planned:
+        print(f"{state(each, recorded):8}{each.trial.key}  {_place(each.trial)}  {', '.join(each.variants)}")
+    counts = count(planned, recorded)
+    left = [each.trial for each in planned if state(each, recorded) == "missing"]
+    seconds = [each for each in map(estimator([each.trial for each in planned], runs), left) if each is not None]
     about = datetime.timedelta(seconds=round(max([sum(seconds) / workers, *seconds])))
     print(
-        f"{len(cells)} trials: {counts['done']} done, {counts['missing']} missing, {counts['failed']} failed"
+        f"{len(planned)} trials: {counts['done']} done, {counts['missing']} missing, {counts['failed']} failed"
         + (f"; about {about} to go on {workers} workers" if seconds else "")
     )
 
 
-def _print_tables(cells: Sequence[Cell], runs: Sequence[TrialRun]) -> None:
+def _place(trial: Trial) -> str:
+    task: Task = load("task", trial.task)
+    place = task.place(trial.cell)
+    column = task.column_name([place[name] for name in task.COLUMNS])
+    return "  ".join([column, *(f"{name} {place[name]}" for name in task.POOLED)])
+
+
+def _print_tables(planned: Sequence[PlannedTrial], runs: Sequence[TrialRun]) -> None:
     """This sweep's own trials; the report has everything that the store has of it."""
-    keys = {cell.trial.key for cell in cells}
+    keys = {each.trial.key for each in planned}
     print()
-    for table in tables.build([run for run in runs if run.key in keys], order=tuple(VARIANTS)):
+    for table in tables.build([each for each in runs if each.key in keys], order=tuple(VARIANTS)):
         print(tables.markdown(table), end="\n\n")
 
 
-def _conclude(cells: Sequence[Cell], runs: Sequence[TrialRun]) -> int:
+def _conclude(planned: Sequence[PlannedTrial], runs: Sequence[TrialRun]) -> int:
     """Say how the sweep stands; its exit code."""
-    counts = count(cells, {run.key: run for run in runs})
+    counts = count(planned, {run.key: run for run in runs})
     print(f"{counts['done']} finished, {counts['failed']} failed, {counts['missing']} missing")
     if counts["missing"]:
         print("stopped early: the same command runs the rest", file=sys.stderr)
@@ -129,18 +165,9 @@ def _parser(sweep: Sweep) -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     what = parser.add_argument_group("what to run")
-    add_episode_flags(what, sweep)
+    add_bank_flags(what, sweep)
+    add_draw_flags(what, sweep.draws)
     what.add_argument("--variants", nargs="+", metavar="NAME", default=sweep.variants, help=f"of {', '.join(VARIANTS)}")
-    what.add_argument("--episodes", type=int, metavar="E", default=sweep.episodes, help="episodes a trial")
-    what.add_argument(
-        "--seed",
-        dest="seeds",
-        type=int,
-        nargs="+",
-        metavar="S",
-        default=sweep.seeds,
-        help="one or more; pooled",
-    )
     what.add_argument(
         "--params", metavar="FILE", default=sweep.params, help="searched values: run them beside the rest"
     )

@@ -1,128 +1,133 @@
-"""Run what is missing of a sweep, record each outcome as it comes, and say how the sweep stands."""
+"""How a sweep stands, and what is missing of it run, each outcome recorded as it comes."""
 
 import platform
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mgcl.cluster.machines import Machines
+from mgcl.cluster.queue import Held
 from mgcl.features import FeatureBank
 from mgcl.home import home
-from mgcl.machines import Machines
 from mgcl.progress import Bar
-from mgcl.records import Trial, TrialRun
+from mgcl.records import PlannedTrial, Trial, TrialRun
 from mgcl.sweep.estimates import Pace, estimator, longest_first
-from mgcl.sweep.grid import Cell
-from mgcl.sweep.queue import Held
 
 if TYPE_CHECKING:
-    from mgcl.sweep.desk import Desk
-    from mgcl.sweep.tracking import Tracking
+    from mgcl.sweep.recorder import Recorder
+    from mgcl.tracking.record import Tracking
 
 
-def state(cell: Cell, recorded: Mapping[str, TrialRun]) -> str:
+def state(planned: PlannedTrial, recorded: Mapping[str, TrialRun]) -> str:
     """How a trial stands: "done", "failed" or "missing"."""
-    run = recorded.get(cell.trial.key)
+    run = recorded.get(planned.trial.key)
     return "missing" if run is None else "done" if run.status == "FINISHED" else "failed"
 
 
-def count(cells: Sequence[Cell], recorded: Mapping[str, TrialRun]) -> Counter[str]:
+def count(planned: Sequence[PlannedTrial], recorded: Mapping[str, TrialRun]) -> Counter[str]:
     """How many trials stand in each state."""
-    return Counter(state(cell, recorded) for cell in cells)
+    return Counter(state(each, recorded) for each in planned)
 
 
-def run_missing(
-    name: str,
-    cells: Sequence[Cell],
-    bank: FeatureBank,
-    store: "Tracking",
-    machines: Machines | None,
+@dataclass(frozen=True)
+class Todo:
+    """What is to run of a sweep."""
+
+    planned: Sequence[PlannedTrial]
+    """All of the sweep's trials."""
+    runs: Sequence[TrialRun]
+    """What is recorded."""
+    trials: Sequence[Trial]
+    """The missing ones, the longest first."""
+
+
+def missing(
+    planned: Sequence[PlannedTrial],
+    runs: Sequence[TrialRun],
     *,
-    location: str,
-    retry_failed: bool,
+    retry_failed: bool = False,
     only: Collection[str] | None = None,
-) -> None:
-    """Run the trials of a sweep that have no run yet, and with ``retry_failed`` those whose run failed.
+) -> Todo:
+    """Find what has no run yet.
 
     Args:
-        name: of the sweep.
-        cells: what it comes down to.
-        bank: what it runs on.
-        store: where its runs are kept.
+        planned: what a sweep comes down to.
+        runs: what is recorded of it.
+        retry_failed: those whose run failed are missing too.
+        only: keys of trials that may run; None: all of them.
+    """
+    recorded = {run.key: run for run in runs}
+    wanted = {"missing", "failed"} if retry_failed else {"missing"}
+    trials = [
+        each.trial for each in planned if state(each, recorded) in wanted and (not only or each.trial.key in only)
+    ]
+    seconds = estimator((each.trial for each in planned), runs)
+    return Todo(planned, runs, longest_first(trials, seconds))
+
+
+def run(todo: Todo, banks: Mapping[str, FeatureBank], store: "Tracking", machines: Machines | None) -> None:
+    """Run trials, each recorded as it ends.
+
+    Args:
+        todo: with at least one of them.
+        banks: where each bank lies, as every machine sees it, and the bank.
+        store: where runs are recorded.
         machines: where trials run; None: in this process, without Ray.
-        location: of the bank, as every machine sees it.
-        retry_failed: run failed trials again.
-        only: keys of trials; None: all of them.
 
     Raises:
         ClusterError: no Ray cluster answers, or its workers do not stay alive.
         SweepError: the first trials all failed alike.
         TrackingError: the store did not take every result, not even at the end.
     """
-    runs = store.runs()
-    recorded = {run.key: run for run in runs}
-    for cell in cells:
-        run = recorded.get(cell.trial.key)
-        if run and not set(cell.variants) <= set(run.variants):
-            store.name_variants(run, cell.variants)
-    wanted = {"missing", "failed"} if retry_failed else {"missing"}
-    open_cells = [cell for cell in cells if state(cell, recorded) in wanted]
-    todo = [cell for cell in open_cells if not only or cell.trial.key in only]
-    if not todo:
-        print(f"{name}: nothing to run, all {len(only or cells)} trials are recorded")
-        return
-    other = store.last_progress()
-    if other and other.at_work:
-        print(f"a driver on {other.host} was at work a moment ago: if it still is, trials run twice, and count once")
-    print(
-        f"{name}: {len(cells)} trials, {len(cells) - len(open_cells)} recorded, {len(todo)} to run",
-        flush=True,
-    )
-    seconds = estimator((cell.trial for cell in cells), runs)
-    trials = longest_first([cell.trial for cell in todo], seconds)
-    pace = Pace([cell.trial for cell in cells], runs, {trial.key for trial in trials})
-    with _desk(cells, bank, store, pace) as desk:
+    locations = {bank.digest: location for location, bank in banks.items()}
+    with _recorder(todo, list(banks.values()), store) as recorder:
         if machines:
-            _run_on_ray(trials, location, desk, machines)
+            _run_on_ray(todo.trials, locations, recorder, machines)
         else:
-            _run_here(trials, location, desk)
+            _run_here(todo.trials, locations, recorder)
 
 
 @contextmanager
-def _desk(cells: Sequence[Cell], bank: FeatureBank, store: "Tracking", pace: Pace) -> Iterator["Desk"]:
-    from mgcl.sweep.desk import Desk
+def _recorder(todo: Todo, banks: Sequence[FeatureBank], store: "Tracking") -> Iterator["Recorder"]:
+    from mgcl.sweep.recorder import Recorder
 
-    with Bar(total=len(cells), initial=len(cells) - len(pace.left), unit="trial", estimated=True) as bar:
-        desk = Desk(cells, store, bank, bar, pace)
-        desk.tell()
+    pace = Pace([each.trial for each in todo.planned], todo.runs, {trial.key for trial in todo.trials})
+    total = len(todo.planned)
+    with Bar(total=total, initial=total - len(pace.left), unit="trial", estimated=True) as bar:
+        recorder = Recorder(todo.planned, store, banks, bar, pace)
+        recorder.report()
         try:
-            yield desk
+            yield recorder
         finally:
-            desk.close()
+            recorder.close()
 
 
-def _run_on_ray(trials: Sequence[Trial], bank: str, desk: "Desk", machines: Machines) -> None:
+def _run_on_ray(trials: Sequence[Trial], banks: Mapping[str, str], recorder: "Recorder", machines: Machines) -> None:
     from joblib import cpu_count
 
-    from mgcl.cluster import cluster
-    from mgcl.sweep.schedule import run_trials
+    from mgcl.cluster.connect import cluster
+    from mgcl.cluster.workers import run_on_workers
+    from mgcl.sweep.worker import Worker
 
     with cluster(machines, cpus=machines.actors or cpu_count(), dashboard=True) as there:
         if there.dashboard:
-            desk.say(f"Ray:    http://{there.dashboard}")
-        desk.say(f"opening the bank on {min(there.slots, len(trials))} workers ...")
-        run_trials(trials, bank, there, desk.take, desk.tell)
+            recorder.say(f"Ray:    http://{there.dashboard}")
+        recorder.say(f"opening the bank on {min(there.slots, len(trials))} workers ...")
+        worker = Worker(banks, home(), there.gpus_per_slot)
+        run_on_workers(trials, worker, there, recorder.receive, recorder.report)
 
 
-def _run_here(trials: Sequence[Trial], bank: str, desk: "Desk") -> None:
+def _run_here(trials: Sequence[Trial], banks: Mapping[str, str], recorder: "Recorder") -> None:
     """In this process, until Ctrl-C."""
     import torch
 
     from mgcl.sweep.worker import Worker
 
-    worker = Worker(bank, trials[0].bank, home(), gpu_share=float(torch.cuda.is_available()))
+    worker = Worker(banks, home(), gpu_share=float(torch.cuda.is_available()))
     with suppress(KeyboardInterrupt):
         for trial in trials:
-            desk.tell((Held(trial, platform.node(), time.time()),))
-            desk.take(worker.run(trial))
+            recorder.report((Held(trial, platform.node(), time.time()),))
+            recorder.receive(worker.run(trial))

@@ -5,21 +5,23 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from mgcl.catalogue import load
+from mgcl.cluster.queue import Held, Outcome
 from mgcl.records import Trial, TrialResult, TrialRun
-from mgcl.sweep.queue import Held, Outcome
+from mgcl.tasks import Task
 
 
 def work(trial: Trial) -> float:
-    """Clips that a trial goes through: each query clip once, each support clip once and once an epoch."""
+    """As its task reckons."""
+    task: Task = load("task", trial.task)
     epochs = trial.parameters.get("epochs")
-    passes = 1 + (epochs if isinstance(epochs, int) else 0)
-    return float(trial.episodes * trial.way * (trial.queries + trial.shot * passes))
+    return task.work(trial.cell, epochs if isinstance(epochs, int) else 0)
 
 
 def estimator(trials: Iterable[Trial], runs: Iterable[TrialRun | TrialResult]) -> Callable[[Trial], float | None]:
     """Seconds that a trial will take its worker, learned from the runs of trials.
 
-    The rate, in seconds a unit of ``work``, is that of the trials that are most like it: same variant, way and shot;
+    The rate, in seconds a unit of ``work``, is that of the trials that are most like it: same variant and column;
     else same variant; else same method; else any. None: there is nothing to learn from.
 
     Args:
@@ -116,5 +118,8 @@ class Pace:
 
 def _groups(trial: Trial) -> list[Hashable]:
     """From the most alike to the least."""
+    task: Task = load("task", trial.task)
     variant = (trial.method, tuple(sorted(trial.parameters.items())))
-    return [(variant, trial.way, trial.shot), variant, trial.method, None]
+    place = task.place(trial.cell)
+    column = tuple(place[name] for name in task.COLUMNS)
+    return [(variant, column), variant, trial.method, None]

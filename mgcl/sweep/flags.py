@@ -1,45 +1,51 @@
 """The flags that sweeps and searches share, and what they come down to."""
 
 import argparse
-from collections.abc import Collection
-from dataclasses import fields, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
-from mgcl.data.splits import PROTOCOLS
+from mgcl.catalogue import load
+from mgcl.cluster.machines import Machines
 from mgcl.errors import SweepError
 from mgcl.extraction.embedded import embedded_bank
 from mgcl.features import FeatureBank
 from mgcl.features.copies import nearby
 from mgcl.home import home
-from mgcl.machines import Machines
 
 _Asked = TypeVar("_Asked")
 
 
-def add_episode_flags(group: Any, defaults: Any) -> None:
-    """What episodes are drawn from, and how; a flag's default is the field of its name."""
+def add_draw_flags(group: Any, draws: Any, *, but: Collection[str] = ()) -> None:
+    """What a task draws: one flag per field of its ``Draws`` but some, whose default is the field's."""
+    for each, kind in _kinds(draws):
+        if each.name in but:
+            continue
+        options: dict[str, Any] = {"nargs": "+"} if kind.several else {}
+        group.add_argument(
+            kind.flag,
+            dest=each.name,
+            type=kind.of,
+            metavar=each.metadata["metavar"],
+            default=getattr(draws, each.name),
+            help=each.metadata["about"],
+            **options,
+        )
+    if presets := load("task", draws.task).PRESETS:
+        group.add_argument("--protocol", choices=tuple(presets), help="a published way to draw, instead of its flags")
+
+
+def add_bank_flags(group: Any, defaults: Any) -> None:
+    """On what: a flag's default is the field of its name."""
     group.add_argument(
         "--bank",
+        dest="banks",
+        nargs="+",
         metavar="DIR",
-        default=defaults.bank,
-        help="feature bank (None: generated soundscapes, heard by the tiny backbone)",
-    )
-    group.add_argument("--ways", type=int, nargs="+", metavar="N", default=defaults.ways, help="classes an episode")
-    group.add_argument(
-        "--shots", type=int, nargs="+", metavar="K", default=defaults.shots, help="support clips a class"
-    )
-    group.add_argument("--queries", type=int, metavar="Q", default=defaults.queries, help="query clips a class")
-    group.add_argument("--split", default=defaults.split, help="clip, or source: no recording on both sides")
-    group.add_argument("--folds", type=int, metavar="N", default=defaults.folds, help="seeded class subsets to draw")
-    group.add_argument(
-        "--fold-classes", type=int, metavar="M", default=defaults.fold_classes, help="classes in each of them"
-    )
-    group.add_argument(
-        "--protocol",
-        choices=PROTOCOLS,
-        help="treff: the published class subsets; mgcl: five seeded ones of 15 classes, for FSDKaggle18's 12-way",
+        default=defaults.banks,
+        help="feature banks (none: generated soundscapes, embedded by the tiny backbone)",
     )
     group.add_argument(
         "--audio-only",
@@ -47,6 +53,24 @@ def add_episode_flags(group: Any, defaults: Any) -> None:
         default=defaults.audio_only,
         help="of a bank without captions, run all the same",
     )
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What a field of ``Draws`` takes."""
+
+    flag: str
+    of: type
+    several: bool
+
+
+def _kinds(draws: Any) -> Iterator[tuple[Field[Any], _Kind]]:
+    hints = get_type_hints(type(draws))
+    for each in fields(draws):
+        hint = hints[each.name]
+        several = get_origin(hint) is tuple
+        of = next(kind for kind in (get_args(hint) or (hint,)) if kind not in (type(None), Ellipsis))
+        yield each, _Kind(f"--{(each.metadata['flag'] or each.name).replace('_', '-')}", of, several)
 
 
 def add_machine_flags(group: Any) -> None:
@@ -68,59 +92,98 @@ def machines(flags: argparse.Namespace) -> Machines:
     return Machines(flags.address, flags.workers, flags.gpus_per_trial)
 
 
-def repeated(flags: argparse.Namespace, defaults: Any, *, but: Collection[str] = ()) -> list[str]:
-    """The shared flags that say something else than a default, for a command that goes on from this one.
+def repeated(flags: argparse.Namespace, draws: Any, *, but: Collection[str] = ()) -> list[str]:
+    """The shared flags of a command, for another that goes on from it: what is drawn, and what is not as usual.
 
     An address with a password is left out: it is not to be printed.
 
     Args:
         flags: as they were given.
-        defaults: has a field for each episode flag, as ``add_episode_flags`` takes it.
+        draws: what they say is drawn.
         but: flags that the other command does without, as attributes.
     """
-    parser = argparse.ArgumentParser()
-    add_episode_flags(parser, defaults)
-    add_machine_flags(parser)
     words: list[str] = []
-    for name, default in vars(parser.parse_args([])).items():
-        value = getattr(flags, name)
-        values = value if isinstance(value, list | tuple) else [value]
-        if value == default or name in but or (name == "tracking_uri" and urlsplit(value).password):
+    for each, kind in _kinds(draws):
+        if each.name not in but and (value := getattr(draws, each.name)) is not None:
+            words += [kind.flag, *map(str, value if kind.several else [value])]
+    parser = argparse.ArgumentParser()
+    add_bank_flags(parser, argparse.Namespace(banks=(), audio_only=False))
+    add_machine_flags(parser)
+    for action in parser._actions:
+        value = getattr(flags, action.dest, None)
+        if value in (None, False, (), action.default):
             continue
-        words += [f"--{name.replace('_', '-')}", *(str(each) for each in values if each is not True)]
+        if action.dest == "tracking_uri" and urlsplit(str(value)).password:
+            continue
+        values = value if isinstance(value, list | tuple) else [value]
+        words += [action.option_strings[0], *(str(each) for each in values if each is not True)]
     return words
+
+
+def drawn(draws: _Asked, flags: argparse.Namespace) -> _Asked:
+    """A task's draws with the flags' values.
+
+    Raises:
+        SweepError: two flags say the same field, or a value is out of its range.
+    """
+    given = {each.name: getattr(flags, each.name) for each, _ in _kinds(draws) if hasattr(flags, each.name)}
+    chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    if preset := getattr(flags, "protocol", None):
+        fixed = load("task", draws.task).PRESETS[preset]  # type: ignore[attr-defined]
+        if any(chosen[name] for name in fixed):
+            names = " and ".join(f"--{name.replace('_', '-')}" for name in fixed)
+            raise SweepError(f"--protocol says what is drawn; leave {names} out")
+        chosen |= fixed
+    return replace(draws, **chosen)  # type: ignore[type-var]
 
 
 def override(asked: _Asked, flags: argparse.Namespace) -> _Asked:
     """A sweep or search with the flags' values; every field has a flag but those that have none.
 
     Raises:
-        SweepError: two flags say which folds.
+        SweepError: two flags say the same field, or a value is out of its range.
     """
-    chosen: dict[str, Any] = {}
+    chosen: dict[str, Any] = {"draws": drawn(asked.draws, flags)}  # type: ignore[attr-defined]
     for each in fields(asked):  # type: ignore[arg-type]
-        if hasattr(flags, each.name):
+        if each.name != "draws" and hasattr(flags, each.name):
             value = getattr(flags, each.name)
             chosen[each.name] = tuple(value) if isinstance(value, list) else value
-    if flags.protocol:
-        if flags.folds or flags.fold_classes:
-            raise SweepError("--protocol says which folds; leave --folds and --fold-classes out")
-        chosen["folds"], chosen["fold_classes"] = PROTOCOLS[flags.protocol]
     return replace(asked, **chosen)  # type: ignore[type-var]
 
 
-def open_bank(bank: str | None, *, make: bool = True) -> tuple[FeatureBank, str]:
-    """The bank asked for, and where it lies as every worker sees it; without one, the embedded default.
+def open_banks(banks: Sequence[str], *, make: bool = True) -> dict[str, FeatureBank]:
+    """Where each bank lies as every worker sees it, and the bank; without any, the embedded default.
 
     Args:
-        bank: a folder, or an address that ``nearby`` takes.
+        banks: folders, or addresses that ``nearby`` takes.
         make: make the embedded bank if it is not there yet.
+
+    Raises:
+        SweepError: two of them have the same content.
     """
-    if bank:
+    if not banks:
+        print("no --bank: generated soundscapes, as the tiny backbone embeds them", flush=True)
+        embedded = embedded_bank(home(), make=make)
+        print(f"bank:   {embedded.path}", flush=True)
+        return {str(embedded.path): embedded}
+    opened: dict[str, FeatureBank] = {}
+    for bank in banks:
         print(f"bank:   {bank}", flush=True)
         location = bank if "://" in bank else str(Path(bank).absolute())
-        return FeatureBank.open(nearby(location)), location
-    print("no --bank: generated soundscapes, as the tiny backbone hears them", flush=True)
-    embedded = embedded_bank(home(), make=make)
-    print(f"bank:   {embedded.path}", flush=True)
-    return embedded, str(embedded.path)
+        found = FeatureBank.open(nearby(location))
+        if twin := next((other for other, each in opened.items() if each.digest == found.digest), None):
+            raise SweepError(f"--bank {bank}: has the same content as {twin}; name each bank once")
+        opened[location] = found
+    return opened
+
+
+def one_bank(banks: Sequence[str]) -> tuple[str, FeatureBank]:
+    """Where the one bank lies, and the bank, for a command that takes no more.
+
+    Raises:
+        SweepError: several are named.
+    """
+    if len(banks) > 1:
+        raise SweepError(f"--bank {' '.join(banks)}: this command takes one bank; run it once per bank")
+    (opened,) = open_banks(banks).items()
+    return opened

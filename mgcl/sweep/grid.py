@@ -1,21 +1,17 @@
 """A sweep as data, and the trials it comes down to."""
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from mgcl.data.episodes import SPLITS, VERSION, check_drawable, pool
-from mgcl.data.splits import folds
+from mgcl.catalogue import load
 from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
-from mgcl.records import SEARCHED, Fold, Setting, Trial, Value
+from mgcl.methods.variants import BASELINES, REFERENCE, VARIANTS, ResolvedVariant, resolve
+from mgcl.records import SEARCHED, Cell, PlannedTrial, Trial, Value
 from mgcl.sweep.chosen import Chosen, read_chosen
-from mgcl.sweep.variants import VARIANTS, ResolvedVariant, resolve
-
-# A run keeps its episodes' counts in one tag, and MLflow's tags end at 8,000 characters.
-TAG_LIMIT = 8000
+from mgcl.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -23,115 +19,98 @@ class Sweep:
     """All trials of one file in ``sweeps/``. Flags of the command line override any field but the name."""
 
     name: str
+    draws: Any
+    """``Draws`` of the sweep's task: what is drawn, and so what is measured."""
     variants: tuple[str, ...]
-    ways: tuple[int, ...]
-    shots: tuple[int, ...]
-    bank: str | None = None
-    """The feature bank's folder; None: the one that every installation can make."""
-    episodes: int = 100
-    queries: int = 30
-    """Query clips a class."""
-    seeds: tuple[int, ...] = (0,)
-    split: str = "clip"
-    """"clip" as in the papers, or "source": no recording both in support and query."""
-    folds: int | None = None
-    """Seeded class subsets to draw instead of the data set's own; needs ``fold_classes``."""
-    fold_classes: int | None = None
+    banks: tuple[str, ...] = ()
+    """Folders of feature banks; (): the one that every installation can make."""
+    reference: str = REFERENCE
+    """The row that a report compares the others with."""
+    baselines: tuple[str, ...] = BASELINES
+    """Rows that pictures show beside it; the first is what its gain is measured from."""
     params: str | None = None
-    """A file of searched values: variants of its method run with them too, on the folds that they are for."""
+    """A file of searched values: variants of its method run with them too, on the classes that they are for."""
     audio_only: bool = False
     """Of a bank without captions, run variants that would read them on audio alone."""
 
-
-@dataclass(frozen=True)
-class Cell:
-    """A trial and every variant name that resolves to it."""
-
-    trial: Trial
-    variants: tuple[str, ...]
+    @property
+    def task(self) -> Task:
+        """What the draws are of."""
+        task: Task = load("task", self.draws.task)
+        return task
 
 
-def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Fold] | None = None) -> tuple[Cell, ...]:
-    """Every trial of a sweep but those ``left_out``, in the order of its fields; pure, loads neither torch nor Ray.
+def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> tuple[PlannedTrial, ...]:
+    """Every trial of a sweep on one bank but those ``left_out``, in the order of its fields.
+
+    Pure: it loads neither torch nor Ray.
 
     Args:
         sweep: what to run.
         bank: on what.
-        only: folds to draw from instead of the sweep's own.
+        only: what the task draws from instead of what the sweep says.
 
     Raises:
-        SweepError: a variant, way, shot or split that the sweep or the bank cannot give.
+        SweepError: a variant or a cell that the sweep or the bank cannot give.
     """
     _check(sweep)
-    header, clips = bank.header, pool(bank.clip_records)
     if sweep.audio_only and bank.captioned:
         raise SweepError("--audio-only is for banks without captions; this one has them: run the variant audio-only")
     variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
     chosen = read_chosen(Path(sweep.params), bank.digest) if sweep.params else None
-    if chosen and (sweep.folds or sweep.fold_classes):
-        raise SweepError("--params says which folds its values are for; leave --folds, --fold-classes, --protocol out")
-    subsets = only or (chosen.folds if chosen else test_folds(sweep, bank))
-    for fold, way, shot in itertools.product(subsets, sweep.ways, sweep.shots):
-        check_drawable(clips, fold=fold, way=way, shot=shot, queries=sweep.queries, split=sweep.split)
-    cells: dict[str, Cell] = {}
-    for (name, variant), way, shot, seed, fold in itertools.product(
-        variants.items(), sweep.ways, sweep.shots, sweep.seeds, subsets
-    ):
-        if shot < variant.least_shots or _lacks(bank, name, variant):
+    cells = sweep.task.cells(sweep.draws, bank, only or (chosen.folds if chosen else None))
+    planned: dict[str, PlannedTrial] = {}
+    for name, variant in variants.items():
+        if _lacks(bank, name, variant):
             continue
-        for row, parameters in _rows(name, variant, chosen, fold, shot):
-            trial = Trial(
-                bank=bank.digest,
-                dataset=header.dataset,
-                fold=fold,
-                way=way,
-                shot=shot,
-                queries=sweep.queries,
-                episodes=sweep.episodes,
-                seed=seed,
-                split=sweep.split,
-                protocol=VERSION,
-                method=variant.method,
-                version=variant.version,
-                parameters=parameters,
-            )
-            names = cells[trial.key].variants if trial.key in cells else ()
-            cells[trial.key] = Cell(trial, (*names, row))
-    if not cells:
+        for cell in cells:
+            if sweep.task.unfit(cell, variant.settings):
+                continue
+            for row, parameters in _rows(name, variant, chosen, cell):
+                trial = Trial(
+                    task=sweep.draws.task,
+                    protocol=sweep.task.VERSION,
+                    bank=bank.digest,
+                    dataset=bank.header.dataset,
+                    cell=cell,
+                    method=variant.method,
+                    version=variant.version,
+                    parameters=parameters,
+                )
+                names = planned[trial.key].variants if trial.key in planned else ()
+                planned[trial.key] = PlannedTrial(trial, (*names, row))
+    if not planned:
         raise SweepError("; ".join(left_out(sweep, bank)))
-    return tuple(cells.values())
-
-
-def test_folds(asked: Any, bank: FeatureBank) -> tuple[Fold, ...]:
-    """The folds that a sweep, or whatever has its ``folds`` and ``fold_classes``, tests on."""
-    return folds(bank.header.dataset, pool(bank.clip_records), count=asked.folds, size=asked.fold_classes)
+    return tuple(planned.values())
 
 
 def _rows(
-    name: str, variant: ResolvedVariant, chosen: Chosen | None, fold: Fold, shot: int
+    name: str, variant: ResolvedVariant, chosen: Chosen | None, cell: Cell
 ) -> Iterator[tuple[str, Mapping[str, Value]]]:
     """The rows that a variant gives: as it is, and with what was searched, but for what it is about."""
     yield name, variant.parameters
     if chosen and variant.method == VARIANTS[chosen.variant].method:
         own = VARIANTS[name].changes
-        found = {each: value for each, value in chosen.values(fold, shot).items() if each not in own}
+        found = {each: value for each, value in chosen.values(cell).items() if each not in own}
         yield f"{name}{SEARCHED}{chosen.name})", {**variant.parameters, **found}
 
 
 def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:
     """The cells that a sweep asks for and no plan can give, each in words."""
     variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
+    cells = sweep.task.cells(sweep.draws, bank)
     words = [
-        f"{name} needs {variant.least_shots} shots: left out at {shot}-shot"
-        for (name, variant), shot in itertools.product(variants.items(), sweep.shots)
-        if shot < variant.least_shots
+        f"{name} {unfit}"
+        for name, variant in variants.items()
+        for cell in cells
+        if (unfit := sweep.task.unfit(cell, variant.settings))
     ]
     lacking: dict[str, list[str]] = {}
     for name, variant in variants.items():
         if what := _lacks(bank, name, variant):
             lacking.setdefault(what, []).append(name)
     words += [f"this bank lacks {what}: left out: {', '.join(names)}" for what, names in lacking.items()]
-    return tuple(words)
+    return tuple(dict.fromkeys(words))
 
 
 def _lacks(bank: FeatureBank, name: str, variant: ResolvedVariant) -> str:
@@ -139,38 +118,20 @@ def _lacks(bank: FeatureBank, name: str, variant: ResolvedVariant) -> str:
     asked, held = VARIANTS[name].changes.get("explanations"), bank.explanation_embeddings.shape[1]
     if isinstance(asked, int) and asked > held:  # it would be another row under a false name
         return f"{asked} explanations a class (it has {held})"
-    if variant.needs_captions and not bank.captioned:
+    if variant.needs("captions") and not bank.captioned:
         return "captions (`mgcl caption` writes them; --audio-only does without)"
-    if variant.needs_mel_statistics and bank.mel_statistics is None:
+    if variant.needs("mel_statistics") and bank.mel_statistics is None:
         return "mel statistics (`mgcl extract` writes them)"
     return ""
 
 
-def setting_of(trial: Trial, backbone: str) -> Setting:
-    """The table that a trial belongs to."""
-    folds = f"{trial.fold.kind} {len(trial.fold.classes)}"
-    return Setting(
-        dataset=trial.dataset,
-        backbone=backbone,
-        bank=trial.bank,
-        folds=folds,
-        split=trial.split,
-        protocol=trial.protocol,
-        queries=trial.queries,
-        episodes=trial.episodes,
-    )
-
-
 def _check(sweep: Sweep) -> None:
-    for name in ("variants", "ways", "shots", "seeds"):
-        values, flag = getattr(sweep, name), "--seed" if name == "seeds" else f"--{name}"
+    lists = {each.name: each.metadata["flag"] for each in fields(sweep.draws)}
+    for name, flag in {"variants": "", **lists}.items():
+        values, flag = getattr(sweep if name == "variants" else sweep.draws, name), f"--{flag or name}"
+        if not isinstance(values, tuple):
+            continue
         if not values:
             raise SweepError(f"{flag} names nothing; give at least one")
         if len(set(values)) < len(values):
             raise SweepError(f"{flag} {' '.join(map(str, values))}: a value stands twice")
-    if sweep.split not in SPLITS:
-        raise SweepError(f"--split {sweep.split}: choose {' or '.join(SPLITS)}")
-    digits = len(str(max(sweep.ways) * sweep.queries)) + 1
-    most = TAG_LIMIT // digits
-    if not 1 <= sweep.episodes <= most:
-        raise SweepError(f"--episodes {sweep.episodes}: choose 1 to {most}; for more, add seeds with --seed")

@@ -9,14 +9,15 @@ import pandas as pd
 from mgcl.backbones import tiny
 from mgcl.data import soundscapes
 from mgcl.data.soundscapes.recipes import VERSION
-from mgcl.evaluation.statistics import t_interval
-from mgcl.evaluation.trial import run_trial, similarity_store
 from mgcl.extraction.extract import extract
 from mgcl.features import FeatureBank
 from mgcl.pretraining import pretrain
 from mgcl.pretraining.training import Plan
 from mgcl.reporting import report
+from mgcl.reporting.statistics import t_interval
 from mgcl.sweep.grid import Sweep, plan
+from mgcl.sweep.trial import run_trial, similarity_store
+from mgcl.tracking.runs import row_and_column
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,9 @@ def _judge(sweep: Sweep, path: Path) -> dict[str, float]:
     """Accuracy in % a variant, way and shot."""
     bank = FeatureBank.open(path)
     similarities = similarity_store(bank)
-    cells = plan(sweep, bank)
     return {
-        f"{cell.variants[0]} {cell.trial.way}-way {cell.trial.shot}-shot": 100
-        * run_trial(cell.trial, bank, similarities=similarities).accuracy
-        for cell in cells
+        row_and_column(each): 100 * run_trial(each.trial, bank, similarities=similarities).mean("accuracy")
+        for each in plan(sweep, bank)
     }
 
 
@@ -79,7 +78,7 @@ def _write(study: PartsStudy, models: pd.DataFrame, reports: Path) -> Path:
         f"The tiny model trained with parts of its objective for {models['steps'].iloc[0]:,} steps "
         f"({study.share:.0%} of the full run's), seeds {', '.join(map(str, study.seeds))}, and "
         f"judged on the development classes. Accuracy in %: mean ± 95 % t interval over the seeds; "
-        f"{study.sweep.episodes} episodes, {study.sweep.queries} queries a class."
+        f"{study.sweep.draws.episodes} episodes, {study.sweep.draws.queries} queries a class."
     )
     lines = (f"# {study.name}", about, table)
     (folder / "report.md").write_text("\n\n".join(lines) + "\n", encoding="utf-8")

@@ -1,16 +1,17 @@
 """A sweep's report, drawn from what MLflow holds of it."""
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from mgcl.catalogue import load, names
 from mgcl.features import FeatureBank
 from mgcl.reporting import figures, report, tables
+from mgcl.reporting.outline import Outline
 from mgcl.reporting.transport_figure import Material
-from mgcl.sweep import tracking
-from mgcl.sweep.store import no_sweep
-from mgcl.sweep.variants import VARIANTS
+from mgcl.tracking.parent import comparisons, last_progress
+from mgcl.tracking.record import details, recorded_runs
+from mgcl.tracking.store import no_sweep
 
 
 def draw(
@@ -19,8 +20,8 @@ def draw(
     out: Path,
     *,
     planned: Collection[str] | None = None,
-    bank: FeatureBank | None = None,
-    root: Path | None = None,
+    banks: Sequence[FeatureBank] = (),
+    roots: Mapping[str, Path] | None = None,
 ) -> Path:
     """Write ``out/name`` with tables, page and pictures.
 
@@ -29,8 +30,8 @@ def draw(
         uri: of the store.
         out: gets a folder of that name.
         planned: keys of all its trials; None: those of its latest driver's command.
-        bank: whose sentences the transport picture shows.
-        root: of the bank's data set, whose sound it shows.
+        banks: whose sentences the transport pictures show.
+        roots: bank digest -> where its data set lies, whose sound they show.
 
     Returns:
         The folder.
@@ -38,26 +39,28 @@ def draw(
     Raises:
         TrackingError: the store does not answer, or has no trial of the sweep.
         ReportError: the folder cannot be written.
-        DataError: the data set is not under ``root``.
+        DataError: a data set is not under its root.
     """
-    runs = tracking.recorded_runs(name, uri)
+    runs = recorded_runs(name, uri)
     if not runs:
         raise no_sweep(uri, name)
     if planned is None:
-        progress = tracking.last_progress(name, uri)
+        progress = last_progress(name, uri)
         planned = progress.keys if progress else None
-    drawn = tables.build(runs, tuple(VARIANTS))
-    needed = figures.needed(drawn)
-    results = tracking.details(needed, uri)
+    named = comparisons(name, uri)
+    outline = Outline(reference=named[0], baselines=named[1:]) if named else Outline()
+    drawn = tables.build(runs, outline.order)
+    needed = figures.needed(drawn, outline)
+    results = details(needed, uri)
     if lost := [run for run in needed if run.status == "FINISHED" and run.key not in results]:
         print(
             f"{name}: {len(lost)} trials have lost their files, e.g. run {lost[0].run_id}: pictures of single trials "
             "lack them",
             file=sys.stderr,
         )
-    material = {bank.digest: _material(bank, root)} if bank else {}
-    pictures = figures.draw(drawn, results, material)
-    return report.write(name, runs, out, order=tuple(VARIANTS), figures=pictures, planned=planned)
+    material = {bank.digest: _material(bank, (roots or {}).get(bank.digest)) for bank in banks}
+    pictures = figures.draw(drawn, results, outline, material)
+    return report.write(name, runs, out, outline=outline, figures=pictures, planned=planned)
 
 
 def _material(bank: FeatureBank, root: Path | None) -> Material:

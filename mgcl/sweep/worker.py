@@ -1,4 +1,4 @@
-"""What runs trials, in whatever process: its bank and similarities stay open from one to the next."""
+"""Runs trials in a process: banks and similarity stores stay open from one trial to the next."""
 
 import faulthandler
 import io
@@ -6,7 +6,7 @@ import platform
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,38 +15,36 @@ from typing import Any
 
 import torch
 
+from mgcl.cluster.queue import Outcome
 from mgcl.errors import BankError, MgclWarning
-from mgcl.evaluation.trial import run_trial, similarity_store
 from mgcl.features import FeatureBank
 from mgcl.features.copies import nearby
 from mgcl.records import Trial, TrialFailure
-from mgcl.sweep.queue import Outcome
+from mgcl.sweep.trial import run_trial, similarity_store
 from mgcl.transport import SimilarityStore
 from mgcl.transport.tiles import machine_root
 
 
 @dataclass(frozen=True)
 class Worker:
-    """Runs trials one after the other.
+    """Runs trials one after another, keeping their banks and similarity stores open.
 
     Attributes:
-        bank: where the bank lies: a folder, or an address that ``nearby`` takes.
-        digest: of the bank.
+        banks: digest -> where the bank lies: a folder, or an address that ``nearby`` takes.
         home: keeps similarities and logs.
         gpu_share: of this process's first GPU, whose memory beyond that is its neighbours'; 0: one CPU thread.
     """
 
-    bank: str
-    digest: str
+    banks: Mapping[str, str]
     home: Path
     gpu_share: float
 
-    def run(self, trial: Trial, passing: SimilarityStore | None = None) -> Outcome:
+    def run(self, trial: Trial, computed: SimilarityStore | None = None) -> Outcome:
         """Run a trial; its own error is an outcome, not a crash.
 
         Args:
             trial: what to run.
-            passing: where to look similarities up instead of in the store that is kept.
+            computed: where to look similarities up instead of in the store that is kept.
 
         Raises:
             BankError: the bank is not what was planned, or changed: no trial's fault.
@@ -54,8 +52,8 @@ class Worker:
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", MgclWarning)
-                bank, kept = self._opened
-                result = run_trial(trial, bank, device=self._device, similarities=passing or kept)
+                bank, kept = self._opened(trial.bank)
+                result = run_trial(trial, bank, device=self._device, similarities=computed or kept)
                 bank.check_unchanged()
             own = [str(each.message) for each in caught if issubclass(each.category, MgclWarning)]
             return replace(result, notes=tuple(dict.fromkeys(own)))
@@ -75,7 +73,8 @@ class Worker:
             if isinstance(outcome, TrialFailure):
                 print(f"{_now()} {outcome.traceback}")
             else:
-                print(f"{_now()} finished: accuracy {outcome.accuracy:.4f}")
+                means = ", ".join(f"{metric} {outcome.mean(metric):.4f}" for metric in outcome.scores)
+                print(f"{_now()} finished: {means}")
             return outcome
 
     @cached_property
@@ -87,23 +86,30 @@ class Worker:
         return "cuda"
 
     def open(self) -> None:
-        """Open the bank, which a worker should try before it takes a trial.
+        """Open the banks, which a worker should try before it takes a trial.
 
         Raises:
-            BankError: it cannot be opened, or is not what was planned.
+            BankError: one cannot be opened, or is not what was planned.
         """
-        _ = self._opened
+        for digest in self.banks:
+            self._opened(digest)
 
-    def passing_similarities(self) -> SimilarityStore:
-        """For a matching that no other trial will have."""
-        return similarity_store(self._opened[0], device=self._device, passing=True)
+    def computed_similarities(self, digest: str) -> SimilarityStore:
+        """Of a bank's clips, for a matching that no other trial will have: computed when asked for, and not stored."""
+        return similarity_store(self._opened(digest)[0], device=self._device, stored=False)
+
+    def _opened(self, digest: str) -> tuple[FeatureBank, SimilarityStore]:
+        if digest not in self._open:
+            location = self.banks[digest]
+            bank = FeatureBank.open(nearby(location, digest=digest))
+            if bank.digest != digest:
+                raise BankError(f"{location}: changed since the sweep was planned; start the sweep again")
+            self._open[digest] = bank, similarity_store(bank, root=machine_root(self.home), device=self._device)
+        return self._open[digest]
 
     @cached_property
-    def _opened(self) -> tuple[FeatureBank, SimilarityStore]:
-        bank = FeatureBank.open(nearby(self.bank, digest=self.digest))
-        if bank.digest != self.digest:
-            raise BankError(f"{self.bank}: changed since the sweep was planned; start the sweep again")
-        return bank, similarity_store(bank, root=machine_root(self.home), device=self._device)
+    def _open(self) -> dict[str, tuple[FeatureBank, SimilarityStore]]:
+        return {}
 
 
 def _now() -> str:

@@ -1,12 +1,12 @@
 """Optimal transport between two sets of segments: cost, Sinkhorn's plan, and the similarity it gives."""
 
 from mgcl.transport.cost import inner, pairwise_cosine, unit
-from mgcl.transport.pairwise import PassingSimilarities, SimilarityStore
+from mgcl.transport.pairwise import ComputedSimilarities, SimilarityStore
 from mgcl.transport.similarity import Similarity, plans, similarity
 from mgcl.transport.sinkhorn import Transport, sinkhorn
 
 __all__ = [
-    "PassingSimilarities",
+    "ComputedSimilarities",
     "Similarity",
     "SimilarityStore",
     "Transport",

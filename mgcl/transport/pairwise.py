@@ -114,7 +114,7 @@ class SimilarityStore:
         return torch.from_numpy(self._segments[rows]).to(self._device)
 
 
-class PassingSimilarities(SimilarityStore):
+class ComputedSimilarities(SimilarityStore):
     """The same look-up, but nothing is kept: for a matching that nothing else will ask for."""
 
     @torch.no_grad()

@@ -18,7 +18,7 @@ from mgcl.data import soundscapes
 from mgcl.extraction.extract import extract
 from mgcl.features import FeatureBank
 from mgcl.home import home
-from mgcl.methods import mgcl
+from mgcl.methods.few_shot import mgcl
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.seeding import generator
 from mgcl.transport import unit

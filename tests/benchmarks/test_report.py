@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mgcl.records import NO_TRANSPORT, Convergence, EpisodeResult, ExplainedClip, Setting, TrialResult, TrialRun
+from mgcl.methods.variants import VARIANTS
+from mgcl.records import NO_TRANSPORT, Confusion, Convergence, ExplainedClip, TrialResult, TrialRun
 from mgcl.reporting import figures, report, tables
-from mgcl.sweep.variants import VARIANTS
+from mgcl.reporting.outline import Outline
+from tests import cases
 
 SETTINGS, FOLDS, EPISODES, QUERIES = 20, 5, 100, 150
 COLUMNS = ((5, 1), (5, 5), (10, 1), (10, 5))
@@ -21,16 +23,21 @@ def recorded() -> list[TrialRun]:
             run_id="",
             key=f"{setting:02}{fold}{way:02}{shot:02}{row}",
             status="FINISHED",
-            setting=Setting("generated", "drawn", f"{setting:064}", "seeded 15", "clip", 1, 30, EPISODES),
+            setting=cases.setting(
+                dataset="generated",
+                backbone="drawn",
+                bank=f"{setting:064}",
+                folds="seeded 15",
+                queries=30,
+                episodes=EPISODES,
+            ),
             variants=(row,),
-            fold=fold,
-            way=way,
-            shot=shot,
-            seed=0,
+            column=(way, shot),
+            pooled=(fold, 0),
             method="mgcl",
             version=1,
             parameters={f"parameter_{index}": "1" for index in range(22)},
-            accuracies=tuple((random.binomial(QUERIES, 0.8, EPISODES) / QUERIES).tolist()),
+            scores={"accuracy": tuple((random.binomial(QUERIES, 0.8, EPISODES) / QUERIES).tolist())},
             convergence=Convergence(1000, 0),
             device="cpu",
             error="",
@@ -47,20 +54,19 @@ def result(key: str) -> TrialResult:
     random = np.random.default_rng(1)
     confusion = tuple(map(tuple, (27 * np.eye(10, dtype=int) + 3 * np.eye(10, k=1, dtype=int)).tolist()))
     episodes = tuple(
-        EpisodeResult(index, tuple(sorted(random.choice(CLASSES, 10, replace=False))), confusion)
-        for index in range(EPISODES)
+        Confusion(tuple(sorted(random.choice(CLASSES, 10, replace=False))), confusion) for _ in range(EPISODES)
     )
     plans = {f"fine_contrast: {label}": random.dirichlet(np.ones(EXPLANATIONS), SEGMENTS) for label in CLASSES[:10]}
     explained = ExplainedClip("clip", CLASSES[0], CLASSES[1], tuple(np.arange(SEGMENTS) / 4 + 0.125), {}, plans)
-    return TrialResult(key, episodes, NO_TRANSPORT, explained, 1.0, "cpu", 1, "here")
+    return TrialResult(key, {"accuracy": (0.9,)}, NO_TRANSPORT, 1.0, "cpu", 1, "here", episodes, explained)
 
 
 def test_report(benchmark, tmp_path: Path) -> None:
     runs = recorded()
-    results = {run.key: result(run.key) for run in figures.needed(tables.build(runs))}
+    results = {run.key: result(run.key) for run in figures.needed(tables.build(runs), Outline())}
 
     def draw() -> Path:
-        return report.write("s", runs, tmp_path, figures=figures.draw(tables.build(runs), results))
+        return report.write("s", runs, tmp_path, figures=figures.draw(tables.build(runs), results, Outline()))
 
     benchmark.group = f"a report over {len(runs):,} trials in {SETTINGS} settings, with its pictures"
     benchmark.name = "mgcl"

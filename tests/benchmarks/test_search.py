@@ -2,11 +2,12 @@
 
 import pytest
 
-from mgcl.cluster import cluster
-from mgcl.machines import Machines
-from mgcl.search.questions import Search, questions
+from mgcl.cluster.connect import cluster
+from mgcl.cluster.machines import Machines
+from mgcl.search.questions import questions
 from mgcl.search.schedule import run_points
 from mgcl.search.study import accuracy_of, best, ended, open_study, whole
+from tests import cases
 from tests.generated_bank import write_generated_bank
 
 POINTS = 40
@@ -21,7 +22,7 @@ def generated(tmp_path_factory):
 @pytest.mark.parametrize("stopping", [True, False])
 def test_stopping(benchmark, stopping, generated, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("MGCL_HOME", str(tmp_path))
-    search = Search("benchmark", ways=(5,), shots=(5,), queries=15, episodes=10, batches=5, stopping=stopping)
+    search = cases.search("benchmark", batches=5, stopping=stopping)
     (question,) = questions(search, generated)
     benchmark.group = f"a study of {POINTS} points on one worker, five batches of ten episodes each"
     benchmark.name = "mgcl: bad points end early" if stopping else "every point runs to its end"

@@ -10,17 +10,21 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tqdm import tqdm
 
-from mgcl.cluster import cluster
-from mgcl.evaluation.trial import run_trial, similarity_store
+from mgcl.cluster import workers as schedule
+from mgcl.cluster.connect import cluster
+from mgcl.cluster.machines import Machines
 from mgcl.features import FeatureBank
-from mgcl.machines import Machines
-from mgcl.records import TrialResult
-from mgcl.sweep import schedule
-from mgcl.sweep.desk import Desk
-from mgcl.sweep.grid import Cell, Sweep, plan
-from mgcl.sweep.tracking import Tracking
+from mgcl.home import home
+from mgcl.progress import Bar
+from mgcl.records import PlannedTrial, TrialResult
+from mgcl.sweep.estimates import Pace
+from mgcl.sweep.grid import plan
+from mgcl.sweep.recorder import Recorder
+from mgcl.sweep.trial import run_trial, similarity_store
+from mgcl.sweep.worker import Worker
+from mgcl.tracking.record import Tracking
+from tests import cases
 from tests.generated_bank import write_generated_bank
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +47,7 @@ def store(tmp_path, monkeypatch) -> Tracking:
 class Run:
     """A sweep on two workers, in a thread: its first result, and its last."""
 
-    def __init__(self, cells: Sequence[Cell], bank: FeatureBank, store: Tracking) -> None:
+    def __init__(self, cells: Sequence[PlannedTrial], bank: FeatureBank, store: Tracking) -> None:
         self._cells, self._bank, self._store = cells, bank, store
         self._left = len(cells)
         self.first, self.last = threading.Event(), threading.Event()
@@ -52,10 +56,11 @@ class Run:
         self._thread.start()
 
     def _run(self) -> None:
-        desk = Desk(self._cells, self._store, self._bank, tqdm(disable=True))
+        pace = Pace([cell.trial for cell in self._cells], (), {cell.trial.key for cell in self._cells})
+        recorder = Recorder(self._cells, self._store, [self._bank], Bar(disable=True), pace)
 
         def take(outcome) -> None:
-            desk.take(outcome)
+            recorder.receive(outcome)
             assert isinstance(outcome, TrialResult), outcome
             self._left -= 1
             self.memory.append(psutil.Process().memory_info().rss)
@@ -64,16 +69,20 @@ class Run:
                 self.last.set()
 
         with cluster(Machines(actors=WORKERS), cpus=WORKERS, dashboard=True) as there:
-            schedule.run_trials([cell.trial for cell in self._cells], str(self._bank.path), there, take, desk.tell)
+            worker = Worker({self._bank.digest: str(self._bank.path)}, home(), there.gpus_per_slot)
+            trials = [cell.trial for cell in self._cells]
+            schedule.run_on_workers(trials, worker, there, take, recorder.report)
 
     def end(self) -> None:
         self.last.wait()
         self._thread.join()
 
 
-def seeds(bank: FeatureBank, count: int, **changes) -> tuple[Cell, ...]:
-    sweep = Sweep("benchmark", ("full",), ways=(10,), shots=(1,), queries=15, episodes=5, seeds=tuple(range(count)))
-    return plan(replace(sweep, **changes), bank)
+def seeds(bank: FeatureBank, count: int, **changes) -> tuple[PlannedTrial, ...]:
+    sweep = cases.sweep(
+        "benchmark", ("full",), ways=(10,), shots=(1,), queries=15, episodes=5, seeds=tuple(range(count))
+    )
+    return plan(cases.changed_sweep(sweep, **changes), bank)
 
 
 @pytest.mark.timeout(1800)
@@ -106,8 +115,8 @@ def work_at_once(config, queue, like: TrialResult, **_) -> None:
     """In the worker: results as large as a trial of 100 episodes gives, and no work."""
     ray, outcome = schedule.ray, None
     while trial := ray.get(queue.take.remote(config["worker"], platform.node(), outcome)):
-        episodes = (replace(like.episodes[0], index=index) for index in range(100))
-        outcome = replace(like, key=trial.key, episodes=tuple(episodes))
+        scores = {"accuracy": like.scores["accuracy"][:1] * 100}
+        outcome = replace(like, key=trial.key, scores=scores, confusions=like.confusions[:1] * 100)
     schedule.tune.report({"trials": 0})
 
 

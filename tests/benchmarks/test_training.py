@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mgcl.methods import mgcl
+from mgcl.methods.few_shot import mgcl
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.transport import unit
 from tests.benchmarks import naive

@@ -3,9 +3,13 @@
 import pytest
 import torch
 
-from mgcl.evaluation import trial as pipeline
+from mgcl.data.episodes import pool
 from mgcl.features import FeatureBank
-from mgcl.sweep.grid import Sweep, plan
+from mgcl.sweep.grid import plan
+from mgcl.sweep.trial import _setup, run_trial, similarity_store
+from mgcl.tasks import _few_shot_episodes as pipeline
+from mgcl.tasks import few_shot
+from tests import cases
 from tests.benchmarks import naive
 from tests.generated_bank import write_generated_bank
 
@@ -25,23 +29,23 @@ def open_bank(name: str, request) -> FeatureBank:
 @pytest.mark.parametrize("which", ["mgcl", "naive"])
 def test_trial(timed, which, name, way, shot, episodes, device, request) -> None:
     bank = open_bank(name, request)
-    sweep = Sweep("benchmark", ("full",), ways=(way,), shots=(shot,), queries=QUERIES, episodes=episodes)
+    sweep = cases.sweep("benchmark", ("full",), ways=(way,), shots=(shot,), queries=QUERIES, episodes=episodes)
     trial = plan(sweep, bank)[0].trial
     cell = f"{way}-way {shot}-shot, {QUERIES} queries a class"
     group = f"a trial: {episodes} episodes, {cell}, {name} bank, d = {bank.header.embedding_dim}"
     if which == "mgcl":
-        timed(group, f"mgcl {device}, with an empty store", lambda: pipeline.run_trial(trial, bank, device=device))
+        timed(group, f"mgcl {device}, with an empty store", lambda: run_trial(trial, bank, device=device))
         return
     if device != "cpu":
         return
     pytest.importorskip("ot")
-    setting = pipeline._setting(trial, bank, "cpu", pipeline.similarity_store(bank))
-    episode = pipeline._draw(setting, 0)
-    support, query = pipeline._support(setting, [episode]), pipeline._clip_features(setting, [episode.query])
+    setup = _setup(trial, few_shot, bank, "cpu", similarity_store(bank))
+    episode = pipeline._draw(setup, pool(bank.clip_records), 0)
+    support, query = pipeline._support(setup, [episode]), pipeline._clip_features(setup, [episode.query])
     support, query = unstacked(support), one(query)
     answers = naive.episode(support, query).argmax(-1).view(way, -1)
     correct = (answers == torch.arange(way)[:, None]).sum().item()
-    ours = pipeline.run_trial(trial, bank).episodes[0].correct
+    ours = run_trial(trial, bank).confusions[0].correct
     assert abs(correct - ours) <= 1, f"the naive pipeline recognises {correct} clips, mgcl {ours}"
     timed(group, "naive: a loop of POT sinkhorn, torch; no store; concatenate and multiply",
           lambda: naive.episode(support, query), scale=episodes, extrapolated="from one episode")  # fmt: skip

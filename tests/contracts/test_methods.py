@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mgcl.catalogue import load, names
 from mgcl.methods.method import ClipFeatures, Support
-from mgcl.sweep.runs import COLUMNS
+from mgcl.tracking.runs import COLUMNS
 from mgcl.transport import unit
 
 GOLDEN = Path(__file__).with_name("golden_logits.json")

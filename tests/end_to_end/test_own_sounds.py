@@ -16,9 +16,10 @@ from mgcl.backbones import tiny
 from mgcl.cli import main
 from mgcl.data import esc50
 from mgcl.data.episodes import draw, pool
-from mgcl.evaluation.trial import run_trial
 from mgcl.extraction.extract import extract
-from mgcl.sweep.grid import Sweep, plan
+from mgcl.sweep.grid import plan
+from mgcl.sweep.trial import run_trial
+from tests import cases
 from tests.generated_sounds import KINDS, RATE, waveform
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "data" / "esc10"
@@ -29,13 +30,13 @@ def test_on_the_clips_of_an_episode_it_is_as_accurate_as_the_sweep(tmp_path) -> 
         pytest.skip(f"{RECORDINGS} is not here")
     dataset = esc50.read(RECORDINGS)
     bank = extract(dataset, tiny.load(), tmp_path / "bank")
-    cells = plan(Sweep("own", ("full", "audio-only"), (5,), (5,), episodes=3, queries=15), bank)
+    cells = plan(cases.sweep("own", ("full", "audio-only"), ways=(5,), shots=(5,), episodes=3, queries=15), bank)
     path_of = {file.clip_id: file.path for file in dataset.files}
     for cell, options in zip(cells, ({}, {"fusion": "audio"}), strict=True):
         trial = cell.trial
-        for episode, expected in enumerate(run_trial(trial, bank).episodes):
+        for episode, expected in enumerate(run_trial(trial, bank).confusions):
             drawn = draw(
-                pool(bank.clip_records), dataset=trial.dataset, fold=trial.fold, way=5, shot=5, queries=15,
+                pool(bank.clip_records), dataset=trial.dataset, fold=trial.cell.fold, way=5, shot=5, queries=15,
                 seed=trial.seed, index=episode,
             )  # fmt: skip
             support, query = (

@@ -4,13 +4,14 @@ import json
 
 import pytest
 
-from mgcl.evaluation.trial import run_trial
-from mgcl.sweep import summary
-from mgcl.sweep.grid import Sweep, plan
-from mgcl.sweep.store import ROWS, search
-from mgcl.sweep.tracking import Tracking
+from mgcl.sweep.grid import plan
+from mgcl.sweep.trial import run_trial
+from mgcl.tracking import rows as rows_of_tables
+from mgcl.tracking.record import Tracking
+from mgcl.tracking.store import ROWS, search
+from tests import cases
 
-SWEEP = Sweep("s", ("zero-shot", "prototypical"), ways=(2,), shots=(1, 2), queries=5, episodes=2)
+SWEEP = cases.sweep("s", ("zero-shot", "prototypical"), ways=(2,), shots=(1, 2), queries=5, episodes=2)
 
 
 @pytest.fixture
@@ -24,9 +25,9 @@ def store(tmp_path, bank) -> Tracking:
 def test_a_run_a_row_updated_in_place_and_no_trial(store) -> None:
     """Mlflow #3762, #2730: the page had runs and their means, not the table's rows."""
     trials = store.runs()
-    summary.write(store, trials)
+    rows_of_tables.write(store, trials)
     first = {run.info.run_id: run for run in search(store.client, store.experiment_id, ROWS)}
-    summary.write(store, trials)
+    rows_of_tables.write(store, trials)
     rows = sorted(search(store.client, store.experiment_id, ROWS), key=lambda run: run.data.tags["row"])
     assert {run.info.run_id for run in rows} == set(first)
     assert [run.info.run_name for run in rows] == ["prototypical", "zero-shot"]
@@ -39,11 +40,11 @@ def test_a_run_a_row_updated_in_place_and_no_trial(store) -> None:
     children = search(store.client, store.experiment_id, f"tags.`mlflow.parentRunId` = '{rows[0].info.run_id}'")
     assert {run.data.tags["variant"] for run in children} == {"prototypical"}
     store.client.delete_run(rows[0].info.run_id)  # as in MLflow's page
-    summary.write(store, trials)
+    rows_of_tables.write(store, trials)
     (anew,) = [run for run in search(store.client, store.experiment_id, ROWS) if run.info.run_name == "prototypical"]
     assert (
         len(list(search(store.client, store.experiment_id, f"tags.`mlflow.parentRunId` = '{anew.info.run_id}'"))) == 2
     )
     left = [trial for trial in trials if trial.variants == ("zero-shot",)]
-    summary.write(store, left)
+    rows_of_tables.write(store, left)
     assert [run.info.run_name for run in search(store.client, store.experiment_id, ROWS)] == ["zero-shot"]

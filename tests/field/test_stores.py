@@ -13,20 +13,22 @@ from mlflow import MlflowClient
 
 from mgcl.cli import main
 from mgcl.errors import DeletedError, MgclError, TrackingError
-from mgcl.evaluation.trial import run_trial
 from mgcl.masking import masked, scrubbed, without_user
 from mgcl.search.study import check_storage
-from mgcl.sweep.artifacts import current
-from mgcl.sweep.grid import Sweep, plan
-from mgcl.sweep.store import where_to_look
-from mgcl.sweep.tracking import Progress, Tracking, details, last_progress, progress_of, recorded_runs
+from mgcl.sweep.grid import plan
+from mgcl.sweep.trial import run_trial
+from mgcl.tracking.artifacts import current
+from mgcl.tracking.parent import Progress, last_progress, progress_of
+from mgcl.tracking.record import Tracking, details, recorded_runs
+from mgcl.tracking.store import where_to_look
+from tests import cases
 
 WRITTEN = Path(__file__).parents[3] / "shared" / "data" / "bb33c7b" / "store"
 
 
 @pytest.fixture(scope="module")
 def cells(bank):
-    return plan(Sweep("s", ("zero-shot", "prototypical"), ways=(2,), shots=(1,), queries=5, episodes=2), bank)
+    return plan(cases.sweep("s", ("zero-shot", "prototypical"), ways=(2,), shots=(1,), queries=5, episodes=2), bank)
 
 
 @pytest.fixture(scope="module")

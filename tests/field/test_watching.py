@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from mgcl.cli.status import pace, trial_states
-from mgcl.cluster import check_folder
+from mgcl.cluster.connect import check_folder
+from mgcl.cluster.machines import Machines
+from mgcl.cluster.queue import Held
 from mgcl.errors import ClusterError
-from mgcl.machines import Machines
 from mgcl.progress import SILENCE, Bar
 from mgcl.records import Convergence, TrialResult
 from mgcl.search.command import _parser as search_parser
@@ -22,9 +23,9 @@ from mgcl.search.command import _test
 from mgcl.search.questions import Search
 from mgcl.sweep.command import _parser as sweep_parser
 from mgcl.sweep.estimates import Pace, time_left
-from mgcl.sweep.queue import Held
-from mgcl.sweep.tracking import Progress
+from mgcl.tracking.parent import Progress
 from sweeps.full_grid import SWEEP
+from tests import cases
 from tests.unit.test_estimates import TRAINED
 from tests.unit.test_tables import RUN
 
@@ -76,12 +77,12 @@ def test_a_driver_that_is_slower_than_its_workers_sets_the_pace() -> None:
 
 def test_the_clock_starts_with_the_first_worker_and_the_time_left_with_the_first_result() -> None:
     """Of tqdm, #1161: Ray's start counted as work, then nothing did."""
-    trials = [replace(TRAINED, seed=seed) for seed in range(3)]
+    trials = [cases.changed_trial(TRAINED, seed=seed) for seed in range(3)]
     watched = Pace(trials, (), {trial.key for trial in trials})
     assert watched.seconds_left((), 1000.0) is None
     held = [Held(trial, "host", 1040.0) for trial in trials[:2]]
     assert watched.seconds_left(held, 1050.0) is None
-    result = TrialResult(trials[0].key, (), Convergence(0, 0), None, 20.0, "cpu", 1, "host")
+    result = TrialResult(trials[0].key, {}, Convergence(0, 0), 20.0, "cpu", 1, "host")
     watched.end(result, 1060.0)
     assert watched.began == 1040.0
     assert watched.seconds_left(held[1:], 1060.0) == pytest.approx(20.0)
@@ -163,13 +164,13 @@ def test_the_command_of_a_search_repeats_its_flags_and_the_sweep_takes_them() ->
         "--bank 'my bank' --ways 3 4 --shots 2 --queries 5 --split source --audio-only --workers 1 --gpus-per-trial 0 "
         "--address 127.0.0.1:6379 --tracking-uri sqlite:///x.db --out 'my reports' --episodes 2 --seed 4 --trials 3"
     )
-    search = Search("search", queries=9)
+    search = cases.search("search", queries=9)
     flags = search_parser(search).parse_args(shlex.split(given))
     said = shlex.split(_test(search, flags, Path("my reports/params.json")))
     assert said[:2] == ["python", "sweeps/full_grid.py"]
     taken = sweep_parser(SWEEP).parse_args(said[2:])
     for name in (
-        "bank",
+        "banks",
         "ways",
         "shots",
         "queries",
@@ -183,10 +184,10 @@ def test_the_command_of_a_search_repeats_its_flags_and_the_sweep_takes_them() ->
         assert getattr(taken, name) == getattr(flags, name), name
     assert taken.gpus_per_trial == 0
     assert taken.params == "my reports/params.json"
-    assert taken.episodes == SWEEP.episodes, "a batch's episodes are not a trial's"
+    assert taken.episodes == SWEEP.draws.episodes, "a batch's episodes are not a trial's"
 
 
-SEARCH = Search("search")
+SEARCH = cases.search("search")
 
 
 def printed(given: str, search: Search = SEARCH) -> str:
@@ -195,8 +196,8 @@ def printed(given: str, search: Search = SEARCH) -> str:
 
 def test_what_the_search_file_itself_says_is_repeated_too_and_folds_are_the_params() -> None:
     """README: a printed command that drops flags; --params refuses to be told the folds twice."""
-    assert "--queries 9" in printed("", Search("search", queries=9))
-    assert "--queries" not in printed("")
+    assert "--queries 9" in printed("", cases.search("search", queries=9))
+    assert "--queries 15" in printed(""), "a sweep may have others"
     assert "fold" not in printed("--folds 2 --fold-classes 5")
     assert "--protocol" not in printed("--protocol mgcl")
 

@@ -61,7 +61,7 @@ class Place:
     def runs(self) -> list[tuple[str, ...]]:
         """Of trials and the parent: status, and of a trial its key, whether it counts, and its episodes' counts."""
         runs = MlflowClient(f"sqlite:///{self.store}").search_runs(["1"], "tags.kind != 'row'")
-        names = ("trial_key", "complete", "episode_correct")
+        names = ("trial_key", "complete", "scores.accuracy")
         return sorted((run.info.status, *(run.data.tags.get(name, "") for name in names)) for run in runs)
 
     def complete_runs(self) -> int:

@@ -72,7 +72,7 @@ class Place:
         runs = MlflowClient(f"sqlite:///{self.folder}/home/mlflow.db").search_runs(
             ["1"], "tags.kind != 'row'", max_results=10_000
         )
-        names = ("trial_key", "complete", "episode_correct")
+        names = ("trial_key", "complete", "scores.accuracy")
         return sorted((run.info.status, *(run.data.tags.get(name, "") for name in names)) for run in runs)
 
     def report(self) -> dict[str, bytes]:

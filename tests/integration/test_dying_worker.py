@@ -9,35 +9,36 @@ import pytest
 from tests.integration.conftest import ROOT, Place
 
 SCRIPT = """
-import json, os, sys
-from mgcl.cluster import cluster
+import json, os, pathlib, sys
+from mgcl.cluster.connect import cluster
 from mgcl.errors import ClusterError
-from mgcl.machines import Machines
-from mgcl.records import Fold, Trial, TrialFailure
-from mgcl.sweep import schedule
-import mgcl.sweep.worker
+from mgcl.cluster.machines import Machines
+from mgcl.records import TrialFailure
+from mgcl.cluster import workers
+from mgcl.sweep.worker import Worker
+from tests import cases
 
 def run_or_die(self, trial):
-    if trial.seed == 1:
+    if trial.cell.seed == 1:
         os._exit(1)
     return TrialFailure(trial.key, "alive")
 
 def work(config, queue, **rest):
     if when == "at once":
         os._exit(1)
-    mgcl.sweep.worker.Worker.open = lambda self: None
-    mgcl.sweep.worker.Worker.run_logged = run_or_die
+    Worker.open = lambda self: None
+    Worker.run_logged = run_or_die
     original(config, queue, **rest)
 
 when = sys.argv[2]
-original, schedule._work = schedule._work, work
-fold = Fold("all", 0, ("a", "b"))
-trials = [Trial("b", "d", fold, 2, 1, 1, 1, seed, "clip", 1, "mgcl", 1, {}) for seed in range(4)]
+original, workers._work = workers._work, work
+trials = [cases.trial(seed=seed) for seed in range(4)]
 seen = {}
 try:
     with cluster(Machines(actors=1), cpus=1) as there:
         take = lambda outcome: seen.setdefault(outcome.key, outcome.error)
-        schedule.run_trials(trials, sys.argv[1], there, take, lambda held: None)
+        worker = Worker({}, pathlib.Path(sys.argv[1]), 0.0)
+        workers.run_on_workers(trials, worker, there, take, lambda held: None)
 except ClusterError as error:
     print(error, file=sys.stderr)
     sys.exit(2)

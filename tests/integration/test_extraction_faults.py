@@ -95,10 +95,10 @@ import json, os, sys
 from contextlib import nullcontext
 import ray
 from mgcl.backbones import tiny
-from mgcl.cluster import Cluster
+from mgcl.cluster.connect import Cluster
 from mgcl.extraction import actors
 from mgcl.extraction.plan import Shard, facts
-from mgcl.machines import Machines
+from mgcl.cluster.machines import Machines
 
 ray.init(address="local", num_cpus=4, num_gpus=2, include_dashboard=False, log_to_driver=False)
 

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from mgcl.pretraining.training import Plan
-from mgcl.sweep.grid import Sweep
 from mgcl.sweep.parts import PartsStudy, run_parts
+from tests import cases
 
 SMALL = Plan(steps=6, batch=8, clips=500)
 STUDY = PartsStudy(
@@ -12,7 +12,7 @@ STUDY = PartsStudy(
     rows={"plain": Plan(steps=6, batch=8, clips=500, codebook=False, local=False, hardness=0.0), "whole": SMALL},
     seeds=(0, 1),
     share=1 / 3,
-    sweep=Sweep("parts", ("zero-shot", "full"), ways=(5,), shots=(1,), episodes=3, queries=5),
+    sweep=cases.sweep("parts", ("zero-shot", "full"), ways=(5,), shots=(1,), episodes=3, queries=5),
 )
 
 

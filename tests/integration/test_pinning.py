@@ -11,10 +11,11 @@ from tests.integration.conftest import ROOT, Place
 SCRIPT = """
 import json, os, pathlib, sys, time
 import ray
-from mgcl.cluster import Cluster
-from mgcl.records import Fold, Trial, TrialFailure
-from mgcl.sweep import schedule
-import mgcl.sweep.worker
+from mgcl.cluster.connect import Cluster
+from mgcl.records import TrialFailure
+from mgcl.cluster import workers
+from mgcl.sweep.worker import Worker
+from tests import cases
 
 share, folder = float(sys.argv[1]), pathlib.Path(sys.argv[2])
 slots = int(2 / share)
@@ -31,18 +32,17 @@ def look(self, trial):
     return TrialFailure(trial.key, json.dumps(seen))
 
 def work(config, queue, **rest):
-    mgcl.sweep.worker.Worker.open = lambda self: None
-    mgcl.sweep.worker.Worker.run_logged = look
+    Worker.open = lambda self: None
+    Worker.run_logged = look
     original(config, queue, **rest)
 
-original, schedule._work = schedule._work, work
-fold = Fold("all", 0, ("a", "b"))
-trials = [Trial("b", "d", fold, 2, 1, 1, 1, seed, "clip", 1, "mgcl", 1, {}) for seed in range(16)]
+original, workers._work = workers._work, work
+trials = [cases.trial(seed=seed) for seed in range(16)]
 ray.init(address="local", num_cpus=8, num_gpus=2, include_dashboard=False, log_to_driver=False)
 seen = []
 take = lambda outcome: seen.append(json.loads(outcome.error))
 there = Cluster(None, slots, gpus_per_slot=share, session=folder)
-schedule.run_trials(trials, folder, there, take, lambda held: None)
+workers.run_on_workers(trials, Worker({}, folder, share), there, take, lambda held: None)
 print(json.dumps(seen))
 """
 

@@ -11,15 +11,16 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from mgcl.evaluation.trial import run_trial, similarity_store
 from mgcl.features import FeatureBank
-from mgcl.search.questions import Search, questions
+from mgcl.search.questions import questions
 from mgcl.search.study import accuracy_of
 from mgcl.sweep.chosen import read_chosen
+from mgcl.sweep.trial import run_trial, similarity_store
+from tests import cases
 from tests.integration.conftest import ROOT, Place, wait_until
 
 SCRIPT = ROOT / "sweeps" / "search.py"
-SEARCH = Search("search", ways=(3,), shots=(2,), queries=5, episodes=2, batches=4)
+SEARCH = cases.search("search", ways=(3,), shots=(2,), queries=5, episodes=2, batches=4)
 FLAGS = ("--ways", "3", "--shots", "2", "--queries", "5", "--episodes", "2", "--batches", "4")
 POINTS = 20
 
@@ -92,7 +93,9 @@ def test_a_point_is_what_the_grid_says_and_the_report_has_both(place: Place) -> 
     found = max(with_value, key=accuracy_of)
     kept = similarity_store(bank, root=place.folder / "similarity")
     results = [
-        run_trial(trial, bank, similarities=kept).accuracy for batch in question.at(found.params) for trial in batch
+        run_trial(trial, bank, similarities=kept).mean("accuracy")
+        for batch in question.at(found.params)
+        for trial in batch
     ]
     assert accuracy_of(found) == pytest.approx(np.mean(results), abs=1e-12)
 

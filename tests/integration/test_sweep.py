@@ -80,9 +80,7 @@ def test_a_run_holds_what_the_contract_says(place: Place) -> None:
     assert [step for step, _ in steps] == [0, 1, 2, 3]
     (accuracy,) = place.query(f"SELECT value FROM latest_metrics WHERE run_uuid='{run_id}' AND key='accuracy'")[0]
     assert accuracy == pytest.approx(sum(value for _, value in steps) / 4)
-    assert [int(count) / 15 for count in tags["episode_correct"].split()] == pytest.approx(
-        [value for _, value in steps]
-    )
+    assert [float(score) for score in tags["scores.accuracy"].split()] == pytest.approx([value for _, value in steps])
 
     content = json.loads((Path(urlparse(artifacts).path) / "trial.json").read_text())
     episodes, explained = content["result"]["episodes"], content["result"]["explained"]
@@ -150,9 +148,10 @@ def test_a_worker_that_dies_is_replaced(place: Place) -> None:
 
 DIVERGING = """
 from mgcl.sweep import Sweep, main
-from mgcl.sweep.variants import VARIANTS, Variant
+from mgcl.tasks import few_shot
+from mgcl.methods.variants import VARIANTS, Variant
 VARIANTS["diverging"] = Variant("mgcl", {"learning_rate": 1e30})
-main(Sweep("full_grid", ("diverging", "zero-shot"), ways=(3,), shots=(1,), queries=5, episodes=3))
+main(Sweep("full_grid", few_shot.Draws((3,), (1,), queries=5, episodes=3), ("diverging", "zero-shot")))
 """
 
 

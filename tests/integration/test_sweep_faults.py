@@ -19,8 +19,8 @@ import pytest
 
 from mgcl.cli import main
 from mgcl.features import FeatureBank
-from mgcl.sweep import tracking
 from mgcl.sweep.grid import plan
+from mgcl.tracking import record as tracking
 from sweeps.full_grid import SWEEP
 from tests.generated_bank import write_generated_bank
 from tests.integration.conftest import ROOT, Place, free_port, wait_until
@@ -32,7 +32,7 @@ SLOW = ("--ways", "3", "5", "--shots", "1", "3", "--variants", *VARIANTS, "--epi
 READERS = """
 import multiprocessing, sys, time
 from pathlib import Path
-from mgcl.sweep.tracking import recorded_runs
+from mgcl.tracking.record import recorded_runs
 
 uri, stop = sys.argv[1], Path(sys.argv[2])
 
@@ -51,9 +51,9 @@ print([reader.exitcode for reader in readers])
 
 # A driver that asks a store that is away every second.
 IMPATIENT = """
-from mgcl.sweep import desk, main
+from mgcl.sweep import main, recorder
 from sweeps.full_grid import SWEEP
-desk._RETRY_SECONDS, desk._LAST_RETRIES_SECONDS = 1, {at_the_end}
+recorder._RETRY_SECONDS, recorder._LAST_RETRIES_SECONDS = 1, {at_the_end}
 main(SWEEP)
 """
 

@@ -17,14 +17,15 @@ from filelock import FileLock
 from mlflow import MlflowClient
 
 from mgcl.cli import main
-from mgcl.evaluation.trial import run_trial
 from mgcl.records import TrialFailure
-from mgcl.sweep.grid import Sweep, plan
-from mgcl.sweep.runs import variants_tag
-from mgcl.sweep.store import search
-from mgcl.sweep.tracking import Tracking, recorded_runs
+from mgcl.sweep.grid import plan
+from mgcl.sweep.trial import run_trial
+from mgcl.tracking.record import Tracking, recorded_runs
+from mgcl.tracking.runs import variants_tag
+from mgcl.tracking.store import search
+from tests import cases
 
-SWEEP = Sweep("s", ("full", "zero-shot"), ways=(2,), shots=(1,), queries=5, episodes=3, seeds=tuple(range(10)))
+SWEEP = cases.sweep("s", ("full", "zero-shot"), ways=(2,), shots=(1,), queries=5, episodes=3, seeds=tuple(range(10)))
 FAILURE = TrialFailure("", "out of memory", "Traceback ...")
 
 

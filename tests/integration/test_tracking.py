@@ -8,18 +8,19 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from mgcl.errors import SweepError, TrackingError
-from mgcl.evaluation.trial import run_trial
 from mgcl.progress import Bar
 from mgcl.records import Convergence, TrialFailure
 from mgcl.reporting.report import write
-from mgcl.sweep import desk as desks
-from mgcl.sweep import tracking
-from mgcl.sweep.desk import Desk
+from mgcl.sweep import recorder as recorders
 from mgcl.sweep.estimates import Pace
-from mgcl.sweep.grid import Sweep, plan
-from mgcl.sweep.tracking import Tracking, recorded_runs
+from mgcl.sweep.grid import plan
+from mgcl.sweep.recorder import Recorder
+from mgcl.sweep.trial import run_trial
+from mgcl.tracking import record as tracking
+from mgcl.tracking.record import Tracking, recorded_runs
+from tests import cases
 
-SWEEP = Sweep("s", ("full", "zero-shot"), ways=(2,), shots=(1,), queries=5, episodes=3)
+SWEEP = cases.sweep("s", ("full", "zero-shot"), ways=(2,), shots=(1,), queries=5, episodes=3)
 
 
 @pytest.fixture
@@ -44,10 +45,14 @@ def test_what_was_recorded_comes_back(uri, cells, bank) -> None:
     runs = {run.key: run for run in recorded_runs("s", uri)}
     for cell in cells:
         run, result = runs[cell.trial.key], run_trial(cell.trial, bank)
-        assert run.accuracies == pytest.approx([episode.accuracy for episode in result.episodes])
+        assert run.scores["accuracy"] == result.scores["accuracy"]
         assert run.parameters == {name: str(value) for name, value in cell.trial.parameters.items()}
-        assert (run.variants, run.way, run.shot, run.status) == (cell.variants, 2, 1, "FINISHED")
-        assert (run.setting.dataset, run.setting.folds, run.setting.backbone) == ("generated", "all 6", "drawn")
+        assert (run.variants, run.column, run.status) == (cell.variants, (2, 1), "FINISHED")
+        assert (run.setting.dataset, dict(run.setting.drawn)["folds"], run.setting.backbone) == (
+            "generated",
+            "all 6",
+            "drawn",
+        )
 
 
 def test_a_runs_duration_is_its_trials_and_a_trial_that_took_long_is_not_lost(uri, cells, bank, monkeypatch) -> None:
@@ -77,7 +82,7 @@ def test_a_finished_run_outranks_a_failed_one(uri, cells, bank) -> None:
     store = Tracking.open("s", uri)
     store.record(cells[0], TrialFailure(cells[0].trial.key, "out of memory", "Traceback ..."), bank, {})
     (failed,) = store.runs()
-    assert (failed.status, failed.error, failed.accuracies) == ("FAILED", "out of memory", ())
+    assert (failed.status, failed.error, failed.scores) == ("FAILED", "out of memory", {})
     record_all(store, cells[:1], bank)
     (finished,) = store.runs()
     assert finished.status == "FINISHED"
@@ -136,26 +141,26 @@ class Outage:
 
 def test_a_store_that_is_briefly_away_costs_nothing_and_leaves_no_run_open(uri, cells, bank, monkeypatch) -> None:
     store = Tracking.open("s", uri)
-    desk = Desk(cells, store, bank, Bar(disable=True), Pace((), (), set()))
+    recorder = Recorder(cells, store, [bank], Bar(disable=True), Pace((), (), set()))
     Outage(monkeypatch, runs=2)
-    monkeypatch.setattr(desks, "_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(recorders, "_RETRY_SECONDS", 0.1)
     for cell in cells:
-        desk.take(run_trial(cell.trial, bank))
-    desk.close()
+        recorder.receive(run_trial(cell.trial, bank))
+    recorder.close()
     assert {run.key for run in store.runs()} == {cell.trial.key for cell in cells}
     assert [run.info.status for run in store.client.search_runs([store.experiment_id])] == ["FINISHED"] * 3
 
 
 def test_a_store_that_stays_away_is_an_error_that_counts_what_is_lost(uri, cells, bank, monkeypatch, capsys) -> None:
     store = Tracking.open("s", uri)
-    desk = Desk(cells, store, bank, Bar(disable=True), Pace((), (), set()))
+    recorder = Recorder(cells, store, [bank], Bar(disable=True), Pace((), (), set()))
     Outage(monkeypatch, runs=float("inf"))
-    monkeypatch.setattr(desks, "_RETRY_SECONDS", 0.1)
-    monkeypatch.setattr(desks, "_LAST_RETRIES_SECONDS", 0.3)
-    desk.take(run_trial(cells[0].trial, bank))
+    monkeypatch.setattr(recorders, "_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(recorders, "_LAST_RETRIES_SECONDS", 0.3)
+    recorder.receive(run_trial(cells[0].trial, bank))
     assert "1 results wait" in capsys.readouterr().err
     with pytest.raises(TrackingError, match=r"no answer.*; 1 results are not recorded: start the sweep again"):
-        desk.close()
+        recorder.close()
     assert store.runs() == ()
 
 
@@ -164,30 +169,30 @@ def failure(key: str, error: str, line: int) -> TrialFailure:
 
 
 def test_the_first_trials_that_fail_alike_stop_the_sweep_with_their_cause(uri, bank) -> None:
-    cells = plan(replace(SWEEP, seeds=(0, 1, 2)), bank)
+    cells = plan(cases.changed_sweep(SWEEP, seeds=(0, 1, 2)), bank)
     store = Tracking.open("s", uri)
-    desk = Desk(cells, store, bank, Bar(disable=True), Pace((), (), set()))
+    recorder = Recorder(cells, store, [bank], Bar(disable=True), Pace((), (), set()))
     for epoch, cell in enumerate(cells[:4]):
-        desk.take(failure(cell.trial.key, f"FloatingPointError: loss is nan in epoch {epoch}", line=7))
+        recorder.receive(failure(cell.trial.key, f"FloatingPointError: loss is nan in epoch {epoch}", line=7))
     with pytest.raises(SweepError, match=r"first 5 trials failed alike.*: FloatingPointError: loss is nan in epoch 9"):
-        desk.take(failure(cells[4].trial.key, "FloatingPointError: loss is nan in epoch 9", line=7))
+        recorder.receive(failure(cells[4].trial.key, "FloatingPointError: loss is nan in epoch 9", line=7))
     assert [run.status for run in store.runs()] == ["FAILED"] * 5
 
 
 @pytest.mark.parametrize("last", [("ValueError: no", 7), ("FloatingPointError: loss is nan", 8)])
 def test_failures_that_differ_stop_nothing(uri, bank, last) -> None:
-    cells = plan(replace(SWEEP, seeds=(0, 1, 2)), bank)
-    desk = Desk(cells, Tracking.open("s", uri), bank, Bar(disable=True), Pace((), (), set()))
+    cells = plan(cases.changed_sweep(SWEEP, seeds=(0, 1, 2)), bank)
+    recorder = Recorder(cells, Tracking.open("s", uri), [bank], Bar(disable=True), Pace((), (), set()))
     for cell in cells[:4]:
-        desk.take(failure(cell.trial.key, "FloatingPointError: loss is nan", line=7))
+        recorder.receive(failure(cell.trial.key, "FloatingPointError: loss is nan", line=7))
     for cell in cells[4:]:
-        desk.take(failure(cell.trial.key, *last))
+        recorder.receive(failure(cell.trial.key, *last))
 
 
 def test_unconverged_problems_are_warned_about_once(uri, cells, bank, capsys) -> None:
-    desk = Desk(cells, Tracking.open("s", uri), bank, Bar(disable=True), Pace((), (), set()))
+    recorder = Recorder(cells, Tracking.open("s", uri), [bank], Bar(disable=True), Pace((), (), set()))
     for cell in cells:
-        desk.take(replace(run_trial(cell.trial, bank), convergence=Convergence(2000, 3)))
+        recorder.receive(replace(run_trial(cell.trial, bank), convergence=Convergence(2000, 3)))
     said = capsys.readouterr().err
     assert said.count("3 of 2,000 transport problems missed their tolerance") == 1
     assert cells[0].trial.key in said

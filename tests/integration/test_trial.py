@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-import mgcl.evaluation.trial as trial_module
 from mgcl.errors import SweepError
-from mgcl.evaluation.trial import run_trial, similarity_store
-from mgcl.sweep.grid import Sweep, plan
+from mgcl.sweep.grid import plan
+from mgcl.sweep.trial import run_trial, similarity_store
+from mgcl.tasks import few_shot
 from mgcl.transport import SimilarityStore
+from tests import cases
 from tests.generated_bank import write_generated_bank
 
-SWEEP = Sweep("s", ("full", "zero-shot"), ways=(3,), shots=(2,), queries=5, episodes=3)
+SWEEP = cases.sweep("s", ("full", "zero-shot"), ways=(3,), shots=(2,), queries=5, episodes=3)
 
 
 @pytest.fixture
@@ -22,23 +23,23 @@ def trial(bank):
 
 def test_the_same_trial_is_the_same_to_the_bit(trial, bank) -> None:
     first, second = (run_trial(trial, bank) for _ in range(2))
-    assert first.episodes == second.episodes
+    assert first.confusions == second.confusions
     assert first.explained == second.explained
 
 
 def test_episodes_do_not_depend_on_the_method(bank) -> None:
     full, zero_shot = (run_trial(cell.trial, bank) for cell in plan(SWEEP, bank))
-    assert [each.classes for each in full.episodes] == [each.classes for each in zero_shot.episodes]
+    assert [each.classes for each in full.confusions] == [each.classes for each in zero_shot.confusions]
 
 
 def test_more_episodes_begin_with_the_same_ones(trial, bank) -> None:
-    longer = run_trial(replace(trial, episodes=5), bank)
-    assert longer.episodes[:3] == run_trial(trial, bank).episodes
+    longer = run_trial(cases.changed_trial(trial, episodes=5), bank)
+    assert longer.confusions[:3] == run_trial(trial, bank).confusions
 
 
 def test_every_query_clip_is_counted(trial, bank) -> None:
-    for episode in run_trial(trial, bank).episodes:
-        assert [sum(row) for row in episode.confusion] == [5, 5, 5]
+    for episode in run_trial(trial, bank).confusions:
+        assert [sum(row) for row in episode.counts] == [5, 5, 5]
 
 
 def test_the_explained_clip_adds_up(trial, bank) -> None:
@@ -53,25 +54,25 @@ def test_the_explained_clip_adds_up(trial, bank) -> None:
 
 def test_stacked_episodes_give_the_same_answers(trial, bank, monkeypatch) -> None:
     one_by_one = run_trial(trial, bank)
-    monkeypatch.setattr("mgcl.evaluation.trial._stack_size", lambda _setting: 2)
+    monkeypatch.setattr(few_shot, "largest_stack", lambda _setup: 2)
     together = run_trial(trial, bank)
     assert together.stack == 2
-    assert together.episodes == one_by_one.episodes
+    assert together.confusions == one_by_one.confusions
     assert together.convergence.problems == one_by_one.convergence.problems > 0
 
 
 def test_out_of_memory_halves_the_stack_and_starts_the_trial_again(trial, bank, monkeypatch) -> None:
     tried = []
-    run = trial_module._run_episodes
+    run = few_shot.run
 
-    def forgetful(setting, stack):
+    def forgetful(setup, stack):
         tried.append(stack)
         if stack > 1:
             raise torch.cuda.OutOfMemoryError
-        return run(setting, stack)
+        return run(setup, stack)
 
-    monkeypatch.setattr(trial_module, "_stack_size", lambda _setting: 5)
-    monkeypatch.setattr(trial_module, "_run_episodes", forgetful)
+    monkeypatch.setattr(few_shot, "largest_stack", lambda _setup: 5)
+    monkeypatch.setattr(few_shot, "run", forgetful)
     assert run_trial(trial, bank).stack == 1
     assert tried == [5, 2, 1]
 
@@ -80,7 +81,7 @@ def test_similarities_are_kept_for_the_next_trial(trial, bank, tmp_path, monkeyp
     first = run_trial(trial, bank, similarities=similarity_store(bank, root=tmp_path))
     monkeypatch.setattr(SimilarityStore, "_compute", None)
     again = run_trial(trial, bank, similarities=similarity_store(bank, root=tmp_path))
-    assert again.episodes == first.episodes == run_without_disk(monkeypatch, trial, bank).episodes
+    assert again.confusions == first.confusions == run_without_disk(monkeypatch, trial, bank).confusions
 
 
 def run_without_disk(monkeypatch, trial, bank):

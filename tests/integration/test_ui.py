@@ -16,15 +16,17 @@ import psutil
 import pytest
 import requests
 
-from mgcl.evaluation.trial import run_trial
 from mgcl.reporting.figures import draw, needed
+from mgcl.reporting.outline import Outline
 from mgcl.reporting.report import write
 from mgcl.reporting.tables import build
-from mgcl.sweep import summary
-from mgcl.sweep.grid import Sweep, plan
-from mgcl.sweep.runs import trial_json, trial_result
-from mgcl.sweep.store import newest_experiment
-from mgcl.sweep.tracking import Tracking, details
+from mgcl.sweep.grid import plan
+from mgcl.sweep.trial import run_trial
+from mgcl.tracking import rows
+from mgcl.tracking.record import Tracking, details
+from mgcl.tracking.runs import trial_json, trial_result
+from mgcl.tracking.store import newest_experiment
+from tests import cases
 from tests.integration.conftest import ROOT, free_port
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-SWEEP = Sweep("s", ("full", "zero-shot"), ways=(2,), shots=(1, 2), queries=5, episodes=2)
+SWEEP = cases.sweep("s", ("full", "zero-shot"), ways=(2,), shots=(1, 2), queries=5, episodes=2)
+OUTLINE = Outline()
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PROBE = """<script>
 addEventListener("load", () => {
@@ -58,13 +61,13 @@ def store(tmp_path, empty_store, bank) -> Tracking:
 
 
 def test_whole_results_come_back_and_a_lost_one_is_left_out(store, bank) -> None:
-    runs = needed(build(store.runs()))
-    assert [run.shot for run in runs] == [2, 2]
+    runs = needed(build(store.runs()), OUTLINE)
+    assert [run.column for run in runs] == [(2, 2), (2, 2)]
     found = details(runs, store.uri)
     for cell in plan(SWEEP, bank):
-        if cell.trial.shot == 2:
+        if cell.trial.cell.shot == 2:
             result = found[cell.trial.key]
-            assert result.episodes == run_trial(cell.trial, bank).episodes
+            assert result.confusions == run_trial(cell.trial, bank).confusions
             assert trial_result(trial_json(cell, result)) == result
     lost = Path(store.client.get_run(runs[0].run_id).info.artifact_uri.removeprefix("file://"))
     shutil.rmtree(lost)
@@ -135,7 +138,7 @@ def _names(page: "Page") -> list[str]:
 def test_the_page_opens_on_the_rows_which_are_sorted_and_compared(store) -> None:
     """A run per row of the table, in its order; MLflow itself lists trials (mlflow #3762, #2730)."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    summary.write(store, store.runs())
+    rows.write(store, store.runs())
     (table,) = build(store.runs())
     with playwright.sync_playwright() as started, served(store) as (_, address):
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -160,7 +163,7 @@ def test_the_page_opens_on_the_rows_which_are_sorted_and_compared(store) -> None
 @pytest.mark.skipif(not CHROMIUM, reason="there is no chromium")
 def test_a_report_opens_in_a_browser_without_a_network_and_no_picture_is_missing(store, tmp_path) -> None:
     runs = store.runs()
-    figures = draw(build(runs), details(needed(build(runs)), store.uri))
+    figures = draw(build(runs), details(needed(build(runs), OUTLINE), store.uri), OUTLINE)
     page = write("s", runs, tmp_path, figures=figures) / "index.html"
     page.write_text(page.read_text(encoding="utf-8") + PROBE, encoding="utf-8")
     offline = ["--proxy-server=127.0.0.1:9", "--host-resolver-rules=MAP * ~NOTFOUND"]

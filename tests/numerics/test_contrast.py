@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from mgcl.methods import contrast
+from mgcl.methods.few_shot import _contrast as contrast
 from mgcl.transport import inner
 
 D = 10

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mgcl.methods import mgcl
+from mgcl.methods.few_shot import mgcl
 from mgcl.methods.method import ClipFeatures, Support
 from tests.numerics.conftest import SHOT, WAY, D
 

@@ -15,7 +15,7 @@ import torch
 from mgcl.errors import MgclError, MgclWarning
 from mgcl.home import similarity_limit
 from mgcl.records import Matching
-from mgcl.transport import PassingSimilarities, SimilarityStore, similarity, tiles
+from mgcl.transport import ComputedSimilarities, SimilarityStore, similarity, tiles
 
 CLIPS, SEGMENTS, D = 50, 5, 12
 MATCHINGS = {
@@ -65,7 +65,7 @@ def test_a_look_up_is_the_similarity(name, on_disk, segments, tmp_path) -> None:
 @pytest.mark.parametrize("name", MATCHINGS)
 def test_what_is_computed_in_passing_is_what_is_kept(name, segments) -> None:
     rows, columns = np.random.default_rng(2).choice(CLIPS, (2, 30))
-    passing = store(segments, kind=PassingSimilarities).look_up(rows, columns, MATCHINGS[name])
+    passing = store(segments, kind=ComputedSimilarities).look_up(rows, columns, MATCHINGS[name])
     kept = store(segments).look_up(rows, columns, MATCHINGS[name])
     assert passing.value.numpy() == pytest.approx(kept.value.numpy(), abs=1e-6)
     assert torch.equal(passing.converged, kept.converged)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mgcl.catalogue import load
-from mgcl.methods import mgcl, zero_shot
+from mgcl.methods.few_shot import mgcl, zero_shot
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.transport import unit
 from tests.numerics.conftest import SHOT, WAY, D

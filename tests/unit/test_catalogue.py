@@ -7,7 +7,7 @@ from mgcl.errors import MgclError
 
 
 def test_a_name_is_its_module() -> None:
-    assert load("method", "zero_shot").__name__ == "mgcl.methods.zero_shot"
+    assert load("method", "zero_shot").__name__ == "mgcl.methods.few_shot.zero_shot"
 
 
 def test_shared_modules_are_no_methods() -> None:

@@ -1,17 +1,14 @@
 """How long trials take, learned from others; long ones first."""
 
-from dataclasses import replace
-
 import pytest
 
-from mgcl.records import Fold, Trial
+from mgcl.records import Trial
 from mgcl.sweep.estimates import estimator, longest_first, work
+from tests.cases import changed_run, changed_trial, trial
 from tests.unit.test_tables import RUN
 
-TRAINED = Trial(
-    "bank", "d", Fold("all", 0, ("a",)), 5, 1, 15, 20, 0, "clip", 1, "mgcl", 1, {"epochs": 20, "alpha": 1.0}
-)
-UNTRAINED = replace(TRAINED, method="zero_shot", parameters={})
+TRAINED = trial(parameters={"epochs": 20, "alpha": 1.0})
+UNTRAINED = changed_trial(TRAINED, method="zero_shot", parameters={})
 
 
 def test_work_counts_queries_once_and_support_once_and_an_epoch() -> None:
@@ -22,17 +19,17 @@ def test_work_counts_queries_once_and_support_once_and_an_epoch() -> None:
 def test_nothing_is_known_without_runs_and_then_work_decides() -> None:
     seconds = estimator([TRAINED], [])
     assert seconds(TRAINED) is None
-    more = replace(TRAINED, shot=5)
+    more = changed_trial(TRAINED, shot=5)
     assert longest_first([UNTRAINED, TRAINED, more], seconds) == [more, TRAINED, UNTRAINED]
 
 
 def took(trial: Trial, seconds: float):
-    return replace(RUN, key=trial.key, seconds=seconds)
+    return changed_run(RUN, key=trial.key, seconds=seconds)
 
 
 def test_the_most_alike_is_asked_first() -> None:
-    other_variant = replace(TRAINED, parameters={"epochs": 20, "alpha": 0.0})
-    other_shot, other_seed = replace(TRAINED, shot=5), replace(TRAINED, seed=1)
+    other_variant = changed_trial(TRAINED, parameters={"epochs": 20, "alpha": 0.0})
+    other_shot, other_seed = changed_trial(TRAINED, shot=5), changed_trial(TRAINED, seed=1)
     trials = [TRAINED, UNTRAINED, other_variant, other_shot, other_seed]
     assert estimator(trials, [took(TRAINED, 7.0)])(other_seed) == 7.0
     assert estimator(trials, [took(TRAINED, 7.0), took(UNTRAINED, 1.0)])(other_variant) == 7.0
@@ -41,7 +38,7 @@ def test_the_most_alike_is_asked_first() -> None:
 
 
 def test_failed_runs_and_runs_of_other_trials_teach_nothing() -> None:
-    failed = replace(RUN, key=TRAINED.key, status="FAILED", seconds=None)
+    failed = changed_run(RUN, key=TRAINED.key, status="FAILED", seconds=None)
     assert estimator([TRAINED], [failed, took(UNTRAINED, 1.0)])(TRAINED) is None
 
 

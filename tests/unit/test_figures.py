@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 import soundfile
 
-from mgcl.records import NO_TRANSPORT, EpisodeResult, ExplainedClip, TrialResult
+from mgcl.records import NO_TRANSPORT, Confusion, ExplainedClip, TrialResult
 from mgcl.reporting.class_figures import confusion_shares
 from mgcl.reporting.figures import draw, needed
+from mgcl.reporting.outline import Outline
 from mgcl.reporting.tables import build
 from mgcl.reporting.transport_figure import Material
+from tests.cases import changed_run, changed_setting
 from tests.unit.test_tables import RUN, ZERO
 
 ROWS = {"full": 0.9, "zero-shot": 0.5, "category-name": 0.7, "explanations-2": 0.8}
 EPISODES = (
-    EpisodeResult(0, ("dog", "rain"), ((9, 1), (4, 6))),
-    EpisodeResult(1, ("rain", "cat"), ((8, 2), (0, 10))),
+    Confusion(("dog", "rain"), ((9, 1), (4, 6))),
+    Confusion(("rain", "cat"), ((8, 2), (0, 10))),
 )
 EXPLAINED = ExplainedClip(
     "clip-1",
@@ -32,14 +34,15 @@ EXPLAINED = ExplainedClip(
         "fine_contrast: rain": ((0.25, 0.0),) * 4,
     },
 )
-RESULT = TrialResult("k", EPISODES, NO_TRANSPORT, EXPLAINED, 1.0, "cpu", 1, "here")
+RESULT = TrialResult("k", {"accuracy": (0.75, 0.9)}, NO_TRANSPORT, 1.0, "cpu", 1, "here", EPISODES, EXPLAINED)
+OUTLINE = Outline()
 EVERY = ["shots", "explanations", "differences", "confusion-fold-0", "confusion-fold-1", "gain", "transport"]
 MOST = (10, 5)
 
 
 def a_sweep(rows=ROWS, shots=(1, 5), ways=(10,), folds=(0, 1)):
     return [
-        replace(
+        changed_run(
             RUN,
             key=f"{row}-{way}-{shot}-{fold}",
             variants=(row,),
@@ -57,7 +60,7 @@ def a_sweep(rows=ROWS, shots=(1, 5), ways=(10,), folds=(0, 1)):
 
 def drawn(runs, result=RESULT, **options):
     tables = build(runs, order=tuple(ROWS))
-    return draw(tables, {run.key: result for run in needed(tables)}, **options)
+    return draw(tables, {run.key: result for run in needed(tables, OUTLINE)}, OUTLINE, **options)
 
 
 def names(figures) -> list[str]:
@@ -97,7 +100,7 @@ def test_what_there_is_no_data_for_is_not_drawn(runs, missing) -> None:
 
 
 def test_without_whole_results_the_accuracies_are_drawn_still() -> None:
-    assert names(draw(build(a_sweep()), {})) == ["differences", "explanations", "shots"][::-1]
+    assert names(draw(build(a_sweep()), {}, OUTLINE)) == ["differences", "explanations", "shots"][::-1]
 
 
 def test_a_method_that_matches_nothing_has_no_transport_picture() -> None:
@@ -105,17 +108,18 @@ def test_a_method_that_matches_nothing_has_no_transport_picture() -> None:
 
 
 def test_only_the_largest_way_and_shot_that_full_finished_is_looked_into() -> None:
-    failed = [replace(run, status="FAILED", accuracies=()) if (run.way, run.shot) == MOST else run for run in a_sweep()]
+    failed = [changed_run(run, status="FAILED", accuracies=()) if run.column == MOST else run for run in a_sweep()]
     for runs, place in ((a_sweep(ways=(5, 10)), MOST), (failed, (10, 1))):
-        found = needed(build(runs))
-        assert [(run.variants[0], run.way, run.shot, run.fold) for run in found] == [
+        found = needed(build(runs), OUTLINE)
+        assert [(run.variants[0], *run.column, run.block) for run in found] == [
             (row, *place, fold) for row in ("full", "zero-shot") for fold in (0, 1)
         ]
 
 
 def test_several_tables_have_pictures_of_their_own() -> None:
     other = [
-        replace(run, key=f"{run.key}-", setting=replace(run.setting, split="source")) for run in a_sweep(shots=(5,))
+        changed_run(run, key=f"{run.key}-", setting=changed_setting(run.setting, split="source"))
+        for run in a_sweep(shots=(5,))
     ]
     figures = drawn([*a_sweep(), *other])
     assert names(figures) == [f"table-1-{name}" for name in EVERY] + [f"table-2-{name}" for name in EVERY[1:]]
@@ -123,7 +127,7 @@ def test_several_tables_have_pictures_of_their_own() -> None:
 
 
 def test_no_table_has_no_pictures() -> None:
-    assert draw((), {}) == ()
+    assert draw((), {}, OUTLINE) == ()
 
 
 def test_shares_are_of_the_episodes_that_held_both_classes() -> None:
@@ -152,13 +156,13 @@ def test_a_class_may_be_called_anything() -> None:
     episodes = tuple(replace(each, classes=(odd, *each.classes[1:])) for each in EPISODES)
     plans = {f"fine_contrast: {odd}": ((0.5,), (0.5,), (0.5,), (0.5,))}
     explained = replace(EXPLAINED, label=odd, predicted=odd, plans=plans)
-    assert names(drawn(a_sweep(), replace(RESULT, episodes=episodes, explained=explained))) == EVERY
+    assert names(drawn(a_sweep(), replace(RESULT, confusions=episodes, explained=explained))) == EVERY
 
 
 def test_one_episode_of_one_fold_has_no_interval_and_is_drawn() -> None:
-    runs = [replace(run, accuracies=run.accuracies[:1]) for run in a_sweep(folds=(0,))]
+    runs = [changed_run(run, accuracies=run.scores["accuracy"][:1]) for run in a_sweep(folds=(0,))]
     assert names(drawn(runs)) == [name for name in EVERY if name != "confusion-fold-1"]
 
 
 def test_a_run_of_a_baseline_alone_has_its_curve() -> None:
-    assert names(draw(build([ZERO, replace(ZERO, key="5", shot=5)]), {})) == ["shots"]
+    assert names(draw(build([ZERO, changed_run(ZERO, key="5", shot=5)]), {}, OUTLINE)) == ["shots"]

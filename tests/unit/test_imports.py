@@ -9,10 +9,13 @@ PLAN = """
 from mgcl.features import FeatureBank
 from mgcl.sweep import Sweep
 from mgcl.sweep.grid import plan
-from mgcl.sweep.variants import VARIANTS
-assert len(plan(Sweep("s", tuple(VARIANTS), (2,), (2,), queries=5), FeatureBank.open(sys.argv[1]))) == len(VARIANTS) - 2
+from mgcl.methods.variants import VARIANTS
+from mgcl.tasks import few_shot
+bank = FeatureBank.open(sys.argv[1])
+sweep = Sweep("s", few_shot.Draws((2,), (2,), queries=5), tuple(VARIANTS))
+assert len(plan(sweep, bank)) == len(VARIANTS) - 2
 """
-REPORT = "import mgcl.sweep.tracking, mgcl.reporting.tables"
+REPORT = "import mgcl.tracking.record, mgcl.reporting.tables"
 HELP = "from mgcl.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from mgcl.records import Fold, Trial, TrialFailure
-from mgcl.sweep.queue import Queue
+from mgcl.cluster.queue import Queue
+from mgcl.records import Trial, TrialFailure
+from tests import cases
 
-FOLD = Fold("all", 0, ("a", "b"))
-TRIALS = [Trial("bank", "d", FOLD, 2, 1, 1, 1, seed, "clip", 1, "mgcl", 1, {}) for seed in range(3)]
+TRIALS = [cases.trial(seed=seed) for seed in range(3)]
 
 
 def outcome(trial: Trial, error: str = "done") -> TrialFailure:

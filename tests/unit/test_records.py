@@ -1,12 +1,11 @@
 """The trial key: stable, and different for everything that can change a result."""
 
-from dataclasses import asdict, replace
-
 import pytest
 
-from mgcl.records import EpisodeResult, Fold, Trial, canonical_json
+from mgcl.records import Confusion, Fold, canonical_json
+from tests.cases import changed_trial, trial
 
-TRIAL = Trial(
+TRIAL = trial(
     bank="b" * 64,
     dataset="esc10",
     fold=Fold("all", 0, ("dog", "rain")),
@@ -28,7 +27,7 @@ def test_the_key_is_the_same_on_every_machine() -> None:
 
 
 def test_the_order_of_parameters_does_not_matter() -> None:
-    assert replace(TRIAL, parameters={"beta": 5.0, "alpha": 1.1}).key == TRIAL.key
+    assert changed_trial(TRIAL, parameters={"beta": 5.0, "alpha": 1.1}).key == TRIAL.key
 
 
 CHANGES = {
@@ -48,9 +47,9 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("field", asdict(TRIAL))
+@pytest.mark.parametrize("field", CHANGES)
 def test_every_field_changes_the_key(field: str) -> None:
-    assert replace(TRIAL, **{field: CHANGES[field]}).key != TRIAL.key  # type: ignore[arg-type]
+    assert changed_trial(TRIAL, **{field: CHANGES[field]}).key != TRIAL.key
 
 
 def test_canonical_json_has_one_form() -> None:
@@ -58,5 +57,5 @@ def test_canonical_json_has_one_form() -> None:
 
 
 def test_accuracy_counts_the_diagonal() -> None:
-    result = EpisodeResult(0, ("a", "b"), ((3, 1), (2, 2)))
+    result = Confusion(("a", "b"), ((3, 1), (2, 2)))
     assert (result.correct, result.accuracy) == (5, 5 / 8)

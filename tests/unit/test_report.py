@@ -5,7 +5,6 @@ python tests/unit/test_report.py    # writes golden_report/ again; read the diff
 
 import itertools
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,9 @@ from scipy import stats
 
 from mgcl.records import SEARCHED, TrialRun
 from mgcl.reporting.figure import Figure
+from mgcl.reporting.outline import Outline
 from mgcl.reporting.report import write
+from tests.cases import changed_run, changed_setting
 from tests.unit.test_tables import RUN, SETTING
 
 GOLDEN = Path(__file__).parent / "golden_report"
@@ -39,10 +40,10 @@ def recorded() -> list[TrialRun]:
     for (row, (way, shot)), folds in CORRECT.items():
         for fold, correct in enumerate(folds):
             failed = (row, (way, shot), fold) in FAILED
-            run = replace(
+            run = changed_run(
                 RUN,
                 key=f"{row}-{way}-{shot}-{fold}",
-                setting=replace(SETTING, dataset="esc50", folds="published 15", episodes=2),
+                setting=changed_setting(SETTING, dataset="esc50", folds="published 15", episodes=2),
                 variants=(row, "explanations-8") if row == "full" else (row,),
                 way=way,
                 shot=shot,
@@ -52,12 +53,12 @@ def recorded() -> list[TrialRun]:
                 status="FAILED" if failed else "FINISHED",
                 error="FloatingPointError: the loss is nan" if failed else "",
             )
-            runs.append(replace(run, method="zero_shot", parameters={}) if row == "zero-shot" else run)
+            runs.append(changed_run(run, method="zero_shot", parameters={}) if row == "zero-shot" else run)
     return runs
 
 
 def draw(out: Path, runs: list[TrialRun] | None = None, **how) -> Path:
-    return write("golden", runs or recorded(), out, order=ORDER, **{"planned": PLANNED, **how})
+    return write("golden", runs or recorded(), out, outline=Outline(ORDER), **{"planned": PLANNED, **how})
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +126,7 @@ def test_the_top_says_what_is_known(tmp_path) -> None:
 
 
 def test_older_versions_of_a_method_are_left_out_and_said(tmp_path) -> None:
-    old = [replace(run, key=f"{run.key}-old", version=0) for run in recorded() if run.method == "mgcl"]
+    old = [changed_run(run, key=f"{run.key}-old", version=0) for run in recorded() if run.method == "mgcl"]
     text = (draw(tmp_path, [*recorded(), *old]) / "report.md").read_text()
     assert "- left out: 20 trials of older versions of a method" in text
 
@@ -158,15 +159,15 @@ def test_what_a_former_report_left_is_removed_and_nothing_else(tmp_path) -> None
 
 
 def test_what_a_run_says_is_text_in_the_page(tmp_path) -> None:
-    failed = replace(RUN, key="f", shot=5, status="FAILED", accuracies=(), error="<script>alert(1)</script>")
+    failed = changed_run(RUN, key="f", shot=5, status="FAILED", accuracies=(), error="<script>alert(1)</script>")
     assert "<script>" not in (draw(tmp_path, [RUN, failed]) / "index.html").read_text()
 
 
 def test_searched_values_keep_their_line(tmp_path) -> None:
     searched = [
-        replace(run, key=f"{run.key}-s", variants=(f"full{SEARCHED}ab12cd)",), accuracies=(1.0, 1.0))
+        changed_run(run, key=f"{run.key}-s", variants=(f"full{SEARCHED}ab12cd)",), accuracies=(1.0, 1.0))
         for run in recorded()
-        if "full" in run.variants and run.shot == 1
+        if "full" in run.variants and run.column[1] == 1
     ]
     text = (draw(tmp_path, [*recorded(), *searched]) / "report.md").read_text()
     assert re.search(r"- full \(searched ab12cd\) against its own values, 5-way 1-shot: \+.* points, better", text)

@@ -10,22 +10,23 @@ import pytest
 from optuna.trial import TrialState
 
 from mgcl.errors import SearchError, SweepError
-from mgcl.evaluation.trial import run_trial, similarity_store
 from mgcl.features import FeatureBank
 from mgcl.features.writer import write_bank
 from mgcl.records import Fold
 from mgcl.search import pictures, report
-from mgcl.search.problems import problems
-from mgcl.search.questions import Question, Search, questions
+from mgcl.search.questions import Question, questions
 from mgcl.search.replay import Surrogate, best_so_far, design
 from mgcl.search.report import Answer
 from mgcl.search.sampling import SAMPLERS, SteadySampler, distributions
 from mgcl.search.space import MORE, SPACE, Range
 from mgcl.search.study import accuracy_of, best, default_point, ended, known_points, open_study, whole
 from mgcl.sweep.chosen import Choice, Chosen, read_chosen, write_chosen
-from mgcl.sweep.grid import Sweep, plan
+from mgcl.sweep.grid import plan
+from mgcl.sweep.trial import run_trial, similarity_store
+from mgcl.tasks import few_shot
+from tests import cases
 
-SEARCH = Search("s", ways=(2,), shots=(1,), queries=5, episodes=2, batches=3)
+SEARCH = cases.search("s", ways=(2,), shots=(1,), queries=5, episodes=2, batches=3)
 LABELS = [f"class_{index:02}" for index in range(12)]
 
 
@@ -39,7 +40,7 @@ def classes(*found: Fold) -> set[str]:
 
 def test_each_fold_is_searched_on_the_classes_outside_it() -> None:
     folds = [fold(0, 0, 1, 2, 3), fold(1, 2, 3, 4, 5)]
-    found = problems("d", folds, LABELS, way=5, shared=False)
+    found = few_shot.development("d", folds, LABELS, way=5, shared=False)
     assert [each.tests for each in found] == [(folds[0],), (folds[1],)]
     for each in found:
         assert classes(each.validation) == set(LABELS) - classes(*each.tests)
@@ -47,23 +48,23 @@ def test_each_fold_is_searched_on_the_classes_outside_it() -> None:
 
 def test_a_shared_search_looks_outside_every_fold() -> None:
     folds = [fold(0, 0, 1, 2, 3), fold(1, 2, 3, 4, 5)]
-    (found,) = problems("d", folds, LABELS, way=5, shared=True)
+    (found,) = few_shot.development("d", folds, LABELS, way=5, shared=True)
     assert found.tests == tuple(folds)
     assert classes(found.validation) == set(LABELS[6:])
 
 
 def test_one_fold_of_all_classes_is_cut_into_disjoint_halves() -> None:
-    (found,) = problems("d", [Fold("all", 0, tuple(LABELS))], LABELS, way=5, shared=False)
+    (found,) = few_shot.development("d", [Fold("all", 0, tuple(LABELS))], LABELS, way=5, shared=False)
     assert classes(*found.tests).isdisjoint(classes(found.validation))
     assert classes(*found.tests, found.validation) == set(LABELS)
-    (other,) = problems("another", [Fold("all", 0, tuple(LABELS))], LABELS, way=5, shared=False)
+    (other,) = few_shot.development("another", [Fold("all", 0, tuple(LABELS))], LABELS, way=5, shared=False)
     assert other.validation != found.validation
 
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_too_few_validation_classes(shared: bool) -> None:
     with pytest.raises(SearchError, match="outside fold 0 only 2 classes are left, too few for 5-way"):
-        problems("d", [fold(0, *range(10))], LABELS, way=5, shared=shared)
+        few_shot.development("d", [fold(0, *range(10))], LABELS, way=5, shared=shared)
 
 
 @pytest.mark.parametrize(
@@ -98,12 +99,12 @@ def test_ranges_that_are_none(make, words: str) -> None:
 )
 def test_searches_that_cannot_be(bank, changes, words: str) -> None:
     with pytest.raises(SearchError, match=words):
-        questions(replace(SEARCH, **changes), bank)
+        questions(cases.changed_sweep(SEARCH, **changes), bank)
 
 
 def test_every_batch_has_its_own_episodes(bank) -> None:
-    (question,) = questions(replace(SEARCH, shots=(1, 3)), bank)
-    assert [[(trial.shot, trial.seed) for trial in batch] for batch in question.batches] == [
+    (question,) = questions(cases.changed_sweep(SEARCH, shots=(1, 3)), bank)
+    assert [[(trial.cell.shot, trial.cell.seed) for trial in batch] for batch in question.batches] == [
         [(1, 0), (3, 0)],
         [(1, 1), (3, 1)],
         [(1, 2), (3, 2)],
@@ -112,8 +113,8 @@ def test_every_batch_has_its_own_episodes(bank) -> None:
 
 
 def test_a_study_a_shot(bank) -> None:
-    found = questions(replace(SEARCH, shots=(1, 3), per_shot=True), bank)
-    assert [(each.shot, {trial.shot for batch in each.batches for trial in batch}) for each in found] == [
+    found = questions(cases.changed_sweep(SEARCH, shots=(1, 3), per_shot=True), bank)
+    assert [(each.shot, {trial.cell.shot for batch in each.batches for trial in batch}) for each in found] == [
         (1, {1}),
         (3, {3}),
     ]
@@ -121,7 +122,7 @@ def test_a_study_a_shot(bank) -> None:
 
 
 def test_the_banks_logit_scale_is_the_default(bank) -> None:
-    (question,) = questions(replace(SEARCH, space=dict(MORE)), bank)
+    (question,) = questions(cases.changed_sweep(SEARCH, space=dict(MORE)), bank)
     assert question.default["logit_scale"] == bank.header.logit_scale
     assert question.typed({"epochs": 3, "leave_one_out": 1}) == {"epochs": 3, "leave_one_out": True}
 
@@ -179,7 +180,7 @@ def test_a_study_begins_with_the_variants_own_values(question, storage) -> None:
 
 
 def test_own_values_outside_the_space_are_not_judged(bank, storage) -> None:
-    (question,) = questions(replace(SEARCH, space={"alpha": Range(2, 4), "epsilon": Range(0.2, 0.3)}), bank)
+    (question,) = questions(cases.changed_sweep(SEARCH, space={"alpha": Range(2, 4), "epsilon": Range(0.2, 0.3)}), bank)
     with open_study(question, storage) as study:
         run(study, question, 3)
         assert default_point(study, question) is None
@@ -189,7 +190,7 @@ def test_own_values_outside_the_space_are_not_judged(bank, storage) -> None:
 def test_a_study_that_asks_something_else_is_refused(bank, question, storage, changes) -> None:
     with open_study(question, storage):
         pass
-    (other,) = questions(replace(SEARCH, **changes), bank)
+    (other,) = questions(cases.changed_sweep(SEARCH, **changes), bank)
     with pytest.raises(SearchError, match="searched another space, or other episodes"), open_study(other, storage):
         pass
 
@@ -253,10 +254,10 @@ def poisoned(there: FeatureBank, labels: set[str], to: Path) -> FeatureBank:
 
 
 def test_poisoned_test_clips_change_nothing(bank, tmp_path) -> None:
-    search = replace(SEARCH, ways=(3,), space={"alpha": SPACE["alpha"], "beta": SPACE["beta"]})
+    search = cases.changed_sweep(SEARCH, ways=(3,), space={"alpha": SPACE["alpha"], "beta": SPACE["beta"]})
     (question,) = questions(search, bank)
     tested = classes(*question.tests)
-    searched = classes(*(trial.fold for batch in question.batches for trial in batch))
+    searched = classes(*(trial.cell.fold for batch in question.batches for trial in batch))
     banks = {
         "as it is": bank,
         "tests poisoned": poisoned(bank, tested, tmp_path / "tests"),
@@ -270,7 +271,7 @@ def test_poisoned_test_clips_change_nothing(bank, tmp_path) -> None:
             while len(ended(study)) < 12:
                 point = ask(study, question)
                 trials = [trial for batch in question.at(point.params) for trial in batch]
-                accuracies = [run_trial(trial, each, similarities=similarities).accuracy for trial in trials]
+                accuracies = [run_trial(trial, each, similarities=similarities).mean("accuracy") for trial in trials]
                 study.tell(point, sum(accuracies) / len(accuracies))
             found[name] = [(point.params, point.value) for point in ended(study)]
     assert found["tests poisoned"] == found["as it is"]
@@ -311,12 +312,12 @@ def params(bank, question, tmp_path) -> Path:
     return tmp_path / "params.json"
 
 
-SWEEP = Sweep("s", ("full", "zero-shot", "without-cache"), ways=(2,), shots=(1, 3), queries=5, episodes=4)
+SWEEP = cases.sweep("s", ("full", "zero-shot", "without-cache"), ways=(2,), shots=(1, 3), queries=5, episodes=4)
 
 
 def test_searched_values_stand_beside_the_variants_own(bank, question, params) -> None:
-    cells = plan(replace(SWEEP, params=str(params)), bank)
-    rows = {(cell.variants, cell.trial.shot): cell.trial for cell in cells}
+    cells = plan(cases.changed_sweep(SWEEP, params=str(params)), bank)
+    rows = {(cell.variants, cell.trial.cell.shot): cell.trial for cell in cells}
     name = read_chosen(params, bank.digest).name
     searched = f"full (searched {name})"
     assert {names for names, _ in rows} == {
@@ -326,7 +327,7 @@ def test_searched_values_stand_beside_the_variants_own(bank, question, params) -
         ("without-cache",),
         (f"without-cache (searched {name})",),
     }
-    assert {cell.trial.fold for cell in cells} == set(question.tests)
+    assert {cell.trial.cell.fold for cell in cells} == set(question.tests)
     own, found = rows[("full",), 3].parameters, rows[(searched,), 3].parameters
     assert found == {**own, "alpha": 2.5, "beta": 7.0}
 
@@ -335,12 +336,12 @@ def test_values_of_another_shot_are_not_used(bank, question, params) -> None:
     choice = Choice(question.tests, 1, {"alpha": 2.5}, 0.75, 60)
     write_chosen(params, Chosen(bank.digest, "full", (choice,)))
     with pytest.raises(SweepError, match="no values were searched for fold 0, 3-shot"):
-        plan(replace(SWEEP, params=str(params)), bank)
+        plan(cases.changed_sweep(SWEEP, params=str(params)), bank)
 
 
 def test_the_folds_are_the_files(bank, params) -> None:
     with pytest.raises(SweepError, match="--params says which folds"):
-        plan(replace(SWEEP, params=str(params), folds=2, fold_classes=4), bank)
+        plan(cases.changed_sweep(SWEEP, params=str(params), folds=2, fold_classes=4), bank)
 
 
 SMOOTH = {"alpha": Range(0.1, 10, log=True), "epsilon": Range(0.03, 0.5, log=True), "epochs": Range(1, 20, whole=True)}

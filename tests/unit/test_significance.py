@@ -1,15 +1,15 @@
 """Tests on paired differences, against SciPy and by hand."""
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from mgcl.evaluation.statistics import RESAMPLES, bootstrap_interval, holm, sign_flip_p
 from mgcl.reporting.significance import compare, markdown
+from mgcl.reporting.statistics import RESAMPLES, bootstrap_interval, holm, sign_flip_p
 from mgcl.reporting.tables import build
+from tests.cases import changed_run
 from tests.unit.test_tables import RUN, ZERO
 
 RANDOM = np.random.default_rng(7)
@@ -76,7 +76,7 @@ def test_holm_by_hand() -> None:
 
 def rows(accuracies, fold: int) -> list:
     return [
-        replace(RUN, key=f"{row}{fold}", fold=fold, variants=(row,), method=row, accuracies=each)
+        changed_run(RUN, key=f"{row}{fold}", fold=fold, variants=(row,), method=row, accuracies=each)
         for row, each in accuracies.items()
     ]
 
@@ -85,8 +85,8 @@ def test_a_comparison_is_with_full_on_the_same_episodes() -> None:
     first = rows({"full": (0.9, 0.8), "a": (0.8, 0.7), "b": (0.9, 0.9)}, 0)
     second = rows({"full": (0.7, 0.9), "a": (0.6, 0.7), "b": (0.5, 0.5)}, 1)
     (table,) = build([*first, *second])
-    a, b = compare(table)
-    assert (a.row, a.ahead, a.folds, a.episodes) == ("a", 2, 2, 4)
+    a, b = compare(table, "full")
+    assert (a.row, a.ahead, a.blocks, a.units) == ("a", 2, 2, 4)
     assert (b.row, b.ahead) == ("b", 1)
     assert a.p == 2 / 16
     assert a.holm_p == min(1, 2 * a.p)
@@ -100,23 +100,23 @@ def test_a_row_that_lacks_a_fold_is_tested_on_the_others() -> None:
     first = rows({"full": (0.9, 0.8), "a": (0.8, 0.7), "b": (0.5, 0.5)}, 0)
     second = rows({"full": (0.7, 0.9), "a": (0.6, 0.7)}, 1)
     (table,) = build([*first, *second])
-    a, b = compare(table)
-    assert (b.row, b.ahead, b.folds, b.episodes, b.p) == ("b", 1, 1, 2, 0.5)
+    a, b = compare(table, "full")
+    assert (b.row, b.ahead, b.blocks, b.units, b.p) == ("b", 1, 1, 2, 0.5)
     assert (a.p, a.holm_p, b.holm_p) == (0.125, 0.25, 0.5)
     assert "| b              | 0.5000 (1/1)   |" in markdown(table, (a, b))
 
 
 def test_the_text_says_what_p_is_conditional_on() -> None:
     (table,) = build([RUN, ZERO])
-    text = markdown(table, compare(table))
+    text = markdown(table, compare(table, "full"))
     assert "conditional on these recordings and class subsets: episodes reuse clips" in text
     assert "In brackets" not in text  # one fold
 
 
 def test_holm_counts_the_rows_of_a_column_that_can_be_paired() -> None:
-    both = [RUN, ZERO, replace(ZERO, key="y", shot=5), replace(RUN, key="x", shot=5, variants=("full", "same"))]
-    (table,) = build([*both, replace(ZERO, key="w", shot=5, variants=("other",), method="other")])
-    adjusted = {(each.row, each.column): (each.p, each.holm_p) for each in compare(table)}
+    both = [RUN, ZERO, changed_run(ZERO, key="y", shot=5), changed_run(RUN, key="x", shot=5, variants=("full", "same"))]
+    (table,) = build([*both, changed_run(ZERO, key="w", shot=5, variants=("other",), method="other")])
+    adjusted = {(each.row, each.column): (each.p, each.holm_p) for each in compare(table, "full")}
     assert set(adjusted) == {("zero-shot", (5, 1)), ("zero-shot", (5, 5)), ("other", (5, 5))}
     assert adjusted["zero-shot", (5, 1)] == (0.25, 0.25)
     assert adjusted["zero-shot", (5, 5)] == (0.25, 0.5)
@@ -124,5 +124,5 @@ def test_holm_counts_the_rows_of_a_column_that_can_be_paired() -> None:
 
 def test_nothing_to_compare_is_nothing() -> None:
     (table,) = build([ZERO])
-    assert compare(table) == ()
+    assert compare(table, "full") == ()
     assert markdown(table, ()) == ""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mgcl.evaluation.statistics import accuracy_estimate, t_interval
+from mgcl.reporting.statistics import block_estimate, t_interval
 
 VALUES = [0.91, 0.87, 0.93, 0.90, 0.88]
 
@@ -28,8 +28,8 @@ def test_equal_numbers_have_an_empty_one() -> None:
 
 def test_folds_weigh_alike_and_carry_the_interval() -> None:
     folds = {0: [0.8, 0.9], 1: [0.7] * 10, 2: [1.0]}
-    assert accuracy_estimate(folds) == t_interval([0.85, 0.7, 1.0])
+    assert block_estimate(folds) == t_interval([0.85, 0.7, 1.0])
 
 
 def test_one_fold_is_judged_over_its_episodes() -> None:
-    assert accuracy_estimate({3: VALUES}) == t_interval(VALUES)
+    assert block_estimate({3: VALUES}) == t_interval(VALUES)

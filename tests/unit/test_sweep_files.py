@@ -1,16 +1,17 @@
 """The published tables as sweeps: what they compare, and that the data sets they are for can be drawn from."""
 
 import importlib.util
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mgcl.features import FeatureBank
-from mgcl.reporting.published import COLUMNS, published
+from mgcl.reporting.published import published
 from mgcl.sweep.grid import Sweep, plan
+from tests import cases
 from tests.generated_bank import write_generated_bank
 
+COLUMNS = ((5, 1), (5, 10), (12, 1), (12, 10))
 SWEEPS = Path(__file__).parents[2] / "sweeps"
 TABLES = {"captions": "2", "explanations": "3", "cache": "4", "contrast": "5"}
 
@@ -30,15 +31,16 @@ def large(tmp_path_factory) -> FeatureBank:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_has_the_papers_rows_and_columns(name, large) -> None:
-    of_the_table = {row for (row, _), figure in published().items() if figure.table == TABLES[name]}
+    figures = published("few_shot", "accuracy").items()
+    of_the_table = {row for (row, _), figure in figures if figure.table == TABLES[name]}
     asked = sweep(name)
     assert asked.name == name
     assert set(asked.variants) - {"full"} == of_the_table - {"full"}
-    assert (asked.episodes, asked.split) == (100, "clip")
-    cells = plan(replace(asked, folds=5, fold_classes=15), large)
+    assert (asked.draws.episodes, asked.draws.split) == (100, "clip")
+    cells = plan(cases.changed_sweep(asked, folds=5, fold_classes=15), large)
     rows = {row for cell in cells for row in cell.variants}
     assert rows == set(asked.variants)
-    assert {(cell.trial.way, cell.trial.shot) for cell in cells} == set(COLUMNS)
+    assert {(cell.trial.cell.way, cell.trial.cell.shot) for cell in cells} == set(COLUMNS)
     alike = {"full", "explanations-8"} <= rows
     assert len(cells) == 5 * len(COLUMNS) * (len(rows) - alike)
 

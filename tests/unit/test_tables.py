@@ -1,35 +1,32 @@
 """Tables: right numbers, nothing mixed, nothing silently absent, the same bytes whatever the order."""
 
-from dataclasses import replace
-
 import pytest
 from scipy import stats
 
 from mgcl.errors import ReportError
-from mgcl.records import Convergence, Setting, TrialRun
+from mgcl.records import Convergence, TrialRun
 from mgcl.reporting.report import write
 from mgcl.reporting.tables import build, markdown
+from tests.cases import changed_run, changed_setting, setting
 
-SETTING = Setting("esc10", "clap", "b" * 64, "all 10", "clip", 1, 15, 3)
+SETTING = setting()
 RUN = TrialRun(
     run_id="r",
     key="k",
     status="FINISHED",
     setting=SETTING,
     variants=("full",),
-    fold=0,
-    way=5,
-    shot=1,
-    seed=0,
+    column=(5, 1),
+    pooled=(0, 0),
     method="mgcl",
     version=1,
     parameters={"alpha": "1.1"},
-    accuracies=(0.9, 0.94, 0.92),
+    scores={"accuracy": (0.9, 0.94, 0.92)},
     convergence=Convergence(800, 0),
     device="cpu",
     error="",
 )
-ZERO = replace(RUN, key="z", variants=("zero-shot",), method="zero_shot", parameters={}, accuracies=(0.5, 0.5, 0.5))
+ZERO = changed_run(RUN, key="z", variants=("zero-shot",), method="zero_shot", parameters={}, accuracies=(0.5, 0.5, 0.5))
 
 
 def cell(runs, row="full", column=(5, 1)) -> str:
@@ -41,15 +38,15 @@ def cell(runs, row="full", column=(5, 1)) -> str:
 
 
 def test_one_fold_is_its_episodes_by_scipys_arithmetic() -> None:
-    half_width = stats.sem(RUN.accuracies) * stats.t.ppf(0.975, 2)
+    half_width = stats.sem(RUN.scores["accuracy"]) * stats.t.ppf(0.975, 2)
     assert cell([RUN]) == f"92.00 ± {100 * half_width:.2f}" == "92.00 ± 4.97"
 
 
 def test_folds_weigh_alike_whatever_their_seeds() -> None:
     runs = [
         RUN,
-        replace(RUN, key="k1", seed=1, accuracies=(0.8, 0.8, 0.8)),
-        replace(RUN, key="k2", fold=1, accuracies=(0.7, 0.7, 0.7)),
+        changed_run(RUN, key="k1", seed=1, accuracies=(0.8, 0.8, 0.8)),
+        changed_run(RUN, key="k2", fold=1, accuracies=(0.7, 0.7, 0.7)),
     ]
     folds = [(0.92 * 3 + 0.8 * 3) / 6, 0.7]
     half_width = stats.sem(folds) * stats.t.ppf(0.975, 1)
@@ -58,41 +55,41 @@ def test_folds_weigh_alike_whatever_their_seeds() -> None:
 
 def test_the_caption_says_what_the_interval_covers() -> None:
     assert "covers the draw of episodes only" in markdown(build([RUN])[0])
-    caption = markdown(build([RUN, replace(RUN, key="k2", fold=1)])[0])
+    caption = markdown(build([RUN, changed_run(RUN, key="k2", fold=1)])[0])
     assert "over the means of 2 folds. Folds share classes" in caption
     assert "3 episodes a fold and seed, 15 queries a class, folds: all 10, split: clip, seeds: 0." in caption
 
 
 @pytest.mark.parametrize("field", ["dataset", "backbone", "bank", "folds", "split", "protocol", "queries", "episodes"])
 def test_settings_are_never_mixed(field) -> None:
-    value = 99 if isinstance(getattr(SETTING, field), int) else "other"
-    tables = build([RUN, replace(RUN, key="k2", setting=replace(SETTING, **{field: value}))])
+    value = 99 if field in ("protocol", "queries", "episodes") else "other"
+    tables = build([RUN, changed_run(RUN, key="k2", setting=changed_setting(SETTING, **{field: value}))])
     assert len(tables) == 2
 
 
 def test_only_the_newest_version_of_a_method_counts() -> None:
-    newer = replace(RUN, key="k2", version=2, accuracies=(0.1, 0.1, 0.1))
+    newer = changed_run(RUN, key="k2", version=2, accuracies=(0.1, 0.1, 0.1))
     assert cell([newer, RUN, ZERO]) == "10.00 ± 0.00"
 
 
 def test_parameters_that_differ_are_different_rows() -> None:
-    other = replace(RUN, key="k2", parameters={"alpha": "2.0"})
+    other = changed_run(RUN, key="k2", parameters={"alpha": "2.0"})
     assert build([RUN, other])[0].rows == ("full (alpha=1.1)", "full (alpha=2.0)")
 
 
 def test_rows_follow_the_given_order_then_their_names() -> None:
-    runs = [RUN, ZERO, replace(RUN, key="a", variants=("zebra", "antelope"))]
+    runs = [RUN, ZERO, changed_run(RUN, key="a", variants=("zebra", "antelope"))]
     assert build(runs, order=("zero-shot", "full"))[0].rows == ("zero-shot", "full", "antelope", "zebra")
 
 
 def test_a_trial_of_two_names_is_two_rows() -> None:
-    runs = [replace(RUN, variants=("full", "explanations-8"))]
+    runs = [changed_run(RUN, variants=("full", "explanations-8"))]
     assert cell(runs) == cell(runs, "explanations-8")
 
 
 def test_what_was_not_run_or_failed_is_said() -> None:
-    failed = replace(RUN, key="f", shot=5, status="FAILED", accuracies=(), error="FloatingPointError: nan\nmore")
-    half = replace(RUN, key="h", fold=1, status="FAILED", accuracies=(), error="killed")
+    failed = changed_run(RUN, key="f", shot=5, status="FAILED", accuracies=(), error="FloatingPointError: nan\nmore")
+    half = changed_run(RUN, key="h", fold=1, status="FAILED", accuracies=(), error="killed")
     assert cell([RUN, ZERO, failed], column=(5, 5)) == "failed"
     assert cell([RUN, ZERO, failed], "zero-shot", (5, 5)) == "not run"
     assert cell([RUN, half]).endswith("(1 of 2 trials)")
@@ -103,9 +100,9 @@ def test_a_cell_that_lacks_a_fold_or_seed_says_so() -> None:
     runs = [
         RUN,
         ZERO,
-        replace(RUN, key="k1", fold=1),
-        replace(RUN, key="k2", seed=1),
-        replace(RUN, key="k3", fold=1, seed=1),
+        changed_run(RUN, key="k1", fold=1),
+        changed_run(RUN, key="k2", seed=1),
+        changed_run(RUN, key="k3", fold=1, seed=1),
     ]
     assert cell(runs, "zero-shot") == "50.00 ± 0.00 (1 of 4 trials)"
     assert "of" not in cell(runs)
@@ -118,13 +115,13 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path) -> None:
 
 
 def test_unconverged_problems_and_mixed_devices_are_said() -> None:
-    caption = markdown(build([replace(RUN, convergence=Convergence(800, 3)), replace(ZERO, device="cuda")])[0])
+    caption = markdown(build([changed_run(RUN, convergence=Convergence(800, 3)), changed_run(ZERO, device="cuda")])[0])
     assert "3 of 1,600 transport problems missed their tolerance" in caption
     assert "Devices are mixed (cpu, cuda)" in caption
 
 
 def test_the_order_of_the_runs_changes_no_byte(tmp_path) -> None:
-    runs = [replace(RUN, key=f"k{seed}{fold}", seed=seed, fold=fold, accuracies=(0.1 * seed, 0.3, 0.7 / (fold + 1)))
+    runs = [changed_run(RUN, key=f"k{seed}{fold}", seed=seed, fold=fold, accuracies=(0.1 * seed, 0.3, 0.7 / (fold + 1)))
             for seed in range(3) for fold in range(5)]  # fmt: skip
     folders = [write("s", each, tmp_path / name) for name, each in (("a", runs), ("b", runs[::-1]))]
     for file in ("report.md", "cells.csv"):
@@ -139,7 +136,7 @@ def test_the_csv_holds_the_cells_and_their_keys(tmp_path) -> None:
 
 
 def test_the_best_of_a_column_is_bold_as_printed() -> None:
-    near = replace(RUN, key="n", variants=("near",), parameters={"alpha": "2"}, accuracies=(0.92, 0.92, 0.920001))
+    near = changed_run(RUN, key="n", variants=("near",), parameters={"alpha": "2"}, accuracies=(0.92, 0.92, 0.920001))
     assert cell([RUN, ZERO, near]).startswith("**92.00 ± ")
     assert cell([RUN, ZERO, near], "near").startswith("**92.00 ± ")
     assert cell([RUN, ZERO, near], "zero-shot") == "50.00 ± 0.00"
@@ -149,11 +146,11 @@ def test_the_best_of_a_column_is_bold_as_printed() -> None:
 def test_neither_a_lone_entry_nor_one_that_lacks_trials_is_best() -> None:
     assert cell([RUN]) == "92.00 ± 4.97"
     assert "Bold" not in markdown(build([RUN])[0])
-    partial = [RUN, ZERO, replace(ZERO, key="z1", fold=1)]
+    partial = [RUN, ZERO, changed_run(ZERO, key="z1", fold=1)]
     assert "**" not in markdown(build(partial)[0])
 
 
 def test_the_caption_says_how_many_captions_name_their_class() -> None:
     assert "captions contain" not in markdown(build([RUN])[0])
-    told = replace(RUN, captions_naming_class=0.0125)
+    told = changed_run(RUN, captions_naming_class=0.0125)
     assert "1.2 % of the captions contain a word of their class's name." in markdown(build([told, ZERO])[0])

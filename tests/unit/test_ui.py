@@ -6,7 +6,7 @@ import webbrowser
 import pytest
 
 from mgcl.cli import main
-from mgcl.sweep import store
+from mgcl.tracking import store
 
 
 def run(capsys, *flags: str) -> tuple[int, str, str]:

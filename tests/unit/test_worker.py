@@ -8,27 +8,28 @@ import torch
 
 from mgcl.errors import BankError
 from mgcl.records import TrialFailure, TrialResult
-from mgcl.sweep.grid import Sweep, plan
+from mgcl.sweep.grid import plan
 from mgcl.sweep.worker import Worker
+from tests import cases
 
 
 @pytest.fixture
 def trial(bank):
-    return plan(Sweep("s", ("full",), ways=(2,), shots=(1,), queries=5, episodes=2), bank)[0].trial
+    return plan(cases.sweep("s", ("full",), ways=(2,), shots=(1,), queries=5, episodes=2), bank)[0].trial
 
 
 def test_a_trial_leaves_a_log_under_its_key(bank, trial, tmp_path) -> None:
-    outcome = Worker(str(bank.path), bank.digest, tmp_path, gpu_share=0).run_logged(trial)
+    outcome = Worker({bank.digest: str(bank.path)}, tmp_path, gpu_share=0).run_logged(trial)
     assert isinstance(outcome, TrialResult)
     first, last = (tmp_path / "logs" / f"{trial.key}.log").read_text().splitlines()
     assert "started on" in first
     assert trial.method in first
-    assert last.endswith(f"finished: accuracy {outcome.accuracy:.4f}")
+    assert last.endswith(f"finished: accuracy {outcome.mean('accuracy'):.4f}")
 
 
 def test_a_failure_is_an_outcome_with_its_traceback_in_the_log(bank, trial, tmp_path) -> None:
     trial = replace(trial, parameters={**trial.parameters, "learning_rate": 1e30})
-    outcome = Worker(str(bank.path), bank.digest, tmp_path, gpu_share=0).run_logged(trial)
+    outcome = Worker({bank.digest: str(bank.path)}, tmp_path, gpu_share=0).run_logged(trial)
     assert isinstance(outcome, TrialFailure)
     assert "FloatingPointError: the training loss is nan" in outcome.error
     assert outcome.traceback in (tmp_path / "logs" / f"{trial.key}.log").read_text()
@@ -37,15 +38,15 @@ def test_a_failure_is_an_outcome_with_its_traceback_in_the_log(bank, trial, tmp_
 
 def test_a_bank_that_cannot_be_opened_is_no_trials_fault(bank, trial, tmp_path) -> None:
     with pytest.raises(BankError, match="no such feature bank"):
-        Worker(str(tmp_path / "gone"), trial.bank, tmp_path, gpu_share=0).run(trial)
+        Worker({trial.bank: str(tmp_path / "gone")}, tmp_path, gpu_share=0).run(trial)
     with pytest.raises(BankError, match="changed since the sweep was planned"):
-        Worker(str(bank.path), "another", tmp_path, gpu_share=0).open()
+        Worker({"another": str(bank.path)}, tmp_path, gpu_share=0).open()
 
 
 def test_a_bank_that_is_written_over_gives_no_result_and_no_similarity(bank, trial, tmp_path) -> None:
     copy = tmp_path / "bank"
     shutil.copytree(bank.path, copy)
-    worker = Worker(str(copy), bank.digest, tmp_path, gpu_share=0)
+    worker = Worker({bank.digest: str(copy)}, tmp_path, gpu_share=0)
     worker.open()
     clips = (copy / "clips.arrow").read_bytes()
     (copy / "clips.arrow").write_bytes(clips[:-100] + bytes(100))
@@ -57,7 +58,7 @@ def test_a_bank_that_is_written_over_gives_no_result_and_no_similarity(bank, tri
 def test_a_bank_that_is_moved_away_stays_readable(bank, trial, tmp_path) -> None:
     copy = tmp_path / "bank"
     shutil.copytree(bank.path, copy)
-    worker = Worker(str(copy), bank.digest, tmp_path, gpu_share=0)
+    worker = Worker({bank.digest: str(copy)}, tmp_path, gpu_share=0)
     worker.open()
     copy.rename(tmp_path / "elsewhere")
     assert isinstance(worker.run(trial), TrialResult)
@@ -65,7 +66,7 @@ def test_a_bank_that_is_moved_away_stays_readable(bank, trial, tmp_path) -> None
 
 def test_a_log_that_cannot_be_kept_costs_no_trial(bank, trial, tmp_path) -> None:
     (tmp_path / "logs").write_text("in the way")
-    assert isinstance(Worker(str(bank.path), bank.digest, tmp_path, gpu_share=0).run_logged(trial), TrialResult)
+    assert isinstance(Worker({bank.digest: str(bank.path)}, tmp_path, gpu_share=0).run_logged(trial), TrialResult)
 
 
 @pytest.mark.parametrize(("share", "fraction"), [(0.25, 0.25), (2.0, 1.0)])
@@ -73,7 +74,7 @@ def test_a_share_of_a_gpu_is_a_share_of_its_memory(trial, tmp_path, monkeypatch,
     asked = []
     monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", asked.append)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: asked.append("emptied"))
-    worker = Worker(str(tmp_path / "gone"), trial.bank, tmp_path, gpu_share=share)
+    worker = Worker({trial.bank: str(tmp_path / "gone")}, tmp_path, gpu_share=share)
     assert worker._device == "cuda"
     with pytest.raises(BankError):
         worker.run(trial)

@@ -1,6 +1,5 @@
 """A study's points as MLflow runs, to be grouped and compared like any: the study's own database is the record."""
 
-import hashlib
 import json
 import time
 from collections import Counter, defaultdict
@@ -12,11 +11,11 @@ from mlflow.entities import Metric, Param
 from optuna.trial import FrozenTrial, TrialState
 
 from mgcl.errors import TrackingError
-from mgcl.records import canonical_json
+from mgcl.records import digest
 from mgcl.search.questions import Question
 from mgcl.search.study import ERROR
-from mgcl.sweep.store import answering, connect, exists, experiment_of, reading, search
-from mgcl.sweep.tracking import Tracking
+from mgcl.tracking.record import Tracking
+from mgcl.tracking.store import answering, connect, exists, experiment_of, reading, search
 
 _VALUE = "validation_accuracy"
 _PLANNED = "points"
@@ -26,7 +25,7 @@ _STATES = {TrialState.COMPLETE: "whole", TrialState.PRUNED: "stopped early"}
 
 
 @dataclass(frozen=True)
-class Mirror:
+class Export:
     """An experiment with one parent run, and a run a point below it."""
 
     store: Tracking
@@ -34,22 +33,22 @@ class Mirror:
     """Study, number and content of each point that has its run: another study may have taken the name since."""
 
     @classmethod
-    def open(cls, name: str, uri: str) -> "Mirror":
+    def open(cls, name: str, uri: str) -> "Export":
         """Open a search's experiment, made if it is new, and drop runs that were cut off.
 
         Raises:
             TrackingError: the store cannot be opened or written.
         """
-        mirror = cls(Tracking.open(name, uri, group_by="study"))
+        export = cls(Tracking.open(name, uri, group_by="study", columns=[f"metrics.`{_VALUE}`"]))
         with answering(uri):
-            for run in search(mirror._client, mirror.store.experiment_id, _POINTS):
+            for run in search(export._client, export.store.experiment_id, _POINTS):
                 if run.info.status == "RUNNING":
-                    mirror._client.delete_run(run.info.run_id)
+                    export._client.delete_run(run.info.run_id)
                 else:
                     tags, metrics = run.data.tags, run.data.metrics
                     content = tags.get("content") or _content("", run.data.params, metrics.get(_VALUE))
-                    mirror.shown.add((tags["study"], int(tags["point"]), content))
-        return mirror
+                    export.shown.add((tags["study"], int(tags["point"]), content))
+        return export
 
     @property
     def _client(self) -> MlflowClient:
@@ -120,7 +119,7 @@ def _parameters(question: Question, point: FrozenTrial) -> dict[str, str]:
 
 def _content(identity: str, parameters: Mapping[str, str], value: float | None) -> str:
     """A digest of what a point is; runs of before this was kept do not tell their study's identity."""
-    return hashlib.sha256(canonical_json([identity, dict(parameters), value]).encode()).hexdigest()[:16]
+    return digest([identity, dict(parameters), value])[:16]
 
 
 def standing(name: str, uri: str) -> dict[str, tuple[Counter[str], int | None]]:

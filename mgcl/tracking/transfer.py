@@ -18,10 +18,11 @@ from mgcl.home import home
 from mgcl.masking import masked
 from mgcl.progress import Bar
 from mgcl.records import TrialRun
-from mgcl.sweep import summary
-from mgcl.sweep.artifacts import files_of
-from mgcl.sweep.store import PAGE, answering, connect, exists, experiment_of, reading, search
-from mgcl.sweep.tracking import Tracking, parents, recorded_runs
+from mgcl.tracking import rows
+from mgcl.tracking.artifacts import files_of
+from mgcl.tracking.parent import parents
+from mgcl.tracking.record import Tracking, recorded_runs
+from mgcl.tracking.store import PAGE, answering, connect, exists, experiment_of, reading, search
 
 _EXPERIMENTS = 50_000  # the most that MLflow lists at once
 _THREADS = 8
@@ -125,7 +126,7 @@ def bring_home(sweep: str, source: Source, home_uri: str) -> int:
                         _write(trial, source, store)
                     copied += 1
                 bar.update()
-        summary.write(store, store.runs())
+        rows.write(store, store.runs())
         return copied
 
 

@@ -48,7 +48,7 @@ def fit(fitted: Fitted) -> Fitted:
     """Train the weight in place, as the authors do: AdamW with eps 1e-4 and PyTorch's weight decay of 0.01."""
     import torch
 
-    from mgcl.methods import training
+    from mgcl.methods.few_shot import _training as training
 
     support, parameters = fitted.support, fitted.parameters
     training.descend(
@@ -64,7 +64,7 @@ def fit(fitted: Fitted) -> Fitted:
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
     """Scaled cosines with the prompts, plus alpha exp(-beta (1 - attention)) times the support's labels."""
-    from mgcl.methods import cache
+    from mgcl.methods.few_shot import _cache as cache
     from mgcl.transport import inner
 
     support, parameters = fitted.support, fitted.parameters

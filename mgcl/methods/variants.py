@@ -1,7 +1,8 @@
 """Variants: the rows of a table, as data. A new ablation is one line here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
 
 from mgcl.catalogue import load
 from mgcl.errors import SweepError
@@ -22,11 +23,17 @@ class ResolvedVariant:
 
     method: str
     version: int
-    parameters: Mapping[str, Value]
-    least_shots: int
-    """Support clips a class that it needs."""
-    needs_mel_statistics: bool
-    needs_captions: bool
+    settings: Any
+    """The method's ``Parameters``."""
+
+    @property
+    def parameters(self) -> Mapping[str, Value]:
+        """The settings as a trial's key has them."""
+        return asdict(self.settings)
+
+    def needs(self, what: str) -> bool:
+        """Whether it goes by a bank's "captions" or "mel_statistics"."""
+        return bool(getattr(self.settings, f"needs_{what}", False))
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -67,6 +74,40 @@ VARIANTS: Mapping[str, Variant] = {
 }
 
 
+REFERENCE = "full"
+"""The row that others are compared with, unless a sweep names another."""
+
+BASELINES = ("zero-shot", "prototypical", "matching", "tip-adapter-f", "treff-adapter", "mel-statistics")
+"""Rows that pictures show beside the reference, as many as can be told apart; its gain is measured from the first."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Variants that differ in one number: a report draws accuracy against it."""
+
+    name: str
+    axis: str
+    """What the number is."""
+    numbers: Mapping[str, int]
+    """Variant -> its number."""
+    zero: str
+    """What 0 is, at the axis."""
+    about: str
+    """The picture's first sentence."""
+
+
+SERIES = (
+    Series(
+        "explanations",
+        "explanations a class",
+        {"category-name": 0, **{f"explanations-{number}": number for number in (2, 4, 6, 8)}},
+        "class\nname",
+        "Accuracy against explanations a class; at the left the class's name alone.",
+    ),
+)
+"""MGCL Table 3."""
+
+
 def resolve(name: str, *, audio_only: bool = False) -> ResolvedVariant:
     """A variant's method and complete parameters; loads no torch.
 
@@ -92,11 +133,12 @@ def resolve(name: str, *, audio_only: bool = False) -> ResolvedVariant:
         raise SweepError(f"variant {name!r}: {error}") from None
     if audio_only and getattr(parameters, "needs_captions", False) and "fusion" not in variant.changes:
         parameters = replace(parameters, fusion="audio")
-    return ResolvedVariant(
-        variant.method,
-        method.VERSION,
-        asdict(parameters),
-        getattr(parameters, "least_shots", 1),
-        getattr(parameters, "needs_mel_statistics", False),
-        getattr(parameters, "needs_captions", False),
+    return ResolvedVariant(variant.method, method.VERSION, parameters)
+
+
+def on_audio_alone(names: Sequence[str], parameters: Mapping[str, str]) -> bool:
+    """Whether a trial fused no captions though one of its variants, as it stands above, fuses them."""
+    known = [VARIANTS.get(name.split(" ")[0]) for name in names]
+    return parameters.get("fusion") == "audio" and any(
+        variant is None or "fusion" not in variant.changes for variant in known
     )

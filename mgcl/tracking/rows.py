@@ -1,19 +1,18 @@
 """A table's rows as MLflow runs: what its page compares at a glance, each the parent of its trials."""
 
-import hashlib
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from mlflow.entities import Metric, Param, Run, RunTag, ViewType
 
-from mgcl.records import TrialRun, canonical_json
-from mgcl.reporting.tables import Table, build, name_of
-from mgcl.sweep.store import RANK, ROWS, answering, search, set_rows_view
-from mgcl.sweep.tracking import Tracking
-from mgcl.sweep.tracking import parents as sweep_runs
-from mgcl.sweep.variants import VARIANTS
+from mgcl.methods.variants import VARIANTS
+from mgcl.records import TrialRun, digest
+from mgcl.reporting.tables import Table, build, by_setting
+from mgcl.tracking.parent import parents as sweep_runs
+from mgcl.tracking.record import Tracking
+from mgcl.tracking.store import RANK, ROWS, answering, search, set_rows_view
 
 _PARENT = "mlflow.parentRunId"
 
@@ -27,22 +26,24 @@ class SummaryRow:
     parameters: Mapping[str, str]
     """The setting, the method and those of its parameters that all trials of the row share."""
     metrics: Mapping[str, float]
-    """For each column its accuracy and half-width, in 0..1, and its finished trials."""
+    """For each column its mean and half-width, unscaled, and its finished trials."""
     rank: int
     """Its place among all rows, from 1."""
     trials: tuple[TrialRun, ...]
     """That it is made of, failed ones included."""
+    variant: str
+    """That it is the row of."""
 
     @property
     def key(self) -> str:
         """Names the row across sweeps: MLflow's parameters never change, so another value is another row."""
-        return hashlib.sha256(canonical_json([self.name, dict(self.parameters)]).encode()).hexdigest()[:16]
+        return digest([self.name, dict(self.parameters)])[:16]
 
 
 def summarise(tables: Sequence[Table]) -> tuple[SummaryRow, ...]:
     """Every row of some tables, in their order."""
-    places = [(table, name) for table in tables for name in table.rows]
-    return tuple(_row(table, name, rank) for rank, (table, name) in enumerate(places, start=1))
+    places = [(each, name) for each in by_setting(tables) for name in each[0].rows]
+    return tuple(_row(each, name, rank) for rank, (each, name) in enumerate(places, start=1))
 
 
 def write(store: Tracking, runs: Sequence[TrialRun]) -> None:
@@ -68,42 +69,46 @@ def write(store: Tracking, runs: Sequence[TrialRun]) -> None:
             else:
                 recorded[key] = run
         ids = {key: _write_row(store, row, recorded.get(key)) for key, row in wanted.items()}
-        parents = {trial.run_id: ids[row.key] for row in rows for trial in row.trials if _first_of(trial, row)}
+        parents = {
+            trial.run_id: ids[row.key] for row in rows for trial in row.trials if row.variant == trial.variants[0]
+        }
         gone = search(store.client, store.experiment_id, ROWS, ViewType.DELETED_ONLY)  # by hand, or by an earlier call
         former = [*sweep_runs(store.client, store.experiment_id), *gone]
         _adopt(store, parents, [*(run.info.run_id for run in former), *stale])
         for run_id in stale:
             store.client.delete_run(run_id)
-        columns = sorted({column for table in tables for column in table.columns})
-        set_rows_view(store.client, store.experiment_id, [f"accuracy {name_of(column)}" for column in columns])
+        shown = [f"{table.metric.name} {table.name_of(column)}" for table in tables for column in table.columns]
+        set_rows_view(store.client, store.experiment_id, list(dict.fromkeys(shown)))
 
 
-def _row(table: Table, name: str, rank: int) -> SummaryRow:
+def _row(tables: Sequence[Table], name: str, rank: int) -> SummaryRow:
+    """Of the tables of one setting, one per metric."""
+    table = tables[0]
     entries = {column: table.entries[name, column] for column in table.columns if (name, column) in table.entries}
     trials = tuple(run for entry in entries.values() for run in entry.runs)
     method = trials[0]
     shared = {key: str(value) for key, value in method.parameters.items()
               if all(run.parameters.get(key) == value for run in trials)}  # fmt: skip
-    setting = {key: str(value) for key, value in asdict(table.setting).items()}
+    setting = {key: str(value) for key, value in table.setting_columns.items()}
     about = {"variant": name, "method": method.method, "version": str(method.version)}
-    metrics: dict[str, float] = {}
-    for column, entry in entries.items():
-        metrics[f"trials {name_of(column)}"] = entry.finished
-        if entry.estimate:
-            metrics[f"accuracy {name_of(column)}"] = round(entry.estimate.mean, 6)
-            if not math.isnan(entry.estimate.half_width):
-                metrics[f"half-width {name_of(column)}"] = round(entry.estimate.half_width, 6)
-    return SummaryRow(name, setting | shared | about, metrics, rank, trials)
+    metrics: dict[str, float] = {f"trials {table.name_of(column)}": entry.finished for column, entry in entries.items()}
+    for each in tables:
+        for column in entries:
+            if estimate := each.entries[name, column].estimate:
+                metrics[f"{each.metric.name} {each.name_of(column)}"] = round(estimate.mean, 6)
+                if not math.isnan(estimate.half_width):
+                    metrics[f"{_half_width(each)} {each.name_of(column)}"] = round(estimate.half_width, 6)
+    return SummaryRow(name, setting | shared | about, metrics, rank, trials, table.variants[name])
+
+
+def _half_width(table: Table) -> str:
+    """The interval's name beside its metric's."""
+    return "half-width" if table.ranked else f"{table.metric.name} half-width"
 
 
 def _can_stay(run: Run, row: SummaryRow) -> bool:
     """A metric cannot be taken back, and a killed sweep may have left a run without its parameters."""
     return set(run.data.metrics) <= set(row.metrics) and run.data.params == dict(row.parameters)
-
-
-def _first_of(trial: TrialRun, row: SummaryRow) -> bool:
-    """Whether a row is the first of those that a trial stands in: a run has one parent."""
-    return row.name == trial.variants[0] or row.name.startswith(f"{trial.variants[0]} (")
 
 
 def _write_row(store: Tracking, row: SummaryRow, recorded: Run | None) -> str:

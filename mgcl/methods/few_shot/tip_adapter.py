@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mgcl.methods import cached_zero_shot
+from mgcl.methods.few_shot import _cached_zero_shot as cached_zero_shot
 from mgcl.methods.method import ClipFeatures, Support, explain_nothing
 
 if TYPE_CHECKING:

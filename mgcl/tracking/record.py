@@ -4,18 +4,20 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag, ViewType
+from mlflow.entities import Metric, Param, Run, RunTag
 
 from mgcl.errors import DeletedError, TrackingError
 from mgcl.features import FeatureBank
-from mgcl.records import TrialFailure, TrialResult, TrialRun
-from mgcl.sweep.artifacts import artifacts, files_of, read_artifact, readdress, write_artifact
-from mgcl.sweep.grid import TAG_LIMIT, Cell
-from mgcl.sweep.runs import (
+from mgcl.methods.variants import VARIANTS
+from mgcl.records import PlannedTrial, TrialFailure, TrialResult, TrialRun
+from mgcl.tracking.artifacts import artifacts, files_of, read_artifact, readdress, write_artifact
+from mgcl.tracking.parent import COMPARISONS, PROGRESS, Progress, parent_of, progress_in
+from mgcl.tracking.runs import (
+    TAG_LIMIT,
     metrics_of,
     parameters_of,
     result_tags,
@@ -26,7 +28,7 @@ from mgcl.sweep.runs import (
     trial_run,
     variants_tag,
 )
-from mgcl.sweep.store import (
+from mgcl.tracking.store import (
     PAGE,
     ROWS,
     alone,
@@ -41,37 +43,12 @@ from mgcl.sweep.store import (
     where_to_look,
 )
 
-_PROGRESS = "progress.json"
 _TRIAL = "trial.json"
-_PARENT = "tags.kind = 'sweep'"
-_SILENT_SECONDS = 30
+_TAGS_AT_ONCE = 100  # as MLflow allows
 _STALE_MS = 10 * 60 * 1000
 # A run is made with ``complete=0``; its last write is ``complete=1``.
 _COMPLETE = "tags.kind = 'trial' AND tags.complete = '1'"
 _INCOMPLETE = "tags.kind = 'trial' AND tags.complete = '0'"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a driver last said of itself."""
-
-    keys: Sequence[str]
-    """Every trial of its command, recorded or not."""
-    host: str
-    started: float
-    """Seconds since 1970."""
-    said: float
-    """Seconds since 1970."""
-    running: Sequence[tuple[str, str, str, float]]
-    """Trial key, its run's name, the worker's host, and since when."""
-    ended: bool = False
-    note: str = ""
-    """What is wrong with where it was kept."""
-
-    @property
-    def at_work(self) -> bool:
-        """Whether its driver seems to be; it says something every few seconds while MLflow answers."""
-        return not self.ended and time.time() - self.said < _SILENT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -84,13 +61,14 @@ class Tracking:
     parent_id: str
 
     @classmethod
-    def open(cls, sweep: str, uri: str, *, group_by: str = "variant") -> "Tracking":
+    def open(cls, sweep: str, uri: str, *, group_by: str = "variant", columns: Sequence[str] = ()) -> "Tracking":
         """Open a sweep's experiment, made if it is new, and drop its runs that were never completed.
 
         Args:
             sweep: its name.
             uri: of the store.
             group_by: the parameter that MLflow's page groups its runs by, to begin with.
+            columns: metrics and parameters that it shows then, in MLflow's words (``metrics.`accuracy```).
 
         Raises:
             TrackingError: the store cannot be opened or written.
@@ -102,8 +80,8 @@ class Tracking:
             found = experiment.experiment_id if experiment else None
             experiment_id = found or client.create_experiment(sweep, artifact_location=artifacts(uri))
             if not next(search(client, experiment_id, ROWS), None):  # until a sweep's end, its trials
-                set_view(client, experiment_id, group_by)
-            tracking = cls(client, uri, experiment_id, _parent(client, experiment_id, sweep))
+                set_view(client, experiment_id, group_by, VARIANTS, columns)
+            tracking = cls(client, uri, experiment_id, parent_of(client, experiment_id, sweep))
         tracking.delete_cut_off()
         return tracking
 
@@ -112,12 +90,12 @@ class Tracking:
         return where_to_look(self.uri, self.experiment_id)
 
     def record(
-        self, cell: Cell, outcome: TrialResult | TrialFailure, bank: FeatureBank, tags: Mapping[str, str]
+        self, planned: PlannedTrial, outcome: TrialResult | TrialFailure, bank: FeatureBank, tags: Mapping[str, str]
     ) -> None:
         """Write one trial's run; it counts once its last write, ``complete=1``, is there.
 
         Args:
-            cell: the trial.
+            planned: the trial.
             outcome: its result, or how it failed.
             bank: that it ran on.
             tags: what else should be known of it, e.g. the commit.
@@ -126,30 +104,32 @@ class Tracking:
             TrackingError: the store does not answer; the run does not count.
             DeletedError: the sweep's experiment was deleted.
         """
-        about = {**tags_of(cell, bank), **tags, "mlflow.parentRunId": self.parent_id, "complete": "0"}
+        about = {**tags_of(planned, bank), **tags, "mlflow.parentRunId": self.parent_id, "complete": "0"}
         seconds = outcome.seconds if isinstance(outcome, TrialResult) else 0.0
         began = int(1000 * (time.time() - seconds))  # MLflow's page shows the trial's duration, not the writing's
         with self.writing():
-            run_id = self.client.create_run(self.experiment_id, began, about, run_name(cell)).info.run_id
-            self._log(run_id, cell, outcome, bank)
+            run_id = self.client.create_run(self.experiment_id, began, about, run_name(planned)).info.run_id
+            self._log(run_id, planned, outcome)
             self.client.set_terminated(run_id, "FINISHED" if isinstance(outcome, TrialResult) else "FAILED")
             self.client.set_tag(run_id, "complete", "1")
 
-    def _log(self, run_id: str, cell: Cell, outcome: TrialResult | TrialFailure, bank: FeatureBank) -> None:
-        parameters = [Param(*each) for each in parameters_of(cell, bank).items()]
+    def _log(self, run_id: str, planned: PlannedTrial, outcome: TrialResult | TrialFailure) -> None:
+        parameters = [Param(*each) for each in parameters_of(planned).items()]
         if isinstance(outcome, TrialFailure):
             self.client.log_batch(run_id, params=parameters)
             self.client.set_tag(run_id, "error", outcome.error[:TAG_LIMIT])
             write_artifact(self.client, self.uri, run_id, "traceback.txt", outcome.traceback)
             return
         now = int(time.time() * 1000)
-        metrics = [Metric(name, value, now, step) for name, value, step in metrics_of(outcome)]
+        metrics = [Metric(name, value, now, step) for name, value, step in metrics_of(planned.trial, outcome)]
         tags = [RunTag(*each) for each in result_tags(outcome).items()]
-        room = PAGE - len(parameters) - len(tags)
-        self.client.log_batch(run_id, metrics[:room], parameters, tags)
+        room = PAGE - len(parameters) - _TAGS_AT_ONCE
+        self.client.log_batch(run_id, metrics[:room], parameters, tags[:_TAGS_AT_ONCE])
         for start in range(room, len(metrics), PAGE):
             self.client.log_batch(run_id, metrics[start : start + PAGE])
-        write_artifact(self.client, self.uri, run_id, _TRIAL, trial_json(cell, outcome))
+        for start in range(_TAGS_AT_ONCE, len(tags), _TAGS_AT_ONCE):
+            self.client.log_batch(run_id, tags=tags[start : start + _TAGS_AT_ONCE])
+        write_artifact(self.client, self.uri, run_id, _TRIAL, trial_json(planned, outcome))
 
     def keep(self, files: Sequence[Path]) -> None:
         """Add files to the parent run, a report's, say; one of the same name is replaced.
@@ -162,6 +142,15 @@ class Tracking:
             for file in files:
                 there.log_artifact(str(file))  # type: ignore[no-untyped-call]
 
+    def name_comparisons(self, reference: str, baselines: Sequence[str]) -> None:
+        """Keep what ``comparisons`` gives.
+
+        Raises:
+            TrackingError: the store does not answer.
+        """
+        with answering(self.uri):
+            self.client.set_tag(self.parent_id, COMPARISONS, json.dumps([reference, *baselines]))
+
     def tell(self, progress: Progress) -> None:
         """Keep what ``last_progress`` gives.
 
@@ -170,7 +159,7 @@ class Tracking:
             DeletedError: the sweep's experiment was deleted.
         """
         with answering(self.uri):
-            write_artifact(self.client, self.uri, self.parent_id, _PROGRESS, json.dumps(asdict(progress)))
+            write_artifact(self.client, self.uri, self.parent_id, PROGRESS, json.dumps(asdict(progress)))
         self._refuse_deleted()
 
     @contextmanager
@@ -197,7 +186,7 @@ class Tracking:
     def last_progress(self) -> Progress | None:
         """What the sweep's latest driver said of itself; None if it never ran."""
         with answering(self.uri):
-            return _last_progress(self.client, self.uri, self.experiment_id)
+            return progress_in(self.client, self.uri, self.experiment_id)
 
     def runs(self) -> tuple[TrialRun, ...]:
         """Every completed trial, one run a key: a finished one before a failed one, then the oldest."""
@@ -247,55 +236,6 @@ def details(runs: Sequence[TrialRun], uri: str) -> dict[str, TrialResult]:
         client = connect(uri)
         texts = {run.key: read_artifact(client, uri, run.run_id, _TRIAL) for run in runs}
     return {key: trial_result(text) for key, text in texts.items() if text}
-
-
-def last_progress(sweep: str, uri: str) -> Progress | None:
-    """What the sweep's latest driver said of itself; None if it never ran.
-
-    Raises:
-        TrackingError: the store cannot be opened, or the sweep's experiment was deleted.
-    """
-    if not exists(uri):
-        return None
-    with answering(uri), reading(uri):
-        client = connect(uri)
-        experiment = experiment_of(client, uri, sweep)
-        return _last_progress(client, uri, experiment.experiment_id) if experiment else None
-
-
-def progress_of(runs: Sequence[TrialRun]) -> Progress | None:
-    """How far a sweep is by its trials alone, when its parent run and what that kept are gone; None: there are none."""
-    if not runs:
-        return None
-    ended = [run.ended for run in runs]
-    started = min(run.ended - (run.seconds or 0) for run in runs)
-    note = "its parent run is gone, and with it what was planned: only what is recorded is counted"
-    return Progress([run.key for run in runs], "a machine not known", started, max(ended), (), True, note)
-
-
-def parents(client: MlflowClient, experiment_id: str) -> Iterator[Run]:
-    """A sweep's parent runs, those that were deleted last: their files stay until MLflow is told to collect them."""
-    yield from search(client, experiment_id, _PARENT)
-    yield from reversed(list(search(client, experiment_id, _PARENT, ViewType.DELETED_ONLY)))
-
-
-def _last_progress(client: MlflowClient, uri: str, experiment_id: str) -> Progress | None:
-    found = list(parents(client, experiment_id))
-    for run in found:
-        if text := read_artifact(client, uri, run.info.run_id, _PROGRESS):
-            deleted = found[0].info.lifecycle_stage == "deleted"
-            note = "its parent run was deleted; the next start makes a new one, and its trials count" if deleted else ""
-            return replace(Progress(**json.loads(text)), note=note)
-    return None
-
-
-def _parent(client: MlflowClient, experiment_id: str, sweep: str) -> str:
-    """The sweep's parent run; finished from the start, so that no killed driver leaves it running."""
-    for run in search(client, experiment_id, _PARENT):
-        return str(run.info.run_id)
-    run_id = str(client.create_run(experiment_id, tags={"kind": "sweep"}, run_name=sweep).info.run_id)
-    client.set_terminated(run_id)
-    return run_id
 
 
 def _trial_runs(client: MlflowClient, experiment_id: str) -> tuple[TrialRun, ...]:

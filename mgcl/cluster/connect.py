@@ -27,8 +27,8 @@ os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**29))
 import ray
 from ray._common.utils import get_default_ray_temp_dir
 
+from mgcl.cluster.machines import Machines
 from mgcl.errors import ENDINGS, ClusterError
-from mgcl.machines import Machines
 from mgcl.progress import at_work
 
 # Workers are handed paths, not arrays: the object store stays almost empty.
@@ -85,7 +85,11 @@ def _start(options: Mapping[str, Any]) -> Any:
     try:
         with _asking_no_cloud():
             return ray.init(address="local", **_QUIET, **options, object_store_memory=_OBJECT_STORE_BYTES)
-    except (OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # of its web page Ray raises no kind of its own
+        if options.get("include_dashboard"):
+            ray.shutdown()
+            print(f"Ray's web page does not start ({_reason(error)}); trying again without it", flush=True)
+            return _start({**options, "include_dashboard": False})
         raise ClusterError(
             f"Ray does not start on this machine ({_reason(error)}); its logs lie in {folder}, "
             "and --local runs a sweep without it"

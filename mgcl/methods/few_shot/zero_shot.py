@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from mgcl.methods.method import ClipFeatures, Prediction, Support, explain_nothing
 
@@ -17,6 +17,8 @@ VERSION = 1
 @dataclass(frozen=True)
 class Parameters:
     """Nothing to choose: the bank's logit scale changes no decision."""
+
+    least_shots: ClassVar[int] = 0
 
 
 @dataclass(frozen=True)

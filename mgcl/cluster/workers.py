@@ -12,19 +12,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import ray
 from ray import tune
 from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from mgcl.cluster import Cluster
+from mgcl.cluster.connect import Cluster
+from mgcl.cluster.queue import Held, Outcome, Queue
 from mgcl.errors import ENDINGS, ClusterError
-from mgcl.home import home
 from mgcl.progress import Bar
 from mgcl.records import Trial
-from mgcl.sweep.queue import Held, Outcome, Queue
 
 # Workers that die again and again before they take a trial, and none at work: the next will do no better.
 _USELESS_DEATHS = 4
@@ -36,9 +35,21 @@ _PROGRESS_SECONDS = 5
 _LAST_TRIALS_SECONDS = 20
 
 
-def run_trials(
+class Worker(Protocol):
+    """What is sent to each worker's process, and runs trials there."""
+
+    def open(self) -> None:
+        """Get ready; what it raises says that no trial can run here."""
+        ...
+
+    def run_logged(self, trial: Trial) -> Outcome:
+        """Run a trial; its own error is an outcome."""
+        ...
+
+
+def run_on_workers(
     trials: Sequence[Trial],
-    bank: str,
+    worker: Worker,
     there: Cluster,
     on_outcome: Callable[[Outcome], None],
     on_progress: Callable[[Sequence[Held]], None],
@@ -46,8 +57,8 @@ def run_trials(
     """Run trials on the connected cluster; returns when all have ended, or after Ctrl-C.
 
     Args:
-        trials: what to run, in this order; all on one bank.
-        bank: where the bank lies, as every node sees it; workers open it once and keep it.
+        trials: what to run, in this order.
+        worker: a copy of it runs them in each process.
         there: the cluster: how many workers, and their share of a GPU.
         on_outcome: called in this process with each outcome, as it comes; what it raises stops the sweep.
         on_progress: called every few seconds with what the workers are at.
@@ -59,8 +70,7 @@ def run_trials(
     queue = _start_queue(trials)
     listener = _Listener(queue, len(trials), there, on_outcome, on_progress)
     with tempfile.TemporaryDirectory(prefix="tune-", dir=there.session) as storage:
-        about = {"bank": bank, "digest": trials[0].bank, "home": home(), "gpu_share": there.gpus_per_slot}
-        work = tune.with_parameters(_work, queue=queue, about=about)
+        work = tune.with_parameters(_work, queue=queue, worker=worker)
         tuner = tune.Tuner(
             tune.with_resources(work, {"cpu": 1, "gpu": there.gpus_per_slot}),
             param_space={"worker": tune.grid_search([f"worker-{index}" for index in range(workers)])},
@@ -215,13 +225,10 @@ class _AtTheEnd(tune.Stopper):
         return self._listener.finished
 
 
-def _work(config: dict[str, str], queue: Any, about: dict[str, Any]) -> None:
+def _work(config: dict[str, str], queue: Any, worker: Worker) -> None:
     """In the worker: trials, until there are no more."""
-    from mgcl.sweep.worker import Worker
-
-    worker = Worker(**about)
     worker.open()
     outcome, done = None, 0
     while trial := ray.get(queue.take.remote(config["worker"], platform.node(), outcome)):
         outcome, done = worker.run_logged(trial), done + 1
-    tune.report({"trials": done})  # a worker that says nothing has Tune print that it ended
+    tune.report({"trials": done})  # a worker that reports nothing has Tune print that it ended

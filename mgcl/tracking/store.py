@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -24,7 +24,6 @@ from mgcl.databases import check_writable, database_file
 from mgcl.errors import TrackingError
 from mgcl.home import home
 from mgcl.masking import masked, scrubbed, without_user
-from mgcl.sweep.variants import VARIANTS
 
 for _name in ("alembic", "mlflow"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -40,7 +39,6 @@ RANK = "row"
 """The tag that says where among the rows a row stands."""
 
 _VIEW = "mgcl"
-_COLUMNS = ("metrics.`accuracy`", "metrics.`validation_accuracy`", "params.`way`", "params.`shot`")
 
 
 def default_uri() -> str:
@@ -175,19 +173,23 @@ def search(
             return
 
 
-def set_view(client: MlflowClient, experiment_id: str, group_by: str) -> None:
+def set_view(
+    client: MlflowClient, experiment_id: str, group_by: str, groups: Iterable[str], columns: Sequence[str]
+) -> None:
     """Give an experiment the view that ``runs_page`` opens, as if somebody had shared it from MLflow's page.
 
     Args:
         client: of the store.
         experiment_id: in it.
         group_by: the parameter whose values are the groups.
+        groups: its values, as far as they are known.
+        columns: that are shown.
     """
     view = {
         "searchFilter": "tags.kind != 'sweep' AND tags.kind != 'row'",
-        "selectedColumns": _COLUMNS,
+        "selectedColumns": list(columns),
         "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": group_by}]},
-        "groupsExpanded": {f"param.{group_by}.{name}": False for name in VARIANTS},  # a line a variant, as in a table
+        "groupsExpanded": {f"param.{group_by}.{name}": False for name in groups},  # one line per group
     }
     client.set_experiment_tag(experiment_id, f"mlflow.sharedViewState.{_VIEW}", json.dumps(view))
 

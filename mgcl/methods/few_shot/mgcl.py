@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from mgcl.methods.few_shot._mgcl_choices import OPEN_CHOICES
 from mgcl.methods.method import ClipFeatures, Match, Prediction, Support, check_fields, check_ranges
 from mgcl.records import NO_TRANSPORT, Convergence, Matching
 
@@ -12,8 +13,10 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-    from mgcl.methods.contrast import Adapters
+    from mgcl.methods.few_shot._contrast import Adapters
     from mgcl.transport import Similarity
+
+__all__ = ["OPEN_CHOICES"]
 
 VERSION = 2
 
@@ -132,7 +135,8 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
     """
     import torch
 
-    from mgcl.methods import contrast, training
+    from mgcl.methods.few_shot import _contrast as contrast
+    from mgcl.methods.few_shot import _training as training
 
     if min(support.counts) < parameters.least_shots:
         raise ValueError("leave_one_out needs 2 shots: with 1 a clip's class would have no key left")
@@ -198,7 +202,7 @@ def _total(cached: Prediction, contrasted: Prediction) -> Prediction:
 
 def _sentences(support: Support, parameters: Parameters) -> Float[Tensor, "*stack way n_e d"]:
     """The class descriptions that the contrast looks at."""
-    from mgcl.methods import contrast
+    from mgcl.methods.few_shot import _contrast as contrast
 
     if parameters.sentences == "prompt":
         return support.prompts.unsqueeze(-2)
@@ -216,7 +220,7 @@ def key_affinities(
     fitted: Fitted, clips: ClipFeatures, *, own: bool = False
 ) -> tuple[dict[str, Float[Tensor, "*stack b s"]], Convergence]:
     """What each support clip says of each clip (Eq. 1, 10), a cache part; ``own``: they are the support clips."""
-    from mgcl.methods import cache
+    from mgcl.methods.few_shot import _cache as cache
 
     support, parameters = fitted.support, fitted.parameters
     affinities, convergence = {}, NO_TRANSPORT
@@ -234,7 +238,7 @@ def key_affinities(
 
 def _cache(fitted: Fitted, clips: ClipFeatures, *, own: bool = False) -> Prediction:
     """The cache's parts, weighted by alpha."""
-    from mgcl.methods import cache
+    from mgcl.methods.few_shot import _cache as cache
 
     support, parameters = fitted.support, fitted.parameters
     affinities, convergence = key_affinities(fitted, clips, own=own)
@@ -254,7 +258,7 @@ def _convergence(matched: Similarity, parameters: Parameters) -> Convergence:
 
 def _contrast(fitted: Fitted, clips: ClipFeatures) -> Prediction:
     """The contrast's parts, multiplied by the logit scale."""
-    from mgcl.methods import contrast
+    from mgcl.methods.few_shot import _contrast as contrast
 
     parameters, sentences, scale = fitted.parameters, fitted.sentences, fitted.logit_scale
     parts, convergence = {}, NO_TRANSPORT
@@ -270,7 +274,7 @@ def _contrast(fitted: Fitted, clips: ClipFeatures) -> Prediction:
 
 def fused_clips(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b d"]:
     """W_c [clip ; caption] (Eq. 13)."""
-    from mgcl.methods import contrast
+    from mgcl.methods.few_shot import _contrast as contrast
 
     parameters = fitted.parameters
     audio = None if parameters.fusion == "caption" else _coarse(clips, parameters)
@@ -280,7 +284,7 @@ def fused_clips(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b 
 
 def fused_segments(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b n d"]:
     """W_l W_f [segment ; caption] (Eq. 17); the caption alone is one segment."""
-    from mgcl.methods import contrast
+    from mgcl.methods.few_shot import _contrast as contrast
 
     fusion = fitted.parameters.fusion
     audio = None if fusion == "caption" else clips.segments

@@ -2,8 +2,9 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,20 +43,24 @@ def t_interval(values: Sequence[float]) -> Estimate:
     return Estimate(mean, float(interval.high - interval.low) / 2)
 
 
-def accuracy_estimate(episodes: Mapping[int, Sequence[float]]) -> Estimate:
-    """Accuracy over folds: each fold's mean over its episodes, all seeds pooled, then the mean over folds.
+def block_estimate(blocks: Mapping[Hashable, Sequence[float]], interval: Literal["t", "bootstrap"] = "t") -> Estimate:
+    """Mean over blocks: each block's mean over its units (few-shot: a fold's episodes, all seeds pooled), then theirs.
 
     Args:
-        episodes: fold index -> accuracies of its episodes.
+        blocks: block -> scores of its units.
+        interval: of a single block, "t" or "bootstrap" over its units.
 
     Returns:
-        With two or more folds the interval is over fold means; with one it is over its episodes, and covers the
-        draw of episodes only.
+        With two or more blocks the interval is a t interval over block means; with one it is over its units, and
+        covers the draw of units only.
     """
-    if len(episodes) == 1:
-        (accuracies,) = episodes.values()
-        return t_interval(accuracies)
-    return t_interval([math.fsum(each) / len(each) for each in episodes.values()])
+    if len(blocks) > 1:
+        return t_interval([math.fsum(each) / len(each) for each in blocks.values()])
+    (scores,) = blocks.values()
+    if interval == "t" or len(scores) < 2:
+        return t_interval(scores)
+    low, high = bootstrap_interval([np.array(scores)[:, None]])
+    return Estimate(math.fsum(scores) / len(scores), float(high[0] - low[0]) / 2)
 
 
 def sign_flip_p(folds: Sequence[Floats]) -> Floats:
@@ -99,10 +104,16 @@ def bootstrap_interval(folds: Sequence[Floats]) -> Floats:
     generator = np.random.default_rng(0)
     drawn = generator.multinomial(len(folds), _uniform(len(folds)), size=RESAMPLES)
     means = sum(
-        generator.multinomial(times * len(fold), _uniform(len(fold))) @ fold / (len(fold) * len(folds))
+        _resampled(generator, fold, times) / (len(fold) * len(folds))
         for fold, times in zip(folds, drawn.T, strict=True)
     )
     return np.asarray(np.quantile(means, (0.025, 0.975), axis=0))
+
+
+def _resampled(generator: np.random.Generator, fold: Floats, times: NDArray[np.int64]) -> Floats:
+    """Sums of a fold's values, each drawn as often as its fold was times its units, shape (resamples, comparisons)."""
+    batches = np.split(times, range(_BATCH, len(times), _BATCH))  # a resample of many units is large
+    return np.concatenate([generator.multinomial(each * len(fold), _uniform(len(fold))) @ fold for each in batches])
 
 
 def _uniform(count: int) -> Floats:

@@ -1,4 +1,4 @@
-"""Takes the outcomes of trials in: the record, and the progress bar."""
+"""Receives the outcomes of trials: the record, and the progress bar."""
 
 import platform
 import sys
@@ -9,16 +9,17 @@ from contextlib import suppress
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from mgcl.catalogue import load
+from mgcl.cluster.queue import Held, Outcome
 from mgcl.errors import SweepError, TrackingError
 from mgcl.features import FeatureBank
 from mgcl.progress import Bar
-from mgcl.records import TrialFailure, TrialResult
+from mgcl.records import PlannedTrial, TrialFailure, TrialResult
 from mgcl.sweep.estimates import Pace
-from mgcl.sweep.grid import Cell
 from mgcl.sweep.provenance import source_revision
-from mgcl.sweep.queue import Held, Outcome
-from mgcl.sweep.runs import run_name
-from mgcl.sweep.tracking import Progress, Tracking
+from mgcl.tracking.parent import Progress
+from mgcl.tracking.record import Tracking
+from mgcl.tracking.runs import row_and_column, run_name
 
 # The first trials that all fail alike say that the rest would.
 _FAILED_ALIKE = 5
@@ -27,12 +28,15 @@ _RETRY_SECONDS = 15
 _LAST_RETRIES_SECONDS = 10 * 60
 
 
-class Desk:
-    """While the store does not answer, outcomes wait here."""
+class Recorder:
+    """Records outcomes; while the store does not answer, they wait here."""
 
-    def __init__(self, cells: Sequence[Cell], store: Tracking, bank: FeatureBank, bar: Bar, pace: Pace) -> None:
-        self._cells = {cell.trial.key: cell for cell in cells}
-        self._store, self._bank, self._bar, self._pace = store, bank, bar, pace
+    def __init__(
+        self, planned: Sequence[PlannedTrial], store: Tracking, banks: Sequence[FeatureBank], bar: Bar, pace: Pace
+    ) -> None:
+        self._planned = {each.trial.key: each for each in planned}
+        self._banks = {bank.digest: bank for bank in banks}
+        self._store, self._bar, self._pace = store, bar, pace
         self._tags = source_revision()
         self._started = time.time()
         self._waiting: deque[Outcome] = deque()
@@ -40,9 +44,9 @@ class Desk:
         self._causes: list[str] | None = []
         self._failed = 0
         self._warned: set[str] = set()
-        self._latest: deque[str] = deque(maxlen=2)
+        self._latest = "none yet"
 
-    def take(self, outcome: Outcome) -> None:
+    def receive(self, outcome: Outcome) -> None:
         """Record an outcome, now or with a later one, and show it.
 
         Raises:
@@ -63,13 +67,17 @@ class Desk:
         """Print a line above the bar."""
         self._bar.write(words)
 
-    def tell(self, held: Sequence[Held] = (), *, ended: bool = False) -> None:
+    def report(self, held: Sequence[Held] = (), *, ended: bool = False) -> None:
         """Show the time left, and keep what is being worked at for ``mgcl status`` while the store answers."""
         self._bar.expect(self._pace.seconds_left(held, time.time()), began=self._pace.began)
         if time.monotonic() >= self._ask_again:
-            running = [(each.trial.key, run_name(self._cells[each.trial.key]), each.host, each.since) for each in held]
+            running = [
+                (each.trial.key, run_name(self._planned[each.trial.key]), each.host, each.since) for each in held
+            ]
             with suppress(TrackingError):
-                self._store.tell(Progress([*self._cells], platform.node(), self._started, time.time(), running, ended))
+                self._store.tell(
+                    Progress([*self._planned], platform.node(), self._started, time.time(), running, ended)
+                )
 
     def close(self) -> None:
         """Record what waits, and delete runs that were cut off; asks a store that is away for ten minutes.
@@ -86,7 +94,7 @@ class Desk:
         try:
             patience(self._record)
             self._store.delete_cut_off()
-            self.tell(ended=True)
+            self.report(ended=True)
         except TrackingError as error:
             lost = len(self._waiting)
             raise TrackingError(f"{error}; {lost} results are not recorded: start the sweep again then") from None
@@ -94,7 +102,8 @@ class Desk:
     def _record(self) -> None:
         while self._waiting:
             outcome = self._waiting[0]
-            self._store.record(self._cells[outcome.key], outcome, self._bank, self._tags)
+            planned = self._planned[outcome.key]
+            self._store.record(planned, outcome, self._banks[planned.trial.bank], self._tags)
             self._waiting.popleft()
 
     def _refuse_a_common_cause(self, outcome: Outcome) -> None:
@@ -113,15 +122,15 @@ class Desk:
             )
 
     def _show(self, outcome: Outcome) -> None:
-        cell = self._cells[outcome.key]
-        name = f"{cell.variants[0]} {cell.trial.way}w{cell.trial.shot}s"
+        planned = self._planned[outcome.key]
+        name = row_and_column(planned)
         if isinstance(outcome, TrialFailure):
             self._failed += 1
             self._bar.write(f"failed: {name} (trial {outcome.key}): {outcome.error}", file=sys.stderr)
         else:
-            self._latest.append(f"{name} {100 * outcome.accuracy:.1f} %")
+            self._latest = f"{name} {_ranked(planned, outcome)}"
             self._warn(name, outcome)
-        self._bar.set_postfix_str(f"failed {self._failed}, last " + ", ".join(self._latest), refresh=False)
+        self._bar.set_postfix_str(f"failed {self._failed}, last " + self._latest, refresh=False)
         self._bar.update()
 
     def _warn(self, name: str, result: TrialResult) -> None:
@@ -137,3 +146,9 @@ class Desk:
             if kind not in self._warned:
                 self._warned.add(kind)
                 self._bar.write(f"warning: {words}", file=sys.stderr)
+
+
+def _ranked(planned: PlannedTrial, result: TrialResult) -> str:
+    """The trial's mean by the metric that is ranked: "92.0 %"."""
+    metric = load("task", planned.trial.task).METRICS[0]
+    return f"{metric.factor * result.mean(metric.name):.1f} {metric.unit}".strip()

@@ -1,0 +1,1 @@
+"""Ray: connected to, and what runs on it."""

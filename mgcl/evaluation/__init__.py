@@ -1,1 +1,0 @@
-"""A trial's accuracy, and the statistics of many. Knows neither Ray nor MLflow."""

@@ -1,0 +1,97 @@
+"""One trial in this process. No Ray, no MLflow; it settles torch's arithmetic."""
+
+import os
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mgcl.catalogue import load
+from mgcl.errors import SweepError
+from mgcl.features import FeatureBank
+from mgcl.methods.method import Method
+from mgcl.records import Trial, TrialResult
+from mgcl.tasks import Setup, Task
+from mgcl.transport import ComputedSimilarities, SimilarityStore
+
+
+def similarity_store(
+    bank: FeatureBank, *, root: Path | None = None, device: str = "cpu", stored: bool = True
+) -> SimilarityStore:
+    """The all-pairs store of a bank's clips; tiles are kept under ``root`` or in memory, or nowhere."""
+    labels = np.array(bank.clips["label"].to_pylist())
+    segments, check = bank.segment_embeddings, bank.check_unchanged
+    kind = SimilarityStore if stored else ComputedSimilarities
+    return kind(segments, labels, digest=bank.digest, root=root, device=device, check=check)
+
+
+def run_trial(
+    trial: Trial, bank: FeatureBank, *, device: str = "cpu", similarities: SimilarityStore | None = None
+) -> TrialResult:
+    """Run a trial.
+
+    Args:
+        trial: what to run.
+        bank: the bank that the trial names by digest.
+        device: a torch device; accuracies are the same to the bit for one device type, one torch build and one thread.
+        similarities: the bank's store on that device, to be shared by trials; None keeps one in memory for this trial.
+
+    Raises:
+        SweepError: the bank has another content than the trial was planned for, or this mgcl another version of
+            the method.
+    """
+    started = time.perf_counter()
+    task: Task = load("task", trial.task)
+    setup = _setup(trial, task, bank, device, similarities or similarity_store(bank, device=device))
+    stack = task.largest_stack(setup)
+    while True:
+        try:
+            measured = task.run(setup, stack)
+        except torch.cuda.OutOfMemoryError:
+            if stack == 1:
+                raise
+            stack //= 2  # all of it again: the stack is part of the arithmetic
+            torch.cuda.empty_cache()
+        else:
+            seconds = time.perf_counter() - started
+            return TrialResult(
+                trial.key,
+                measured.scores,
+                measured.convergence,
+                seconds,
+                device,
+                stack,
+                platform.node(),
+                measured.confusions,
+                measured.explained,
+            )
+
+
+def _setup(trial: Trial, task: Task, bank: FeatureBank, device: str, similarities: SimilarityStore) -> Setup:
+    if bank.digest != trial.bank:
+        raise SweepError(f"{bank.path}: changed since the sweep was planned; start the sweep again")
+    if trial.protocol != task.VERSION:
+        raise SweepError(
+            f"task {trial.task} is version {task.VERSION} here, {trial.protocol} where the sweep was planned; install "
+            "one mgcl everywhere"
+        )
+    method: Method = load("method", trial.method)
+    if trial.version != method.VERSION:
+        raise SweepError(
+            f"method {trial.method} is version {method.VERSION} here, {trial.version} where the sweep was "
+            "planned; install one mgcl everywhere"
+        )
+    _settle_arithmetic()
+    return Setup(trial, bank, method, method.Parameters(**trial.parameters), similarities, torch.device(device))
+
+
+def _settle_arithmetic() -> None:
+    """Float32 means float32, and the same bits each time: no TF32, no kernel whose sums depend on scheduling."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS's own condition for the same bits
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.use_deterministic_algorithms(True)
+    # Filling what is yet to be written guards against bugs of torch; it costs a tenth of a trial.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

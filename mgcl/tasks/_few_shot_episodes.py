@@ -1,0 +1,154 @@
+"""Episodes run: drawn, adapted to, scored. What ``few_shot`` does once torch is there."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mgcl.data.episodes import Pool, draw, pool
+from mgcl.methods.method import ClipFeatures, Prediction, Support
+from mgcl.records import NO_TRANSPORT, Confusion, Convergence, Episode, ExplainedClip, Matching
+from mgcl.tasks import Measured, Setup
+from mgcl.tasks.few_shot import Cell
+from mgcl.transport import Similarity, SimilarityStore, unit
+
+# On a GPU as many episodes are computed together as fill two gigabytes, and no more than this.
+_LARGEST_STACK = 32
+_STACK_NUMBERS = 2**29
+
+
+def largest_stack(setup: Setup) -> int:
+    """Episodes to compute together: one on a CPU; on a GPU, where small kernels wait for their start, what fits.
+
+    It follows from the trial and the bank alone, not from the free memory: the same trial, the same arithmetic.
+    """
+    if setup.device.type == "cpu":
+        return 1
+    cell: Cell = setup.trial.cell
+    header = setup.bank.header
+    rows = cell.way * (cell.shot + cell.queries) * header.segments
+    # Five d x d matrices with a gradient and Adam's two moments, and some copies of each segment.
+    numbers = 20 * header.embedding_dim**2 + 8 * rows * header.embedding_dim
+    return max(1, min(_LARGEST_STACK, cell.episodes, _STACK_NUMBERS // numbers))
+
+
+def run(setup: Setup, stack: int) -> Measured:
+    """Run a trial's episodes in order, ``stack`` at once."""
+    clips, count = pool(setup.bank.clip_records), setup.trial.cell.episodes
+    confusions: list[Confusion] = []
+    explained: ExplainedClip | None = None
+    convergence: Convergence = NO_TRANSPORT
+    for first in range(0, count, stack):
+        episodes = [_draw(setup, clips, index) for index in range(first, min(first + stack, count))]
+        support, query = _support(setup, episodes), _clip_features(setup, [each.query for each in episodes])
+        fitted = setup.method.fit(support, setup.parameters)
+        prediction = setup.method.predict(fitted, query)
+        confusions += _counted(episodes, prediction)
+        convergence += prediction.convergence + getattr(fitted, "convergence", NO_TRANSPORT)
+        explained = explained or _explain(setup, episodes[0], fitted, query, prediction)
+    scores = {"accuracy": tuple(each.accuracy for each in confusions)}
+    return Measured(scores, convergence, tuple(confusions), explained)
+
+
+def _draw(setup: Setup, clips: Pool, index: int) -> Episode:
+    cell: Cell = setup.trial.cell
+    return draw(
+        clips,
+        dataset=setup.trial.dataset,
+        fold=cell.fold,
+        way=cell.way,
+        shot=cell.shot,
+        queries=cell.queries,
+        seed=cell.seed,
+        index=index,
+        split=cell.split,
+    )
+
+
+def _counted(episodes: Sequence[Episode], prediction: Prediction) -> Iterator[Confusion]:
+    answers = prediction.logits.argmax(-1).cpu().numpy()
+    finite = prediction.logits.isfinite().flatten(1).all(1).tolist()
+    for episode, predicted, usable in zip(episodes, answers, finite, strict=True):
+        if not usable:
+            raise FloatingPointError(f"episode {episode.index}: a logit is not finite")
+        way = len(episode.classes)
+        counts = tuple(
+            tuple(int(count) for count in np.bincount(row, minlength=way)) for row in predicted.reshape(way, -1)
+        )
+        yield Confusion(episode.classes, counts)
+
+
+def _support(setup: Setup, episodes: Sequence[Episode]) -> Support:
+    bank, device, cell = setup.bank, setup.device, setup.trial.cell
+    rows = np.array([[bank.row_of_class[label] for label in episode.classes] for episode in episodes])
+    return Support(
+        clips=_clip_features(setup, [episode.support for episode in episodes]),
+        labels=torch.arange(cell.way, device=device).repeat_interleave(cell.shot),
+        prompts=_units(bank.prompt_embeddings[rows], device),
+        explanations=_units(bank.explanation_embeddings[rows], device),
+        logit_scale=bank.header.logit_scale,
+        seeds=torch.tensor([episode.seed for episode in episodes], device=device),
+        known_similarity=partial(_known_similarity, setup.similarities),
+    )
+
+
+def _known_similarity(
+    similarities: SimilarityStore, clips: ClipFeatures, others: ClipFeatures, matching: Matching
+) -> Similarity:
+    pairs = zip(_rows(clips), _rows(others), strict=True)
+    values, converged = zip(*(similarities.look_up(*each, matching) for each in pairs), strict=True)
+    return Similarity(torch.stack(values), torch.stack(converged))
+
+
+def _rows(clips: ClipFeatures) -> NDArray[np.intp]:
+    if clips.rows is None:
+        raise ValueError("only a bank's clips have known similarities")
+    return clips.rows
+
+
+def _clip_features(setup: Setup, clip_ids: list[tuple[tuple[str, ...], ...]]) -> ClipFeatures:
+    """Of a stack of episodes, each (way, clips)."""
+    bank, device, statistics = setup.bank, setup.device, setup.bank.mel_statistics
+    captions = bank.caption_embeddings
+    rows = np.array([[bank.row_of_clip[clip_id] for clip_id in _flat(episode)] for episode in clip_ids])
+    return ClipFeatures(
+        segments=_units(bank.segment_embeddings[rows], device),
+        clip=_units(bank.clip_embeddings[rows], device),
+        caption=None if captions is None else _units(captions[rows], device),
+        rows=rows,
+        mel_statistics=None if statistics is None else torch.from_numpy(statistics[rows]).to(device),
+    )
+
+
+def _units(array: NDArray[np.float32], device: torch.device) -> torch.Tensor:
+    return unit(torch.from_numpy(array).to(device))
+
+
+def _flat(clip_ids: tuple[tuple[str, ...], ...]) -> list[str]:
+    return [clip_id for row in clip_ids for clip_id in row]
+
+
+def _explain(
+    setup: Setup, episode: Episode, fitted: object, query: ClipFeatures, prediction: Prediction
+) -> ExplainedClip:
+    """The first query clip of a stack's first episode, which is of its first class."""
+    header, classes = setup.bank.header, episode.classes
+    predicted = int(prediction.logits[0, 0].argmax())
+    statistics = None if query.mel_statistics is None else query.mel_statistics[:, :1]
+    caption = None if query.caption is None else query.caption[:, :1]
+    clip = ClipFeatures(query.segments[:, :1], query.clip[:, :1], caption, _rows(query)[:, :1], statistics)
+    names = {"support": _flat(episode.support), "class": classes}
+    step = header.seconds / header.segments
+    return ExplainedClip(
+        clip_id=episode.query[0][0],
+        label=classes[0],
+        predicted=classes[predicted],
+        segment_times=tuple((index + 0.5) * step for index in range(header.segments)),
+        parts={part: tuple(scores[0, 0].tolist()) for part, scores in prediction.parts.items()},
+        plans={
+            f"{match.part}: {names[match.against][match.index]}": tuple(map(tuple, match.plan.tolist()))
+            for match in setup.method.explain(fitted, clip, tuple(sorted({0, predicted})))
+        },
+    )

@@ -1,0 +1,212 @@
+"""N-way K-shot episodes: a few labelled clips of each of N classes, and query clips (MGCL Tables 1-5)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from mgcl import records
+from mgcl.data.episodes import SPLITS, VERSION, check_drawable, pool
+from mgcl.data.splits import PROTOCOLS, folds
+from mgcl.errors import SearchError, SweepError
+from mgcl.records import Fold, Value
+from mgcl.seeding import generator
+from mgcl.tasks import Coordinate, Measured, Metric, Problem, Setup, Words, flag
+
+if TYPE_CHECKING:
+    from mgcl.features import FeatureBank
+
+__all__ = ["VERSION"]
+
+METRICS = (Metric("accuracy"),)
+COLUMNS = {"way": Coordinate(int, "classes an episode"), "shot": Coordinate(int, "support clips a class")}
+POOLED = {"fold": Coordinate(int), "seed": Coordinate(int)}
+SETTING = {
+    "folds": Coordinate(str, "class subsets that episodes are drawn from, and the classes in each"),
+    "split": Coordinate(str, "clip: query and support clips may share a recording; source: they may not"),
+    "queries": Coordinate(int, "query clips a class"),
+    "episodes": Coordinate(int, "a fold and seed"),
+}
+WORDS = Words(
+    unit="episode",
+    block="fold",
+    blocks_caveat="Folds share classes, so it is approximate and likely too short.",
+    p_caveat="It is conditional on these recordings and class subsets: episodes reuse clips, so it says whether other "
+    "episodes of them would show a difference, not whether other recordings would.",
+)
+INTERVAL: Literal["t", "bootstrap"] = "t"
+PRESETS: Mapping[str, Mapping[str, Value]] = {
+    name: {"folds": count, "fold_classes": size} for name, (count, size) in PROTOCOLS.items()
+}
+"""treff: the published class subsets; mgcl: five seeded ones of 15 classes, for FSDKaggle18's 12-way."""
+
+
+@dataclass(frozen=True)
+class Cell(records.Cell):
+    """Episodes of one fold, way, shot and seed."""
+
+    older_than_tasks: ClassVar[bool] = True
+
+    fold: Fold
+    way: int
+    shot: int
+    queries: int
+    episodes: int
+    seed: int
+    split: str
+    """"clip", or "source": no recording both in support and query."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Which episodes a sweep draws: every fold at every way, shot and seed."""
+
+    task: ClassVar[str] = "few_shot"
+
+    ways: tuple[int, ...] = flag("classes an episode", "N")
+    shots: tuple[int, ...] = flag("support clips a class", "K")
+    queries: int = flag("query clips a class", "Q", 30)
+    episodes: int = flag("episodes a trial", "E", 100)
+    seeds: tuple[int, ...] = flag("each draws other episodes", "S", (0,), name="seed")
+    split: str = flag("clip, as in the papers, or source: no recording on both sides", "clip|source", "clip")
+    folds: int | None = flag("seeded class subsets to draw instead of the data set's own", "N", None)
+    fold_classes: int | None = flag("classes in each of them", "M", None)
+
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise SweepError(f"--split {self.split}: choose {' or '.join(SPLITS)}")
+        if self.episodes < 1:
+            raise SweepError(f"--episodes {self.episodes}: choose 1 or more")
+
+
+def cells(draws: Draws, bank: FeatureBank, only: Sequence[Fold] | None = None) -> tuple[Cell, ...]:
+    """Way by way, shot by shot, seed by seed, fold by fold; ``only``: of these folds.
+
+    Raises:
+        SweepError: a way, shot or split that the bank cannot give, or folds that are said twice.
+    """
+    if only and (draws.folds or draws.fold_classes):
+        raise SweepError("--params says which folds its values are for; leave --folds, --fold-classes, --protocol out")
+    clips, subsets = pool(bank.clip_records), only or _folds(draws, bank)
+    for fold, way, shot in itertools.product(subsets, draws.ways, draws.shots):
+        check_drawable(clips, fold=fold, way=way, shot=shot, queries=draws.queries, split=draws.split)
+    return tuple(
+        Cell(fold, way, shot, draws.queries, draws.episodes, seed, draws.split)
+        for way, shot, seed, fold in itertools.product(draws.ways, draws.shots, draws.seeds, subsets)
+    )
+
+
+def unfit(cell: Cell, parameters: Any) -> str:
+    """A method may need more shots."""
+    least = getattr(parameters, "least_shots", 1)
+    return f"needs {least} shots: left out at {cell.shot}-shot" if cell.shot < least else ""
+
+
+def place(cell: Cell) -> dict[str, Value]:
+    """The value of every coordinate."""
+    return {
+        "way": cell.way,
+        "shot": cell.shot,
+        "fold": cell.fold.index,
+        "seed": cell.seed,
+        "folds": f"{cell.fold.kind} {len(cell.fold.classes)}",
+        "split": cell.split,
+        "queries": cell.queries,
+        "episodes": cell.episodes,
+    }
+
+
+def work(cell: Cell, epochs: int) -> float:
+    """Clips that a trial goes through: each query clip once, each support clip once and once an epoch."""
+    return float(cell.episodes * cell.way * (cell.queries + cell.shot * (1 + epochs)))
+
+
+def largest_stack(setup: Setup) -> int:
+    """Episodes to compute together."""
+    from mgcl.tasks import _few_shot_episodes
+
+    return _few_shot_episodes.largest_stack(setup)
+
+
+def run(setup: Setup, stack: int) -> Measured:
+    """Run a trial's episodes in order."""
+    from mgcl.tasks import _few_shot_episodes
+
+    return _few_shot_episodes.run(setup, stack)
+
+
+def column_name(column: Sequence[Value]) -> str:
+    """What stands above a column."""
+    return f"{column[0]}-way {column[1]}-shot"
+
+
+def heading(setting: Mapping[str, Value]) -> str:
+    """A setting in a few words."""
+    return (
+        f"{setting['episodes']} episodes, {setting['queries']} queries, folds {setting['folds']}, "
+        f"split {setting['split']}"
+    )
+
+
+def caption(setting: Mapping[str, Value], pooled: Mapping[str, Sequence[Value]]) -> str:
+    """A setting, and the seeds that were pooled, as a sentence."""
+    return (
+        f"{setting['episodes']} episodes a fold and seed, {setting['queries']} queries a class, "
+        f"folds: {setting['folds']}, split: {setting['split']}, seeds: {', '.join(map(str, pooled['seed']))}."
+    )
+
+
+def problems(draws: Draws, bank: FeatureBank, *, shared: bool) -> tuple[Problem, ...]:
+    """One problem a fold, on the classes outside it; folds share classes, so each needs its own.
+
+    A single fold of all classes is cut into two seeded halves: one is tested on, the other searched on.
+
+    Args:
+        draws: whose folds are tested on.
+        bank: on what.
+        shared: one problem for all folds, on the classes outside their union.
+
+    Raises:
+        SearchError: too few classes are left.
+    """
+    labels = sorted({clip.label for clip in bank.clip_records})
+    return development(bank.header.dataset, _folds(draws, bank), labels, way=max(draws.ways), shared=shared)
+
+
+def development(
+    dataset: str, tested: Sequence[Fold], labels: Sequence[str], *, way: int, shared: bool
+) -> tuple[Problem, ...]:
+    """``problems`` by the folds that are tested on, the bank's labels and the ways that a validation episode needs."""
+    if len(tested) == 1 and set(tested[0].classes) == set(labels):
+        test, rest = _halves(dataset, labels)
+        found = [Problem((test,), rest)]
+    elif shared:
+        found = [Problem(tuple(tested), _outside(tested, labels))]
+    else:
+        found = [Problem((fold,), _outside([fold], labels)) for fold in tested]
+    for problem in found:
+        left = len(problem.validation.classes)
+        if left < way:
+            where = ", ".join(str(fold.index) for fold in problem.tests)
+            raise SearchError(
+                f"outside fold {where} only {left} classes are left, too few for {way}-way validation episodes; lower "
+                "--ways" + (", or leave --shared out" if shared else ", or take smaller folds")
+            )
+    return tuple(found)
+
+
+def _folds(draws: Draws, bank: FeatureBank) -> tuple[Fold, ...]:
+    return folds(bank.header.dataset, pool(bank.clip_records), count=draws.folds, size=draws.fold_classes)
+
+
+def _outside(tested: Sequence[Fold], labels: Sequence[str]) -> Fold:
+    inside = {label for fold in tested for label in fold.classes}
+    return Fold("validation", tested[0].index, tuple(sorted(set(labels) - inside)))
+
+
+def _halves(dataset: str, labels: Sequence[str]) -> tuple[Fold, Fold]:
+    drawn = [str(label) for label in generator("halves", dataset, sorted(labels)).permutation(sorted(labels))]
+    middle = (len(drawn) + 1) // 2
+    return Fold("half", 0, tuple(sorted(drawn[:middle]))), Fold("validation", 0, tuple(sorted(drawn[middle:])))

@@ -1,0 +1,212 @@
+"""A trial as an MLflow run: its name, tags, parameters and metrics, written and read back. Pure."""
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mgcl.catalogue import load
+from mgcl.features import FeatureBank
+from mgcl.records import (
+    Confusion,
+    Convergence,
+    ExplainedClip,
+    PlannedTrial,
+    Setting,
+    Trial,
+    TrialResult,
+    TrialRun,
+    Value,
+)
+from mgcl.tasks import FIRST, Coordinate, Task
+
+TAG_LIMIT = 8000
+"""Characters of an MLflow tag."""
+
+_STEPS = 1000
+"""Units whose scores are metric steps too, for MLflow's charts; of more than this the tags alone have them."""
+
+
+def run_name(planned: PlannedTrial) -> str:
+    """What MLflow's list of runs shows."""
+    task, place = _placed(planned.trial)
+    pooled = " ".join(f"{name} {place[name]}" for name in task.POOLED)
+    return f"{row_and_column(planned)} {pooled}".strip()
+
+
+def row_and_column(planned: PlannedTrial) -> str:
+    """The first row that a trial stands in, and its column."""
+    task, place = _placed(planned.trial)
+    return f"{planned.variants[0]} {task.column_name([place[name] for name in task.COLUMNS])}"
+
+
+def variants_tag(variants: tuple[str, ...]) -> str:
+    """Every row that a trial stands in."""
+    return ", ".join(dict.fromkeys(variants))
+
+
+def tags_of(planned: PlannedTrial, bank: FeatureBank) -> dict[str, str]:
+    """What a run is found by, and what a report reads."""
+    trial = planned.trial
+    _, place = _placed(trial)
+    naming = bank.captions_naming_class
+    return {
+        "kind": "trial",
+        "trial_key": trial.key,
+        "variant": planned.variants[0],
+        "variants": variants_tag(planned.variants),
+        "method": trial.method,
+        "version": str(trial.version),
+        "task": trial.task,
+        "protocol": str(trial.protocol),
+        "dataset": trial.dataset,
+        "revision": bank.header.revision,
+        "backbone": bank.header.backbone,
+        "bank": trial.bank,
+        **({} if naming is None else {"captions_naming_class": f"{naming:.6f}"}),
+        **{name: str(value) for name, value in place.items()},
+    }
+
+
+def parameters_of(planned: PlannedTrial) -> dict[str, str]:
+    """What MLflow's compare page puts on its axes."""
+    _, place = _placed(planned.trial)
+    shown = {"variant": planned.variants[0], **place, **planned.trial.parameters}
+    return {name: str(value) for name, value in shown.items()}
+
+
+def result_tags(result: TrialResult) -> dict[str, str]:
+    """Each unit's scores, exact, in as many tags as they fill, and what else a report needs."""
+    return {
+        **{name: text for metric, scores in result.scores.items() for name, text in _score_tags(metric, scores)},
+        "problems": str(result.convergence.problems),
+        "unconverged": str(result.convergence.unconverged),
+        "device": result.device,
+        "stack": str(result.stack),
+        "host": result.host,
+    }
+
+
+def metrics_of(trial: Trial, result: TrialResult) -> list[tuple[str, float, int]]:
+    """Name, value and step of each, short enough to read; the first is what MLflow's compare page draws unasked."""
+    unit = load("task", trial.task).WORDS.unit
+    once = {metric: result.mean(metric) for metric in result.scores}
+    once |= {"unconverged": result.convergence.unconverged, "seconds": result.seconds}
+    steps = {metric: scores for metric, scores in result.scores.items() if len(scores) <= _STEPS}
+    return [
+        *((name, round(float(value), 6), 0) for name, value in once.items()),
+        *(
+            (f"{unit}_{metric}", round(score, 6), step)
+            for metric, scores in steps.items()
+            for step, score in enumerate(scores)
+        ),
+    ]
+
+
+def trial_run(
+    run_id: str,
+    status: str,
+    ended: float,
+    tags: Mapping[str, str],
+    parameters: Mapping[str, str],
+    metrics: Mapping[str, float],
+) -> TrialRun:
+    """What the functions above wrote, read back."""
+    name = tags.get("task", FIRST)
+    task: Task = load("task", name)
+    setting = Setting(
+        task=name,
+        protocol=int(tags["protocol"]),
+        dataset=tags["dataset"],
+        backbone=tags["backbone"],
+        bank=tags["bank"],
+        drawn=tuple(zip(task.SETTING, _values(task.SETTING, tags), strict=True)),
+    )
+    places = {"variant", *task.COLUMNS, *task.POOLED, *task.SETTING}
+    return TrialRun(
+        run_id=run_id,
+        key=tags["trial_key"],
+        status=status,
+        setting=setting,
+        variants=tuple(tags["variants"].split(", ")),
+        column=_values(task.COLUMNS, tags),
+        pooled=_values(task.POOLED, tags),
+        method=tags["method"],
+        version=int(tags["version"]),
+        parameters={name: value for name, value in parameters.items() if name not in places},
+        scores={metric.name: scores for metric in task.METRICS if (scores := _scores(metric.name, tags))},
+        convergence=Convergence(int(tags.get("problems", 0)), int(tags.get("unconverged", 0))),
+        device=tags.get("device", ""),
+        error=tags.get("error", ""),
+        revision=tags.get("revision", ""),
+        commit=tags.get("commit", "")[:10] + ("+" if tags.get("dirty") == "True" else ""),
+        captions_naming_class=float(tags["captions_naming_class"]) if "captions_naming_class" in tags else None,
+        seconds=metrics.get("seconds"),
+        ended=ended,
+    )
+
+
+def trial_json(planned: PlannedTrial, result: TrialResult) -> str:
+    """All of a trial and its result, as its run's artifact keeps it."""
+    return json.dumps({"trial": asdict(planned.trial), "result": result}, default=vars)  # asdict copies each number
+
+
+def trial_result(text: str) -> TrialResult:
+    """The result that ``trial_json`` wrote, read back; also as it was written before there were tasks."""
+    content = _tuples(json.loads(text)["result"])
+    if "episodes" in content:
+        content["confusions"] = tuple(
+            {"classes": each["classes"], "counts": each["confusion"]} for each in content.pop("episodes")
+        )
+    confusions = tuple(Confusion(**each) for each in content["confusions"])
+    parts = {
+        "scores": content.get("scores") or {"accuracy": tuple(each.accuracy for each in confusions)},
+        "confusions": confusions,
+        "convergence": Convergence(**content["convergence"]),
+        "explained": content["explained"] and ExplainedClip(**content["explained"]),
+    }
+    return TrialResult(**{**content, **parts})
+
+
+def _placed(trial: Trial) -> tuple[Task, Mapping[str, Value]]:
+    task: Task = load("task", trial.task)
+    return task, task.place(trial.cell)
+
+
+def _values(coordinates: Mapping[str, Coordinate], tags: Mapping[str, str]) -> tuple[Value, ...]:
+    return tuple(each.kind(tags[name]) for name, each in coordinates.items())
+
+
+def _score_tags(metric: str, scores: tuple[float, ...]) -> Iterator[tuple[str, str]]:
+    """Names and texts: ``scores.accuracy``, ``scores.accuracy.1`` ..., each as long as a tag may be."""
+    texts = [repr(score).removesuffix(".0") for score in scores]
+    part: list[str] = []
+    length = number = 0
+    for text in texts:
+        if length + len(text) + 1 > TAG_LIMIT:
+            yield _score_tag(metric, number), " ".join(part)
+            part, length, number = [], 0, number + 1
+        part.append(text)
+        length += len(text) + 1
+    yield _score_tag(metric, number), " ".join(part)
+
+
+def _score_tag(metric: str, number: int) -> str:
+    return f"scores.{metric}.{number}" if number else f"scores.{metric}"
+
+
+def _scores(metric: str, tags: Mapping[str, str]) -> tuple[float, ...]:
+    """Of a run: one number per unit; of a run before there were tasks, which kept counts of correct queries."""
+    if "episode_correct" in tags:
+        queries = int(tags["way"]) * int(tags["queries"])
+        return tuple(int(count) / queries for count in tags["episode_correct"].split())
+    texts = itertools.takewhile(bool, (tags.get(_score_tag(metric, number)) for number in itertools.count()))
+    return tuple(float(score) for text in texts if text for score in text.split())
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples that they were."""
+    if isinstance(value, dict):
+        return {name: _tuples(each) for name, each in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
