@@ -64,7 +64,7 @@ def _role(label: str, clip: ExplainedClip) -> str:
 
 
 def _sentences(known: Sequence[str], count: int) -> list[str]:
-    """The first so many, as ``full`` takes them; numbers where they are not known."""
+    """The first ``count`` of the known sentences; numbers where they are not known."""
     if len(known) < count:
         return [str(number) for number in range(1, count + 1)]
     return [shortened(sentence) for sentence in known[:count]]
