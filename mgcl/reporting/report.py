@@ -10,7 +10,7 @@ import pandas as pd
 
 from mgcl.errors import ReportError
 from mgcl.records import NO_TRANSPORT, TrialRun
-from mgcl.reporting import choices, differences, published, significance, standing
+from mgcl.reporting import choices, differences, over_banks, published, significance, standing
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.latex import latex
 from mgcl.reporting.outline import Outline
@@ -112,6 +112,7 @@ def _text(
         f"# {name}",
         standing.markdown(runs, [table for table, _ in compared], planned),
         *(_section(table, found, outline) for table, found in compared),
+        *filter(None, [over_banks.markdown([table for table, _ in compared])]),
         "## What the paper leaves open, and what was taken",
         choices.markdown([run for table, _ in compared if table.ranked for run in table.runs], outline.reference),
     ]

@@ -1,0 +1,48 @@
+"""One table over several feature banks: each row's mean over the banks' means."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from mgcl.reporting.statistics import t_interval
+from mgcl.reporting.tables import Column, Table
+
+
+def markdown(tables: Sequence[Table]) -> str:
+    """For each metric a table in GitHub's markdown; empty where there is only one bank.
+
+    Args:
+        tables: of a report. Those of one metric and bank that differ in what was drawn are not pooled: then a bank's
+            first table counts.
+    """
+    by_metric: dict[str, dict[str, Table]] = {}
+    for table in tables:
+        by_metric.setdefault(table.metric.name, {}).setdefault(table.setting.bank, table)
+    sections = [_section(list(banks.values())) for banks in by_metric.values() if len(banks) > 1]
+    return "\n\n".join(["## Over all banks", *sections]) if sections else ""
+
+
+def _section(tables: Sequence[Table]) -> str:
+    rows = list(dict.fromkeys(row for table in tables for row in table.rows))
+    columns = sorted({column for table in tables for column in table.columns})
+    first = tables[0]
+    cells = [[_cell(tables, row, column) for column in columns] for row in rows]
+    frame = pd.DataFrame(cells, index=pd.Index(rows, name="variant"), columns=list(map(first.name_of, columns)))
+    banks = "; ".join(f"{each.setting.dataset}, {each.setting.backbone}" for each in tables)
+    words = (
+        f"{first.metric.name.capitalize()} in {first.metric.unit}: mean over {len(tables)} banks ({banks}), each as in "
+        "its own table, ± 95 % t interval over the banks' means. -: a bank lacks the entry, or trials of it."
+    )
+    return "\n\n".join([frame.to_markdown(disable_numparse=True), words])
+
+
+def _cell(tables: Sequence[Table], row: str, column: Column) -> str:
+    means = [
+        table.metric.factor * entry.estimate.mean
+        for table in tables
+        if (entry := table.entries.get((row, column))) and entry.estimate and entry.whole
+    ]
+    if len(means) < len(tables):
+        return "-"
+    found = t_interval(means)
+    return f"{found.mean:.2f} ± {found.half_width:.2f}"
