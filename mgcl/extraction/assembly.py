@@ -11,8 +11,9 @@ from mgcl.extraction.embedding import Embedded
 from mgcl.extraction.plan import Facts, Shard
 from mgcl.extraction.shards import left_out, read_clips, read_sentences
 from mgcl.extraction.texts import Texts
-from mgcl.features.bank import FeatureBank, Floats
-from mgcl.features.schema import Header
+from mgcl.features.bank import FeatureBank
+from mgcl.features.columns import Floats
+from mgcl.features.header import Header
 from mgcl.features.writer import write_bank
 from mgcl.language.captions import nearest_captions
 
@@ -49,22 +50,26 @@ def assemble(
             seconds=about.segments * about.segment_seconds,
             segments=about.segments,
         ),
-        clip_ids=[file.clip_id for file in files],
-        labels=[file.label for file in files],
-        captions=captions,
-        folds=[file.fold for file in files],
-        sources=[file.source for file in files],
-        clip_embeddings=clip,
-        segment_embeddings=segments,
-        caption_embeddings=None
-        if captions is None
-        else _vectors(work, "caption", (read[each] for each in captions), clip.shape),
-        mel_statistics=statistics,
-        classes=labels,
-        prompts=[each.prompt for each in classes],
-        prompt_embeddings=np.stack([read[each.prompt] for each in classes]),
-        explanations=[each.explanations for each in classes],
-        explanation_embeddings=np.stack([[read[sentence] for sentence in each.explanations] for each in classes]),
+        {
+            "clip_id": [file.clip_id for file in files],
+            "label": [file.label for file in files],
+            "caption": captions,
+            "fold": [file.fold for file in files],
+            "source": [file.source for file in files],
+            "clip_embedding": clip,
+            "segment_embeddings": segments,
+            "caption_embedding": None
+            if captions is None
+            else _vectors(work, "caption", (read[each] for each in captions), clip.shape),
+            "mel_statistics": statistics,
+        },
+        {
+            "label": labels,
+            "prompt": [each.prompt for each in classes],
+            "prompt_embedding": np.stack([read[each.prompt] for each in classes]),
+            "explanations": [each.explanations for each in classes],
+            "explanation_embeddings": np.stack([[read[each] for each in one.explanations] for one in classes]),
+        },
         extraction={"weights": about.fingerprint, "left_out": unreadable},
     )
 

@@ -16,7 +16,7 @@ from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
 from mgcl.extraction.plan import BATCH, batches
-from mgcl.features.bank import Floats
+from mgcl.features.columns import Floats
 from mgcl.features.mel_statistics import mel_statistics
 
 # Batches whose clips are decoded, or waiting for it, while one is embedded.

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 from mgcl.backbones.backbone import Backbone
 from mgcl.extraction.embedding import Embedded, embed_clips, embed_sentences
 from mgcl.extraction.plan import Shard
-from mgcl.features.bank import Floats
+from mgcl.features.columns import Floats
 
 
 def is_finished(work: Path, shard: Shard) -> bool:

@@ -11,8 +11,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from mgcl.errors import BankError
-from mgcl.features.bank import FeatureBank, Floats
-from mgcl.features.schema import HEADER, Header
+from mgcl.features.bank import FeatureBank
+from mgcl.features.columns import Floats
+from mgcl.features.header import Header
+from mgcl.features.schema import HEADER
 from mgcl.features.writer import write_bank
 
 ARRAYS = {
@@ -83,19 +85,23 @@ def import_arrays(
     return write_bank(
         out,
         header,
-        clip_ids=clip_rows["clip_id"],
-        labels=clip_rows["label"],
-        captions=clip_rows["caption"] if captioned else None,
-        folds=_folds(clip_rows["fold"], clips) if "fold" in clip_rows else None,
-        sources=[value or None for value in clip_rows["source"]] if "source" in clip_rows else None,
-        classes=class_rows["label"],
-        prompts=class_rows["prompt"],
-        explanations=list(zip(*(class_rows[name] for name in sentences), strict=True)),
-        clip_embeddings=data["clip_embeddings"],
-        caption_embeddings=data.get("caption_embeddings"),
-        segment_embeddings=data["segment_embeddings"],
-        prompt_embeddings=data["prompt_embeddings"],
-        explanation_embeddings=data["explanation_embeddings"],
+        {
+            "clip_id": clip_rows["clip_id"],
+            "label": clip_rows["label"],
+            "caption": clip_rows["caption"] if captioned else None,
+            "fold": _folds(clip_rows["fold"], clips) if "fold" in clip_rows else None,
+            "source": [value or None for value in clip_rows["source"]] if "source" in clip_rows else None,
+            "clip_embedding": data["clip_embeddings"],
+            "caption_embedding": data.get("caption_embeddings"),
+            "segment_embeddings": data["segment_embeddings"],
+        },
+        {
+            "label": class_rows["label"],
+            "prompt": class_rows["prompt"],
+            "prompt_embedding": data["prompt_embeddings"],
+            "explanations": list(zip(*(class_rows[name] for name in sentences), strict=True)),
+            "explanation_embeddings": data["explanation_embeddings"],
+        },
     )
 
 
