@@ -68,6 +68,16 @@ def as_float32(values: Numbers) -> Floats:
     return np.asarray(values, dtype=np.float32)
 
 
+def row_in_words(values: Numbers | Ragged) -> str:
+    """The shape of a row, as "16 x 384" or "5 to 10 x 128", and its type unless that is float32."""
+    if isinstance(values, Ragged):
+        vectors, least, most = values.values, min(values.lengths, default=0), max(values.lengths, default=0)
+        sizes = [f"{least} to {most}", f"{vectors.shape[-1]}"]
+    else:
+        vectors, sizes = values, [f"{size}" for size in values.shape[1:]]
+    return " x ".join(sizes) + ("" if vectors.dtype == np.float32 else f" {vectors.dtype}")
+
+
 def one_chunk(column: pa.ChunkedArray) -> pa.Array:
     """The one chunk of a column; combining even a single chunk would copy it."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
