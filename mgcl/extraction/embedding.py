@@ -53,16 +53,16 @@ def embed_clips(
     clips, segments = [], []
     statistics: list[Future[Floats]] = []
     for batch in _decoded(files, backbone, decoders):
-        heard = {file.clip_id: each for file, each in batch if not isinstance(each, DataError)}
+        decoded = {file.clip_id: each for file, each in batch if not isinstance(each, DataError)}
         left_out |= {file.clip_id: str(each) for file, each in batch if isinstance(each, DataError)}
-        if not heard:
+        if not decoded:
             continue
-        clip_ids += heard
-        waveforms = np.stack(list(heard.values()))
+        clip_ids += decoded
+        waveforms = np.stack(list(decoded.values()))
         statistics.append(decoders.submit(mel_statistics, waveforms, backbone.sample_rate))
         with turn or nullcontext():
             features = backbone.embed_audio(torch.from_numpy(waveforms))
-        _refuse_not_finite(features, tuple(heard), backbone.name)
+        _refuse_not_finite(features, tuple(decoded), backbone.name)
         clips.append(features.clip.numpy())
         segments.append(features.segments.numpy())
     d = backbone.embedding_dim
@@ -83,7 +83,7 @@ def _refuse_not_finite(features: AudioFeatures, clip_ids: Sequence[str], name: s
 
 
 def embed_sentences(sentences: Sequence[str], backbone: Backbone) -> Floats:
-    """Read sentences, in batches of ``BATCH``; shape (sentences, d)."""
+    """Embed sentences, in batches of ``BATCH``; shape (sentences, d)."""
     return np.concatenate([backbone.embed_text(batch).numpy() for batch in batches(sentences, BATCH)])
 
 

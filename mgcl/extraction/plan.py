@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TypeVar
 
-from mgcl.backbones.backbone import Backbone
+from mgcl.backbones.backbone import Facts, facts_json
 from mgcl.data.audio import duration
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import DataError
@@ -31,26 +31,6 @@ class Shard:
     sentences: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What a bank says of its backbone; the fields are those of ``mgcl.backbones.backbone.Backbone``."""
-
-    name: str
-    fingerprint: str
-    embedding_dim: int
-    logit_scale: float
-    sample_rate: int
-    seconds: float
-    segments: int
-    segment_seconds: float
-    captions: tuple[str, ...]
-
-
-def facts(backbone: Backbone) -> Facts:
-    """What a backbone says of itself."""
-    return Facts(*(getattr(backbone, name) for name in Facts.__dataclass_fields__))
-
-
 def plan(files: Sequence[AudioFile], sentences: Iterable[str]) -> tuple[Shard, ...]:
     """Sentences, each once, then clips sorted by length, so that a batch is decoded in one go.
 
@@ -72,14 +52,14 @@ def identity(shards: Sequence[Shard], about: Facts) -> str:
     """Eight hex digits of all that the shards' contents depend on; for audio stand a file's size and time of change."""
     files = [_stamp(file) for shard in shards for file in shard.files]
     sentences = [shard.sentences for shard in shards]
-    content = canonical_json([VERSION, BATCH, files, sentences, asdict(about)])
+    content = canonical_json([VERSION, BATCH, files, sentences, facts_json(about)])
     return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
 def _stamp(file: AudioFile) -> tuple[str | int, ...]:
     status = file.path.stat()
-    heard = () if file.channels == "average" else (file.channels,)
-    return file.clip_id, str(file.path), status.st_size, status.st_mtime_ns, *heard
+    channels = () if file.channels == "average" else (file.channels,)
+    return file.clip_id, str(file.path), status.st_size, status.st_mtime_ns, *channels
 
 
 def _seconds(file: AudioFile) -> float:

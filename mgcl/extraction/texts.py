@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mgcl.backbones.backbone import Facts
 from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import BankError, DataError
-from mgcl.extraction.plan import Facts
 from mgcl.language.explanations import ClassText, explanations
 
 
