@@ -1,4 +1,4 @@
-"""What every backbone is: frozen weights that take audio and text into one space.
+"""The protocol of backbones: frozen weights that take audio and text into one space.
 
 A backbone is one module: ``load(weights, device)`` returns its ``Backbone``.
 """
@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from jaxtyping import Float
-from torch import Tensor
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+WINDOW = 5.0
+"""Seconds of a clip that backbones embed and captioners describe, unless a model or a task brings a window of its own:
+the length of ESC-50's clips, to which the few-shot protocol crops or loops all others."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Facts(Protocol):
     sample_rate: int
     """Hz."""
     seconds: float
-    """Length of the window that it embeds; ``WINDOW`` where nothing else is asked for."""
+    """Length of the window that it embeds: ``WINDOW``, unless it brings one of its own."""
     segments: int
     """Time steps whose centre lies in that window."""
     segment_seconds: float
