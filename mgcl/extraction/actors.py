@@ -86,7 +86,7 @@ def start_actors(
 
 
 class _Actor:
-    """One backbone, and the threads that decode for it."""
+    """An actor: one backbone, and the threads that decode for it."""
 
     def __init__(self, backbone: str, weights: str | None, decode_workers: int) -> None:
         self._choice = backbone, weights
@@ -107,7 +107,7 @@ class _Actor:
         return loaded
 
     def about(self) -> Facts:
-        """Loads the backbone, once."""
+        """Load the backbone, once, and return its facts."""
         with self._turn:
             return facts(self._backbone)
 

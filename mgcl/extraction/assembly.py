@@ -1,4 +1,4 @@
-"""From finished shards to a bank; what is large is a file at every moment, so that memory does not grow with it."""
+"""From finished shards to a bank; large arrays are mapped files, so that memory does not grow with the data set."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One shard through a backbone; clips are decoded ahead of it, by threads."""
+"""Clips and sentences through a backbone; threads decode clips ahead of it."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ _AHEAD = 2
 
 @dataclass(frozen=True)
 class Embedded:
-    """Clips that could be decoded, in the shard's order, and why the others could not."""
+    """The embeddings of a shard's clips in its order, and why clips that are not among them could not be decoded."""
 
     clip_ids: tuple[str, ...]
     clip: Floats
@@ -93,7 +93,7 @@ _Waveform = NDArray[np.float32]
 def _decoded(
     files: Sequence[AudioFile], backbone: Backbone, decoders: Executor
 ) -> Iterator[list[tuple[AudioFile, _Waveform | DataError]]]:
-    """Batches in order, each clip as a waveform or as what is wrong with it; a few batches ahead, not more."""
+    """Yield batches in order, each clip as a waveform or as its error, and decode a few batches ahead, not more."""
 
     def decode(file: AudioFile) -> _Waveform | DataError:
         try:

@@ -1,4 +1,4 @@
-"""The whole way from a data set to its bank.
+"""From a data set to its bank.
 
 A data set is cut into shards (``plan``). Each is embedded once (``embedding``) into a file of its own (``workbench``),
 here or by actors (``actors``); when all are there they become a bank (``assembly``).

@@ -1,4 +1,4 @@
-"""The feature bank: opened by memory map, read without a copy, named by its content."""
+"""The feature bank: its columns by name, mapped and not copied; its digest, which names its content."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -26,10 +26,10 @@ class FeatureBank:
 
     Attributes:
         path: its folder.
-        header: what ``bank.json`` says.
+        header: the content of ``bank.json``.
         clips: the table of ``clips.arrow``, one row per clip.
         classes: the table of ``classes.arrow``, one row per class.
-        stamps: what its files looked like when it was opened.
+        stamps: inode, size and time of change of each file when it was opened.
     """
 
     path: Path
@@ -67,10 +67,10 @@ class FeatureBank:
         return cls(folder, header, clips, classes, stamps)
 
     def check_unchanged(self) -> None:
-        """Files that are written over change under those who mapped them; files that are gone do not.
+        """Refuse a bank whose files were written over: that changes what is mapped, while a deleted file stays mapped.
 
         Raises:
-            BankError: one is not the one that was opened.
+            BankError: a file is not the one that was opened.
         """
         if not _stamps(self.path).items() <= self.stamps.items():
             raise BankError(
@@ -218,7 +218,7 @@ class FeatureBank:
 
     @cached_property
     def clip_records(self) -> tuple[Clip, ...]:
-        """What drawing episodes needs to know of each clip, in row order.
+        """The id, label and source of each clip, in row order.
 
         Raises:
             BankError: the bank has no column ``label``: its clips may have several classes, or none.
@@ -238,7 +238,7 @@ class FeatureBank:
 
 
 def _stamps(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Inode, size and time of change of each file that is there."""
+    """The inode, size and time of change of each file that is there."""
     found: dict[str, tuple[int, ...]] = {}
     for name in (HEADER, CLIPS, CLASSES):
         with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""What a user's own bank is made of, before it is one: an npz of arrays and csv files, checked by name and row."""
+"""The files that a user's own bank is imported from: an npz of arrays, and csv files, checked by name and row."""
 
 import warnings
 import zlib

@@ -1,4 +1,4 @@
-"""Writing a feature bank: whole or not at all."""
+"""Writing a feature bank: complete or not at all."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ def write_bank(
     *,
     extraction: Mapping[str, Any] | None = None,
 ) -> FeatureBank:
-    """Write a bank, whole or not at all, and open it.
+    """Write a bank, complete or not at all, and open it.
 
     Args:
         path: the folder to make; must not exist.
@@ -46,8 +46,8 @@ def write_bank(
     target, header = Path(path).absolute(), replace(header, format=FORMAT)
     if target.exists():
         raise BankError(f"{target}: exists already; name another folder, or remove it first")
-    unknown = dict.fromkeys(("fold", "source"), [None] * len(clips["clip_id"]))
     given = {name: values for name, values in clips.items() if values is not None}
+    unknown = dict.fromkeys(("fold", "source"), [None] * len(given.get("clip_id", ())))
     tables = _table({**unknown, **given}, CLIPS, header), _table(classes, CLASSES, header)
     check_bank(*tables, header, str(target))
     _write(target, {**header.to_json(), **({"extraction": extraction} if extraction else {})}, *tables)
@@ -55,7 +55,7 @@ def write_bank(
 
 
 def _write(target: Path, header: Mapping[str, Any], clips: pa.Table, classes: pa.Table) -> None:
-    """Write into a folder beside the target, then rename: a reader sees the whole bank or none."""
+    """Write into a folder beside the target, then rename: a reader sees a complete bank or none."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:

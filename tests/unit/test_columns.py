@@ -243,6 +243,7 @@ REFUSED = {
     "no captions": (write_sounds, {"captions": None}, "column 'captions' is missing"),
     "shape": (write_sounds, {"segment_embeddings": drawn(3, 4)}, r"segment_embeddings: shape \(3, 4\), where three"),
     "d": (write_sounds, {"clip_embedding": drawn(3, 5)}, r"clip_embedding: shape \(3, 5\), where \(rows, 4\) is"),
+    "no ids": (write_scenes, {"clip_id": None}, "clips.arrow: columns of different lengths|'clip_id' is missing"),
     "text": (write_sounds, {"clip_id": ["x", "y", 3]}, "clips.arrow: column 'clip_id': "),
 }
 
