@@ -1,7 +1,7 @@
 """A bank's columns as arrays: views of an Arrow table on the way out, Arrow arrays on the way in."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -113,8 +113,7 @@ def to_arrow(values: Any, column: Column, dim: int) -> pa.Array:
         BankError: an array has another shape; names the column.
     """
     if column.kind == "events":
-        rows = [[{"onset": each.onset, "offset": each.offset, "label": each.label} for each in row] for row in values]
-        return pa.array(rows, arrow_type(column))
+        return pa.array([[asdict(event) for event in row] for row in values], arrow_type(column))
     if not column.holds_vectors:
         listed = [list(row) for row in values] if column.kind == "texts" else values
         return pa.array(listed, arrow_type(column))
@@ -126,8 +125,8 @@ def to_arrow(values: Any, column: Column, dim: int) -> pa.Array:
         return _vectors(array, column, dim)
     if array.ndim != 3:
         raise BankError(f"{column.stored}: shape {array.shape}, where three dimensions (rows, entries, d) are needed")
-    rows_, entries, last = array.shape
-    return _lists(np.arange(rows_ + 1) * entries, array.reshape(-1, last), column, dim)
+    rows, entries, last = array.shape
+    return _lists(np.arange(rows + 1) * entries, array.reshape(-1, last), column, dim)
 
 
 def _matrix(array: pa.FixedSizeListArray) -> Numbers:

@@ -8,6 +8,9 @@ import pyarrow as pa
 import pytest
 
 from mgcl.features import FeatureBank
+from mgcl.features.columns import Event, Ragged
+from mgcl.features.header import Header, Tokens
+from mgcl.features.writer import write_bank
 from tests.generated_bank import write_generated_bank
 
 KEPT = Path(__file__).with_name("format_1")
@@ -70,3 +73,33 @@ def test_a_column_that_format_1_does_not_know_is_no_part_of_the_digest(name: str
         with pa.ipc.new_file(str(tmp_path / "bank" / file), table.schema) as writer:
             writer.write_table(table)
     assert FeatureBank.open(tmp_path / "bank").digest == DIGESTS["captioned"]
+
+
+def test_the_digests_of_what_format_2_added(tmp_path: Path) -> None:
+    scenes = write_bank(
+        tmp_path / "scenes",
+        Header("scenes", "1", "CC0-1.0", "by hand", tokens={"audio": Tokens(0.96), "video": Tokens(0.64, gaps=True)}),
+        {
+            "clip_id": ["x", "y"],
+            "label": ["dog", "rain"],
+            "audio": Ragged(numbers(5, 3, first=1), np.array([0, 2, 5])),
+            "video": Ragged(numbers(4, 2, first=2).astype(np.float16), np.array([0, 4, 4])),
+        },
+        {"label": ["dog", "rain"], "word_vector": numbers(2, 6, first=3)},
+    )
+    assert scenes.digest == "ca6f3f87eede51d1f9882354ae2b0f4e51e3ebb0174063c824c13c7882d1af99"
+    sounds = write_bank(
+        tmp_path / "sounds",
+        Header("sounds", "1", "CC0-1.0", "by hand", 4, 100.0, 16000, 10.0, 2),
+        {
+            "clip_id": ["x", "y"],
+            "labels": [["dog", "rain"], []],
+            "captions": [["one", "two"], ["three"]],
+            "caption_embeddings": Ragged(numbers(3, 4, first=1), np.array([0, 2, 3])),
+            "events": [[Event(0.5, 1.25, "dog")], []],
+            "clip_embedding": numbers(2, 4, first=2),
+            "segment_embeddings": numbers(2, 2, 4, first=3).astype(np.float16),
+        },
+        {"label": ["dog", "rain"], "prompt": ["a dog", "rain"], "prompt_embedding": numbers(2, 4, first=4)},
+    )
+    assert sounds.digest == "4c11a482e13f1b40dd1bf441b60f8380b089717747c50b02c622dca47c55956f"
