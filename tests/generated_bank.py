@@ -14,7 +14,7 @@ import numpy as np
 
 from mgcl.errors import run_and_exit
 from mgcl.features import FeatureBank
-from mgcl.features.schema import Header
+from mgcl.features.header import Header
 from mgcl.features.writer import write_bank
 
 
@@ -41,18 +41,22 @@ def write_generated_bank(
     return write_bank(
         path,
         Header("generated", str(seed), "CC0-1.0", "drawn", d, 30.0, 16000, 5.0, segments),
-        clip_ids=[f"clip_{index:04}" for index in range(len(labels))],
-        labels=[names[label] for label in labels],
-        captions=[f"event {first} among background" for first in which[:, 0]],
-        sources=[f"recording_{index // 2:04}" for index in range(len(labels))],
-        clip_embeddings=near(segment_embeddings.mean(1), 0.1),
-        caption_embeddings=near(described, 1.6),
-        segment_embeddings=segment_embeddings,
-        classes=names,
-        prompts=[f"the sound of {name}" for name in names],
-        prompt_embeddings=near(events.mean(1), 0.5),
-        explanations=[[f"{name} sounds like event {index % 3}" for index in range(8)] for name in names],
-        explanation_embeddings=near(events[:, np.arange(8) % 3], 0.8),
+        {
+            "clip_id": [f"clip_{index:04}" for index in range(len(labels))],
+            "label": [names[label] for label in labels],
+            "caption": [f"event {first} among background" for first in which[:, 0]],
+            "source": [f"recording_{index // 2:04}" for index in range(len(labels))],
+            "clip_embedding": near(segment_embeddings.mean(1), 0.1),
+            "caption_embedding": near(described, 1.6),
+            "segment_embeddings": segment_embeddings,
+        },
+        {
+            "label": names,
+            "prompt": [f"the sound of {name}" for name in names],
+            "prompt_embedding": near(events.mean(1), 0.5),
+            "explanations": [[f"{name} sounds like event {index % 3}" for index in range(8)] for name in names],
+            "explanation_embeddings": near(events[:, np.arange(8) % 3], 0.8),
+        },
     )
 
 

@@ -1,6 +1,6 @@
 """LAION-CLAP: the laion-clap package, as it is, and its checkpoints (Wu et al., ICASSP 2023).
 
-HTSAT hears ten seconds as 32 time steps. The window of five is heard twice over, and the steps of the first hearing
+HTSAT takes ten seconds as 32 time steps. The window of five is looped to ten, and the steps of the first five seconds
 are its segments, through the audio projection.
 """
 
@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from mgcl.backbones.backbone import AudioFeatures
+from mgcl.backbones.backbone import WINDOW, AudioFeatures
 from mgcl.backbones.probe import probed
 from mgcl.backbones.sentences import check_vocabulary, tokenize
 from mgcl.backbones.weights import (
@@ -53,7 +53,7 @@ class LaionClap:
     """A CLAP of the laion-clap package, frozen."""
 
     sample_rate = 48000
-    seconds = 5.0
+    seconds = WINDOW
     segments = _TIME_STEPS // 2
     segment_seconds = 10.0 / _TIME_STEPS
     captions: tuple[str, ...] = ()
@@ -72,11 +72,11 @@ class LaionClap:
         """
         with torch.inference_mode():
             rounded = (waveforms.clamp(-1, 1) * _LOUDEST).to(torch.int16) / _LOUDEST
-            heard = self._model.encode_audio({"waveform": rounded.repeat(1, 2)}, device=self._device)
-            frames = heard["fine_grained_embedding"]
+            output = self._model.encode_audio({"waveform": rounded.repeat(1, 2)}, device=self._device)
+            frames = output["fine_grained_embedding"]
             # Each time step stands there many times over.
             steps = frames[:, :: frames.shape[1] // _TIME_STEPS][:, : self.segments]
-            segments, clip = map(self._model.audio_projection, (steps, heard["embedding"]))
+            segments, clip = map(self._model.audio_projection, (steps, output["embedding"]))
             return AudioFeatures(F.normalize(segments, dim=-1).cpu(), F.normalize(clip, dim=-1).cpu())
 
     def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
@@ -145,7 +145,7 @@ def _state(checkpoint: Mapping[str, Any], source: str) -> dict[str, Tensor]:
     state.pop(_CONSTANT, None)
     if any(key.startswith(_FUSION) for key in state):
         raise BackboneError(
-            f"{source}: a fusion checkpoint, which the package cannot hear with unless torchaudio is there; use the "
+            f"{source}: a fusion checkpoint, which the package cannot run unless torchaudio is there; use the "
             "backbone transformers_clap with laion/clap-htsat-fused"
         )
     if _PATCH not in state:

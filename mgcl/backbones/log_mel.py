@@ -9,8 +9,10 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mgcl.backbones.backbone import WINDOW
+
 SAMPLE_RATE = 16000
-SECONDS = 5.0
+SECONDS = WINDOW
 MELS = 64
 STEPS = 256
 _WINDOW, _HOP = 512, 313  # 80,000 samples are 256 steps

@@ -1,6 +1,6 @@
 """MS-CLAP, the paper's backbone: CNN14 and BERT (2022; Elizalde et al., ICASSP 2023) or HTSAT and GPT-2 (2023).
 
-A checkpoint is one file, and its keys say which of the two it is. The 2023 model hears seven seconds: the five-second
+A checkpoint is one file, and its keys say which of the two it is. The 2023 model takes seven seconds: the five-second
 window is repeated to fill them, and the time steps whose centre lies in the first five seconds are kept.
 """
 
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from transformers import BertConfig, BertModel, GPT2Config, GPT2Model
 
 from mgcl.backbones import cnn14, htsat
-from mgcl.backbones.backbone import AudioFeatures
+from mgcl.backbones.backbone import WINDOW, AudioFeatures
 from mgcl.backbones.cnn14 import Cnn14
 from mgcl.backbones.htsat import Htsat, count_layers
 from mgcl.backbones.probe import probed
@@ -123,7 +123,7 @@ class MsClap:
     """One of the two models, frozen."""
 
     sample_rate = 44100
-    seconds = 5.0
+    seconds = WINDOW
     captions: tuple[str, ...] = ()
 
     def __init__(self, model: "_Clap", version: _Version, tokenizer: Any, name: str, device: str) -> None:
@@ -138,8 +138,8 @@ class MsClap:
     def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
         """Time steps, and the clip as the model pools it; all projected and of unit length."""
         with torch.inference_mode():
-            heard = repeated(waveforms, round(self._version.native_seconds * self.sample_rate))
-            steps, clip = self._model.hear(heard.to(self._device))
+            looped = repeated(waveforms, round(self._version.native_seconds * self.sample_rate))
+            steps, clip = self._model.embed(looped.to(self._device))
             return AudioFeatures(steps[:, : self.segments].cpu(), clip.cpu())
 
     def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
@@ -237,7 +237,7 @@ class _Clap(nn.Module):
         self.caption_encoder = nn.ModuleDict({"base": text, "projection": Projection(text.config.hidden_size, d)})
         self.logit_scale = nn.Parameter(torch.zeros(()))
 
-    def hear(self, waveforms: Float[Tensor, "b samples"]) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b d"]]:
+    def embed(self, waveforms: Float[Tensor, "b samples"]) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b d"]]:
         steps, clip = self.audio_encoder["base"](waveforms)
         project = self.audio_encoder["projection"]
         return project(steps), project(clip)

@@ -43,12 +43,12 @@ def refuse_outputs(backbone: Backbone) -> None:
     texts = backbone.embed_text(SENTENCES)
     random = torch.Generator().manual_seed(0)
     noise = _LEVEL * torch.randn(round(backbone.seconds * backbone.sample_rate), generator=random)
-    heard = backbone.embed_audio(torch.stack([noise, torch.zeros_like(noise)]))
+    features = backbone.embed_audio(torch.stack([noise, torch.zeros_like(noise)]))
     d, n = backbone.embedding_dim, backbone.segments
     for what, given, shape in (
         ("sentences", texts, (len(SENTENCES), d)),
-        ("clips", heard.clip, (2, d)),
-        ("segments", heard.segments, (2, n, d)),
+        ("clips", features.clip, (2, d)),
+        ("segments", features.segments, (2, n, d)),
     ):
         if given.shape != shape:
             raise BackboneError(
@@ -58,7 +58,7 @@ def refuse_outputs(backbone: Backbone) -> None:
             raise BackboneError(f"{backbone.name}: embeds {what} as NaN or infinity; fetch its weights again")
     for what, given, alike in (
         ("four unlike sentences", texts, _SENTENCES_ALIKE),
-        ("noise and silence", heard.clip, _CLIPS_ALIKE),
+        ("noise and silence", features.clip, _CLIPS_ALIKE),
     ):
         if (mean := _mean_cosine(given)) > alike:
             raise BackboneError(

@@ -1,7 +1,7 @@
 """CLAP as transformers has it: any Hugging Face id or local folder, fused or not (Wu et al., ICASSP 2023).
 
-HTSAT hears ten seconds as 32 time steps of two frequency rows. The window of five is heard twice over, and the steps
-of the first hearing are its segments: the mean over frequency, through the audio projection.
+HTSAT takes ten seconds as 32 time steps of two frequency rows. The window of five is looped to ten, and the steps
+of the first five seconds are its segments: the mean over frequency, through the audio projection.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import AutoConfig, ClapAudioConfig, ClapFeatureExtractor, ClapModel, ClapProcessor
 
-from mgcl.backbones.backbone import AudioFeatures
+from mgcl.backbones.backbone import WINDOW, AudioFeatures
 from mgcl.backbones.probe import probed
 from mgcl.backbones.sentences import check_vocabulary, tokenize
 from mgcl.backbones.weights import chosen, fingerprint, refuse_differences
@@ -29,7 +29,7 @@ _CONSTANTS = ("position_ids", "token_type_ids", "relative_position_index")
 class TransformersClap:
     """A CLAP of transformers, frozen."""
 
-    seconds = 5.0
+    seconds = WINDOW
     captions: tuple[str, ...] = ()
 
     def __init__(self, model: Any, processor: Any, name: str, device: str) -> None:
@@ -49,12 +49,12 @@ class TransformersClap:
         """Segments of the first five seconds of ten; the clip as the model itself pools and projects all ten."""
         with torch.inference_mode():
             spectrograms = log_mel(self._extractor, waveforms.repeat(1, 2).to(self._device))
-            # A fused model also hears parts of a clip of over ten seconds. None is; yet the library's extractor would
+            # A fused model also takes parts of a clip of over ten seconds. None is; yet the library's extractor would
             # say so of one clip a batch, drawn by numpy's global generator.
             longer = torch.zeros(len(waveforms), 1, dtype=torch.bool, device=self._device)
-            heard = self._model.audio_model(input_features=spectrograms.unsqueeze(1), is_longer=longer)
-            steps = heard.last_hidden_state.mean(2).mT[:, : self.segments]
-            segments, clip = map(self._model.audio_projection, (steps, heard.pooler_output))
+            output = self._model.audio_model(input_features=spectrograms.unsqueeze(1), is_longer=longer)
+            steps = output.last_hidden_state.mean(2).mT[:, : self.segments]
+            segments, clip = map(self._model.audio_projection, (steps, output.pooler_output))
             return AudioFeatures(F.normalize(segments, dim=-1).cpu(), F.normalize(clip, dim=-1).cpu())
 
     def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:

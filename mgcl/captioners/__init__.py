@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mgcl.backbones.backbone import WINDOW
 from mgcl.captioners.captioner import Captioner
 from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile, Dataset
@@ -14,22 +15,22 @@ from mgcl.progress import Bar
 def caption_dataset(
     dataset: Dataset, captioner: Captioner, out: Path, *, name: str, model: str | None = None, batch: int = 8
 ) -> dict[str, str]:
-    """Caption every clip; what an earlier, stopped call wrote is kept.
+    """Caption every clip; captions that an earlier, stopped call wrote are not made again.
 
     Args:
         dataset: what to caption.
-        captioner: what hears it.
-        out: a jsonl file: a line on who made it, then one {"clip_id", "caption"} a clip.
+        captioner: what describes them.
+        out: a jsonl file: a line on what made it, then one {"clip_id", "caption"} per clip.
         name: the captioner's.
-        model: what it was told to load.
-        batch: clips heard together.
+        model: its weights, as its ``load`` takes them.
+        batch: clips described together.
 
     Returns:
         The captions by clip id, but of clips that cannot be decoded: a bank leaves those out too.
 
     Raises:
         DataError: another data set, captioner or model made the file; or some clips, the first of which it names,
-            could be heard and yet not captioned: then all others are.
+            can be decoded and yet not captioned: then all others are.
     """
     header = {"dataset": dataset.name, "captioner": name, "model": model}
     wrong: list[DataError] = []
@@ -41,15 +42,15 @@ def caption_dataset(
         todo = [file for file in dataset.files if file.clip_id not in captions]
         total = len(dataset.files)
         with Bar(total=total, initial=total - len(todo), desc="captioning clips", unit="clip") as bar:
-            # Cut from all clips, not from those left: so that a batch is heard as in a run that was not stopped.
+            # Cut from all clips, not from those left: so that a batch is the same as in a run that was not stopped.
             for start in range(0, total, batch):
                 files = dataset.files[start : start + batch]
                 missing = {file.clip_id for file in files} - captions.keys()
                 if not missing:
                     continue
-                said = {clip: caption for clip, caption in _caption(captioner, files, wrong).items() if clip in missing}
-                written.append({"clip_id": clip, "caption": caption} for clip, caption in said.items())
-                captions |= said
+                made = {clip: caption for clip, caption in _caption(captioner, files, wrong).items() if clip in missing}
+                written.append({"clip_id": clip, "caption": caption} for clip, caption in made.items())
+                captions |= made
                 bar.update(len(missing))
     if wrong:
         raise DataError(f"{wrong[0]} ({len(wrong)} of {total} clips have no caption; the others are in {out})")
@@ -57,21 +58,21 @@ def caption_dataset(
 
 
 def _caption(captioner: Captioner, files: Sequence[AudioFile], wrong: list[DataError]) -> dict[str, str]:
-    """What is said of a batch; where that fails, of each clip that can be captioned by itself."""
+    """Caption a batch; where that fails, each clip by itself."""
     try:
         return dict(zip((file.clip_id for file in files), captioner.caption(files), strict=True))
     except DataError as error:
         if len(files) == 1:
-            if _can_be_heard(files[0]):
+            if _can_be_decoded(files[0]):
                 wrong.append(error)
             return {}
         each = [_caption(captioner, [file], wrong) for file in files]
         return {clip: caption for one in each for clip, caption in one.items()}
 
 
-def _can_be_heard(file: AudioFile) -> bool:
+def _can_be_decoded(file: AudioFile) -> bool:
     try:
-        audible_clip(file.path, clip_id=file.clip_id, sample_rate=16000, seconds=5.0, channels=file.channels)
+        audible_clip(file.path, clip_id=file.clip_id, sample_rate=16000, seconds=WINDOW, channels=file.channels)
     except DataError:
         return False
     return True

@@ -1,6 +1,6 @@
-"""What every captioner is: something that hears clips and says what they sound like.
+"""The protocol of captioners, which write one sentence on what a clip sounds like.
 
-A captioner is one module: ``load(model, device)`` gives its ``Captioner``.
+A captioner is one module: ``load(model, device)`` returns its ``Captioner``.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ class Captioner(Protocol):
     """The protocol. The same batch gives the same captions on one machine."""
 
     def caption(self, files: Sequence[AudioFile]) -> list[str]:
-        """Say in one sentence what each clip sounds like, from its audio alone: never from its label or name.
+        """Write one sentence on what each clip sounds like, from its audio alone: never from its label or name.
 
         Raises:
-            DataError: a file cannot be decoded, or nothing was said of it; names it.
+            DataError: a file cannot be decoded, or no sentence came of it; names it.
         """
         ...
 

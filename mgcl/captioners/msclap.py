@@ -1,4 +1,4 @@
-"""Clapcap (Deshmukh et al. 2023): MS-CLAP 2023 hears a clip, and GPT-2 goes on from the prefix that it becomes.
+"""Clapcap (Deshmukh et al. 2023): MS-CLAP 2023 embeds a clip, and GPT-2 continues the prefix made of it.
 
 A checkpoint is one file: the audio tower, a transformer that maps its embedding to a prefix, and GPT-2.
 """
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from transformers import GPT2LMHeadModel
 
 from mgcl.backbones import htsat
+from mgcl.backbones.backbone import WINDOW
 from mgcl.backbones.ms_clap import Projection, below, gpt2_config, published, repeated
 from mgcl.backbones.sentences import GPT2, check_vocabulary, published_tokenizer
 from mgcl.backbones.weights import checkpoint_file, load_strictly
@@ -24,8 +25,8 @@ from mgcl.pretrained import quietly
 
 DEFAULT = "microsoft/msclap/clapcap_weights_2023.pth"
 _RATE = 44100
-_WINDOW, _NATIVE = 5.0, 7.0
-"""Seconds: the protocol's window, and what the model hears: the window repeated."""
+_NATIVE = 7.0
+"""Seconds that the model takes: the window, repeated."""
 _ENDING = " <|endoftext|>"
 _HEADS, _BEAMS, _LONGEST = 8, 5, 67
 
@@ -37,20 +38,20 @@ class Clapcap:
         self._model, self._tokenizer, self._device = model.to(device).eval().requires_grad_(False), tokenizer, device
 
     def caption(self, files: Sequence[AudioFile]) -> list[str]:
-        """What the model says of each clip's five seconds.
+        """Return the model's sentence on each clip's window.
 
         Raises:
             DataError: a file cannot be decoded, or the model says nothing of it; names it.
         """
         waveforms = [
-            audible_clip(file.path, clip_id=file.clip_id, sample_rate=_RATE, seconds=_WINDOW, channels=file.channels)
+            audible_clip(file.path, clip_id=file.clip_id, sample_rate=_RATE, seconds=WINDOW, channels=file.channels)
             for file in files
         ]
         # A caption was trained to end in these tokens; the first of them ends it.
         ending = self._tokenizer(_ENDING).input_ids
         with quietly(), torch.inference_mode():
-            heard = repeated(torch.from_numpy(np.stack(waveforms)), round(_NATIVE * _RATE))
-            prefixes = self._model.prefix(heard.to(self._device))
+            looped = repeated(torch.from_numpy(np.stack(waveforms)), round(_NATIVE * _RATE))
+            prefixes = self._model.prefix(looped.to(self._device))
             tokens = self._model.gpt.generate(
                 inputs_embeds=prefixes,
                 attention_mask=torch.ones(prefixes.shape[:2], dtype=torch.long, device=self._device),

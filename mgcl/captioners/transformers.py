@@ -16,6 +16,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES,
 )
 
+from mgcl.backbones.backbone import WINDOW
 from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import DataError, MgclError
@@ -25,8 +26,6 @@ DEFAULT = "MU-NLPC/whisper-small-audio-captioning"
 QUESTION = "Describe in one sentence what can be heard in this recording."
 _STYLES = {"WhisperForAudioCaptioning": "clotho > caption: "}
 """What a decoder was trained to read before a caption, by architecture."""
-_SECONDS = 5.0
-"""The protocol's window."""
 _LONGEST = 67
 """Tokens of a caption, as clapcap writes: text towers read 77, and may take more of them for the same words."""
 
@@ -39,14 +38,14 @@ class TransformersCaptioner:
         self._style = _STYLES.get((model.config.architectures or [""])[0], "")
 
     def caption(self, files: Sequence[AudioFile]) -> list[str]:
-        """What the model says of each clip's five seconds.
+        """Return the model's sentence on each clip's window.
 
         Raises:
             DataError: a file cannot be decoded, or the model says nothing of it; names it.
         """
         rate = self._processor.feature_extractor.sampling_rate
         waveforms = [
-            audible_clip(file.path, clip_id=file.clip_id, sample_rate=rate, seconds=_SECONDS, channels=file.channels)
+            audible_clip(file.path, clip_id=file.clip_id, sample_rate=rate, seconds=WINDOW, channels=file.channels)
             for file in files
         ]
         with quietly(), torch.inference_mode():
@@ -99,5 +98,5 @@ def load(model: str | None = None, device: str = "cpu") -> TransformersCaptioner
         raise MgclError(f"{name}: a {family} does not answer audio with text; choose a captioner, e.g. {DEFAULT}")
     processor = load_part(AutoProcessor, name)
     if not hasattr(processor, "feature_extractor"):
-        raise MgclError(f"{name}: hears nothing, it has no feature extractor; choose a captioner, e.g. {DEFAULT}")
+        raise MgclError(f"{name}: takes no audio, it has no feature extractor; choose a captioner, e.g. {DEFAULT}")
     return TransformersCaptioner(load_model(kind, name, device), processor, name)

@@ -4,9 +4,14 @@ import argparse
 import math
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mgcl.cli.commands import Commands, warn_of_named_classes
+
+if TYPE_CHECKING:
+    from mgcl.features import FeatureBank
 
 
 def add(commands: Commands) -> None:
@@ -21,16 +26,19 @@ def add(commands: Commands) -> None:
     make = banks.add_parser("import", help="make a bank from your own arrays", description=_IMPORT)
     for name, what in (
         ("arrays", "npz of the embeddings"),
-        ("clips", "csv: clip_id, label, caption [, fold, source]"),
+        ("clips", "csv: clip_id, label (or labels: a|b), caption (or caption_1, caption_2, ...) [, fold, source]"),
         ("classes", "csv: label, prompt, explanation_1, explanation_2, ..."),
         ("out", "the bank's folder; must not exist"),
     ):
         make.add_argument(f"--{name}", required=True, metavar="PATH", type=Path, help=what)
     make.add_argument("--dataset", required=True, metavar="NAME", help="esc50 and fsdkaggle18 have published folds")
     make.add_argument("--backbone", required=True, metavar="NAME", help="what made the embeddings")
-    make.add_argument("--logit-scale", type=float, required=True, help="1..1000, already exponentiated (CLAP: 100)")
-    make.add_argument("--sample-rate", type=int, required=True, metavar="HZ")
-    make.add_argument("--seconds", type=float, required=True, help="that the segments cover")
+    make.add_argument("--logit-scale", type=float, default=0.0, help="1..1000, already exponentiated (CLAP: 100)")
+    make.add_argument("--sample-rate", type=int, default=0, metavar="HZ")
+    make.add_argument("--seconds", type=float, default=0.0, help="that the segments cover")
+    make.add_argument("--events", metavar="PATH", type=Path, help="csv: clip_id, onset, offset (in seconds), label")
+    for name in ("audio", "video"):
+        make.add_argument(f"--{name}-step", type=float, metavar="SECONDS", help=f"from one {name} token to the next")
     make.add_argument("--revision", default="", help="of the data set")
     make.add_argument("--licence", default="", help="of the data set")
     make.set_defaults(job=_bank_import)
@@ -45,29 +53,58 @@ def _bank_info(flags: argparse.Namespace) -> int:
     from mgcl.features import FeatureBank
 
     bank = FeatureBank.open(flags.bank)
-    header, labels = bank.header, Counter(bank.clips["label"].to_pylist())
+    header, labels = bank.header, Counter(label for clip in bank.labels for label in clip)
     sources = bank.clips["source"].to_pylist()
     known = [source for source in sources if source is not None]
-    naming = bank.captions_naming_class
+    scale = f", d = {header.embedding_dim}, logit scale {header.logit_scale:g}" if header.embedding_dim else ""
     about = {
         "bank": bank.path,
         "digest": bank.digest,
         "dataset": f"{header.dataset} {header.revision}".strip(),
         "licence": header.licence or "not given",
-        "backbone": f"{header.backbone}, d = {header.embedding_dim}, logit scale {header.logit_scale:g}",
-        "audio": f"{header.seconds:g} s at {header.sample_rate} Hz, {header.segments} segments a clip",
-        "captions": "none" if naming is None else f"{100 * naming:.1f} % contain a word of their class's name",
+        "backbone": f"{header.backbone}{scale}",
+        "audio": f"{header.seconds:g} s at {header.sample_rate} Hz, {header.segments} segments per clip",
+        "captions": _captions(bank),
         "clips": f"{len(sources)} from {len(set(known))} recordings" if known else f"{len(sources)}",
-        "classes": f"{len(bank.row_of_class)}, {bank.explanation_embeddings.shape[1]} explanations each",
+        "classes": f"{len(bank.row_of_class)}{_explanations(bank)}",
+        "columns": "; ".join(_columns(bank)),
     }
+    if bank.lacks(["segments"]):
+        del about["audio"]
+    if not bank.lacks(["events"]):
+        about["events"] = f"{sum(map(len, bank.events))}"
     for name, value in about.items():
         print(f"{name:10}{value}")
-    width = max(map(len, bank.row_of_class))
+    width = max(map(len, bank.row_of_class), default=0)
     for label in sorted(bank.row_of_class):
         print(f"  {label:{width}}  {labels[label]:5} clips")
     for reason in bank.left_out.values():
         print(f"left out: {reason}")
     return 0
+
+
+def _captions(bank: "FeatureBank") -> str:
+    if not bank.lacks(["captions"]):
+        return f"{len(bank.ragged('captions').values)}, any number per clip"
+    naming = bank.captions_naming_class
+    if naming is not None:
+        return f"{100 * naming:.1f} % contain a word of their class's name"
+    return "none" if bank.lacks(["caption"]) else "one per clip"
+
+
+def _explanations(bank: "FeatureBank") -> str:
+    return "" if bank.lacks(["explanations"]) else f", {bank.floats('explanations').shape[1]} explanations each"
+
+
+def _columns(bank: "FeatureBank") -> Iterator[str]:
+    """Each column of vectors with what a row holds, and the step of tokens."""
+    from mgcl.features.columns import row_in_words
+    from mgcl.features.schema import NAMED
+
+    for name in bank.columns:
+        if NAMED[name].holds_vectors:
+            step = f", one per {bank.header.tokens[name].step:g} s" if name in bank.header.tokens else ""
+            yield f"{name} {row_in_words(bank.column(name))}{step}"
 
 
 def _bank_import(flags: argparse.Namespace) -> int:
@@ -85,10 +122,12 @@ def _bank_import(flags: argparse.Namespace) -> int:
         seconds=flags.seconds,
         revision=flags.revision,
         licence=flags.licence,
+        events=flags.events,
+        steps={name: step for name in ("audio", "video") if (step := getattr(flags, f"{name}_step")) is not None},
     )
     print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
     warn_of_named_classes(bank.captions_naming_class)
-    if flags.logit_scale < 10:
+    if 0 < flags.logit_scale < 10:
         meant = math.exp(flags.logit_scale)
         print(
             f"warning: --logit-scale {flags.logit_scale:g} is small for a CLAP; if a checkpoint says so, that is its "
@@ -109,4 +148,7 @@ def _bank_export(flags: argparse.Namespace) -> int:
 
 _IMPORT = """Rows of the csv files follow the arrays'. The npz holds float arrays: clip_embeddings and
 caption_embeddings (clips, d), segment_embeddings (clips, segments, d), prompt_embeddings (classes, d),
-explanation_embeddings (classes, explanations, d)."""
+explanation_embeddings (classes, explanations, d). Several captions per clip: caption_embeddings (captions, d) with
+caption_embeddings_offsets (clips + 1). It may also hold mel_statistics (clips, any), word_vectors (classes, any), and
+audio and video tokens (tokens, any) with audio_offsets and video_offsets (clips + 1); with tokens nothing else is
+needed."""

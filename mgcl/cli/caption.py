@@ -20,7 +20,9 @@ def add(commands: Commands) -> None:
     caption.add_argument("--model", metavar="ID", help="of the captioner: an id or a path (default: its own)")
     caption.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
     add_channels(caption)
-    caption.add_argument("--batch", type=_positive, default=8, metavar="N", help="clips heard together (default: 8)")
+    caption.add_argument(
+        "--batch", type=_positive, default=8, metavar="N", help="clips described together (default: 8)"
+    )
     caption.add_argument("--out", required=True, metavar="FILE", type=_jsonl, help="a .jsonl file")
     caption.set_defaults(job=_caption)
 

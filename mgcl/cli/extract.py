@@ -56,7 +56,7 @@ def _extract(flags: argparse.Namespace) -> int:
     from mgcl.captioners.file import read_captions
     from mgcl.cluster.machines import Machines
     from mgcl.errors import BankError
-    from mgcl.extraction.actors import crew
+    from mgcl.extraction.actors import start_actors
     from mgcl.extraction.extract import extract_by
     from mgcl.extraction.texts import Texts, class_texts
 
@@ -74,10 +74,10 @@ def _extract(flags: argparse.Namespace) -> int:
     classes = class_texts(dataset, _given_classes(flags.explanations, dataset))
     captions = read_captions(flags.captions) if flags.captions else None
     flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    crew_of = functools.partial(crew, flags.backbone, flags.weights, decode_workers=flags.decode_workers)
-    with crew_of(machines, cpus=cpu_count()) as workers:
-        texts = Texts.of(dataset, workers.about, classes=classes, captions=captions)
-        bank = extract_by(workers.run, dataset, workers.about, flags.out, texts, strict=flags.strict)
+    start = functools.partial(start_actors, flags.backbone, flags.weights, decode_workers=flags.decode_workers)
+    with start(machines, cpus=cpu_count()) as actors:
+        texts = Texts.of(dataset, actors.about, classes=classes, captions=captions)
+        bank = extract_by(actors.run, dataset, actors.about, flags.out, texts, strict=flags.strict)
     print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
     warn_of_named_classes(bank.captions_naming_class)
     if texts.choices:

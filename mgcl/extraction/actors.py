@@ -7,20 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 from threadpoolctl import threadpool_limits
 
-from mgcl.backbones.backbone import Backbone
+from mgcl.backbones.backbone import Backbone, Facts, facts
 from mgcl.catalogue import load
 from mgcl.cluster.connect import cluster
 from mgcl.cluster.machines import Machines
 from mgcl.errors import ClusterError, MgclError
-from mgcl.extraction.plan import Facts, Shard, facts
-from mgcl.extraction.shards import finish
+from mgcl.extraction.plan import Shard
+from mgcl.extraction.workbench import Workbench
 
 # A shard whose actor dies is started this many times in all.
 _ATTEMPTS = 3
@@ -29,35 +28,40 @@ _AT_ONCE = 2
 
 
 @dataclass(frozen=True)
-class Crew:
-    """Actors that are up."""
+class Actors:
+    """Actors that are up.
+
+    Attributes:
+        actors: their handles.
+        about: the backbone that each of them has loaded.
+    """
 
     actors: Sequence[Any]
     about: Facts
 
-    def run(self, shards: Sequence[Shard], work: Path) -> Iterator[Shard]:
-        """Finish shards in a folder that every actor sees; hands each back when its file is there.
+    def run(self, bench: Workbench) -> Iterator[Shard]:
+        """Finish a workbench, whose folder every actor sees; yields each shard when its file is there.
 
         Raises:
             ClusterError: an actor died several times over the same shard.
             MgclError: the backbone's own.
         """
-        waiting = deque(shards)
+        waiting = deque(bench.todo)
         running: dict[Any, tuple[Any, Shard]] = {}
         for actor in [*self.actors] * _AT_ONCE:
-            _start(actor, waiting, work, running)
+            _start(actor, waiting, bench, running)
         while running:
             (done, *_), _ = ray.wait(list(running), num_returns=1)
             actor, shard = running.pop(done)
             _result(done, f"{shard.name} ({_first(shard)} ...)")
-            _start(actor, waiting, work, running)
+            _start(actor, waiting, bench, running)
             yield shard
 
 
 @contextmanager
-def crew(
+def start_actors(
     backbone: str, weights: str | None, machines: Machines, *, cpus: int, decode_workers: int = 2
-) -> Iterator[Crew]:
+) -> Iterator[Actors]:
     """Start actors, each with a backbone of the catalogue; they are gone at the end.
 
     Args:
@@ -78,11 +82,11 @@ def crew(
         kind = ray.remote(_Actor).options(**options, max_task_retries=_ATTEMPTS - 1)
         actors = [kind.remote(backbone, weights, decode_workers) for _ in range(there.slots)]
         about: Any = actors[0]
-        yield Crew(actors, _result(about.about.remote(), "loading the backbone"))
+        yield Actors(actors, _result(about.about.remote(), "loading the backbone"))
 
 
 class _Actor:
-    """One backbone, and the threads that decode for it."""
+    """An actor: one backbone, and the threads that decode for it."""
 
     def __init__(self, backbone: str, weights: str | None, decode_workers: int) -> None:
         self._choice = backbone, weights
@@ -103,25 +107,26 @@ class _Actor:
         return loaded
 
     def about(self) -> Facts:
-        """Loads the backbone, once."""
+        """Load the backbone, once, and return its facts."""
         with self._turn:
             return facts(self._backbone)
 
-    def finish(self, shard: Shard, work: Path) -> None:
-        """Embed a shard and write its file."""
+    def finish(self, bench: Workbench) -> None:
+        """Embed the shards of a workbench and write their files."""
         with self._turn:
             backbone = self._backbone
-        finish(work, shard, backbone, self._decoders, self._turn)
+        for shard in bench.shards:
+            bench.finish(shard, backbone, self._decoders, self._turn)
 
 
-def _start(actor: Any, waiting: deque[Shard], work: Path, running: dict[Any, tuple[Any, Shard]]) -> None:
+def _start(actor: Any, waiting: deque[Shard], bench: Workbench, running: dict[Any, tuple[Any, Shard]]) -> None:
     if waiting:
         shard = waiting.popleft()
-        running[actor.finish.remote(shard, work)] = actor, shard
+        running[actor.finish.remote(bench.only([shard]))] = actor, shard
 
 
 def _result(job: Any, what: str) -> Any:
-    """What a job gives; its own errors as they were raised."""
+    """The result of a job; its own errors as they were raised."""
     try:
         return ray.get(job)
     except RayTaskError as error:
@@ -129,7 +134,7 @@ def _result(job: Any, what: str) -> Any:
             raise error.cause from None
         raise ClusterError(f"{what}: {type(error.cause).__name__}: {error.cause}") from error
     except RayActorError as error:
-        raise ClusterError(f"{what}: its actor died {_ATTEMPTS} times; finished shards are kept ({error})") from None
+        raise ClusterError(f"{what}: its actor died {_ATTEMPTS} times; finished shards are stored ({error})") from None
 
 
 def _first(shard: Shard) -> str:

@@ -1,4 +1,4 @@
-"""The bank that every installation can make by itself: generated soundscapes, as the tiny backbone hears them."""
+"""The bank that every installation can make by itself: generated soundscapes, embedded by the tiny backbone."""
 
 import hashlib
 from importlib.resources import files
@@ -13,7 +13,7 @@ from mgcl.features.bank import FeatureBank
 
 
 def embedded_bank(home: Path, *, make: bool = True) -> FeatureBank:
-    """Open the bank; make it first if it is not there. Data set and weights have their versions in its name.
+    """Open the bank; make it first if it is not there. Its name holds the versions of data set and weights.
 
     Args:
         home: the data set goes to ``home/data``, the bank to ``home/banks``.
@@ -46,7 +46,7 @@ def make_bank(data: Path, bank: Path, *, clips: int = CLIPS) -> None:
     Args:
         data: where the sounds go; kept if they are there.
         bank: the folder to make.
-        clips: a class.
+        clips: per class.
     """
     from joblib import cpu_count
 

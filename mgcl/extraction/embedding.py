@@ -1,4 +1,4 @@
-"""One shard through a backbone; clips are decoded ahead of it, by threads."""
+"""Clips and sentences through a backbone; threads decode clips ahead of it."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
 from mgcl.extraction.plan import BATCH, batches
-from mgcl.features.bank import Floats
+from mgcl.features.columns import Floats
 from mgcl.features.mel_statistics import mel_statistics
 
 # Batches whose clips are decoded, or waiting for it, while one is embedded.
@@ -25,7 +25,7 @@ _AHEAD = 2
 
 @dataclass(frozen=True)
 class Embedded:
-    """Clips that could be decoded, in the shard's order, and why the others could not."""
+    """The embeddings of a shard's clips in its order, and why clips that are not among them could not be decoded."""
 
     clip_ids: tuple[str, ...]
     clip: Floats
@@ -53,16 +53,16 @@ def embed_clips(
     clips, segments = [], []
     statistics: list[Future[Floats]] = []
     for batch in _decoded(files, backbone, decoders):
-        heard = {file.clip_id: each for file, each in batch if not isinstance(each, DataError)}
+        decoded = {file.clip_id: each for file, each in batch if not isinstance(each, DataError)}
         left_out |= {file.clip_id: str(each) for file, each in batch if isinstance(each, DataError)}
-        if not heard:
+        if not decoded:
             continue
-        clip_ids += heard
-        waveforms = np.stack(list(heard.values()))
+        clip_ids += decoded
+        waveforms = np.stack(list(decoded.values()))
         statistics.append(decoders.submit(mel_statistics, waveforms, backbone.sample_rate))
         with turn or nullcontext():
             features = backbone.embed_audio(torch.from_numpy(waveforms))
-        _refuse_not_finite(features, tuple(heard), backbone.name)
+        _refuse_not_finite(features, tuple(decoded), backbone.name)
         clips.append(features.clip.numpy())
         segments.append(features.segments.numpy())
     d = backbone.embedding_dim
@@ -83,7 +83,7 @@ def _refuse_not_finite(features: AudioFeatures, clip_ids: Sequence[str], name: s
 
 
 def embed_sentences(sentences: Sequence[str], backbone: Backbone) -> Floats:
-    """Read sentences, in batches of ``BATCH``; shape (sentences, d)."""
+    """Embed sentences, in batches of ``BATCH``; shape (sentences, d)."""
     return np.concatenate([backbone.embed_text(batch).numpy() for batch in batches(sentences, BATCH)])
 
 
@@ -93,7 +93,7 @@ _Waveform = NDArray[np.float32]
 def _decoded(
     files: Sequence[AudioFile], backbone: Backbone, decoders: Executor
 ) -> Iterator[list[tuple[AudioFile, _Waveform | DataError]]]:
-    """Batches in order, each clip as a waveform or as what is wrong with it; a few batches ahead, not more."""
+    """Yield batches in order, each clip as a waveform or as its error, and decode a few batches ahead, not more."""
 
     def decode(file: AudioFile) -> _Waveform | DataError:
         try:

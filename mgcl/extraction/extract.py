@@ -1,12 +1,12 @@
-"""The whole way from a data set to its bank.
+"""From a data set to its bank.
 
-A data set is cut into shards (``plan``), each embedded once (``embedding``) into a file of its own (``shards``), here
-or by actors (``actors``); when all are there they become a bank (``assembly``).
+A data set is cut into shards (``plan``). Each is embedded once (``embedding``) into a file of its own (``workbench``),
+here or by actors (``actors``); when all are there they become a bank (``assembly``).
 """
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,20 +14,20 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 
-from mgcl.backbones.backbone import Backbone
+from mgcl.backbones.backbone import Backbone, Facts
 from mgcl.backbones.probe import refuse_outputs
 from mgcl.data.dataset import Dataset
 from mgcl.errors import BackboneError, BankError, DataError, SentenceError
 from mgcl.extraction.assembly import assemble
-from mgcl.extraction.plan import Facts, Shard, facts, identity, plan
-from mgcl.extraction.shards import finish, is_finished, left_out
+from mgcl.extraction.plan import Shard, identity, plan
 from mgcl.extraction.texts import Texts
+from mgcl.extraction.workbench import Workbench
 from mgcl.features import FeatureBank
 from mgcl.progress import Bar
 from mgcl.records import logit_scale_fault
 
-Run = Callable[[Sequence[Shard], Path], Iterable[Shard]]
-"""Finishes shards in a folder and hands each back when its file is there."""
+Run = Callable[[Workbench], Iterable[Shard]]
+"""Finishes what a workbench has to do, and yields each shard when its file is there."""
 
 
 def extract(
@@ -35,30 +35,29 @@ def extract(
 ) -> FeatureBank:
     """Embed a data set in this process; see ``extract_by``."""
 
-    def run(shards: Sequence[Shard], work: Path) -> Iterator[Shard]:
+    def run(bench: Workbench) -> Iterator[Shard]:
         # The mel statistics' last digits depend on how many threads BLAS has.
         with ThreadPoolExecutor(1) as decoders, threadpool_limits(1, user_api="blas"):
-            if any(shard.files for shard in shards):
+            if any(shard.files for shard in bench.todo):
                 refuse_outputs(backbone)  # of the catalogue's this was seen when it was loaded; others come as they are
-            for shard in shards:
-                finish(work, shard, backbone, decoders)
+            for shard in bench.todo:
+                bench.finish(shard, backbone, decoders)
                 yield shard
 
-    about = facts(backbone)
-    return extract_by(run, dataset, about, out, texts or Texts.of(dataset, about), strict=strict)
+    return extract_by(run, dataset, backbone, out, texts or Texts.of(dataset, backbone), strict=strict)
 
 
 def extract_by(
     run: Run, dataset: Dataset, about: Facts, out: Path, texts: Texts, *, strict: bool = False
 ) -> FeatureBank:
-    """Embed every clip and sentence, and write the bank; shards that an earlier, killed call finished are kept.
+    """Embed every clip and sentence, and write the bank; shards that an earlier, killed call finished are resumed from.
 
     Args:
-        run: who embeds.
+        run: what embeds.
         dataset: what to embed.
         about: the backbone.
         out: the bank's folder; must not exist.
-        texts: what is said of clips and classes.
+        texts: the sentences on clips and classes.
         strict: stop at a file that cannot be decoded, instead of leaving it out and listing it in the bank.
 
     Raises:
@@ -69,31 +68,28 @@ def extract_by(
     if out.exists():
         raise BankError(f"{out}: exists already; name another folder, or remove it first")
     _refuse_in_vain(dataset, about)
-    shards = plan(dataset.files, texts.sentences)
-    with _working_folder(out, identity(shards, about)) as work:
-        there = [shard for shard in shards if is_finished(work, shard)]
-        todo = [shard for shard in shards if not is_finished(work, shard)]
+    with _workbench(out, plan(dataset.files, texts.sentences), about) as bench:
+        there, todo = bench.done, bench.todo
         if there:
-            print(f"{work}: {len(there)} of {len(shards)} shards are there already", flush=True)
+            print(f"{bench.folder}: {len(there)} of {len(bench.shards)} shards are there already", flush=True)
         if strict:
-            for shard in there:
-                _refuse_gaps(work, shard)
-        total, left = (sum(len(shard.files) for shard in each) for each in (shards, todo))
-        with Bar(total=total, initial=total - left, desc="embedding clips", unit="clip") as bar:
-            # A sentence that cannot be embedded is known before the first clip is.
+            _refuse_gaps(bench)
+        clips, left = (sum(len(shard.files) for shard in each) for each in (bench.shards, todo))
+        with Bar(total=clips, initial=clips - left, desc="embedding clips", unit="clip") as bar:
+            # A sentence that cannot be embedded is known before the first clip is embedded.
             for part in ([each for each in todo if each.sentences], [each for each in todo if each.files]):
-                for shard in _named(run(part, work), texts):
+                for shard in _named(run(bench.only(part)), texts):
                     bar.update(len(shard.files))
                     if strict:
-                        _refuse_gaps(work, shard)
-        bank = assemble(work, shards, dataset, about, texts, out)
+                        _refuse_gaps(bench.only([shard]))
+        bank = assemble(bench, dataset, about, texts, out)
     for leftover in out.parent.glob(f".{out.name}-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     return bank
 
 
 def _refuse_in_vain(dataset: Dataset, about: Facts) -> None:
-    """What no bank can have is said before the first clip is embedded."""
+    """Refuse what no bank can have before the first clip is embedded."""
     if fault := logit_scale_fault(about.logit_scale):
         raise BackboneError(f"{about.name}: its logit scale is {fault}; choose other weights")
     for clip_id, times in Counter(file.clip_id for file in dataset.files).items():
@@ -102,26 +98,26 @@ def _refuse_in_vain(dataset: Dataset, about: Facts) -> None:
 
 
 def _named(shards: Iterable[Shard], texts: Texts) -> Iterator[Shard]:
-    """The shards; a sentence that cannot be embedded is said with its clip or class."""
+    """Yield the shards; the error of a sentence that cannot be embedded names its clip or class."""
     try:
         yield from shards
     except SentenceError as error:
         raise BackboneError(f"{texts.owner(error.sentence)}: {error}") from None
 
 
-def _refuse_gaps(work: Path, shard: Shard) -> None:
-    for reason in left_out(work, shard).values():
+def _refuse_gaps(bench: Workbench) -> None:
+    for reason in bench.left_out().values():
         raise DataError(f"--strict: {reason}")
 
 
 @contextmanager
-def _working_folder(out: Path, name: str) -> Iterator[Path]:
+def _workbench(out: Path, shards: tuple[Shard, ...], about: Facts) -> Iterator[Workbench]:
     """A folder beside the bank for its shards; it stays if the extraction does not end."""
-    work = out.absolute().with_name(f".{out.name}-{name}")
-    work.mkdir(parents=True, exist_ok=True)
+    folder = out.absolute().with_name(f".{out.name}-{identity(shards, about)}")
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(work / "lock", timeout=0):
-            yield work
+        with FileLock(folder / "lock", timeout=0):
+            yield Workbench(folder, shards)
     except Timeout:
         raise BankError(
             f"{out}: another extraction into it is under way; wait for it, or name another folder"

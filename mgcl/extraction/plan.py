@@ -1,18 +1,18 @@
-"""What an extraction comes down to: shards of clips and of sentences, the same whoever embeds them."""
+"""The shards of an extraction, of clips and of sentences; the same whether one process embeds them or many."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TypeVar
 
-from mgcl.backbones.backbone import Backbone
+from mgcl.backbones.backbone import Facts, facts_json
 from mgcl.data.audio import duration
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import DataError
 from mgcl.records import canonical_json
 
 VERSION = 2
-"""Raised whenever the same files and weights give other numbers: shards of another version are not taken up."""
+"""Raised whenever the same files and weights give other numbers: an extraction of another version is not resumed."""
 
 BATCH = 25
 """Clips, or sentences, that a backbone takes at once; part of the arithmetic."""
@@ -24,43 +24,23 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class Shard:
-    """Work that is done once, by one actor, and kept in one file: clips, or sentences."""
+    """Clips or sentences that are embedded once, by one actor, into one file."""
 
     name: str
     files: tuple[AudioFile, ...] = ()
     sentences: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What a bank says of its backbone; the fields are those of ``mgcl.backbones.backbone.Backbone``."""
-
-    name: str
-    fingerprint: str
-    embedding_dim: int
-    logit_scale: float
-    sample_rate: int
-    seconds: float
-    segments: int
-    segment_seconds: float
-    captions: tuple[str, ...]
-
-
-def facts(backbone: Backbone) -> Facts:
-    """What a backbone says of itself."""
-    return Facts(*(getattr(backbone, name) for name in Facts.__dataclass_fields__))
-
-
 def plan(files: Sequence[AudioFile], sentences: Iterable[str]) -> tuple[Shard, ...]:
-    """Sentences, each once, then clips sorted by length, so that a batch is decoded in one go.
+    """Cut sentences, each taken once, and clips, sorted by length so that those of a batch take as long to decode.
 
-    Clips of one length keep their order. What cannot be opened counts as empty: decoding says what is wrong.
+    Clips of one length keep their order. A file that cannot be opened counts as empty: its error comes with decoding.
     """
     by_length = sorted(files, key=_seconds)
     unique = list(dict.fromkeys(sentences))
     clips = (Shard(f"clips-{i:05}", files=tuple(each)) for i, each in enumerate(batches(by_length, _CLIPS)))
     texts = (Shard(f"text-{i:05}", sentences=tuple(each)) for i, each in enumerate(batches(unique, _SENTENCES)))
-    return (*texts, *clips)  # a sentence that cannot be read is said before the clips take their time
+    return (*texts, *clips)  # a sentence that cannot be embedded is refused before the clips take their time
 
 
 def batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
@@ -69,17 +49,17 @@ def batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
 
 
 def identity(shards: Sequence[Shard], about: Facts) -> str:
-    """Eight hex digits of all that the shards' contents depend on; for audio stand a file's size and time of change."""
+    """Eight hex digits of all that the shards' contents depend on; of a file, its path, size and time of change."""
     files = [_stamp(file) for shard in shards for file in shard.files]
     sentences = [shard.sentences for shard in shards]
-    content = canonical_json([VERSION, BATCH, files, sentences, asdict(about)])
+    content = canonical_json([VERSION, BATCH, files, sentences, facts_json(about)])
     return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
 def _stamp(file: AudioFile) -> tuple[str | int, ...]:
     status = file.path.stat()
-    heard = () if file.channels == "average" else (file.channels,)
-    return file.clip_id, str(file.path), status.st_size, status.st_mtime_ns, *heard
+    channels = () if file.channels == "average" else (file.channels,)
+    return file.clip_id, str(file.path), status.st_size, status.st_mtime_ns, *channels
 
 
 def _seconds(file: AudioFile) -> float:

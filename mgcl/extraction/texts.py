@@ -1,12 +1,12 @@
-"""What a bank's sentences are: captions of its clips, and what is said of its classes."""
+"""The sentences of a bank: captions of its clips, prompts and explanations of its classes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mgcl.backbones.backbone import Facts
 from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import BankError, DataError
-from mgcl.extraction.plan import Facts
 from mgcl.language.explanations import ClassText, explanations
 
 
@@ -15,9 +15,9 @@ class Texts:
     """Every sentence that goes into a bank.
 
     Attributes:
-        classes: what is said of each class, by label.
-        captions: of each clip, by id; None: ``choices`` are, or the bank has none.
-        choices: sentences from which each clip gets the nearest in the joint space.
+        classes: the prompt and explanations of each class, by label.
+        captions: of each clip, by id; None: ``choices`` stand in for them, or the bank has none.
+        choices: candidate captions, of which each clip gets the nearest in the joint space.
     """
 
     classes: Mapping[str, ClassText]
@@ -36,7 +36,7 @@ class Texts:
         """Choose them: captions as given, else the data set's own, else the nearest of the backbone's, else none.
 
         Args:
-            dataset: what they are about.
+            dataset: whose clips and classes.
             about: the backbone.
             classes: instead of the explanations that come with mgcl.
             captions: by clip id.
@@ -54,7 +54,7 @@ class Texts:
 
     @property
     def sentences(self) -> Iterable[str]:
-        """All of them, in a fixed order."""
+        """Every sentence, in a fixed order."""
         for each in self.classes.values():
             yield each.prompt
             yield from each.explanations
@@ -62,7 +62,7 @@ class Texts:
         yield from self.choices
 
     def owner(self, sentence: str) -> str:
-        """Whose sentence it is, for a message: of which clip or class."""
+        """The clip or class that a sentence is about, in words for a message."""
         for clip_id, caption in (self.captions or {}).items():
             if caption == sentence:
                 return f"the caption of clip {clip_id}"
@@ -73,10 +73,10 @@ class Texts:
 
 
 def class_texts(dataset: Dataset, classes: Mapping[str, ClassText] | None = None) -> dict[str, ClassText]:
-    """What is said of each class of a data set: as given, else as it comes with mgcl.
+    """The prompt and explanations of each class of a data set: the given ones, else those that come with mgcl.
 
     Raises:
-        BankError: nothing is said of some.
+        BankError: some classes have none.
     """
     known = explanations(dataset.name) if classes is None else classes
     missing = [label for label in dataset.classes if label not in known]
@@ -89,7 +89,7 @@ def class_texts(dataset: Dataset, classes: Mapping[str, ClassText] | None = None
 
 
 def _check_complete(captions: Mapping[str, str], files: Sequence[AudioFile], about: Facts) -> None:
-    """A clip that cannot be decoded has no caption, and needs none: it will be left out."""
+    """Refuse clips without a caption, except those that cannot be decoded: a bank leaves these out."""
     missing = [file for file in files if file.clip_id not in captions]
     for file in missing:
         try:

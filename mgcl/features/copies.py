@@ -68,7 +68,7 @@ def nearby(location: str | Path, *, digest: str | None = None) -> Path:
         return Path(location)
     banks = _root() / "banks"
     try:
-        if digest is not None and _is_whole(banks / digest):
+        if digest is not None and _is_complete(banks / digest):
             return banks / digest
         banks.mkdir(parents=True, exist_ok=True)
         with FileLock(banks / ".lock"):  # one copy at a time: it has all of the machine's disk and network
@@ -110,8 +110,8 @@ def _root() -> Path:
     return root
 
 
-def _is_whole(folder: Path) -> bool:
-    """Whether a copy is there, and nobody who tidies old files away has been at it."""
+def _is_complete(folder: Path) -> bool:
+    """Whether every file of a copy is there: whatever clears temporary folders deletes single files."""
     return all((folder / name).is_file() for name in _FILES)
 
 
@@ -131,7 +131,7 @@ def _copied(source: _Source, banks: Path) -> Path:
     """The copy of what lies at the source now, made if need be; the caller holds the lock."""
     state = _state(source)
     link = banks / f"at-{state}"
-    if not _is_whole(link):
+    if not _is_complete(link):
         for left in banks.glob(f"{_DRAFT}*"):  # of copies that were killed
             shutil.rmtree(left)
         copy = _copy(source, banks, state)
@@ -167,7 +167,7 @@ def _copy(source: _Source, banks: Path, state: str) -> Path:
         except BankError as error:
             raise BankError(str(error).replace(str(draft), source.address)) from None
         target = banks / digest
-        if not _is_whole(target):
+        if not _is_complete(target):
             shutil.rmtree(target, ignore_errors=True)
             draft.rename(target)
         return target

@@ -1,31 +1,30 @@
 """Banks from a user's own arrays, and banks as Parquet."""
 
 import shutil
-import warnings
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq
 
 from mgcl.errors import BankError
-from mgcl.features.bank import FeatureBank, Floats
-from mgcl.features.schema import HEADER, Header
+from mgcl.features.bank import FeatureBank
+from mgcl.features.columns import Ragged
+from mgcl.features.header import Header, Tokens
+from mgcl.features.material import (
+    ARRAYS,
+    Arrays,
+    numbered,
+    read_arrays,
+    read_csv,
+    read_events,
+    read_folds,
+    require,
+)
+from mgcl.features.schema import CLASSES, CLIPS, COLUMNS, HEADER, NAMED
 from mgcl.features.writer import write_bank
 
-ARRAYS = {
-    "clip_embeddings": ("clips", "d"),
-    "caption_embeddings": ("clips", "d"),
-    "segment_embeddings": ("clips", "segments", "d"),
-    "prompt_embeddings": ("classes", "d"),
-    "explanation_embeddings": ("classes", "explanations", "d"),
-}
-"""The arrays of an import and what their dimensions count; the same word is the same number in all of them.
-
-Without ``caption_embeddings`` the bank has no captions.
-"""
+_BETWEEN_LABELS = "|"
 
 
 def import_arrays(
@@ -36,67 +35,62 @@ def import_arrays(
     *,
     dataset: str,
     backbone: str,
-    logit_scale: float,
-    sample_rate: int,
-    seconds: float,
+    logit_scale: float = 0.0,
+    sample_rate: int = 0,
+    seconds: float = 0.0,
     revision: str = "",
     licence: str = "",
+    events: Path | None = None,
+    steps: Mapping[str, float] | None = None,
 ) -> FeatureBank:
-    """Make a bank of an npz file and two csv files, whose rows follow the arrays'.
+    """Make a bank of an npz file and csv files, whose rows follow the arrays'.
 
     Args:
         arrays: npz with float arrays clip_embeddings (clips, d), segment_embeddings (clips, segments, d),
             prompt_embeddings (classes, d), explanation_embeddings (classes, n_e, d), and, if clips have captions,
-            caption_embeddings (clips, d).
-        clips: csv with clip_id, label, caption if there are any, and optionally fold and source; one row a clip.
-        classes: csv with label, prompt, explanation_1 ... explanation_n; one row a class.
+            caption_embeddings (clips, d); if they have several, (captions, d) and caption_embeddings_offsets
+            (clips + 1). It may have mel_statistics (clips, any), word_vectors (classes, any), and tokens: audio and
+            video (tokens, any) with audio_offsets and video_offsets (clips + 1). With tokens it needs nothing else.
+        clips: csv with clip_id; label, or labels, any number, with ``|`` between them; if there are captions, caption
+            or caption_1, caption_2 ...; and optionally fold and source; one row per clip.
+        classes: csv with label, and, if the arrays have their embeddings, prompt and explanation_1 ... explanation_n;
+            one row per class.
         out: the bank's folder; must not exist.
         dataset: "esc50" and "fsdkaggle18" bring their published folds.
         backbone: the name of what made the embeddings.
-        logit_scale: of the backbone, already exponentiated, in ``mgcl.records.LOGIT_SCALES``.
-        sample_rate: in Hz.
-        seconds: that the segments cover.
+        logit_scale: of the backbone, already exponentiated, in ``mgcl.records.LOGIT_SCALES``; 0 for tokens alone.
+        sample_rate: in Hz; 0 for tokens alone.
+        seconds: that the segments cover; 0 where there are none.
         revision: of the data set.
         licence: of the data set.
+        events: csv with clip_id, onset and offset in seconds, and label; one row per event. None: not known.
+        steps: seconds from one token to the next, of "audio" and "video".
 
     Raises:
         BankError: names the file, and the array, column or row that is missing or wrong.
     """
-    data = _arrays(arrays)
-    captioned = ("caption",) if "caption_embeddings" in data else ()
-    clip_rows = _csv(clips, ("clip_id", "label", *captioned), len(data["clip_embeddings"]), arrays)
-    class_rows = _csv(classes, ("label", "prompt", "explanation_1"), len(data["prompt_embeddings"]), arrays)
-    sentences = [name for name in class_rows if name.startswith("explanation_")]
-    _, segments, d = data["segment_embeddings"].shape
+    data = read_arrays(arrays)
     header = Header(
         dataset=dataset,
         revision=revision,
         licence=licence,
         backbone=backbone,
-        embedding_dim=d,
+        embedding_dim=data.sizes.get("d", 0),
         logit_scale=logit_scale,
         sample_rate=sample_rate,
         seconds=seconds,
-        segments=segments,
+        segments=data.sizes.get("segments", 0),
+        tokens=_tokens(data, steps or {}, arrays),
     )
-    _check_labels(clip_rows["label"], class_rows["label"], clips, classes)
-    return write_bank(
-        out,
-        header,
-        clip_ids=clip_rows["clip_id"],
-        labels=clip_rows["label"],
-        captions=clip_rows["caption"] if captioned else None,
-        folds=_folds(clip_rows["fold"], clips) if "fold" in clip_rows else None,
-        sources=[value or None for value in clip_rows["source"]] if "source" in clip_rows else None,
-        classes=class_rows["label"],
-        prompts=class_rows["prompt"],
-        explanations=list(zip(*(class_rows[name] for name in sentences), strict=True)),
-        clip_embeddings=data["clip_embeddings"],
-        caption_embeddings=data.get("caption_embeddings"),
-        segment_embeddings=data["segment_embeddings"],
-        prompt_embeddings=data["prompt_embeddings"],
-        explanation_embeddings=data["explanation_embeddings"],
-    )
+    of_clips, of_classes = _of_clips(data, clips, arrays), _of_classes(data, classes, arrays)
+    if events is not None:
+        of_clips["events"] = read_events(events, of_clips["clip_id"])
+    for row, labels in enumerate(of_clips.get("labels") or [[label] for label in of_clips["label"]]):
+        for label in labels:
+            if label not in of_classes["label"]:
+                name = "labels" if "labels" in of_clips else "label"
+                raise BankError(f"{clips}: column {name!r}, row {row}: {label!r} has no row in {classes}")
+    return write_bank(out, header, of_clips, of_classes)
 
 
 def export_parquet(bank: FeatureBank, out: Path) -> None:
@@ -113,67 +107,60 @@ def export_parquet(bank: FeatureBank, out: Path) -> None:
     shutil.copyfile(bank.path / HEADER, out / HEADER)
 
 
-def _arrays(file: Path) -> dict[str, Floats]:
-    try:
-        # A number too large for float32 becomes infinite, and is refused as such.
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive, np.errstate(over="ignore"):
-            missing = [name for name in ARRAYS if name not in archive and name != "caption_embeddings"]
-            if missing:
-                raise BankError(f"{file}: no array {missing[0]!r}; an import needs {', '.join(ARRAYS)}")
-            data = {name: np.asarray(archive[name], dtype=np.float32) for name in ARRAYS if name in archive}
-    except FileNotFoundError:
-        raise BankError(f"{file}: no such file") from None
-    except (ValueError, OSError, EOFError, AttributeError, TypeError, BadZipFile, zlib.error) as error:
-        raise BankError(f"{file}: not an npz of number arrays ({error}); write it with numpy.savez") from None
-    _check_arrays(data, file)
-    return data
+def _tokens(data: Arrays, steps: Mapping[str, float], file: Path) -> dict[str, Tokens]:
+    tokens = {}
+    for name in (name for name, each in ARRAYS.items() if each.tokens):
+        values = data.arrays.get(name)
+        if isinstance(values, Ragged):
+            if name not in steps:
+                raise BankError(f"{file}: {name} tokens come without their step; give the seconds per {name} token")
+            tokens[name] = Tokens(steps[name], gaps=bool((values.lengths == 0).any()))
+    return tokens
 
 
-def _check_arrays(data: dict[str, Floats], file: Path) -> None:
-    sizes: dict[str, tuple[int, str]] = {}
-    for name, array in data.items():
-        dimensions = ARRAYS[name]
-        if array.ndim != len(dimensions) or 0 in array.shape:
-            raise BankError(f"{file}: {name} has shape {array.shape}, where ({', '.join(dimensions)}) is needed")
-        for dimension, size in zip(dimensions, array.shape, strict=True):
-            expected, first = sizes.setdefault(dimension, (size, name))
-            if size != expected:
-                raise BankError(f"{file}: {name} has {dimension} = {size}, where {first} has {expected}")
-        bad = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(1))
-        if len(bad):
-            raise BankError(f"{file}: {name}, row {bad[0]}: a number is NaN or infinite")
+def _of_clips(data: Arrays, file: Path, arrays: Path) -> dict[str, Any]:
+    """The columns of clips, as they are stored."""
+    cells = read_csv(file, ("clip_id",), rows=data.sizes.get("clips"), arrays=arrays)
+    columns: dict[str, Any] = {"clip_id": cells["clip_id"], **_vectors(data, CLIPS)}
+    if "labels" in cells and "label" not in cells:
+        columns["labels"] = [[label.strip() for label in row.split(_BETWEEN_LABELS) if row] for row in cells["labels"]]
+    else:
+        require(cells, ("clip_id", "label"), file)
+        columns["label"] = cells["label"]
+    if "caption_embedding" in columns:
+        require(cells, ("clip_id", "caption"), file)
+        columns["caption"] = cells["caption"]
+    if "caption_embeddings" in columns:
+        names = numbered(cells, "caption")
+        require(cells, names[:1], file)
+        columns["captions"] = [[text for text in row if text] for row in zip(*map(cells.get, names), strict=True)]
+    if "fold" in cells:
+        columns["fold"] = read_folds(cells["fold"], file)
+    if "source" in cells:
+        columns["source"] = [source or None for source in cells["source"]]
+    return columns
 
 
-def _csv(file: Path, required: tuple[str, ...], rows: int, arrays: Path) -> dict[str, list[str]]:
-    """The columns an import looks at, as strings; only ``fold`` and ``source`` may be empty."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with more cells than the header
-            frame = pd.read_csv(file, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise BankError(f"{file}: no such file") from None
-    except (ValueError, OSError, pd.errors.ParserWarning) as error:
-        raise BankError(f"{file}: not a csv file ({str(error).strip()}); quote cells that hold a comma") from None
-    for name in required:
-        if name not in frame:
-            raise BankError(f"{file}: no column {name!r}; an import needs {', '.join(required)}")
-    if len(frame) != rows:
-        raise BankError(f"{file}: {len(frame)} rows, where {arrays} has {rows}; rows follow the arrays'")
-    for name in frame:
-        empty = np.flatnonzero(frame[name] == "")
-        if len(empty) and (name in required or str(name).startswith("explanation_")):
-            raise BankError(f"{file}: column {name!r}, row {empty[0]}: the cell is empty")
-    return {str(name): frame[name].tolist() for name in frame}
+def _of_classes(data: Arrays, file: Path, arrays: Path) -> dict[str, Any]:
+    """The columns of classes, as they are stored."""
+    cells = read_csv(file, ("label",), rows=data.sizes.get("classes"), arrays=arrays)
+    columns: dict[str, Any] = {"label": cells["label"], **_vectors(data, CLASSES)}
+    if "prompt_embedding" in columns:
+        require(cells, ("label", "prompt"), file)
+        columns["prompt"] = cells["prompt"]
+    if "explanation_embeddings" in columns:
+        names = numbered(cells, "explanation")
+        require(cells, names, file)
+        columns["explanations"] = list(zip(*(cells[name] for name in names), strict=True))
+    return columns
 
 
-def _check_labels(labels: list[str], known: list[str], clips: Path, classes: Path) -> None:
-    for row, label in enumerate(labels):
-        if label not in known:
-            raise BankError(f"{clips}: column 'label', row {row}: {label!r} has no row in {classes}")
-
-
-def _folds(values: list[str], file: Path) -> list[int | None]:
-    for row, value in enumerate(values):
-        if value and not (value.isdecimal() and int(value) <= 127):
-            raise BankError(f"{file}: column 'fold', row {row}: {value!r} is no fold number (0..127, or empty)")
-    return [int(value) if value else None for value in values]
+def _vectors(data: Arrays, file: str) -> dict[str, Any]:
+    """The arrays of a table, by the columns that they become."""
+    found = {}
+    for name, values in data.arrays.items():
+        several = name == "caption_embeddings" and isinstance(values, Ragged)
+        column = NAMED["captions" if several else ARRAYS[name].column]
+        if column in COLUMNS[file]:
+            found[column.stored] = values
+    return found

@@ -1,4 +1,4 @@
-"""What a classifier without a backbone can go by: a clip's average spectrum, and how loud it is."""
+"""Average spectrum and loudness of a clip: enough for a classifier without a backbone, the control of all others."""
 
 import librosa
 import numpy as np

@@ -1,241 +1,139 @@
-"""The columns of a feature bank, and the checks that refuse a wrong one by file, column and row."""
+"""The columns of a feature bank: what each is called, what it holds, and where it comes from.
 
-import json
-from collections import Counter
-from collections.abc import Iterator
+A bank is three files: ``bank.json`` (the header), ``clips.arrow`` (one row per clip) and ``classes.arrow`` (one row per
+class). FORMAT 2 is written; FORMAT 1, whose columns have ``since=1``, is read.
+"""
+
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from mgcl.errors import BankError
-from mgcl.records import logit_scale_fault
-
-FORMAT = 1
+FORMAT = 2
 CLIPS, CLASSES, HEADER = "clips.arrow", "classes.arrow", "bank.json"
 
-MEL_STATISTICS = "mel_statistics"
-"""A column that a bank may have: what a classifier without a backbone can go by, as `extract` writes it."""
-
-CAPTION = ("caption", "caption_embedding")
-"""Columns that a bank without captions lacks, both of them."""
-
-_NULLABLE = {"fold", "source"}
+Kind = Literal["text", "texts", "number", "events", "vector", "vectors", "ragged"]
+"""What a row holds: one string; strings; a small whole number; events; one vector; vectors, as many in every row;
+vectors, any number."""
 
 
 @dataclass(frozen=True)
-class Header:
-    """What ``bank.json`` says of a bank.
+class Column:
+    """A column of one of a bank's tables.
 
     Attributes:
-        dataset: the data set's name; decides the folds and the episodes.
-        revision: of the data set.
-        licence: of the data set.
-        backbone: the backbone's name.
-        embedding_dim: d.
-        logit_scale: the multiplier of the contrast, already exponentiated, in ``LOGIT_SCALES``.
-        sample_rate: in Hz, as the backbone heard the clips.
-        seconds: length of the window that the segments cover.
-        segments: time steps a clip.
+        stored: its name in the table.
+        kind: what a row holds.
+        about: the same in words.
+        name: what ``FeatureBank.column`` and ``FeatureBank.lacks`` call it; empty: as it is stored.
+        text: the column that holds the sentences behind its vectors; a bank has both or neither.
+        joint: whether its vectors lie in the backbone's joint space and have the header's ``embedding_dim``; other
+            vectors have a dimension of their own.
+        required_in: the formats whose banks all have it.
+        nullable: whether a row may be null: not known.
+        since: the first format that has it.
+        mend: what to do where a bank lacks it.
     """
 
-    dataset: str
-    revision: str
-    licence: str
-    backbone: str
-    embedding_dim: int
-    logit_scale: float
-    sample_rate: int
-    seconds: float
-    segments: int
+    stored: str
+    kind: Kind
+    about: str
+    name: str = ""
+    text: str = ""
+    joint: bool = False
+    required_in: tuple[int, ...] = ()
+    nullable: bool = False
+    since: int = 1
+    mend: str = "import a bank that has it"
 
-    def to_json(self) -> dict[str, Any]:
-        """The content of ``bank.json``."""
-        return {
-            "format": FORMAT,
-            "dataset": {"name": self.dataset, "revision": self.revision, "licence": self.licence},
-            "backbone": {
-                "name": self.backbone,
-                "embedding_dim": self.embedding_dim,
-                "logit_scale": self.logit_scale,
-            },
-            "audio": {"sample_rate": self.sample_rate, "seconds": self.seconds, "segments": self.segments},
-        }
+    @property
+    def called(self) -> str:
+        """The name by which a bank is asked for it."""
+        return self.name or self.stored
+
+    @property
+    def holds_vectors(self) -> bool:
+        """Whether it holds numbers, which ``FeatureBank.column`` gives."""
+        return self.kind in ("vector", "vectors", "ragged")
 
 
-def parse_header(text: str, file: str) -> Header:
-    """Read ``bank.json``; keys beyond the format's own are allowed and ignored.
+CLIP_COLUMNS = (
+    Column("clip_id", "text", "its name, unique", required_in=(1, 2)),
+    Column("label", "text", "its class, where a clip has one", required_in=(1,)),
+    Column("fold", "number", "the data set's own clip fold, informative", required_in=(1, 2), nullable=True),
+    Column("caption", "text", "one sentence on what it sounds like"),
+    Column("source", "text", "the recording it was cut from", required_in=(1, 2), nullable=True),
+    Column("clip_embedding", "vector", "the whole clip", name="clip", joint=True, required_in=(1,)),
+    Column(
+        "caption_embedding",
+        "vector",
+        "its caption",
+        name="caption",
+        text="caption",
+        joint=True,
+        mend="`mgcl caption` writes captions",
+    ),
+    Column("segment_embeddings", "vectors", "its time steps", name="segments", joint=True, required_in=(1,)),
+    Column("labels", "texts", "its classes, where a clip may have several or none", since=2),
+    Column("captions", "texts", "several sentences on what it sounds like", since=2),
+    Column("caption_embeddings", "ragged", "its captions", name="captions", text="captions", joint=True, since=2),
+    Column("events", "events", "what sounds in it from when to when, in seconds", since=2),
+    Column("audio", "ragged", "audio tokens, one per step of the header", since=2),
+    Column("video", "ragged", "video tokens, one per step of the header", since=2),
+    Column(
+        "mel_statistics",
+        "vector",
+        "average log-mel spectrum and loudness in dB: what is known without a backbone",
+        mend="`mgcl extract` writes mel statistics",
+    ),
+)
+"""The columns of ``clips.arrow``, in the order in which they are written and hashed."""
 
-    Raises:
-        BankError: not JSON, another format, a key missing or of the wrong type, or a value out of range.
+CLASS_COLUMNS = (
+    Column("label", "text", "its name, unique", name="class_label", required_in=(1, 2)),
+    Column("prompt", "text", "one sentence that names it", required_in=(1,)),
+    Column("prompt_embedding", "vector", "its prompt", name="prompt", text="prompt", joint=True, required_in=(1,)),
+    Column("explanations", "texts", "sentences on what it sounds like, as many for every class", required_in=(1,)),
+    Column(
+        "explanation_embeddings",
+        "vectors",
+        "its explanations",
+        name="explanations",
+        text="explanations",
+        joint=True,
+        required_in=(1,),
+    ),
+    Column("word_vector", "vector", "its name as words, in a space of its own", since=2),
+)
+"""The columns of ``classes.arrow``, in the order in which they are written and hashed."""
+
+COLUMNS = {CLIPS: CLIP_COLUMNS, CLASSES: CLASS_COLUMNS}
+
+NAMED = {column.called: column for column in (*CLIP_COLUMNS, *CLASS_COLUMNS)}
+"""Every column by its name; sentences and their vectors share one, and here it is the vectors'."""
+
+
+def columns_of(file: str, table: pa.Table, version: int = FORMAT) -> tuple[Column, ...]:
+    """The columns of a format that a table has; others are nobody's business and are passed over."""
+    return tuple(each for each in COLUMNS[file] if each.since <= version and each.stored in table.column_names)
+
+
+def arrow_type(column: Column, dim: int = 0, number: str = "float32") -> pa.DataType:
+    """The Arrow type of a column.
+
+    Args:
+        column: whose.
+        dim: length of its vectors.
+        number: "float32" or "float16".
     """
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise BankError(f"{file}: not JSON ({error}); write the bank again") from None
-    try:
-        if content["format"] != FORMAT:
-            raise BankError(f"{file}: format {content['format']!r}; this mgcl reads format {FORMAT}")
-        dataset, backbone, audio = content["dataset"], content["backbone"], content["audio"]
-        header = Header(
-            dataset=_typed(dataset, "name", str),
-            revision=_typed(dataset, "revision", str),
-            licence=_typed(dataset, "licence", str),
-            backbone=_typed(backbone, "name", str),
-            embedding_dim=_typed(backbone, "embedding_dim", int),
-            logit_scale=float(_typed(backbone, "logit_scale", int, float)),
-            sample_rate=_typed(audio, "sample_rate", int),
-            seconds=float(_typed(audio, "seconds", int, float)),
-            segments=_typed(audio, "segments", int),
-        )
-    except KeyError as error:
-        raise BankError(f"{file}: key {error} is missing; write the bank again") from None
-    except TypeError as error:
-        raise BankError(f"{file}: a value has the wrong type ({error}); write the bank again") from None
-    check_header(header, file)
-    return header
-
-
-def _typed(section: dict[str, Any], key: str, *kinds: type) -> Any:
-    value = section[key]
-    if type(value) not in kinds:
-        raise TypeError(f"{key} is {value!r}")
-    return value
-
-
-def check_header(header: Header, file: str) -> None:
-    """Refuse values out of range, by name."""
-    if fault := logit_scale_fault(header.logit_scale):
-        raise BankError(f"{file}: backbone.logit_scale is {fault}")
-    for name in ("embedding_dim", "sample_rate", "seconds", "segments"):
-        value = getattr(header, name)
-        if not 0 < value < float("inf"):
-            raise BankError(f"{file}: {name} is {value}; it must be positive")
-    if not header.dataset or not header.backbone:
-        raise BankError(f"{file}: dataset.name and backbone.name must not be empty")
-
-
-def vector(d: int) -> pa.DataType:
-    """One embedding."""
-    return pa.list_(pa.float32(), d)
-
-
-def clips_schema(d: int, *, captioned: bool = True) -> pa.Schema:
-    """The columns of ``clips.arrow``, in order."""
-    columns = {
-        "clip_id": pa.string(),
-        "label": pa.string(),
-        "fold": pa.int8(),
-        "caption": pa.string(),
-        "source": pa.string(),
-        "clip_embedding": vector(d),
-        "caption_embedding": vector(d),
-        "segment_embeddings": pa.list_(vector(d)),
-    }
-    return pa.schema({name: kind for name, kind in columns.items() if captioned or name not in CAPTION})
-
-
-def is_captioned(clips: pa.Table) -> bool:
-    """Whether a table of clips has captions, or at least one of their columns: then it must have both."""
-    return any(name in clips.column_names for name in CAPTION)
-
-
-def classes_schema(d: int) -> pa.Schema:
-    """The columns of ``classes.arrow``, in order."""
-    return pa.schema(
-        {
-            "label": pa.string(),
-            "prompt": pa.string(),
-            "prompt_embedding": vector(d),
-            "explanations": pa.list_(pa.string()),
-            "explanation_embeddings": pa.list_(vector(d)),
-        }
-    )
-
-
-def check_tables(clips: pa.Table, classes: pa.Table, header: Header, folder: str) -> None:
-    """Refuse tables that are not a bank of this header.
-
-    Raises:
-        BankError: a column is missing or of the wrong type, a value is null or not finite, a list has the wrong
-            length, an id or label stands twice, or a label has no class row; names file, column and row.
-    """
-    clips_file, classes_file = f"{folder}/{CLIPS}", f"{folder}/{CLASSES}"
-    for table, schema, file in (
-        (clips, clips_schema(header.embedding_dim, captioned=is_captioned(clips)), clips_file),
-        (classes, classes_schema(header.embedding_dim), classes_file),
-    ):
-        _check_columns(table, schema, file)
-        _check_values(table, file)
-    if MEL_STATISTICS in clips.column_names:
-        found = clips.schema.field(MEL_STATISTICS).type
-        if not (pa.types.is_fixed_size_list(found) and found.value_type == pa.float32()):
-            raise BankError(
-                f"{clips_file}: column {MEL_STATISTICS!r} is {found}; it should be fixed-size lists of float"
-            )
-    _check_lengths(clips, "segment_embeddings", header.segments, clips_file)
-    sentences = len(classes["explanations"][0])
-    if sentences == 0:
-        raise BankError(f"{classes_file}: column 'explanations', row 0: a class needs at least one explanation")
-    for column in ("explanations", "explanation_embeddings"):
-        _check_lengths(classes, column, sentences, classes_file)
-    _check_unique(clips, "clip_id", clips_file)
-    _check_unique(classes, "label", classes_file)
-    known = set(classes["label"].to_pylist())
-    for row, label in enumerate(clips["label"].to_pylist()):
-        if label not in known:
-            raise BankError(f"{clips_file}: column 'label', row {row}: {label!r} has no row in {CLASSES}")
-
-
-def _check_columns(table: pa.Table, schema: pa.Schema, file: str) -> None:
-    if table.num_rows == 0:
-        raise BankError(f"{file}: no rows")
-    for field in schema:
-        if field.name not in table.column_names:
-            raise BankError(f"{file}: column {field.name!r} is missing; its type is {field.type}")
-        found = table.schema.field(field.name).type
-        if found != field.type:
-            raise BankError(f"{file}: column {field.name!r} is {found}, where bank.json asks for {field.type}")
-
-
-def _check_values(table: pa.Table, file: str) -> None:
-    for name in table.column_names:
-        if name not in _NULLABLE:
-            column = table[name]  # combining even a single chunk copies it
-            for row, reason in _wrong_value(column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()):
-                raise BankError(f"{file}: column {name!r}, row {row}: {reason}")
-
-
-def _wrong_value(array: pa.Array) -> Iterator[tuple[int, str]]:
-    """The first row that holds a null, a NaN or an infinity, at any depth; nothing if all is well."""
-    if array.null_count:
-        yield pc.index(pc.is_null(array), True).as_py(), "a value is null"
-    elif pa.types.is_list(array.type):
-        for index, reason in _wrong_value(array.flatten()):
-            yield int(np.searchsorted(array.offsets, index, side="right")) - 1, reason
-    elif pa.types.is_fixed_size_list(array.type):
-        for index, reason in _wrong_value(array.flatten()):
-            yield index // array.type.list_size, reason
-    elif pa.types.is_floating(array.type):
-        index = pc.index(pc.is_finite(array), False).as_py()
-        if index >= 0:
-            yield index, "a number is NaN or infinite"
-
-
-def _check_lengths(table: pa.Table, column: str, length: int, file: str) -> None:
-    lengths = pc.list_value_length(table[column]).to_numpy()
-    for row in np.flatnonzero(lengths != length)[:1]:
-        raise BankError(
-            f"{file}: column {column!r}, row {row}: {lengths[row]} entries, where every row has {length}; "
-            "a ragged bank cannot be read"
-        )
-
-
-def _check_unique(table: pa.Table, column: str, file: str) -> None:
-    values = table[column].to_pylist()
-    value, count = Counter(values).most_common(1)[0]
-    if count > 1:
-        row = len(values) - 1 - values[::-1].index(value)
-        raise BankError(f"{file}: column {column!r}, row {row}: {value!r} stands {count} times")
+    vector = pa.list_(pa.float16() if number == "float16" else pa.float32(), dim)
+    event = pa.struct({"onset": pa.float64(), "offset": pa.float64(), "label": pa.string()})
+    return {
+        "text": pa.string(),
+        "texts": pa.list_(pa.string()),
+        "number": pa.int8(),
+        "events": pa.list_(event),
+        "vector": vector,
+        "vectors": pa.list_(vector),
+        "ragged": pa.list_(vector),
+    }[column.kind]

@@ -1,109 +1,61 @@
-"""Writing a feature bank: whole or not at all."""
+"""Writing a feature bank: complete or not at all."""
 
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from mgcl.errors import BankError
-from mgcl.features.bank import FeatureBank, Floats
-from mgcl.features.schema import (
-    CLASSES,
-    CLIPS,
-    HEADER,
-    MEL_STATISTICS,
-    Header,
-    check_header,
-    check_tables,
-    classes_schema,
-    clips_schema,
-)
+from mgcl.features.bank import FeatureBank
+from mgcl.features.checks import check_bank
+from mgcl.features.columns import to_arrow
+from mgcl.features.header import Header
+from mgcl.features.schema import CLASSES, CLIPS, COLUMNS, FORMAT, HEADER
+
+Values = Mapping[str, Any]
+"""A table: by the name of a column as it is stored, one value per row; None: the bank lacks the column."""
 
 
 def write_bank(
     path: str | Path,
     header: Header,
+    clips: Values,
+    classes: Values,
     *,
-    clip_ids: Sequence[str],
-    labels: Sequence[str],
-    captions: Sequence[str] | None,
-    clip_embeddings: Floats,
-    caption_embeddings: Floats | None,
-    segment_embeddings: Floats,
-    classes: Sequence[str],
-    prompts: Sequence[str],
-    prompt_embeddings: Floats,
-    explanations: Sequence[Sequence[str]],
-    explanation_embeddings: Floats,
-    folds: Sequence[int | None] | None = None,
-    sources: Sequence[str | None] | None = None,
-    mel_statistics: Floats | None = None,
     extraction: Mapping[str, Any] | None = None,
 ) -> FeatureBank:
-    """Write a bank, whole or not at all, and open it.
+    """Write a bank, complete or not at all, and open it.
 
     Args:
         path: the folder to make; must not exist.
-        header: sizes must agree with the arrays.
-        clip_ids: one a clip; so are labels, captions, folds and sources.
-        labels: each must be among ``classes``.
-        captions: one sentence a clip; None: the bank has none.
-        clip_embeddings: shape (clips, d).
-        caption_embeddings: shape (clips, d); None with the captions.
-        segment_embeddings: shape (clips, segments, d).
-        classes: one label a class.
-        prompts: one sentence a class.
-        prompt_embeddings: shape (classes, d).
-        explanations: shape (classes, n_e).
-        explanation_embeddings: shape (classes, n_e, d).
-        folds: the data set's own clip folds, informative; None: not known.
-        sources: the recordings that clips were cut from; None: not known.
-        mel_statistics: shape (clips, statistics); None: the bank has none.
-        extraction: how it was made, for ``bank.json``; no part of the digest.
+        header: its sizes must agree with the arrays; its format is passed over, the bank gets the newest.
+        clips: the columns of ``mgcl.features.schema.CLIP_COLUMNS``, as they are stored; ``clip_id`` at least. Vectors
+            are arrays of shape (clips, dimension) or (clips, entries, dimension), or ``Ragged``; float16 stays what it
+            is. Without ``fold`` or ``source`` they are not known.
+        classes: the columns of ``mgcl.features.schema.CLASS_COLUMNS``; ``label`` at least.
+        extraction: how the bank was made, for ``bank.json``; no part of the digest.
 
     Raises:
-        BankError: the folder exists, or the content is not a bank.
+        BankError: the folder exists, a column has an unknown name, or the content is not a bank.
     """
-    target, d = Path(path).absolute(), header.embedding_dim
+    target, header = Path(path).absolute(), replace(header, format=FORMAT)
     if target.exists():
         raise BankError(f"{target}: exists already; name another folder, or remove it first")
-    count = len(clip_ids)
-    clips = {
-        "clip_id": pa.array(clip_ids, pa.string()),
-        "label": pa.array(labels, pa.string()),
-        "fold": pa.array(folds or [None] * count, pa.int8()),
-        "source": pa.array(sources or [None] * count, pa.string()),
-        "clip_embedding": _vectors(clip_embeddings, d, "clip_embeddings"),
-        "segment_embeddings": _lists(segment_embeddings, d, "segment_embeddings"),
-    }
-    texts = {
-        "label": pa.array(classes, pa.string()),
-        "prompt": pa.array(prompts, pa.string()),
-        "prompt_embedding": _vectors(prompt_embeddings, d, "prompt_embeddings"),
-        "explanations": pa.array(list(map(list, explanations)), pa.list_(pa.string())),
-        "explanation_embeddings": _lists(explanation_embeddings, d, "explanation_embeddings"),
-    }
-    if captions is not None and caption_embeddings is not None:
-        clips["caption"] = pa.array(captions, pa.string())
-        clips["caption_embedding"] = _vectors(caption_embeddings, d, "caption_embeddings")
-    schema = clips_schema(d, captioned="caption" in clips)
-    if mel_statistics is not None:
-        clips[MEL_STATISTICS] = _vectors(mel_statistics, mel_statistics.shape[-1], MEL_STATISTICS)
-        schema = schema.append(pa.field(MEL_STATISTICS, clips[MEL_STATISTICS].type))
-    tables = _table(clips, schema, CLIPS), _table(texts, classes_schema(d), CLASSES)
-    check_header(header, str(target / HEADER))
-    check_tables(*tables, header, str(target))
+    given = {name: values for name, values in clips.items() if values is not None}
+    unknown = dict.fromkeys(("fold", "source"), [None] * len(given.get("clip_id", ())))
+    tables = _table({**unknown, **given}, CLIPS, header), _table(classes, CLASSES, header)
+    check_bank(*tables, header, str(target))
     _write(target, {**header.to_json(), **({"extraction": extraction} if extraction else {})}, *tables)
-    return FeatureBank.open(target)
+    return FeatureBank.open(target, checked=True)
 
 
 def _write(target: Path, header: Mapping[str, Any], clips: pa.Table, classes: pa.Table) -> None:
-    """Write into a folder beside the target, then rename: a reader sees the whole bank or none."""
+    """Write into a folder beside the target, then rename: a reader sees a complete bank or none."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
@@ -118,23 +70,20 @@ def _write(target: Path, header: Mapping[str, Any], clips: pa.Table, classes: pa
         raise
 
 
-def _vectors(array: Floats, d: int, name: str) -> pa.Array:
-    if array.ndim < 2 or array.shape[-1] != d:
-        raise BankError(f"{name}: shape {array.shape}, where the last dimension should be d = {d}")
-    flat = np.ascontiguousarray(array, dtype=np.float32).reshape(-1)
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat), d)
-
-
-def _lists(array: Floats, d: int, name: str) -> pa.Array:
-    if array.ndim != 3:
-        raise BankError(f"{name}: shape {array.shape}, where three dimensions (rows, entries, d) are needed")
-    rows, entries, _ = array.shape
-    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * entries)
-    return pa.ListArray.from_arrays(offsets, _vectors(array, d, name))
-
-
-def _table(columns: dict[str, pa.Array], schema: pa.Schema, file: str) -> pa.Table:
+def _table(values: Values, file: str, header: Header) -> pa.Table:
+    """The columns of a table in their order."""
+    known = {each.stored: each for each in COLUMNS[file]}
+    for name in values:
+        if name not in known:
+            raise BankError(f"{file}: {name!r} is no column of it; there are: {', '.join(known)}")
+    columns = {}
+    for name, column in known.items():
+        if values.get(name) is not None:
+            try:
+                columns[name] = to_arrow(values[name], column, header.embedding_dim)
+            except (ValueError, TypeError, AttributeError) as error:  # of numpy, or of Arrow
+                raise BankError(f"{file}: column {name!r}: {error}") from None
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise BankError(f"{file}: columns of different lengths: {lengths}")
-    return pa.table(columns, schema=schema)
+    return pa.table(columns)

@@ -22,7 +22,6 @@ from mgcl.backbones.weights import read_checkpoint
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import BackboneError, MgclError, MgclWarning, SentenceError
 from mgcl.extraction.extract import extract
-from mgcl.extraction.plan import facts
 from mgcl.extraction.texts import Texts
 from mgcl.language.explanations import ClassText
 from tests.checkpoints.ms_clap import make_2022, make_2023
@@ -87,7 +86,7 @@ def clips(folder: Path, count: int) -> tuple[AudioFile, ...]:
 
 
 def plain(dataset: Dataset, backbone: Fake) -> Texts:
-    return Texts.of(dataset, facts(backbone), classes={each: ClassText(each, (f"a {each}",)) for each in "ab"})
+    return Texts.of(dataset, backbone, classes={each: ClassText(each, (f"a {each}",)) for each in "ab"})
 
 
 @pytest.mark.parametrize("wrong", ["scale", "id", "caption"])
@@ -138,7 +137,7 @@ def test_a_sentence_that_cannot_be_embedded_is_said_with_whose_it_is(tmp_path, c
     dataset, backbone = Dataset("mine", "", "none", clips(tmp_path, 4)), tiny.load()
     captions = {file.clip_id: caption if file.clip_id == "2" else "hail" for file in dataset.files}
     classes = {"a": ClassText("a", (said,)), "b": ClassText("b", ("snow",))}
-    texts = Texts.of(dataset, facts(backbone), classes=classes, captions=captions)
+    texts = Texts.of(dataset, backbone, classes=classes, captions=captions)
     with pytest.raises(BackboneError, match=words):
         extract(dataset, backbone, tmp_path / "bank", texts=texts)
 

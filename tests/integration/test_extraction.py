@@ -15,8 +15,6 @@ from mgcl.data import soundscapes
 from mgcl.data.dataset import Dataset
 from mgcl.errors import BackboneError, BankError, DataError
 from mgcl.extraction.extract import extract, extract_by
-from mgcl.extraction.plan import facts
-from mgcl.extraction.shards import finish
 from mgcl.extraction.texts import Texts
 from mgcl.features.mel_statistics import mel_statistics
 from mgcl.language.explanations import explanations
@@ -103,14 +101,14 @@ def test_a_file_that_cannot_be_decoded_is_left_out_and_listed(dataset, bank, tmp
 def test_captions_are_the_given_ones_or_the_data_sets_or_none(dataset, tmp_path) -> None:
     given = {file.clip_id: f"A sound, number {index}." for index, file in enumerate(dataset.files)}
     backbone = tiny.load()
-    texts = Texts.of(dataset, facts(backbone), captions=given)
+    texts = Texts.of(dataset, backbone, captions=given)
     captioned = extract(dataset, backbone, tmp_path / "given", texts=texts)
     assert captioned.clips["caption"].to_pylist() == list(given.values())
     assert np.allclose(captioned.caption_embeddings[:2], backbone.embed_text(list(given.values())[:2]), atol=1e-5)
     own = replace(dataset, files=tuple(replace(file, caption=given[file.clip_id]) for file in dataset.files))
     assert extract(own, backbone, tmp_path / "own").digest == captioned.digest
     with pytest.raises(DataError, match=rf"{dataset.files[0].clip_id}: no caption, one of 1 such clips"):
-        Texts.of(dataset, facts(backbone), captions=dict(list(given.items())[1:]))
+        Texts.of(dataset, backbone, captions=dict(list(given.items())[1:]))
     backbone.captions = ()
     bare = extract(dataset, backbone, tmp_path / "none")
     assert (bare.captioned, bare.caption_embeddings, bare.captions_naming_class) == (False, None, None)
@@ -119,7 +117,6 @@ def test_captions_are_the_given_ones_or_the_data_sets_or_none(dataset, tmp_path)
 
 def test_two_extractions_into_one_bank_do_not_meet(dataset, tmp_path) -> None:
     backbone = tiny.load()
-    about = facts(backbone)
 
     def start_another(*_):
         with pytest.raises(BankError, match="another extraction into it is under way"):
@@ -127,7 +124,7 @@ def test_two_extractions_into_one_bank_do_not_meet(dataset, tmp_path) -> None:
         raise DataError("enough")
 
     with pytest.raises(DataError, match="enough"):
-        extract_by(start_another, dataset, about, tmp_path / "bank", Texts.of(dataset, about))
+        extract_by(start_another, dataset, backbone, tmp_path / "bank", Texts.of(dataset, backbone))
 
 
 def test_weights_of_another_model_are_refused(tmp_path) -> None:
@@ -170,18 +167,17 @@ def test_a_clip_that_was_changed_is_embedded_again(dataset, tmp_path) -> None:
     for file in dataset.files[:3]:
         files.append(replace(file, path=Path(shutil.copy(file.path, tmp_path))))
     small = replace(dataset, files=tuple(files))
-    about = facts(backbone)
 
-    def stop(shards, work):
+    def stop(bench):
         with ThreadPoolExecutor(1) as decoders:
-            for shard in shards:
-                finish(work, shard, backbone, decoders)
-        if any(shard.files for shard in shards):  # sentences come first, by themselves
+            for shard in bench.todo:
+                bench.finish(shard, backbone, decoders)
+        if any(shard.files for shard in bench.shards):  # sentences come first, by themselves
             raise DataError("enough")
-        return shards
+        return bench.shards
 
     with pytest.raises(DataError, match="enough"):
-        extract_by(stop, small, about, tmp_path / "bank", Texts.of(small, about))
+        extract_by(stop, small, backbone, tmp_path / "bank", Texts.of(small, backbone))
     assert list(tmp_path.glob(".bank-*/clips-*.safetensors"))
     other = dataset.files[-1].path.read_bytes()
     assert len(other) == files[0].path.stat().st_size

@@ -94,11 +94,14 @@ PINNED = """
 import json, os, sys
 from contextlib import nullcontext
 import ray
+from pathlib import Path
 from mgcl.backbones import tiny
+from mgcl.backbones.backbone import facts
 from mgcl.cluster.connect import Cluster
-from mgcl.extraction import actors
-from mgcl.extraction.plan import Shard, facts
 from mgcl.cluster.machines import Machines
+from mgcl.extraction import actors
+from mgcl.extraction.plan import Shard
+from mgcl.extraction.workbench import Workbench
 
 ray.init(address="local", num_cpus=4, num_gpus=2, include_dashboard=False, log_to_driver=False)
 
@@ -107,16 +110,18 @@ class Spy:
         pass
     def about(self):
         return facts(tiny.load())
-    def finish(self, shard, work):
-        with open(os.path.join(work, shard.name), "w") as file:
+    def finish(self, bench):
+        (shard,) = bench.shards
+        with open(bench.folder / shard.name, "w") as file:
             json.dump([os.getpid(), os.environ["CUDA_VISIBLE_DEVICES"]], file)
 
 there = Cluster(None, slots=4, gpus_per_slot=0.5, session=None)
 actors._Actor, actors.cluster = Spy, lambda *_, **__: nullcontext(there)
 machines = Machines(gpus_per_actor=0.5)
-with actors.crew("tiny", None, machines, cpus=1) as workers:
-    print(len(workers.actors))
-    for _ in workers.run([Shard(f"clips-{i}", sentences=("a",)) for i in range(16)], sys.argv[1]):
+shards = tuple(Shard(f"clips-{i}", sentences=("a",)) for i in range(16))
+with actors.start_actors("tiny", None, machines, cpus=1) as started:
+    print(len(started.actors))
+    for _ in started.run(Workbench(Path(sys.argv[1]), shards)):
         pass
 """
 

@@ -16,7 +16,6 @@ import torch
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.extraction.extract import extract
-from mgcl.extraction.plan import facts
 from mgcl.extraction.texts import Texts
 from mgcl.language.explanations import from_templates
 
@@ -46,7 +45,7 @@ def watch():
 def run(clips, out):
     files = tuple(AudioFile(f"{i:05}", Path(sys.argv[1]), "ab"[i % 2]) for i in range(clips))
     dataset = Dataset("ones", "", "", files)
-    texts = Texts.of(dataset, facts(backbone), classes=from_templates(dataset.classes))
+    texts = Texts.of(dataset, backbone, classes=from_templates(dataset.classes))
     extract(dataset, backbone, Path(sys.argv[2]) / out, texts=texts)
 
 run(50, "warm")

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mgcl.features.exchange import ARRAYS
+from mgcl.features.material import ARRAYS
 
 
 @pytest.fixture
 def material(bank, tmp_path) -> dict[str, Path]:
     """The generated bank, as a user would hold it."""
-    np.savez(tmp_path / "arrays.npz", **{name: getattr(bank, name) for name in ARRAYS})
+    columns = {name: each.column for name, each in ARRAYS.items() if not bank.lacks([each.column])}
+    np.savez(tmp_path / "arrays.npz", **{name: bank.column(column) for name, column in columns.items()})
     clips = bank.clips.select(["clip_id", "label", "caption", "source"]).to_pandas()
     clips.assign(fold=np.arange(len(clips)) % 5 + 1).to_csv(tmp_path / "clips.csv", index=False)
     classes = bank.classes.select(["label", "prompt"]).to_pandas()

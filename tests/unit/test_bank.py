@@ -11,6 +11,8 @@ import pytest
 
 from mgcl.errors import BankError
 from mgcl.features import FeatureBank
+from mgcl.features.header import Header
+from mgcl.features.writer import write_bank
 from tests.generated_bank import write_generated_bank
 
 
@@ -102,23 +104,24 @@ def test_the_digest_changes_with_the_content(bank, broken, change) -> None:
 def test_the_digest_is_pinned(tmp_path) -> None:
     """Another digest for the same bank would orphan every recorded trial."""
     one = np.eye(3, dtype=np.float32)
-    from mgcl.features.schema import Header
-    from mgcl.features.writer import write_bank
-
     bank = write_bank(
         tmp_path / "bank",
         Header("tiny", "1", "CC0-1.0", "none", 3, 100.0, 16000, 1.0, 1),
-        clip_ids=["x", "y"],
-        labels=["a", "a"],
-        captions=["p", "q"],
-        clip_embeddings=one[:2],
-        caption_embeddings=one[:2],
-        segment_embeddings=one[:2, None],
-        classes=["a"],
-        prompts=["r"],
-        prompt_embeddings=one[:1],
-        explanations=[["s"]],
-        explanation_embeddings=one[:1, None],
+        {
+            "clip_id": ["x", "y"],
+            "label": ["a", "a"],
+            "caption": ["p", "q"],
+            "clip_embedding": one[:2],
+            "caption_embedding": one[:2],
+            "segment_embeddings": one[:2, None],
+        },
+        {
+            "label": ["a"],
+            "prompt": ["r"],
+            "prompt_embedding": one[:1],
+            "explanations": [["s"]],
+            "explanation_embeddings": one[:1, None],
+        },
     )
     assert bank.digest[:16] == "345f29eca10cad3b"
 
@@ -191,7 +194,7 @@ def test_a_null_fold_or_source_is_allowed(broken) -> None:
 
 
 HEADERS = {
-    "format": ('"format": 1', '"format": 2', r"bank.json: format 2; this mgcl reads format 1"),
+    "format": ('"format": 2', '"format": 3', r"bank.json: format 3; this mgcl reads formats 1 to 2"),
     "logit scale": ("30.0", "3.4012e6", r"bank.json: backbone.logit_scale is 3401200.0, outside 1..1000"),
     "log of the scale": ("30.0", "0.5", r"outside 1..1000; it is the multiplier itself"),
     "wrong d": ('"embedding_dim": 24', '"embedding_dim": 25', r"clips.arrow: column 'clip_embedding' is .*\[24\]"),

@@ -26,9 +26,10 @@ def test_bank_info(bank, capsys) -> None:
         "dataset   generated 0",
         "licence   CC0-1.0",
         "backbone  drawn, d = 24, logit scale 30",
-        "audio     5 s at 16000 Hz, 5 segments a clip",
+        "audio     5 s at 16000 Hz, 5 segments per clip",
         "clips     96 from 48 recordings",
         "classes   6, 8 explanations each",
+        "columns   caption 24; clip 24; segments 5 x 24; prompt 24; explanations 8 x 24",
         "  class_05     16 clips",
     ):
         assert line in output.splitlines()
@@ -55,6 +56,36 @@ def test_bank_import_and_export(material, capsys, tmp_path) -> None:
     code, _, _ = run(capsys, "bank", "export", material["out"], "--parquet", tmp_path / "parquet")
     assert code == 0
     assert {file.name for file in (tmp_path / "parquet").iterdir()} == {"clips.parquet", "classes.parquet", "bank.json"}
+
+
+def test_tokens_words_and_events_are_imported_and_shown(capsys, tmp_path) -> None:
+    random = np.random.default_rng(0)
+    arrays = {"audio": random.random((9, 4)), "audio_offsets": [0, 4, 9], "word_vectors": random.random((2, 3))}
+    video = {"video": random.random((5, 6)).astype(np.float16), "video_offsets": [0, 0, 5]}
+    np.savez(tmp_path / "arrays.npz", **arrays, **video)
+    (tmp_path / "clips.csv").write_text("clip_id,labels\nx,dog | rain\ny,\n")
+    (tmp_path / "classes.csv").write_text("label\ndog\nrain\n")
+    (tmp_path / "events.csv").write_text("clip_id,onset,offset,label\nx,0,1.5,dog\nx,1,2,rain\n")
+    files = [each for name in ("clips", "classes", "events") for each in (f"--{name}", tmp_path / f"{name}.csv")]
+    files += ["--arrays", tmp_path / "arrays.npz", "--out", tmp_path / "bank"]
+    about = ["--dataset", "scenes", "--backbone", "drawn", "--audio-step", 0.96, "--video-step", 0.64]
+    code, output, errors = run(capsys, "bank", "import", *files, *about)
+    assert (code, "2 clips, 2 classes" in output, errors) == (0, True, "")
+    code, output, _ = run(capsys, "bank", "info", tmp_path / "bank")
+    assert code == 0
+    for line in (
+        "backbone  drawn",
+        "captions  none",
+        "clips     2",
+        "classes   2",
+        "columns   audio 4 to 5 x 4, one per 0.96 s; video 0 to 5 x 6 float16, one per 0.64 s; word_vector 3",
+        "events    2",
+        "  dog       1 clips",
+    ):
+        assert line in output.splitlines()
+    assert "audio     " not in output
+    code, _, errors = run(capsys, "bank", "import", *files, *about[:-2], "--out", tmp_path / "other")
+    assert (code, "video tokens come without their step; give the seconds per video token" in errors) == (2, True)
 
 
 def test_a_logarithm_for_a_scale_is_pointed_out(material, capsys) -> None:

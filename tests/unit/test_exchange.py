@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from mgcl.errors import BankError
-from mgcl.features.exchange import ARRAYS, export_parquet, import_arrays
+from mgcl.features.columns import Event
+from mgcl.features.exchange import export_parquet, import_arrays
+from mgcl.features.material import ARRAYS
 
 ABOUT = {
     "dataset": "generated",
@@ -108,6 +110,35 @@ SPOILT |= {
 }
 
 
+def offsets(**changes):
+    """Ragged arrays whose offsets are wrong, or right."""
+
+    def spoil(material: dict[str, Path]) -> None:
+        with np.load(material["arrays"]) as archive:
+            content = {name: archive[name] for name in archive}
+        np.savez(material["arrays"], **content, audio=np.ones((200, 4)), **changes)
+
+    return spoil
+
+
+SPOILT |= {
+    "no offsets": (offsets(), r"arrays.npz: no array 'audio_offsets': where each clip's audio tokens begin"),
+    "offsets of floats": (offsets(audio_offsets=np.ones(97)), r"audio_offsets has shape \(97,\) of float64, where"),
+    "offsets beyond": (
+        offsets(audio_offsets=np.arange(97)),
+        r"arrays.npz: audio_offsets must rise from 0 to 200, the rows that there are",
+    ),
+    "offsets of fewer clips": (
+        offsets(audio_offsets=np.array([0, 100, 200])),
+        r"audio_offsets has clips = 2, where clip_embeddings has 96",
+    ),
+    "no step": (
+        offsets(audio_offsets=np.minimum(3 * np.arange(97), 200)),
+        r"arrays.npz: audio tokens come without their step",
+    ),
+}
+
+
 @pytest.mark.parametrize("case", SPOILT)
 def test_wrong_material_is_refused_and_nothing_is_written(material, case) -> None:
     spoil, message = SPOILT[case]
@@ -153,3 +184,46 @@ def test_without_caption_embeddings_the_bank_has_no_captions(bank, material) -> 
     assert (made.captioned, made.caption_embeddings, made.captions_naming_class) == (False, None, None)
     assert np.array_equal(made.clip_embeddings, bank.clip_embeddings)
     assert made.digest != bank.digest
+
+
+def test_several_captions_labels_and_events_are_imported(bank, material, tmp_path) -> None:
+    spoil_arrays(caption_embeddings=lambda a: np.repeat(a, 2, axis=0)[:-1])(material)
+    with np.load(material["arrays"]) as archive:
+        content = {name: archive[name] for name in archive}
+    half = content["segment_embeddings"].astype(np.float16)
+    offsets = {"caption_embeddings_offsets": np.minimum(2 * np.arange(97), 191)}
+    np.savez(material["arrays"], **content | offsets | {"segment_embeddings": half, "mel_statistics": np.ones((96, 7))})
+    frame = pd.read_csv(material["clips"])
+    frame["caption_1"] = frame.pop("caption")
+    frame["caption_2"] = ["another"] * 95 + [""]
+    frame["labels"] = [*frame.pop("label")[:-2], "class_05|class_00", ""]
+    frame.to_csv(material["clips"], index=False)
+    (tmp_path / "events.csv").write_text("clip_id,onset,offset,label\nclip_0003,0.5,1.25,class_00\n")
+    made = import_arrays(**material, **ABOUT, events=tmp_path / "events.csv")
+    assert made.labels[-3:] == (("class_05",), ("class_05", "class_00"), ())
+    assert made.events[2:4] == ((), (Event(0.5, 1.25, "class_00"),))
+    assert made.ragged("captions").lengths.tolist() == [2] * 95 + [1]
+    assert made.clips["captions"].to_pylist()[-1] == bank.clips["caption"].to_pylist()[-1:]
+    assert (made.column("segments").dtype, made.mel_statistics.shape) == (np.float16, (96, 7))
+    export_parquet(made, tmp_path / "parquet")
+    read = pd.read_parquet(tmp_path / "parquet" / "clips.parquet")
+    assert np.stack(read["segment_embeddings"][5]).dtype == np.float16
+    assert read["events"][3][0] == {"onset": 0.5, "offset": 1.25, "label": "class_00"}
+
+
+EVENTS = {
+    "clip": ("none,0,1,class_00", r"events.csv: column 'clip_id', row 0: 'none' is none of the clips"),
+    "time": ("clip_0001,soon,1,class_00", r"events.csv: row 0: could not convert .*; onset and offset are in seconds"),
+    "order": ("clip_0001,2,1,class_00", r"column 'events', row 1: 'class_00' from 2.0 s to 1.0 s"),
+    "label": ("clip_0001,0,1,owl", r"column 'events', row 1: 'owl' has no row"),
+    "empty": ("clip_0001,0,,class_00", r"events.csv: column 'offset', row 0: the cell is empty"),
+}
+
+
+@pytest.mark.parametrize("case", EVENTS)
+def test_wrong_events_are_refused(case, material, tmp_path) -> None:
+    line, message = EVENTS[case]
+    (tmp_path / "events.csv").write_text(f"clip_id,onset,offset,label\n{line}\n")
+    with pytest.raises(BankError, match=message):
+        import_arrays(**material, **ABOUT, events=tmp_path / "events.csv")
+    assert not material["out"].exists()

@@ -238,18 +238,17 @@ def poisoned(there: FeatureBank, labels: set[str], to: Path) -> FeatureBank:
     return write_bank(
         to,
         there.header,
-        clip_ids=clips["clip_id"].to_pylist(),
-        labels=clips["label"].to_pylist(),
-        captions=clips["caption"].to_pylist(),
-        sources=clips["source"].to_pylist(),
-        clip_embeddings=spoiled(there.clip_embeddings),
-        caption_embeddings=spoiled(there.caption_embeddings),
-        segment_embeddings=spoiled(there.segment_embeddings),
-        classes=classes["label"].to_pylist(),
-        prompts=classes["prompt"].to_pylist(),
-        prompt_embeddings=there.prompt_embeddings,
-        explanations=classes["explanations"].to_pylist(),
-        explanation_embeddings=there.explanation_embeddings,
+        {
+            **{name: clips[name].to_pylist() for name in ("clip_id", "label", "caption", "source")},
+            "clip_embedding": spoiled(there.clip_embeddings),
+            "caption_embedding": spoiled(there.caption_embeddings),
+            "segment_embeddings": spoiled(there.segment_embeddings),
+        },
+        {
+            **{name: classes[name].to_pylist() for name in ("label", "prompt", "explanations")},
+            "prompt_embedding": there.prompt_embeddings,
+            "explanation_embeddings": there.explanation_embeddings,
+        },
     )
 
 

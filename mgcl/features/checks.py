@@ -1,0 +1,185 @@
+"""The checks of a bank, which refuse a wrong value by file, column and row; each value is looked at once."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mgcl.errors import BankError
+from mgcl.features.columns import one_chunk
+from mgcl.features.header import Header, check_header
+from mgcl.features.schema import CLASSES, CLIPS, COLUMNS, HEADER, Column, arrow_type, columns_of
+
+
+def check_bank(clips: pa.Table, classes: pa.Table, header: Header, folder: str) -> None:
+    """Refuse what is not a bank.
+
+    Args:
+        clips: the table of ``clips.arrow``.
+        classes: the table of ``classes.arrow``.
+        header: what ``bank.json`` says.
+        folder: where they lie, for messages.
+
+    Raises:
+        BankError: a number of the header is out of range; a column is missing or of the wrong type; a value is null or
+            not finite; a list has the wrong length; an id or label stands twice; an event ends before it begins; or
+            a label has no class row. Names the file, the column and the row.
+    """
+    clips_file, classes_file = f"{folder}/{CLIPS}", f"{folder}/{CLASSES}"
+    of_clips, of_classes = columns_of(CLIPS, clips, header.format), columns_of(CLASSES, classes, header.format)
+    found = (*of_clips, *of_classes)
+    check_header(
+        header,
+        f"{folder}/{HEADER}",
+        joint=any(each.joint for each in found),
+        segments=any(each.name == "segments" for each in found),
+    )
+    for table, columns, name, file in (
+        (clips, of_clips, CLIPS, clips_file),
+        (classes, of_classes, CLASSES, classes_file),
+    ):
+        if table.num_rows == 0 and (name == CLIPS or header.format == 1):
+            raise BankError(f"{file}: no rows")
+        _check_columns(table, columns, COLUMNS[name], header, file)
+        _check_values(table, file)
+    _check_clips(clips, {each.stored for each in of_clips}, header, clips_file)
+    _check_classes(classes, {each.stored for each in of_classes}, classes_file)
+    _check_tokens(clips, of_clips, header, folder)
+    _check_labels(clips, {each.stored for each in of_clips}, set(classes["label"].to_pylist()), clips_file)
+
+
+def _check_columns(
+    table: pa.Table, there: Sequence[Column], known: Sequence[Column], header: Header, file: str
+) -> None:
+    """Refuse a table that lacks a required column or one of a pair, or has one of another type."""
+    stored = {each.stored for each in there}
+    for column in known:
+        pair = {each.stored for each in known if each.text == column.stored or each.stored == column.text}
+        wanted = header.format in column.required_in or (column.since <= header.format and pair & stored)
+        if wanted and column.stored not in stored:
+            its_type = arrow_type(column, header.embedding_dim)
+            raise BankError(f"{file}: column {column.stored!r} is missing; its type is {its_type}")
+    for column in there:
+        found = table.schema.field(column.stored).type
+        if fault := _wrong_type(found, column, header):
+            raise BankError(f"{file}: column {column.stored!r} is {found}{fault}")
+
+
+def _wrong_type(found: pa.DataType, column: Column, header: Header) -> str:
+    """What the type should be; empty: it is. Vectors outside the joint space may have any dimension."""
+    vector = found
+    while pa.types.is_list(vector):
+        vector = vector.value_type
+    own = vector.list_size if pa.types.is_fixed_size_list(vector) else 0
+    dim = header.embedding_dim if column.joint else own
+    numbers = ("float32",) if header.format == 1 else ("float32", "float16")
+    if found in [arrow_type(column, dim, number) for number in numbers] and (dim or not column.holds_vectors):
+        return ""
+    if column.joint or not column.holds_vectors:
+        return f", where bank.json asks for {arrow_type(column, header.embedding_dim)}"
+    return f"; it should be {'' if column.kind == 'vector' else 'lists of '}fixed-size lists of float"
+
+
+def _check_values(table: pa.Table, file: str) -> None:
+    nullable = {each.stored for columns in COLUMNS.values() for each in columns if each.nullable}
+    for name in table.column_names:
+        if name not in nullable:
+            for row, reason in _wrong_value(one_chunk(table[name])):
+                raise BankError(f"{file}: column {name!r}, row {row}: {reason}")
+
+
+def _wrong_value(array: pa.Array) -> Iterator[tuple[int, str]]:
+    """The first row that holds a null, a NaN or an infinity, at any depth; nothing if all is well."""
+    if array.null_count:
+        yield pc.index(pc.is_null(array), True).as_py(), "a value is null"
+    elif pa.types.is_list(array.type):
+        for index, reason in _wrong_value(array.flatten()):
+            yield int(np.searchsorted(array.offsets, index + array.offsets[0].as_py(), side="right")) - 1, reason
+    elif pa.types.is_fixed_size_list(array.type):
+        for index, reason in _wrong_value(array.flatten()):
+            yield index // array.type.list_size, reason
+    elif pa.types.is_struct(array.type):
+        for part in array.flatten():
+            yield from _wrong_value(part)
+    elif pa.types.is_floating(array.type):
+        index = pc.index(pc.is_finite(array), False).as_py()
+        if index >= 0:
+            yield index, "a number is NaN or infinite"
+
+
+def _check_clips(clips: pa.Table, stored: set[str], header: Header, file: str) -> None:
+    _check_unique(clips, "clip_id", file)
+    if "segment_embeddings" in stored:
+        _check_lengths(clips, "segment_embeddings", header.segments, file)
+    if "captions" in stored:
+        sentences, vectors = _lengths(clips, "captions"), _lengths(clips, "caption_embeddings")
+        for row in np.flatnonzero(sentences != vectors)[:1]:
+            raise BankError(
+                f"{file}: column 'caption_embeddings', row {row}: {vectors[row]} entries for {sentences[row]} captions"
+            )
+    if "events" in stored:
+        for row, events in enumerate(clips["events"].to_pylist()):
+            for event in events:
+                if not 0 <= event["onset"] < event["offset"]:
+                    raise BankError(
+                        f"{file}: column 'events', row {row}: {event['label']!r} from {event['onset']} s to "
+                        f"{event['offset']} s; an event begins at 0 s or later, and ends after that"
+                    )
+
+
+def _check_classes(classes: pa.Table, stored: set[str], file: str) -> None:
+    _check_unique(classes, "label", file)
+    if "explanations" in stored and classes.num_rows:
+        sentences = len(classes["explanations"][0])
+        if sentences == 0:
+            raise BankError(f"{file}: column 'explanations', row 0: a class needs at least one explanation")
+        for name in ("explanations", "explanation_embeddings"):
+            _check_lengths(classes, name, sentences, file)
+
+
+def _check_tokens(clips: pa.Table, columns: Sequence[Column], header: Header, folder: str) -> None:
+    """Refuse tokens without a step, a step without tokens, and a clip without tokens where the header allows none."""
+    names = [each.stored for each in columns if each.kind == "ragged" and not each.joint]
+    for name in header.tokens:
+        if name not in names:
+            raise BankError(f"{folder}/{CLIPS}: column {name!r} is missing; {HEADER} has its step")
+    for name in names:
+        if name not in header.tokens:
+            raise BankError(f"{folder}/{HEADER}: tokens.{name}.step is missing: seconds per token of column {name!r}")
+        if not header.tokens[name].gaps:
+            for row in np.flatnonzero(_lengths(clips, name) == 0)[:1]:
+                raise BankError(
+                    f"{folder}/{CLIPS}: column {name!r}, row {row}: no tokens; where clips may lack them, "
+                    f"tokens.{name}.gaps of {HEADER} is true"
+                )
+
+
+def _check_labels(clips: pa.Table, stored: set[str], known: set[str], file: str) -> None:
+    for name in ("label", "labels", "events"):
+        for row, value in enumerate(clips[name].to_pylist() if name in stored else ()):
+            entries = [value] if name == "label" else value
+            for label in (each["label"] if name == "events" else each for each in entries):
+                if label not in known:
+                    raise BankError(f"{file}: column {name!r}, row {row}: {label!r} has no row in {CLASSES}")
+
+
+def _check_lengths(table: pa.Table, column: str, length: int, file: str) -> None:
+    lengths = _lengths(table, column)
+    for row in np.flatnonzero(lengths != length)[:1]:
+        raise BankError(f"{file}: column {column!r}, row {row}: {lengths[row]} entries, where every row has {length}")
+
+
+def _lengths(table: pa.Table, column: str) -> NDArray[np.int64]:
+    lengths: NDArray[np.int64] = pc.list_value_length(table[column]).to_numpy()
+    return lengths
+
+
+def _check_unique(table: pa.Table, column: str, file: str) -> None:
+    values = table[column].to_pylist()
+    for value, count in Counter(values).most_common(1):
+        if count > 1:
+            row = len(values) - 1 - values[::-1].index(value)
+            raise BankError(f"{file}: column {column!r}, row {row}: {value!r} stands {count} times")

@@ -1,0 +1,150 @@
+"""A bank's columns as arrays: views of an Arrow table on the way out, Arrow arrays on the way in."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mgcl.errors import BankError
+from mgcl.features.schema import Column, arrow_type
+
+Floats = NDArray[np.float32]
+Numbers = NDArray[np.float32 | np.float16]
+"""Numbers as a file holds them."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that sounds in a clip for a while.
+
+    Attributes:
+        onset: when it begins, in seconds from the clip's start.
+        offset: when it ends, in seconds; after ``onset``.
+        label: its class.
+    """
+
+    onset: float
+    offset: float
+    label: str
+
+
+@dataclass(frozen=True, eq=False)
+class Ragged:
+    """Vectors of which each row has any number; ``ragged[row]`` is a view of shape (its entries, dimension).
+
+    Attributes:
+        values: the vectors of all rows, shape (entries, dimension).
+        offsets: where each row begins among them, and where the last one ends, shape (rows + 1).
+    """
+
+    values: Numbers
+    offsets: NDArray[np.integer[Any]]
+
+    @classmethod
+    def of(cls, rows: Sequence[Numbers]) -> "Ragged":
+        """Join rows of shape (entries, dimension), at least one."""
+        return cls(np.concatenate(rows), np.cumsum([0, *map(len, rows)]))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> Numbers:
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"row {row} of {len(self)}")
+        row %= len(self)
+        return self.values[self.offsets[row] : self.offsets[row + 1]]
+
+    @property
+    def lengths(self) -> NDArray[np.integer[Any]]:
+        """Entries of each row, shape (rows)."""
+        return np.diff(self.offsets)
+
+
+def as_float32(values: Numbers) -> Floats:
+    """Numbers to compute with, in any shape: the same array where a bank holds float32, a copy where float16."""
+    return np.asarray(values, dtype=np.float32)
+
+
+def row_in_words(values: Numbers | Ragged) -> str:
+    """The shape of a row, as "16 x 384" or "5 to 10 x 128", and its type unless that is float32."""
+    if isinstance(values, Ragged):
+        vectors, least, most = values.values, min(values.lengths, default=0), max(values.lengths, default=0)
+        sizes = [f"{least} to {most}", f"{vectors.shape[-1]}"]
+    else:
+        vectors, sizes = values, [f"{size}" for size in values.shape[1:]]
+    return " x ".join(sizes) + ("" if vectors.dtype == np.float32 else f" {vectors.dtype}")
+
+
+def one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """The one chunk of a column; combining even a single chunk would copy it."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def read_column(table: pa.Table, column: Column) -> Numbers | Ragged:
+    """A column's vectors as a view of the table, in the type that it has.
+
+    Returns:
+        Shape (rows, dimension) of a vector per row, (rows, entries, dimension) where every row has as many, else
+        ``Ragged``.
+    """
+    array = one_chunk(table[column.stored])
+    if column.kind == "vector":
+        return _matrix(array)
+    offsets, values = array.offsets.to_numpy(zero_copy_only=True), _matrix(array.values)
+    if column.kind == "ragged":
+        return Ragged(values, offsets)
+    entries = offsets[1] - offsets[0] if len(array) else 0
+    return values[offsets[0] : offsets[-1]].reshape(len(array), entries, values.shape[-1])
+
+
+def to_arrow(values: Any, column: Column, dim: int) -> pa.Array:
+    """Values as a column of a bank; float16 arrays stay what they are, other numbers become float32.
+
+    Args:
+        values: one per row: what Arrow takes for texts and numbers; ``Event`` records in lists; an array of shape
+            (rows, dimension) or (rows, entries, dimension); ``Ragged``, or a sequence of arrays.
+        column: which.
+        dim: d of the joint space.
+
+    Raises:
+        BankError: an array has another shape; names the column.
+    """
+    if column.kind == "events":
+        return pa.array([[asdict(event) for event in row] for row in values], arrow_type(column))
+    if not column.holds_vectors:
+        listed = [list(row) for row in values] if column.kind == "texts" else values
+        return pa.array(listed, arrow_type(column))
+    if column.kind == "ragged":
+        ragged = values if isinstance(values, Ragged) else Ragged.of(values)
+        return _lists(ragged.offsets, ragged.values, column, dim)
+    array = np.asarray(values)
+    if column.kind == "vector":
+        return _vectors(array, column, dim)
+    if array.ndim != 3:
+        raise BankError(f"{column.stored}: shape {array.shape}, where three dimensions (rows, entries, d) are needed")
+    rows, entries, last = array.shape
+    return _lists(np.arange(rows + 1) * entries, array.reshape(-1, last), column, dim)
+
+
+def _matrix(array: pa.FixedSizeListArray) -> Numbers:
+    """Shape (rows, dimension)."""
+    flat: Numbers = array.flatten().to_numpy(zero_copy_only=True)
+    return flat.reshape(-1, array.type.list_size)
+
+
+def _vectors(array: NDArray[Any], column: Column, dim: int) -> pa.Array:
+    if array.ndim != 2 or array.shape[-1] == 0 or (column.joint and array.shape[-1] != dim):
+        needed = f"(rows, {dim})" if column.joint else "(rows, dimension)"
+        raise BankError(f"{column.stored}: shape {array.shape}, where {needed} is needed")
+    number = np.float16 if array.dtype == np.float16 else np.float32
+    flat = np.ascontiguousarray(array, dtype=number).reshape(-1)
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat), array.shape[-1])
+
+
+def _lists(offsets: NDArray[np.integer[Any]], values: NDArray[Any], column: Column, dim: int) -> pa.Array:
+    if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(values) or (np.diff(offsets) < 0).any():
+        raise BankError(f"{column.stored}: the offsets must rise from 0 to {len(values)}, one more than there are rows")
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), _vectors(values, column, dim))

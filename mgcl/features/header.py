@@ -1,0 +1,146 @@
+"""What ``bank.json`` says of a bank."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mgcl.errors import BankError
+from mgcl.features.schema import FORMAT
+from mgcl.records import logit_scale_fault
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """How the tokens of one modality lie in time.
+
+    Attributes:
+        step: seconds from one token to the next.
+        gaps: whether a clip may have none.
+    """
+
+    step: float
+    gaps: bool = False
+
+
+@dataclass(frozen=True)
+class Header:
+    """What ``bank.json`` says of a bank. A number is 0 where no column of the bank needs it.
+
+    Attributes:
+        dataset: the data set's name; decides the folds and the episodes.
+        revision: of the data set.
+        licence: of the data set.
+        backbone: the backbone's name.
+        embedding_dim: d, of the backbone's joint space.
+        logit_scale: the multiplier of the contrast, already exponentiated, in ``mgcl.records.LOGIT_SCALES``.
+        sample_rate: in Hz, as the backbone took the clips.
+        seconds: length of the window that the segments cover.
+        segments: time steps per clip.
+        tokens: by the name of a column of tokens, how they lie in time.
+        format: of the files; no part of the content.
+    """
+
+    dataset: str
+    revision: str
+    licence: str
+    backbone: str
+    embedding_dim: int = 0
+    logit_scale: float = 0.0
+    sample_rate: int = 0
+    seconds: float = 0.0
+    segments: int = 0
+    tokens: Mapping[str, Tokens] = field(default_factory=dict)
+    format: int = field(default=FORMAT, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of ``bank.json``."""
+        tokens = {"tokens": {name: asdict(each) for name, each in self.tokens.items()}} if self.tokens else {}
+        return {
+            "format": self.format,
+            "dataset": {"name": self.dataset, "revision": self.revision, "licence": self.licence},
+            "backbone": {
+                "name": self.backbone,
+                "embedding_dim": self.embedding_dim,
+                "logit_scale": self.logit_scale,
+            },
+            "audio": {"sample_rate": self.sample_rate, "seconds": self.seconds, "segments": self.segments},
+            **tokens,
+        }
+
+
+def parse_header(text: str, file: str) -> Header:
+    """Read ``bank.json``; keys beyond the format's own are allowed and ignored.
+
+    Raises:
+        BankError: not JSON, another format, or a key missing or of the wrong type.
+    """
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise BankError(f"{file}: not JSON ({error}); write the bank again") from None
+    try:
+        version = content["format"]
+        if version not in range(1, FORMAT + 1):
+            raise BankError(f"{file}: format {version!r}; this mgcl reads formats 1 to {FORMAT}")
+        dataset, backbone, audio = content["dataset"], content["backbone"], content["audio"]
+        return Header(
+            dataset=_typed(dataset, "name", str),
+            revision=_typed(dataset, "revision", str),
+            licence=_typed(dataset, "licence", str),
+            backbone=_typed(backbone, "name", str),
+            embedding_dim=_typed(backbone, "embedding_dim", int),
+            logit_scale=float(_typed(backbone, "logit_scale", int, float)),
+            sample_rate=_typed(audio, "sample_rate", int),
+            seconds=float(_typed(audio, "seconds", int, float)),
+            segments=_typed(audio, "segments", int),
+            tokens=_tokens(content.get("tokens", {})) if version > 1 else {},
+            format=version,
+        )
+    except KeyError as error:
+        raise BankError(f"{file}: key {error} is missing; write the bank again") from None
+    except TypeError as error:
+        raise BankError(f"{file}: a value has the wrong type ({error}); write the bank again") from None
+
+
+def check_header(header: Header, file: str, *, joint: bool, segments: bool) -> None:
+    """Refuse values out of range, by name.
+
+    Args:
+        header: what to check.
+        file: its file.
+        joint: whether the bank has vectors of the joint space.
+        segments: whether it has segments.
+
+    Raises:
+        BankError: names the file and the value.
+    """
+    old = header.format == 1  # where every bank has both, and numbers on them
+    if (old or joint) and (fault := logit_scale_fault(header.logit_scale)):
+        raise BankError(f"{file}: backbone.logit_scale is {fault}")
+    positive = {"embedding_dim": joint, "sample_rate": joint, "seconds": segments, "segments": segments}
+    for name, needed in positive.items():
+        _check_number(file, name, getattr(header, name), positive=old or needed)
+    for name, tokens in header.tokens.items():
+        _check_number(file, f"tokens.{name}.step", tokens.step, positive=True)
+    if not header.dataset or not header.backbone:
+        raise BankError(f"{file}: dataset.name and backbone.name must not be empty")
+
+
+def _check_number(file: str, name: str, value: float, *, positive: bool) -> None:
+    if not 0 <= value < float("inf") or (positive and value == 0):
+        raise BankError(f"{file}: {name} is {value}; it must be {'positive' if positive else 'at least 0'}")
+
+
+def _tokens(section: Any) -> dict[str, Tokens]:
+    return {
+        name: Tokens(float(_typed(each, "step", int, float)), _typed({"gaps": False, **each}, "gaps", bool))
+        for name, each in dict(section).items()
+    }
+
+
+def _typed(section: Mapping[str, Any], key: str, *kinds: type) -> Any:
+    value = section[key]
+    if type(value) not in kinds:
+        raise TypeError(f"{key} is {value!r}")
+    return value
