@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from mgcl.audio.decoding import cancelled, mixed, opened_bytes
+from mgcl.audio.channels import cancelled, mixed
+from mgcl.audio.decoding import opened_bytes
 from mgcl.errors import ClassifierError, DataError, MgclWarning
 
 MOST_CHANNELS = 32

@@ -71,24 +71,24 @@ class Verdict:
     wrong: Sequence[Wrong]
 
 
-def judge(true: Sequence[str], answers: Sequence[Answer], none_label: Value) -> Verdict:
+def judge(true: Sequence[str], answers: Sequence[Answer], reject_label: Value) -> Verdict:
     """Compare answers with the truth; a classifier that may say "none" is right to do so on clips of other classes.
 
     Args:
         true: label of each clip.
         answers: to each clip.
-        none_label: of the classifier; None: it knows no "none".
+        reject_label: of the classifier; None: it knows no "none".
 
     Raises:
         ClassifierError: a label that the classifier does not have, and cannot turn away.
     """
     classes = [str(label) for label in answers[0].probabilities]
-    if none_label is None and (strangers := sorted(set(true) - set(classes))):
+    if reject_label is None and (strangers := sorted(set(true) - set(classes))):
         raise ClassifierError(
             f"clips of {', '.join(strangers)}, and the classifier knows {', '.join(classes)}: leave them out, add the "
             "class, or fit with --none-of-these"
         )
-    expected = [label if label in classes else str(none_label) for label in true]
+    expected = [label if label in classes else str(reject_label) for label in true]
     pairs = [(want, str(answer.label)) for want, answer in zip(expected, answers, strict=True)]
     right = sum(want == got for want, got in pairs)
     known = [(classes.index(label), answer) for label, answer in zip(true, answers, strict=True) if label in classes]
@@ -105,7 +105,8 @@ def judge(true: Sequence[str], answers: Sequence[Answer], none_label: Value) -> 
         probabilities=scores(probabilities, np.array([row for row, _ in known])) if known else None,
         confusion=confusion,
         classes={
-            label: _of_class(label, pairs) for label in [*classes, *([] if none_label is None else [str(none_label)])]
+            label: _of_class(label, pairs)
+            for label in [*classes, *([] if reject_label is None else [str(reject_label)])]
         },
         wrong=[
             Wrong(answer.clip, label, got, answer.probability)

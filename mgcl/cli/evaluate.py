@@ -52,7 +52,7 @@ def _evaluate(flags: argparse.Namespace) -> int:
     new = [(label, answer) for label, answer in answered if not answer.in_support]
     if not new:
         raise DataError(f"{flags.clips}: no clips there that the model was not fitted on; name others")
-    verdict = judge([label for label, _ in new], [answer for _, answer in new], classifier.none_label)
+    verdict = judge([label for label, _ in new], [answer for _, answer in new], classifier.reject_label)
     if flags.json:
         print(json.dumps(asdict(verdict), ensure_ascii=False))
     else:

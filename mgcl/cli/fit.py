@@ -79,7 +79,7 @@ def _fit(flags: argparse.Namespace) -> int:
         weights=flags.weights,
         device=flags.device,
         channels=flags.channels,
-        none_label="none of these" if flags.none_of_these else None,
+        reject_label="none of these" if flags.none_of_these else None,
         verbose=True,
         **options,
     )

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from mgcl import FewShotClassifier
-from mgcl.classifier import hearing
+from mgcl.classifier import embedding
 from tests.generated_backbone import Bands
 from tests.generated_sounds import KINDS, RATE, waveform
 
 SAVED = Path(__file__).with_name("saved_model")
-"""``fitted().save(SAVED)`` and its ``answers()``, as commit a076928 wrote them."""
+"""``fitted().save(SAVED)`` and its ``answers()``, as commit a076928 wrote them (format 2, with none_label)."""
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 RECORDED = SHARED / "bb33c7b"
 RECORDINGS = SHARED / "esc10" / "audio"
@@ -22,10 +22,10 @@ TOLERANCE = 1e-5
 
 @pytest.fixture
 def bands(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(hearing, "backbone", lambda *_: Bands())
-    hearing.choices.cache_clear()
+    monkeypatch.setattr(embedding, "loaded_backbone", lambda *_: Bands())
+    embedding.caption_choices.cache_clear()
     yield
-    hearing.choices.cache_clear()
+    embedding.caption_choices.cache_clear()
 
 
 def sounds(numbers: range, kinds: tuple[str, ...] = KINDS) -> list[tuple[np.ndarray, int]]:
@@ -34,7 +34,7 @@ def sounds(numbers: range, kinds: tuple[str, ...] = KINDS) -> list[tuple[np.ndar
 
 def fitted() -> FewShotClassifier:
     labels = [kind for kind in KINDS[:3] for _ in range(3)]
-    return FewShotClassifier(none_label="none of these").fit(sounds(range(3), KINDS[:3]), labels)
+    return FewShotClassifier(reject_label="none of these").fit(sounds(range(3), KINDS[:3]), labels)
 
 
 def answers(classifier: FewShotClassifier) -> dict[str, object]:

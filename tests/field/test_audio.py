@@ -15,10 +15,10 @@ import soundfile
 from mgcl.audio import decoding, formats
 from mgcl.audio.decoding import opened
 from mgcl.classifier.given import clips
-from mgcl.classifier.recording import windows
 from mgcl.classifier.sounds import Sound, read
+from mgcl.classifier.windows import windows
 from mgcl.data.audio import audible_clip, duration, excerpt, load_clip
-from mgcl.data.check import listen
+from mgcl.data.check import decode
 from mgcl.data.folder import labelled
 from mgcl.errors import DataError
 
@@ -72,7 +72,7 @@ def test_a_wav_is_heard_to_its_last_frame_whatever_its_header_says(
     """Kaldi #1567, jamulus #542, oboe #2108, norns #1436, minutes #519, python-soundfile #228, libsndfile #300."""
     path = tmp_path / "pipe.wav"
     path.write_bytes(wav(riff=riff, data=data, tail=tail))
-    assert listen(path).fault is None
+    assert decode(path).fault is None
     assert np.allclose(all_of(path), TONE, atol=1e-4)
     assert len(windows_of(path)) == SECONDS
     assert np.allclose(load_clip(path, clip_id="c", sample_rate=RATE, seconds=SECONDS), TONE, atol=1e-4)
@@ -98,7 +98,7 @@ def test_so_is_every_container(layout: str, said: str, tmp_path: Path) -> None:
     struct.pack_into(form, content, place, sizes.get(said, unknown))
     path.write_bytes(content)
     assert np.allclose(all_of(path), TONE, atol=1e-4)
-    assert listen(path).fault is None
+    assert decode(path).fault is None
 
 
 def test_a_wav_over_4_gigabytes_is_heard_to_its_end(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_an_mp3_without_a_length_is_heard_whole(tmp_path: Path) -> None:
     assert SECONDS <= len(whole) / RATE < SECONDS + 0.2
     shift = int(np.argmax(np.correlate(whole[: RATE + 3000], TONE[:RATE], "valid")))
     assert np.corrcoef(whole[shift:][: len(TONE)], TONE)[0, 1] > 0.99
-    assert listen(path).fault is None
+    assert decode(path).fault is None
     assert len(windows_of(path)) == SECONDS + 1
 
 
@@ -174,9 +174,9 @@ def test_a_cut_file_is_said_to_be_cut_by_whoever_reads_it(suffix: str, tmp_path:
     for clip_id in "abcdef":
         with pytest.raises(DataError, match=words):
             load_clip(path, clip_id=clip_id, sample_rate=RATE, seconds=0.1)
-    assert str(listen(path).fault).startswith("is cut short: ")
+    assert str(decode(path).fault).startswith("is cut short: ")
     if suffix not in (".ogg", ".opus"):
-        there, _, promised = str(listen(path).fault).split()[3:6]
+        there, _, promised = str(decode(path).fault).split()[3:6]
         assert float(promised) == pytest.approx(SECONDS, abs=0.2)
         assert 0.3 * SECONDS < float(there) < 0.8 * SECONDS
 
@@ -207,11 +207,11 @@ def test_what_a_decoder_notes_is_not_printed(tmp_path: Path) -> None:
     content = mp3(path, frames_said=len(TONE) // 576 + 2)
     tag = b"ID3\x03\x00\x00\x00\x00\x00\x20" + b"TXXX\xff\xff\xff\xff" + bytes(24)
     path.write_bytes(tag + content + b"junk" * 300 + tag + content)
-    code = f"from pathlib import Path\nfrom mgcl.data.check import listen\nprint(listen(Path({str(path)!r})))"
+    code = f"from pathlib import Path\nfrom mgcl.data.check import decode\nprint(decode(Path({str(path)!r})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "fault=None" in done.stdout
     assert done.stderr == ""
-    assert listen(path).seconds == pytest.approx(2 * SECONDS, abs=0.25)
+    assert decode(path).seconds == pytest.approx(2 * SECONDS, abs=0.25)
 
 
 def test_channels_that_cancel_are_said_before_they_are_mixed(tmp_path: Path) -> None:
@@ -226,8 +226,8 @@ def test_channels_that_cancel_are_said_before_they_are_mixed(tmp_path: Path) -> 
         clips([np.stack([TONE, -TONE], 1)], sample_rate=RATE)
     with pytest.raises(DataError, match="opposite phase"):
         windows_of(path)
-    assert "opposite phase" in str(listen(path).fault)
-    assert listen(path, "left").fault is None
+    assert "opposite phase" in str(decode(path).fault)
+    assert decode(path, "left").fault is None
 
 
 @pytest.mark.parametrize(("how", "heard"), [("average", 0.5), ("left", 0.25), ("right", 0.75), ("louder", 0.75)])
@@ -256,7 +256,7 @@ def test_floats_in_the_range_of_int16_are_a_fault(tmp_path: Path) -> None:
     """Full scale is 1; ``data check`` had nothing to say."""
     path = tmp_path / "loud.wav"
     soundfile.write(path, 32767 * TONE, RATE, subtype="FLOAT")
-    assert "where full scale is 1" in str(listen(path).fault)
+    assert "where full scale is 1" in str(decode(path).fault)
     with pytest.raises(DataError, match=r"loud\.wav: a sample is"):
         load_clip(path, clip_id="c", sample_rate=RATE, seconds=1.0)
 
@@ -331,7 +331,8 @@ def test_what_phones_record_is_heard_with_pyav(name: str, tmp_path: Path) -> Non
     """BirdNET-Analyzer #635: a folder from a phone."""
     path = aac(tmp_path / name)
     assert duration(path) == pytest.approx(SECONDS, abs=0.2)
-    cut = excerpt(path, clip_id="c", sample_rate=RATE, seconds=1.0)
+    with opened(path) as recording:
+        cut = excerpt(recording, clip_id="c", sample_rate=RATE, seconds=1.0)
     assert np.sqrt(np.mean(cut.waveform**2)) == pytest.approx(np.sqrt(np.mean(TONE**2)), rel=0.3)
     assert SECONDS <= len(windows_of(path)) <= SECONDS + 1
 
