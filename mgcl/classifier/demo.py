@@ -105,7 +105,7 @@ def serve(desk: Desk, *, host: str, port: int, browser: bool) -> None:
     if desk.classifier.model_.own_captions:
         raise ClassifierError(
             f"{desk.folder}: was fitted with captions of your own, which a clip on a page has not; "
-            "use `mgcl predict --captions`, or fit without them"
+            "use `mgcl predict` with captions, or fit without them"
         )
     blocks = page(desk)
     _, address, _ = blocks.launch(

@@ -86,7 +86,7 @@ def judge(true: Sequence[str], answers: Sequence[Answer], reject_label: Value) -
     if reject_label is None and (strangers := sorted(set(true) - set(classes))):
         raise ClassifierError(
             f"clips of {', '.join(strangers)}, and the classifier knows {', '.join(classes)}: leave them out, add the "
-            "class, or fit with --none-of-these"
+            "class, or fit with a `reject_label`"
         )
     expected = [label if label in classes else str(reject_label) for label in true]
     pairs = [(want, str(answer.label)) for want, answer in zip(expected, answers, strict=True)]
