@@ -20,7 +20,7 @@ _KILOBITS = {
     (2, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (2, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-"""(Version, layer) -> kilobits a second, by the header's four bits."""
+"""(Version, layer) -> kilobits per second, by the header's four bits."""
 _SEARCHED = 1 << 16
 """Bytes in which a frame is looked for."""
 _LEAST = 192
@@ -42,7 +42,7 @@ class _Header:
 
     @property
     def kind(self) -> tuple[int, int, int, bool]:
-        """What all frames of a stream share."""
+        """The properties that all frames of a stream share."""
         return self.version, self.layer, self.rate, self.mono
 
     @property
@@ -147,7 +147,7 @@ def _goes_on(file: BinaryIO, place: int, end: int, header: _Header) -> bool:
 
 
 def _count(content: bytes, header: _Header) -> int | None:
-    """Of the frames, in a frame that holds nothing else; None: it is a frame of sound."""
+    """The count of frames that a frame holds instead of sound; None: it holds sound."""
     if header.layer != 3:
         return None
     for place in (header.count_at, header.count_at + 2):  # behind a checksum, in some

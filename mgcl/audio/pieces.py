@@ -40,7 +40,7 @@ class Pieces(io.RawIOBase):
         return True
 
     def readable(self) -> bool:
-        """It can be read."""
+        """Bytes can be read."""
         return True
 
     def tell(self) -> int:

@@ -54,8 +54,8 @@ class Recording:
                 _refuse_impossible(block, self.path)
                 at += len(block)
                 yield block
-        except (soundfile.LibsndfileError, OSError, ValueError):
-            raise cut_short(self.path, at / self.sample_rate, self.seconds) from None
+        except (soundfile.LibsndfileError, OSError, ValueError) as error:
+            raise damaged(self.path, at / self.sample_rate, self.seconds, error) from None
         if self.frames - at > MISSING * self.sample_rate:
             raise cut_short(self.path, at / self.sample_rate, self.seconds)
 
@@ -104,6 +104,21 @@ def cut_short(path: Path, there: float, promised: float | None) -> DataError:
     if promised is not None:
         much = f"{there:.2f} of {promised:.2f} s are there"
     return DataError(f"{path}: is cut short: {much}; fetch it again, write it again as wav, or leave it out")
+
+
+def damaged(path: Path, there: float, promised: float, error: Exception) -> DataError:
+    """What to say of a file in whose middle a decoder gives up.
+
+    Args:
+        path: of the file.
+        there: seconds that were decoded.
+        promised: seconds that its header promises.
+        error: the decoder's.
+    """
+    return DataError(
+        f"{path}: cannot be decoded after {there:.2f} of {promised:.2f} s ({error}); fetch it again, write it again as "
+        "wav, or leave it out"
+    )
 
 
 def _refuse_impossible(samples: Samples, path: Path) -> None:

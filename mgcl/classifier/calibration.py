@@ -126,7 +126,7 @@ def check_enough(counts: Sequence[int], learner: Learner) -> None:
     if len(counts) < 3 or min(counts) < least:
         raise ClassifierError(
             f'"none of these" is learnt by leaving classes and clips out: it needs 3 classes of {least} clips each, '
-            f"and was given {list(counts)} clips a class"
+            f"and was given {list(counts)} clips per class"
         )
 
 

@@ -115,7 +115,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Args:
             X: clips: paths, arrays of shape (samples,), (samples, channels) or (channels, samples), such arrays in a
-                pair with their rate, or what the package datasets gives; or a matrix of a clip a row. PCM in whole
+                pair with their rate, or what the package datasets gives; or a matrix of one clip per row. PCM in whole
                 numbers is scaled to full scale 1. One clip is given as ``[clip]``, a stereo array too. A sound that
                 is given twice counts once, with a warning.
             y: their labels: all text, all numbers or all booleans.

@@ -107,7 +107,7 @@ def _panels(reasons: Reasons) -> Iterator[_Bars]:
 
 
 def _strongest(given: Sequence[Share], first: Value, second: Value) -> list[tuple[str, Mapping[str, float]]]:
-    """Of both classes, those of the second below zero."""
+    """The strongest shares of both classes, those of the second below zero."""
     return [
         (share.name, {part: sign * each for part, each in share.parts.items()})
         for label, sign in ((first, 1), (second, -1))
@@ -116,7 +116,7 @@ def _strongest(given: Sequence[Share], first: Value, second: Value) -> list[tupl
 
 
 def _above_average(sentences: Sequence[Share]) -> list[Share]:
-    """Less what any explanation adds: a class has as many as another, so the classes differ by as much as before."""
+    """Shares less what any explanation adds: classes have as many, so they differ by as much as before."""
     mean = {part: np.mean([share.parts[part] for share in sentences]) for part in sentences[0].parts}
     return [
         replace(share, parts={part: float(each - mean[part]) for part, each in share.parts.items()})

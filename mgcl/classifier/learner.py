@@ -38,7 +38,7 @@ class Learner:
 
     @property
     def version(self) -> int:
-        """Of the method."""
+        """The method's version."""
         return self._method.VERSION
 
     @property
@@ -52,7 +52,7 @@ class Learner:
         return bool(getattr(self.parameters, "needs_captions", False))
 
     def without_captions(self) -> Self:
-        """The same for clips that have none.
+        """The learner for clips that have none.
 
         Raises:
             ValueError: the method cannot do without.

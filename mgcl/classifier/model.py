@@ -41,7 +41,7 @@ class Examples:
         )
 
     def picked(self, rows: NDArray[np.intp]) -> "Examples":
-        """Those in these rows, in their order."""
+        """The examples in these rows, in their order."""
 
         def pick(values: tuple[Any, ...]) -> tuple[Any, ...]:
             return tuple(values[row] for row in rows)

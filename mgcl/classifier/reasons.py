@@ -60,7 +60,7 @@ class Reasons:
         return sorted(probabilities, key=lambda label: -probabilities[label])
 
     def to_json(self) -> dict[str, Any]:
-        """The same as json has it: classes are keys, and so strings."""
+        """The reasons as json has them: classes are keys, and so strings."""
         content: dict[str, Any] = _keys_as_text(asdict(self))
         return content
 

@@ -28,11 +28,11 @@ _RENAMED = {"none_label": "reject_label"}
 
 
 def write(model: Model, about: Mapping[str, Any], folder: Path) -> None:
-    """Save a model; one that lies there is written over, and only when the new one is whole.
+    """Save a model; one that lies there is written over, and only when the new one is complete.
 
     Args:
         model: to save.
-        about: what its backbone is, and the estimator's own parameters; as json has it.
+        about: the backbone's fingerprint, and the estimator's own parameters; as json has them.
         folder: made if need be.
     """
     learner, support, examples, classes = model.learner, model.support, model.examples, model.classes

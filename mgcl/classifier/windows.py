@@ -1,4 +1,4 @@
-"""A long recording, a window at a time; an hour takes no more memory than a minute."""
+"""A long recording, window by window; an hour takes no more memory than a minute."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -36,12 +36,12 @@ class Excerpt:
     stop: float
     """Seconds into the file where it ends, before it is repeated."""
     seconds: float
-    """Of the file, or of the stretch of it that the clip is."""
+    """Length of the file, or of the stretch of it that the clip is."""
     fault: DataError | None
-    """That the channels cancelled where they were averaged: the waveform is what they left."""
+    """Set where the channels cancelled when they were averaged: the waveform is what they left."""
 
     def audible(self) -> "Excerpt":
-        """The same, where it is what the file sounds like.
+        """The excerpt, where it is what the file sounds like.
 
         Raises:
             DataError: the channels cancelled.

@@ -64,6 +64,8 @@ def windows_of(path: Path) -> list[Sound]:
         (BYTES + 36 + len(CHUNK), BYTES, CHUNK),
         (BYTES + 36, BYTES, b"TAG" + bytes(125)),
         (BYTES + 36, BYTES, bytes(512)),
+        (0, 0, CHUNK),
+        (0xFFFFFFFF, 0xFFFFFFFF, CHUNK),
     ],
 )
 def test_a_wav_is_heard_to_its_last_frame_whatever_its_header_says(
@@ -315,8 +317,8 @@ def test_what_is_listed_is_what_is_decoded(name: str, tmp_path: Path) -> None:
         assert suffix in {file.path.suffix for file in labelled(tmp_path)}
 
 
-def aac(path: Path) -> Path:
-    with av.open(str(path), "w") as file:
+def aac(path: Path, **options: str) -> Path:
+    with av.open(str(path), "w", options=options) as file:
         stream = file.add_stream("aac", rate=RATE, layout="mono")
         for start in range(0, len(TONE), 1024):
             frame = av.AudioFrame.from_ndarray(TONE[None, start : start + 1024], format="fltp", layout="mono")
@@ -335,6 +337,35 @@ def test_what_phones_record_is_heard_with_pyav(name: str, tmp_path: Path) -> Non
         cut = excerpt(recording, clip_id="c", sample_rate=RATE, seconds=1.0)
     assert np.sqrt(np.mean(cut.waveform**2)) == pytest.approx(np.sqrt(np.mean(TONE**2)), rel=0.3)
     assert SECONDS <= len(windows_of(path)) <= SECONDS + 1
+
+
+@pytest.mark.parametrize(("name", "options"), [("a.m4a", {"movflags": "+faststart"}), ("a.mka", {})])
+def test_a_cut_file_with_its_index_in_front_is_said_to_be_cut(
+    name: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    path = aac(tmp_path / name, **options)
+    assert duration(path) == pytest.approx(SECONDS, abs=0.2)
+    content, faults = path.read_bytes(), []
+    for cut in range(len(content) // 2, len(content) // 2 + 500, 10):
+        path.write_bytes(content[:cut])
+        with pytest.raises(
+            DataError, match=r"a\.m..: (is cut short: |cannot be decoded after )\d\.\d\d of 4\."
+        ) as fault:
+            duration(path)
+        faults.append(str(fault.value))
+    assert name == "a.m4a" or "is cut short" in faults[0]
+
+
+def test_what_a_decoder_has_against_the_middle_of_a_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.flac"
+    content = bytearray(written(path))
+    middle = len(content) // 2
+    content[middle : middle + 3000] = np.random.default_rng(0).bytes(3000)
+    path.write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"damaged\.flac: cannot be decoded after \d.\d\d of 4\.00 s \(.*flac.*\); fetch"
+    ):
+        all_of(path)
 
 
 def test_without_pyav_it_is_said_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

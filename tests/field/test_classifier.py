@@ -235,7 +235,7 @@ def test_an_explanation_says_which_seconds_were_heard_and_plays_them(fitted, tmp
     assert start > 0
     assert (sound.waveform == recording[start:stop]).all()
     html = page.html([(reasons, sound)], RATE)
-    assert f"Heard: from {reasons.answer.start:.1f} to {reasons.answer.stop:.1f} s" in html
+    assert f"Taken: from {reasons.answer.start:.1f} to {reasons.answer.stop:.1f} s" in html
     assert 'src="data:audio/wav;base64,UklGR' in html
 
 

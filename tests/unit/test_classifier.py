@@ -1,5 +1,6 @@
 """A classifier of a user's own sounds, on sounds that a few lines of numpy make."""
 
+import hashlib
 import json
 import tracemalloc
 import warnings
@@ -294,6 +295,20 @@ def test_a_clip_of_the_support_is_carried_by_itself(fitted, folder) -> None:
     reasons = fitted.explain(clip)
     assert (reasons.answer.label, reasons.support[0].name, reasons.answer.in_support) == ("siren", str(clip), True)
     assert not fitted.explain(folder / "siren" / "5.wav").answer.in_support
+
+
+def test_a_clip_is_opened_once(fitted, folder, monkeypatch) -> None:
+    clip, opened, as_before = folder / "siren" / "5.wav", [], Path.open
+
+    def open_and_count(path: Path, *arguments, **more):
+        opened.append(path)
+        return as_before(path, *arguments, **more)
+
+    monkeypatch.setattr(Path, "open", open_and_count)
+    sound = fitted.sound(clip)
+    fitted.explain(sound)
+    assert opened == [clip]
+    assert sound.digest == hashlib.sha256(clip.read_bytes()).hexdigest()
 
 
 def test_windows_cover_a_recording(fitted, tmp_path) -> None:
