@@ -3,11 +3,12 @@
 import errno
 import io
 import os
+import re
 import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -18,7 +19,10 @@ _START = 60
 
 
 class MgclError(Exception):
-    """Bad input; the command line prints the message alone and exits with 2."""
+    """Bad input; the command line prints the message alone and exits with 2.
+
+    A message, of a warning too, calls a parameter `shots`, in backticks; a command prints it ``with_flags``.
+    """
 
 
 class DataError(MgclError):
@@ -81,6 +85,15 @@ class MgclWarning(UserWarning):
     """Something that changes no result, but that a user would want to mend; a sweep shows each once."""
 
 
+def with_flags(message: object, flags: Mapping[str, str]) -> str:
+    """A message in the words of a command: parameters that have a flag are called by it.
+
+    >>> with_flags("lower `shots` or `queries`", {"shots": "--shots"})
+    'lower --shots or `queries`'
+    """
+    return re.sub(r"`(\w+)`", lambda found: flags.get(found[1], found[0]), str(message))
+
+
 @contextmanager
 def gathered_warnings() -> Iterator[list[str]]:
     """The sentences of mgcl's own warnings, once the work is done; others go their usual way."""
@@ -102,14 +115,19 @@ ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 """What ends a command as Ctrl-C does."""
 
 
-def run_and_exit(job: Callable[[], int]) -> NoReturn:
-    """Run a command and leave with its exit code: 2 with a line for a user's error, 130 after Ctrl-C or ``ENDINGS``."""
+def run_and_exit(job: Callable[[], int], flags: Mapping[str, str] | None = None) -> NoReturn:
+    """Run a command and leave with its exit code: 2 with a line for a user's error, 130 after Ctrl-C or ``ENDINGS``.
+
+    Args:
+        job: the command; returns the exit code.
+        flags: parameter -> the command's flag for it, for ``with_flags``.
+    """
     _end_as_after_ctrl_c()
     _print_anything_at_once()
     try:
         code = job()
     except MgclError as error:
-        print(f"error: {scrubbed(str(error))}", file=sys.stderr)
+        print(f"error: {scrubbed(with_flags(error, flags or {}))}", file=sys.stderr)
         code = 2
     except BrokenPipeError:  # whoever read the output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

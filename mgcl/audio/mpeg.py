@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from mgcl.audio.pieces import Piece, Stream, read_at
+
 _KILOBITS = {
     (1, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (1, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -18,7 +20,7 @@ _KILOBITS = {
     (2, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (2, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-"""(Version, layer) -> kilobits a second, by the header's four bits."""
+"""(Version, layer) -> kilobits per second, by the header's four bits."""
 _SEARCHED = 1 << 16
 """Bytes in which a frame is looked for."""
 _LEAST = 192
@@ -27,7 +29,7 @@ _LEAST = 192
 
 @dataclass(frozen=True)
 class _Header:
-    """A frame's."""
+    """The header of a frame."""
 
     version: int
     """2 for the half rates and 2.5 too."""
@@ -40,7 +42,7 @@ class _Header:
 
     @property
     def kind(self) -> tuple[int, int, int, bool]:
-        """What all frames of a stream share."""
+        """The properties that all frames of a stream share."""
         return self.version, self.layer, self.rate, self.mono
 
     @property
@@ -50,12 +52,8 @@ class _Header:
         return 4 + sizes[not self.mono]
 
 
-def mpeg_streams(file: BinaryIO, start: int, end: int) -> Iterator[tuple[tuple[bytes | tuple[int, int], ...], float]]:
-    """The frames from one place of a file to another, as streams of one kind each; nothing if there are none.
-
-    Yields:
-        The pieces of a stream, and how many frames its own counts promise, in terms of those that are there.
-    """
+def mpeg_streams(file: BinaryIO, start: int, end: int) -> Iterator[Stream]:
+    """The frames from one place of a file to another, as streams of one kind each; nothing if there are none."""
     found = _Found()
     place = start
     while (place := _next_frame(file, place, end, found.kind)) < end:
@@ -88,27 +86,18 @@ class _Found:
     """From where to where frames stand one behind the other."""
 
     def add(self, begin: int, end: int) -> None:
-        """One more frame."""
+        """Count one more frame."""
         self.frames += 1
         if self.runs and self.runs[-1][1] == begin:
             begin = self.runs.pop()[0]
         self.runs.append((begin, end))
 
-    def stream(self, file: BinaryIO) -> Iterator[tuple[tuple[bytes | tuple[int, int], ...], float]]:
-        """It, if there is sound in it."""
+    def stream(self, file: BinaryIO) -> Iterator[Stream]:
+        """The stream, if there is sound in it."""
         if self.runs:
             whole = self.promised <= self.frames + 1  # some count themselves
-            pieces: tuple[bytes | tuple[int, int], ...] = (
-                *_counted(file, self.runs, self.tags, self.frames),
-                *self.runs,
-            )
-            yield pieces, 1.0 if whole else self.promised / self.frames
-
-
-def read_at(file: BinaryIO, place: int, count: int) -> bytes:
-    """At most so many bytes from a place of a file on."""
-    file.seek(place)
-    return file.read(count)
+            pieces: tuple[Piece, ...] = (*_counted(file, self.runs, self.tags, self.frames), *self.runs)
+            yield Stream(pieces, 1.0 if whole else self.promised / self.frames, sequential=True)
 
 
 @functools.lru_cache(maxsize=1024)  # the frames of a file have a few of them
@@ -158,7 +147,7 @@ def _goes_on(file: BinaryIO, place: int, end: int, header: _Header) -> bool:
 
 
 def _count(content: bytes, header: _Header) -> int | None:
-    """Of the frames, in a frame that holds nothing else; None: it is a frame of sound."""
+    """The count of frames that a frame holds instead of sound; None: it holds sound."""
     if header.layer != 3:
         return None
     for place in (header.count_at, header.count_at + 2):  # behind a checksum, in some

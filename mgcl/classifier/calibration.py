@@ -13,33 +13,33 @@ from sklearn.metrics import roc_curve
 from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
-from mgcl.classifier.hearing import some
+from mgcl.classifier.embedding import in_rows
+from mgcl.classifier.learner import Learner
 from mgcl.errors import ClassifierError, MgclWarning
-from mgcl.methods.few_shot import mgcl
 from mgcl.methods.method import Support
 
 FOLDS = 5
 """Parts of the support that are left out in turn, where every class has as many clips."""
 PRIOR_TEMPERATURE = 0.1
-"""τ over the logit scale: of development classes of the soundscapes (tests/benchmarks/temperature.py)."""
+"""τ over the logit scale, of development classes of the soundscapes (tests/benchmarks/temperature.py)."""
 PRIOR_SPREAD = 0.5
 """Standard deviation of log τ around that."""
 _ROUNDING = 1e-9
 _RANGE = np.log([1e-3, 1e3])
 
 
-def temperature(support: Support, parameters: mgcl.Parameters, *, seed: int) -> float:
+def temperature(support: Support, learner: Learner, *, seed: int) -> float:
     """τ of softmax(logits / τ), by stratified cross-fitting: each clip is scored by adapters fitted without it.
 
     Args:
         support: one episode, not a stack.
-        parameters: of the method.
+        learner: the method.
         seed: of the parts.
 
     Returns:
         τ > 0; the package's alone, with a warning, where a class has too few clips to leave one out.
     """
-    prior, least = PRIOR_TEMPERATURE * support.logit_scale, 1 + parameters.least_shots
+    prior, least = PRIOR_TEMPERATURE * support.logit_scale, 1 + learner.least_shots
     if min(support.counts) < least:
         warnings.warn(
             f"a class has fewer than {least} clips: how sure to be cannot be learnt from them. Probabilities are "
@@ -48,7 +48,7 @@ def temperature(support: Support, parameters: mgcl.Parameters, *, seed: int) -> 
             stacklevel=2,
         )
         return prior
-    return best_temperature(cross_fitted(support, parameters, seed=seed), support.labels, prior=prior)
+    return best_temperature(cross_fitted(support, learner, seed=seed), support.labels, prior=prior)
 
 
 def best_temperature(logits: Float[Tensor, "b way"], labels: Tensor, *, prior: float) -> float:
@@ -57,7 +57,7 @@ def best_temperature(logits: Float[Tensor, "b way"], labels: Tensor, *, prior: f
     Args:
         logits: of clips that were not trained on.
         labels: their class indices.
-        prior: the median of τ before any clip was heard.
+        prior: the median of τ before any clip is known.
     """
     scores, rows = logits.double().numpy(), labels.numpy()
 
@@ -68,29 +68,29 @@ def best_temperature(logits: Float[Tensor, "b way"], labels: Tensor, *, prior: f
     return float(np.exp(minimize_scalar(loss, bounds=_RANGE, method="bounded").x))
 
 
-def cross_fitted(support: Support, parameters: mgcl.Parameters, *, seed: int) -> Float[Tensor, "b way"]:
+def cross_fitted(support: Support, learner: Learner, *, seed: int) -> Float[Tensor, "b way"]:
     """Logits of every support clip, by adapters and a cache that have not seen it."""
     parts = StratifiedKFold(min(FOLDS, *support.counts), shuffle=True, random_state=seed)
     logits = torch.empty(len(support.labels), len(support.counts))
     for seen, unseen in parts.split(np.zeros(len(support.labels)), support.labels.numpy()):
-        fitted = mgcl.fit(_kept(support, torch.from_numpy(seen)), parameters)
-        logits[unseen] = mgcl.predict(fitted, some(support.clips, torch.from_numpy(unseen))).logits
+        fitted = learner.fit(_kept(support, torch.from_numpy(seen)))
+        logits[unseen] = learner.predict(fitted, in_rows(support.clips, torch.from_numpy(unseen))).logits
     return logits
 
 
 @dataclass(frozen=True)
 class TurnedAway:
-    """Which clips are none of the classes, and how many of the support would be, had they been left out."""
+    """The threshold that turns clips away, and which share of the support it would, had they been left out."""
 
     below: float
-    """Familiarity."""
+    """Familiarity below which a clip is none of the classes."""
     known: float
     """Share of clips of the classes, each scored by adapters fitted without it; in 0..1."""
     foreign: float
     """Share of clips of a class, scored by a fit without that class; in 0..1."""
 
 
-def threshold(support: Support, parameters: mgcl.Parameters, *, most_known: float, seed: int) -> TurnedAway:
+def threshold(support: Support, learner: Learner, *, most_known: float, seed: int) -> TurnedAway:
     """The least familiarity at which a clip is one of the classes, by leaving whole classes out.
 
     Clips of a class that was left out against clips that were cross-fitted: where the share of the former that are
@@ -99,16 +99,16 @@ def threshold(support: Support, parameters: mgcl.Parameters, *, most_known: floa
 
     Args:
         support: one episode, not a stack.
-        parameters: of the method.
+        learner: the method.
         most_known: greatest share of known clips that may be turned away, in 0..1.
         seed: of the parts.
 
     Raises:
         ClassifierError: fewer than 3 classes, or a class of too few clips.
     """
-    check_enough(support.counts, parameters)
-    inside = familiarity(cross_fitted(support, parameters, seed=seed))
-    outside = familiarity_of_outsiders(support, parameters)
+    check_enough(support.counts, learner)
+    inside = familiarity(cross_fitted(support, learner, seed=seed))
+    outside = familiarity_of_outsiders(support, learner)
     true = np.concatenate([np.ones(len(inside)), np.zeros(len(outside))])
     false_rate, true_rate, at = roc_curve(true, np.concatenate([inside, outside]), drop_intermediate=False)
     allowed = 1 - true_rate <= most_known + _ROUNDING
@@ -116,17 +116,17 @@ def threshold(support: Support, parameters: mgcl.Parameters, *, most_known: floa
     return TurnedAway(float(at[best]), known=float(1 - true_rate[best]), foreign=float(1 - false_rate[best]))
 
 
-def check_enough(counts: Sequence[int], parameters: mgcl.Parameters) -> None:
-    """See whether a threshold can be learnt from so many clips a class.
+def check_enough(counts: Sequence[int], learner: Learner) -> None:
+    """See whether a threshold can be learnt from so many clips per class.
 
     Raises:
         ClassifierError: fewer than 3 classes, or a class of too few clips.
     """
-    least = 1 + parameters.least_shots
+    least = 1 + learner.least_shots
     if len(counts) < 3 or min(counts) < least:
         raise ClassifierError(
             f'"none of these" is learnt by leaving classes and clips out: it needs 3 classes of {least} clips each, '
-            f"and was given {list(counts)} clips a class"
+            f"and was given {list(counts)} clips per class"
         )
 
 
@@ -135,20 +135,18 @@ def familiarity(logits: Float[Tensor, "b way"]) -> np.ndarray[tuple[int], np.dty
     return logits.double().amax(1).numpy()
 
 
-def familiarity_of_outsiders(
-    support: Support, parameters: mgcl.Parameters
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Of each class's clips to the other classes, fitted without it."""
+def familiarity_of_outsiders(support: Support, learner: Learner) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Familiarity of each class's clips with the other classes, fitted without it."""
     found = []
     for out in range(len(support.counts)):
         others = support.labels != out
-        fitted = mgcl.fit(_without_class(support, out), parameters)
-        found.append(familiarity(mgcl.predict(fitted, some(support.clips, ~others)).logits))
+        fitted = learner.fit(_without_class(support, out))
+        found.append(familiarity(learner.predict(fitted, in_rows(support.clips, ~others)).logits))
     return np.concatenate(found)
 
 
 def _kept(support: Support, rows: Tensor) -> Support:
-    return replace(support, clips=some(support.clips, rows), labels=support.labels[rows])
+    return replace(support, clips=in_rows(support.clips, rows), labels=support.labels[rows])
 
 
 def _without_class(support: Support, out: int) -> Support:
@@ -157,7 +155,7 @@ def _without_class(support: Support, out: int) -> Support:
     labels = support.labels[rows]
     return replace(
         support,
-        clips=some(support.clips, rows),
+        clips=in_rows(support.clips, rows),
         labels=labels - (labels > out).to(labels),
         prompts=support.prompts[classes],
         explanations=support.explanations[classes],

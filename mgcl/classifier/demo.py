@@ -4,7 +4,7 @@ import re
 import threading
 import time
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,32 +15,38 @@ from markupsafe import escape
 from mgcl.classifier import storage
 from mgcl.classifier.estimator import FewShotClassifier
 from mgcl.classifier.page import title, why
-from mgcl.errors import ClassifierError, MgclError, gathered_warnings
+from mgcl.errors import ClassifierError, MgclError, gathered_warnings, with_flags
 
 
 @dataclass
-class Desk:
+class Session:
     """One classifier that all visitors share, and one job at a time: fitting and drawing are for one thread."""
 
     classifier: FewShotClassifier
     folder: Path
     """The model's."""
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """Parameter -> the flag of the command that serves the session, for messages."""
     _busy: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._opened = self._facts()
 
     def _facts(self) -> bytes:
-        """What the model's folder holds, but for its tensors, which the facts have the digest of."""
+        """The model's description, as its folder holds it: with the digest of its tensors."""
         file = self.folder / storage.FACTS
         return file.read_bytes() if file.is_file() else b""
 
     def known(self) -> str:
-        """What it can answer, in words."""
+        """The classes, in a sentence."""
         return f"The classes are {', '.join(map(str, self.classifier.classes_))}."
 
     def classify(self, clip: str | None) -> tuple[dict[str, float] | None, str]:
-        """What a clip sounds like: probability by class, and why, as html; or what is wrong with the clip, as html."""
+        """Recognise a clip.
+
+        Returns:
+            The probability by class, and the reasons as html; or None, and what is wrong with the clip as html.
+        """
         if clip is None:
             return None, ""
         try:
@@ -50,35 +56,43 @@ class Desk:
                 named = replace(reasons, answer=replace(reasons.answer, clip=Path(clip).name))
                 drawn = why(named, sound, self.classifier.sample_rate_, name="clip")
         except MgclError as error:
-            return None, f'<p role="alert">{escape(_without_upload_folders(error))}</p>'
+            return None, f'<p role="alert">{escape(self._for_visitors(error))}</p>'
         probabilities = {str(label): share for label, share in named.answer.probabilities.items()}
         return probabilities, f"<h2>{escape(title(named))}</h2>\n{drawn}"
 
     def add_class(self, name: str, clips: Sequence[str] | None, sentences: str) -> str:
-        """Learn a class, or more of a known one; says how that went.
+        """Learn a class, or more of a known one.
 
         Args:
             name: of the class.
             clips: its files.
-            sentences: what it sounds like, a sentence a line; none: plain sentences with its name.
+            sentences: what it sounds like, one sentence per line; none: plain sentences with its name.
+
+        Returns:
+            How that went, in sentences.
         """
         label = name.strip()
         if not label or not clips:
             return "Give the class a name and a few clips."
-        said = [line.strip() for line in sentences.splitlines() if line.strip()]
+        lines = [line.strip() for line in sentences.splitlines() if line.strip()]
         try:
             with self._busy, gathered_warnings() as warned:
                 before = len(self.classifier.model_.examples.names)
-                self.classifier.add_classes(clips, [label] * len(clips), {label: said} if said else None)
+                self.classifier.add_classes(clips, [label] * len(clips), {label: lines} if lines else None)
                 count = len(self.classifier.model_.examples.names) - before
-                what = f"Learnt {label} from {count} clip{'s'[: count - 1]}; it is not kept yet."
-                learnt = f"{what if count else 'Nothing is new in these clips: they count once.'} {self.known()}"
+                clips_learnt = "1 clip" if count == 1 else f"{count} clips"
+                learnt = f"Learnt {label} from {clips_learnt}; it is not kept yet."
+                outcome = f"{learnt if count else 'Nothing is new in these clips: they count once.'} {self.known()}"
         except (MgclError, ValueError) as error:
-            return _without_upload_folders(error)
-        return _without_upload_folders("\n".join([learnt, *warned]))
+            return self._for_visitors(error)
+        return self._for_visitors("\n".join([outcome, *warned]))
 
     def keep(self) -> str:
-        """Save the classifier over the model that it came from; says where."""
+        """Save the classifier over the model that it came from.
+
+        Returns:
+            Where it was saved, or what was in the way, in a sentence.
+        """
         try:
             with self._busy:
                 if self._facts() != self._opened:
@@ -89,25 +103,29 @@ class Desk:
             return f"{error.filename or self.folder}: {error.strerror}; mend that, and keep it again"
         return f"Kept in {self.folder.absolute()}: {len(self.classifier.classes_)} classes."
 
+    def _for_visitors(self, message: object) -> str:
+        """A visitor knows a file by its name, not by where its copy lies."""
+        return re.sub(rf"{re.escape(get_upload_folder())}/\w+/", "", with_flags(message, self.flags))
 
-def serve(desk: Desk, *, host: str, port: int, browser: bool) -> None:
+
+def serve(session: Session, *, host: str, port: int, browser: bool) -> None:
     """Answer visitors until the process is told to end.
 
     Args:
-        desk: that they come to.
+        session: that they share.
         host: to listen to.
         port: to listen to; it is free.
         browser: open the page.
 
     Raises:
-        ClassifierError: the classifier goes by captions of a user's own, which a visitor's clip has not.
+        ClassifierError: the classifier reads captions of a user's own, which a visitor's clip has not.
     """
-    if desk.classifier.model_.own_captions:
+    if session.classifier.model_.own_captions:
         raise ClassifierError(
-            f"{desk.folder}: was fitted with captions of your own, which a clip on a page has not; "
-            "use `mgcl predict --captions`, or fit without them"
+            f"{session.folder}: was fitted with captions of your own, which a clip on a page has not; "
+            "use `mgcl predict` with captions, or fit without them"
         )
-    blocks = page(desk)
+    blocks = page(session)
     _, address, _ = blocks.launch(
         prevent_thread_lock=True,
         quiet=True,
@@ -132,8 +150,8 @@ def serve(desk: Desk, *, host: str, port: int, browser: bool) -> None:
         blocks.close(verbose=False)
 
 
-def page(desk: Desk) -> gradio.Blocks:
-    """What visitors see."""
+def page(session: Session) -> gradio.Blocks:
+    """The page that visitors see."""
     blocks = gradio.Blocks(title="mgcl", analytics_enabled=False)
     with blocks:
         with gradio.Tab("What is this?"), gradio.Row():
@@ -150,14 +168,14 @@ def page(desk: Desk) -> gradio.Blocks:
             sentences = gradio.Textbox(
                 label="What it sounds like (if you like)",
                 lines=3,
-                placeholder="a sentence a line, as many as others have",
+                placeholder="one sentence per line, as many as others have",
             )
             with gradio.Row():
-                add, keep = gradio.Button("Add", variant="primary"), gradio.Button(f"Keep in {desk.folder}")
-            outcome = gradio.Textbox(desk.known, label="Outcome", interactive=False, lines=2)
-        clip.change(desk.classify, clip, [classes, reasons], api_name="classify")
-        add.click(desk.add_class, [name, clips, sentences], outcome, api_name="add_class")
-        keep.click(desk.keep, None, outcome, api_name="keep")
+                add, keep = gradio.Button("Add", variant="primary"), gradio.Button(f"Keep in {session.folder}")
+            outcome = gradio.Textbox(session.known, label="Outcome", interactive=False, lines=2)
+        clip.change(session.classify, clip, [classes, reasons], api_name="classify")
+        add.click(session.add_class, [name, clips, sentences], outcome, api_name="add_class")
+        keep.click(session.keep, None, outcome, api_name="keep")
     return blocks
 
 
@@ -167,8 +185,3 @@ def _theme() -> gradio.themes.Base:
         font=[gradio.themes.Font("system-ui"), gradio.themes.Font("sans-serif")],
         font_mono=[gradio.themes.Font("monospace")],
     )
-
-
-def _without_upload_folders(said: object) -> str:
-    """A visitor knows a file by its name, not by where its copy lies."""
-    return re.sub(rf"{re.escape(get_upload_folder())}/\w+/", "", str(said))

@@ -1,11 +1,10 @@
 """``FewShotClassifier``: fit, predict and explain on a user's own clips, as scikit-learn has it."""
 
 import inspect
-import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
@@ -13,38 +12,32 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from mgcl.audio import CHANNELS
 from mgcl.backbones.backbone import Backbone
-from mgcl.classifier import hearing, storage
+from mgcl.classifier import embedding, learning, storage
 from mgcl.classifier.answers import Answer
+from mgcl.classifier.arguments import Captions, check_as_many, check_captions, check_choices, labels_of, seed_of
 from mgcl.classifier.calibration import TurnedAway, check_enough
 from mgcl.classifier.given import Clip, Samples, Sounds, clips
-from mgcl.classifier.labels import checked_labels, near_equal
-from mgcl.classifier.model import Classes, Examples, Model
-from mgcl.classifier.model import fit as fit_model
+from mgcl.classifier.learner import DEFAULT, Learner, options
+from mgcl.classifier.learning import Sentences
+from mgcl.classifier.model import Examples, Model
 from mgcl.classifier.reasons import Reasons
-from mgcl.classifier.recogniser import Captions, Recogniser
-from mgcl.classifier.sounds import Sound, all_whole, read, whole
+from mgcl.classifier.recogniser import Recogniser
+from mgcl.classifier.sounds import Sound, all_decoded, decoded, read
 from mgcl.errors import ClassifierError, DataError, MgclWarning
 from mgcl.language.explanations import ClassText, class_texts
-from mgcl.methods.few_shot.mgcl import Parameters
 from mgcl.progress import Bar
 from mgcl.records import Value
-
-Sentences = str | Path | Mapping[str, Sequence[str] | ClassText] | None
-_OPTIONS = asdict(Parameters())
-_SEEDS = 2**31 - 1
 
 
 class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Recognises sounds from a handful of labelled clips (MGCL, ACM MM 2024, doi 10.1145/3664647.3681389).
 
     A clip is a path, or an array of samples; what is longer than the backbone's five seconds is cropped (``windows``
-    hears all of it), what is shorter is repeated. Classes may have unequal numbers of clips.
+    answers all of it), what is shorter is repeated. Classes may have unequal numbers of clips.
 
     Args:
         backbone: of ``mgcl extract``'s: "tiny", "laion_clap", "transformers_clap", "ms_clap".
@@ -53,20 +46,22 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         sample_rate: of clips that are arrays, in Hz; None: the backbone's own.
         channels: what to take of clips with several: "average", "left", "right" (the first two), or "louder", the one
             with the higher level in the file.
-        none_label: what to answer where a clip is like none of the classes; None: it is always one of them. It takes
+        reject_label: the answer where a clip is like none of the classes; None: it is always one of them. It takes
             3 classes of 2 clips each.
-        reject_rate: with ``none_label``: the greatest share of clips of the classes that may be turned away, as
+        reject_rate: with ``reject_label``: the greatest share of clips of the classes that may be turned away, as
             leave-out parts of the support estimate it; from 0 to less than 1.
         random_state: seeds what is drawn: the parts of the support that are left out to learn τ, random adapters. As
             scikit-learn has it: an integer, a generator, or None: another seed each time.
         verbose: show a progress bar while fitting.
-        **options: of the method, as in ``mgcl.methods.few_shot.mgcl.Parameters``: ``alpha=1.1``, ``epochs=0`` ...
+        method: that is fitted: the name of a file in ``mgcl.methods.few_shot``.
+        **options: of the method, as in ``mgcl.methods.few_shot.mgcl.Parameters``: ``alpha=1.1``, ``epochs=0``, ...
 
     Attributes:
         classes_: labels, sorted, shape (classes,).
         temperature_: τ of softmax(logits / τ).
-        threshold_: the least greatest logit of a clip that is one of the classes; None without ``none_label``.
-        turned_away_: estimated shares of known and of foreign clips below it; None without ``none_label``.
+        threshold_: the least greatest logit of a clip that is one of the classes; None without
+            ``reject_label``.
+        turned_away_: estimated shares of known and of foreign clips below it; None without ``reject_label``.
     """
 
     def __init__(
@@ -77,30 +72,37 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         device: str = "cpu",
         sample_rate: int | None = None,
         channels: str = "average",
-        none_label: Value = None,
+        reject_label: Value = None,
         reject_rate: float = 0.1,
         random_state: int | np.random.RandomState | np.random.Generator | None = 0,
         verbose: bool = False,
-        **options: Value,
+        method: str = DEFAULT,
+        **own: Value,
     ) -> None:
-        """Take note of the parameters; ``fit`` looks at them.
+        """Take note of the parameters; ``fit`` checks them.
 
         Raises:
             TypeError: the method has no such option.
         """
-        if unknown := options.keys() - _OPTIONS.keys():
-            raise TypeError(f"no option is called {', '.join(sorted(unknown))}; there are: {', '.join(_OPTIONS)}")
+        known = options(method)
+        if unknown := own.keys() - known.keys():
+            raise TypeError(f"no option is called {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
         self.backbone = backbone
         self.weights = weights
         self.device = device
         self.sample_rate = sample_rate
         self.channels = channels
-        self.none_label = none_label
+        self.reject_label = reject_label
         self.reject_rate = reject_rate
         self.random_state = random_state
         self.verbose = verbose
-        for name, default in _OPTIONS.items():
-            setattr(self, name, options.get(name, default))
+        self.method = method
+        for name, default in known.items():
+            setattr(self, name, own.get(name, default))
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 - nothing is nested
+        """The estimator's parameters and the method's options, by name."""
+        return {name: getattr(self, name) for name in _OWN} | self._options()
 
     def fit(
         self,
@@ -113,7 +115,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Args:
             X: clips: paths, arrays of shape (samples,), (samples, channels) or (channels, samples), such arrays in a
-                pair with their rate, or what the package datasets gives; or a matrix of a clip a row. PCM in whole
+                pair with their rate, or what the package datasets gives; or a matrix of one clip per row. PCM in whole
                 numbers is scaled to full scale 1. One clip is given as ``[clip]``, a stereo array too. A sound that
                 is given twice counts once, with a warning.
             y: their labels: all text, all numbers or all booleans.
@@ -126,22 +128,23 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ClassifierError: fewer than two classes, or anything else that is not as it should be.
             DataError: a file cannot be decoded, one sound is in two classes, or a class has no explanations.
         """
-        _check_random_state(self.random_state)
-        if self.channels not in CHANNELS:
-            raise ClassifierError(f"channels is {self.channels!r}; it is one of {', '.join(CHANNELS)}")
-        if self.none_label is not None and not 0 <= self.reject_rate < 1:
-            raise ClassifierError(f"reject_rate is {self.reject_rate}; it is a share of clips, from 0 to less than 1")
-        sounds = self._clips(X)
-        labels = _labels(sounds, y)
+        check_choices(
+            channels=self.channels,
+            reject_label=self.reject_label,
+            reject_rate=self.reject_rate,
+            random_state=self.random_state,
+        )
+        given = self._clips(X)
+        labels = labels_of(given, y)
         if len(set(labels)) < 2:
             raise ClassifierError(f"the clips are of one class, {labels[0]!r}; at least two classes are needed")
-        parameters = self._parameters(captions)
-        if self.none_label is not None:
-            check_enough(list(Counter(labels).values()), parameters)
-        nearest = parameters.needs_captions and captions is None
-        choices = hearing.choices(self.backbone, self.weights, self.device) if nearest else None
-        examples = self._examples(sounds, labels, captions, choices)
-        return self._learn(examples, explanations, parameters, choices, seed=_seed(self.random_state))
+        learner = Learner.named(self.method, self._options())
+        learner = learning.suited(learner, self._backbone, own_captions=captions is not None)
+        if self.reject_label is not None:
+            check_enough(list(Counter(labels).values()), learner)
+        choices = self._choices if learner.needs_captions and captions is None else None
+        examples = self._examples(given, labels, captions, choices)
+        return self._learn(examples, explanations, learner, choices, seed=seed_of(self.random_state))
 
     def add_classes(
         self,
@@ -162,19 +165,18 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ClassifierError: as ``fit``, and captions where ``fit`` had none, or the other way round.
             DataError: as ``fit``.
         """
-        known, sounds = self._model, self._clips(X)
-        labels = _labels(sounds, y)
-        _check_captions(known, captions)
-        examples = known.examples + self._examples(sounds, labels, captions, known.choices)
-        said: dict[str, ClassText] = dict(zip(map(str, known.classes.labels), known.classes.texts, strict=True))
-        new = sorted({str(label) for label in labels} - said.keys())
-        said |= dict(zip(new, class_texts(new, explanations), strict=True))
-        seed = int(known.fitted.support.seeds)
-        return self._learn(examples, said, known.fitted.parameters, known.choices, seed=seed)
+        known, given = self._model, self._clips(X)
+        labels = labels_of(given, y)
+        check_captions(known, captions)
+        examples = known.examples + self._examples(given, labels, captions, known.choices)
+        texts: dict[str, ClassText] = dict(zip(map(str, known.classes.labels), known.classes.texts, strict=True))
+        new = sorted({str(label) for label in labels} - texts.keys())
+        texts |= dict(zip(new, class_texts(new, explanations), strict=True))
+        return self._learn(examples, texts, known.learner, known.choices, seed=int(known.support.seeds))
 
     def predict(self, X: Sounds, captions: Captions = None) -> NDArray[Any]:
-        """The label of each clip, or ``none_label``; see ``logits``."""
-        return np.array([whole(each).label for each in self.answers(X, captions)])
+        """The label of each clip, or ``reject_label``; see ``logits``."""
+        return np.array([decoded(each).label for each in self.answers(X, captions)])
 
     def predict_proba(self, X: Sounds, captions: Captions = None) -> NDArray[np.float64]:
         """Softmax(logits / τ), shape (clips, classes), given that a clip is one of the classes; see ``logits``."""
@@ -191,18 +193,18 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ClassifierError: captions were given at fit and not here, or the other way round.
             DataError: a file cannot be decoded; names it.
         """
-        known, sounds = self._recogniser(captions), self._clips(X)
-        _check_as_many(sounds, captions)
-        return known.logits(self._read(sounds), captions)
+        known, given = self._recogniser(captions), self._clips(X)
+        check_as_many(given, captions)
+        return known.logits(self._read(given), captions)
 
     def answers(self, X: Sounds, captions: Captions = None) -> Iterator[Answer | DataError]:
-        """One a clip as they come, of any number of clips; or what is wrong with a file."""
-        known, sounds = self._recogniser(captions), self._clips(X)
-        _check_as_many(sounds, captions)
-        return known.answers(self._read(sounds), captions)
+        """Answer any number of clips, one per clip as they come; or give what is wrong with a file."""
+        known, given = self._recogniser(captions), self._clips(X)
+        check_as_many(given, captions)
+        return known.answers(self._read(given), captions)
 
     def windows(self, path: str | Path, *, every: float) -> Iterator[Answer | DataError]:
-        """Answers along a recording of any length: one a window of five seconds, as they come.
+        """Answer along a recording of any length: once per window of five seconds, as they come.
 
         Args:
             path: of the recording.
@@ -227,18 +229,16 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """What the backbone is given of a clip, as in ``fit``."""
         if isinstance(clip, Sound):
             return clip
-        return whole(next(self._read(self._clips([clip]))))
+        return decoded(next(self._read(self._clips([clip]))))
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted classifier as two files, without a pickle; the backbone's weights are not among them."""
-        ear = self._ear
-        own = {name: getattr(self, name) for name in _OWN if name != "device"}
-        if not isinstance(self.random_state, Integral):
-            own["random_state"] = int(self._model.fitted.support.seeds)
-        own["random_state"] = int(own["random_state"])
-        if self.weights is not None and Path(self.weights).exists():  # it may be opened from another folder
-            own["weights"] = os.path.relpath(Path(self.weights).resolve(), Path(folder).resolve())
-        storage.write(self._model, {"estimator": own, "fingerprint": ear.fingerprint}, Path(folder))
+        own = {name: getattr(self, name) for name in _OWN if name not in ("device", "method")}
+        seed = self.random_state if isinstance(self.random_state, Integral) else self._model.support.seeds
+        own["random_state"] = int(seed)
+        if self.weights is not None:
+            own["weights"] = storage.portable_weights(self.weights, Path(folder))
+        storage.write(self._model, {"estimator": own, "fingerprint": self._backbone.fingerprint}, Path(folder))
 
     @classmethod
     def load(
@@ -257,17 +257,17 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         model, about = storage.read(Path(folder))
         own = {**about["estimator"], "device": device}
-        loaded = cls(**own, **asdict(model.fitted.parameters))
-        if own["weights"] is not None and (beside := Path(folder).resolve() / own["weights"]).exists():
-            loaded.weights = str(beside.resolve())
         if weights is not None:
-            loaded.weights = weights
+            own["weights"] = weights
+        elif own["weights"] is not None:
+            own["weights"] = storage.found_weights(own["weights"], Path(folder))
         if channels is not None:
-            loaded.channels = channels
-        if loaded._ear.fingerprint != about["fingerprint"]:
+            own["channels"] = channels
+        loaded = cls(**own, method=model.learner.name, **asdict(model.learner.parameters))
+        if loaded._backbone.fingerprint != about["fingerprint"]:
             raise DataError(
                 f"{folder}: fitted with the backbone {loaded.backbone} of fingerprint {about['fingerprint']}, and the "
-                f"weights here have {loaded._ear.fingerprint}; name those that it was fitted with, or fit again"
+                f"weights here have {loaded._backbone.fingerprint}; name those that it was fitted with, or fit again"
             )
         return loaded._set(model)
 
@@ -278,13 +278,13 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def sample_rate_(self) -> int:
-        """Of what the backbone is given, in Hz."""
-        return self._ear.sample_rate
+        """Sample rate of what the backbone is given, in Hz."""
+        return self._backbone.sample_rate
 
     @property
     def seconds_(self) -> float:
-        """Of a clip that the backbone is given."""
-        return self._ear.seconds
+        """Length of what the backbone is given, in seconds."""
+        return self._backbone.seconds
 
     @property
     def threshold_(self) -> float | None:
@@ -303,70 +303,39 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return fitted
 
     @property
-    def _ear(self) -> Backbone:
-        return hearing.backbone(self.backbone, self.weights, self.device)
+    def _backbone(self) -> Backbone:
+        return embedding.loaded_backbone(self.backbone, self.weights, self.device)
 
-    def _parameters(self, captions: Captions) -> Parameters:
-        """The method's, without captions where there are none."""
-        try:
-            parameters = Parameters(**{name: getattr(self, name) for name in _OPTIONS})
-        except ValueError as error:
-            raise ClassifierError(str(error)) from None
-        if captions is not None or self._ear.captions or not parameters.needs_captions:
-            return parameters
-        if parameters.fusion == "caption":
-            raise ClassifierError(
-                f"fusion='caption' needs captions, and the backbone {self.backbone} brings none: give them"
-            )
-        warnings.warn(
-            f"the backbone {self.backbone} brings no captions and none were given: clips are known by audio alone",
-            MgclWarning,
-            stacklevel=3,
-        )
-        return replace(parameters, fusion="audio")
+    @property
+    def _choices(self) -> Tensor | None:
+        return embedding.caption_choices(self.backbone, self.weights, self.device)
+
+    def _options(self) -> dict[str, Value]:
+        """The method's; where it was changed after the constructor, with its defaults."""
+        return {name: getattr(self, name, default) for name, default in options(self.method).items()}
 
     def _clips(self, X: Sounds) -> list[Clip]:
-        return clips(X, sample_rate=self.sample_rate or self._ear.sample_rate, channels=self.channels)
+        return clips(X, sample_rate=self.sample_rate or self._backbone.sample_rate, channels=self.channels)
 
     def _examples(
-        self, sounds: Sequence[Clip], labels: list[Value], captions: Captions, choices: Tensor | None
+        self, given: Sequence[Clip], labels: list[Value], captions: Captions, choices: Tensor | None
     ) -> Examples:
-        _check_as_many(sounds, captions)
-        bar = Bar(self._read(sounds), desc="hearing clips", unit="clip", total=len(sounds), disable=not self.verbose)
-        heard = all_whole(bar)
-        for silent in (sound.name for sound in heard if sound.is_silent):
-            warnings.warn(f"{silent}: is silent; leave it out", MgclWarning, stacklevel=3)
-        return Examples.heard(heard, labels, self._ear, captions, choices)
+        check_as_many(given, captions)
+        bar = Bar(self._read(given), desc="embedding clips", unit="clip", total=len(given), disable=not self.verbose)
+        return learning.embedded_examples(all_decoded(bar), labels, self._backbone, captions, choices)
 
     def _learn(
-        self,
-        examples: Examples,
-        explanations: Sentences,
-        parameters: Parameters,
-        choices: Tensor | None,
-        *,
-        seed: int,
+        self, examples: Examples, explanations: Sentences, learner: Learner, choices: Tensor | None, *, seed: int
     ) -> Self:
-        labels = tuple(np.unique(np.array(examples.labels)).tolist())
-        if self.none_label in labels:
-            raise ClassifierError(f"none_label is {self.none_label!r}, which is a class too; name it otherwise")
-        for alike in near_equal(labels):
-            warnings.warn(
-                f"the classes {' and '.join(map(repr, alike))} differ in case, spaces or dashes alone: "
-                "if they are one class, give it one name",
-                MgclWarning,
-                stacklevel=3,
-            )
-        texts = class_texts([str(label) for label in labels], explanations)
-        classes = Classes(labels, texts, *hearing.read_classes(texts, self._ear))
+        backbone = self._backbone
         return self._set(
-            fit_model(
+            learning.fit(
                 examples,
-                classes,
-                parameters,
-                logit_scale=self._ear.logit_scale,
+                learning.described_classes(examples.labels, explanations, backbone, self.reject_label),
+                learner,
+                logit_scale=backbone.logit_scale,
                 choices=choices,
-                reject_rate=None if self.none_label is None else self.reject_rate,
+                reject_rate=None if self.reject_label is None else self.reject_rate,
                 seed=seed,
             )
         )
@@ -376,67 +345,32 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = np.array(model.classes.labels)
         return self
 
-    def _read(self, sounds: Sequence[Clip]) -> Iterator[Sound | DataError]:
-        ear = self._ear
-        without = any(isinstance(each, Samples) and each.sample_rate is None for each in sounds)
+    def _read(self, given: Sequence[Clip]) -> Iterator[Sound | DataError]:
+        backbone = self._backbone
+        without = any(isinstance(each, Samples) and each.sample_rate is None for each in given)
         if self.sample_rate is None and without:
             warnings.warn(
-                f"arrays are taken to be at {ear.sample_rate} Hz, the backbone's rate; say theirs with sample_rate=",
+                f"arrays are taken to be at {backbone.sample_rate} Hz, the backbone's rate; give theirs: `sample_rate`",
                 MgclWarning,
                 stacklevel=3,
             )
         return read(
-            sounds,
-            sample_rate=ear.sample_rate,
-            seconds=ear.seconds,
+            given,
+            sample_rate=backbone.sample_rate,
+            seconds=backbone.seconds,
             array_rate=self.sample_rate,
             channels=self.channels,
         )
 
     def _recogniser(self, captions: str | Captions) -> Recogniser:
-        _check_captions(self._model, captions)
-        return Recogniser(self._model, self._ear, self.none_label)
+        check_captions(self._model, captions)
+        return Recogniser(self._model, self._backbone, self.reject_label)
 
 
-_OWN = tuple(name for name in inspect.signature(FewShotClassifier).parameters if name != "options")
 _ITS_OWN = inspect.signature(FewShotClassifier.__init__)
-# scikit-learn reads an estimator's parameters from here, and takes no **options.
+_OWN = tuple(name for name in inspect.signature(FewShotClassifier).parameters if name != "own")
+# Help, and scikit-learn's representation, read an estimator's parameters here: the default method's are shown.
 FewShotClassifier.__init__.__signature__ = _ITS_OWN.replace(  # type: ignore[attr-defined]
     parameters=[each for each in _ITS_OWN.parameters.values() if each.kind is not each.VAR_KEYWORD]
-    + [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=each) for name, each in _OPTIONS.items()]
+    + [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=each) for name, each in options(DEFAULT).items()]
 )
-
-
-def _labels(sounds: Sequence[Clip], labels: ArrayLike) -> list[Value]:
-    found = checked_labels(labels)
-    check_consistent_length(sounds, found)
-    return found
-
-
-def _check_random_state(state: object) -> None:
-    """See whether it is one, and draw nothing."""
-    if not isinstance(state, np.random.Generator):
-        check_random_state(state)
-
-
-def _seed(state: object) -> int:
-    """An integer is a seed itself; the others are drawn from."""
-    if isinstance(state, Integral):
-        return int(state)
-    if isinstance(state, np.random.Generator):
-        return int(state.integers(_SEEDS))
-    return int(check_random_state(np.random.RandomState() if state is None else state).randint(_SEEDS))
-
-
-def _check_captions(model: Model, captions: str | Captions) -> None:
-    if model.own_captions and captions is None:
-        raise ClassifierError(
-            "the classifier was fitted with captions: give the clips' captions too (mgcl predict: --captions FILE)"
-        )
-    if captions is not None and not model.own_captions:
-        raise ClassifierError("the classifier was fitted without captions: leave them out, or fit with captions")
-
-
-def _check_as_many(sounds: Sequence[Clip], captions: Captions) -> None:
-    if captions is not None:
-        check_consistent_length(sounds, captions)

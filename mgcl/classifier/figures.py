@@ -21,7 +21,10 @@ _NAME = 48
 _GRAINS: Mapping[str, Mapping[str, Any]] = {
     "coarse": {"label": "as a whole (coarse)", "color": LOOKS[5].color},
     "fine": {"label": "segment by segment (fine)", "color": LOOKS[1].color, "hatch": "////", "edgecolor": "white"},
+    "": {"label": "score", "color": LOOKS[3].color},
 }
+_ROWS = {"support clips (cache)": "cache", "explanations (contrast)": "contrast"}
+"""Row of the first panel -> how its score parts' names end; the other parts have a row each."""
 
 
 def transport(reasons: Reasons, sound: Sound, sample_rate: int) -> Figure:
@@ -29,7 +32,7 @@ def transport(reasons: Reasons, sound: Sound, sample_rate: int) -> Figure:
 
     Args:
         reasons: for the answer.
-        sound: that was heard.
+        sound: that was embedded.
         sample_rate: of the sound, in Hz.
     """
     roles = ("most probable", "second") if reasons.is_turned_away else ("answered", "runner-up")
@@ -88,9 +91,10 @@ class _Bars(NamedTuple):
 def _panels(reasons: Reasons) -> Iterator[_Bars]:
     first, second = _compared(reasons)
     lead = {part: shares[first] - shares[second] for part, shares in reasons.parts.items()}
-    named = {"support clips (cache)": "_cache", "explanations (contrast)": "_contrast"}
-    parts = [(name, {part: each for part, each in lead.items() if part.endswith(end)}) for name, end in named.items()]
-    yield _Bars(f"{first} before {second}: {sum(lead.values()):+.2f} in all", [row for row in parts if row[1]])
+    rows = {name: [part for part in lead if part.endswith(end)] for name, end in _ROWS.items()}
+    rows |= {part: [part] for part in lead if not part.endswith(tuple(_ROWS.values()))}
+    parts = [(name, {part: lead[part] for part in row}) for name, row in rows.items() if row]
+    yield _Bars(f"{first} before {second}: {sum(lead.values()):+.2f} in all", parts)
     if reasons.support:
         clips = _strongest(reasons.support, first, second)
         yield _Bars("support clips that say most", [(file_name(name), shares) for name, shares in clips])
@@ -103,7 +107,7 @@ def _panels(reasons: Reasons) -> Iterator[_Bars]:
 
 
 def _strongest(given: Sequence[Share], first: Value, second: Value) -> list[tuple[str, Mapping[str, float]]]:
-    """Of both classes, those of the second below zero."""
+    """The strongest shares of both classes, those of the second below zero."""
     return [
         (share.name, {part: sign * each for part, each in share.parts.items()})
         for label, sign in ((first, 1), (second, -1))
@@ -112,7 +116,7 @@ def _strongest(given: Sequence[Share], first: Value, second: Value) -> list[tupl
 
 
 def _above_average(sentences: Sequence[Share]) -> list[Share]:
-    """Less what any explanation adds: a class has as many as another, so the classes differ by as much as before."""
+    """Shares less what any explanation adds: classes have as many, so they differ by as much as before."""
     mean = {part: np.mean([share.parts[part] for share in sentences]) for part in sentences[0].parts}
     return [
         replace(share, parts={part: float(each - mean[part]) for part, each in share.parts.items()})
@@ -120,15 +124,20 @@ def _above_average(sentences: Sequence[Share]) -> list[Share]:
     ]
 
 
+def _grain(part: str) -> str:
+    return next(grain for grain in _GRAINS if part.startswith(grain))
+
+
 def _bars(axes: Axes, panel: _Bars) -> None:
-    grains = [grain for grain in _GRAINS if any(part.startswith(grain) for _, row in panel.rows for part in row)]
+    shown = {_grain(part) for _, row in panel.rows for part in row}
+    grains = [grain for grain in _GRAINS if grain in shown]
     height = 0.8 / len(grains)
     for number, grain in enumerate(grains):
         found = [
             (place, share)
             for place, (_, row) in enumerate(panel.rows)
             for part, share in row.items()
-            if part.startswith(grain)
+            if _grain(part) == grain
         ]
         places, widths = zip(*found, strict=True)
         offset = (number + 0.5) * height - 0.4

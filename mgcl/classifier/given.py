@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from mgcl.audio.decoding import cancelled, mixed, opened_bytes
+from mgcl.audio.channels import cancelled, mixed
+from mgcl.audio.decoding import opened_bytes
 from mgcl.errors import ClassifierError, DataError, MgclWarning
 
 MOST_CHANNELS = 32
@@ -22,12 +23,12 @@ LEAST_SECONDS = 0.01
 _LOUD = 100.0
 """Peak of an array that is in another unit than full scale 1."""
 _LOUDEST = 1e6
-"""Of an array that is no sound in any unit."""
+"""Peak of an array that is no sound in any unit."""
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of a recording."""
+    """A part of a recording, given as a clip."""
 
     path: str | Path
     start: float
@@ -58,20 +59,21 @@ def part_of(path: Path, start: float | None, end: float | None) -> Path | Stretc
 
 Clip = str | Path | Stretch | Samples
 Sounds = Iterable[Any]
-"""Clips, or a matrix of a waveform a row; see ``clips``."""
+"""Clips, or a matrix of one waveform per row; see ``clips``."""
 
 
 def clips(sounds: Sounds, *, sample_rate: int, channels: str = "average") -> list[Clip]:
-    """What was given, as files and arrays.
+    """Bring clips of any form to files and arrays.
 
     Args:
         sounds: any iterable of clips. A clip is a path; a ``Stretch``; an array or tensor of shape (samples,),
             (samples, channels) or (channels, samples); a pair of such an array and its rate in Hz, in any order; or
             what the package datasets gives: a mapping with "array" and "sampling_rate", or with "bytes" or "path", or a
-            decoder. An array of two dimensions is a matrix of a clip a row, and where its rows are too short for that
-            (less than 10 ms) it is one clip (samples, channels). One clip of any other form is given as ``[clip]``.
+            decoder. An array of two dimensions is a matrix of one clip per row, and where its rows are too short for
+            that (less than 10 ms) it is one clip (samples, channels). One clip of any other form is given as
+            ``[clip]``.
         sample_rate: of arrays that come without, in Hz.
-        channels: how one is made of an array's several: of ``mgcl.audio.CHANNELS``.
+        channels: how one is made of an array's several: one of ``mgcl.audio.CHANNELS``.
 
     Raises:
         ClassifierError: there are none, or one is something else; names it.
@@ -105,7 +107,7 @@ def _holds_objects(given: Any) -> bool:
 
 
 def _rows(given: Any, sample_rate: int) -> Iterable[Any]:
-    """Of a matrix of clips; of an array of more dimensions, its first one's."""
+    """The rows of a matrix of clips; of an array of more dimensions, the parts along its first."""
     array = _array(given)
     if getattr(array, "ndim", 0) == 3:
         return list(array)
@@ -115,7 +117,7 @@ def _rows(given: Any, sample_rate: int) -> Iterable[Any]:
         return [array]
     if matrix.shape[1] < least:
         raise ClassifierError(
-            f"an array of shape {matrix.shape} is {len(matrix)} clips of {matrix.shape[1]} samples each, a clip a row, "
+            f"an array of shape {matrix.shape} is {len(matrix)} clips of {matrix.shape[1]} samples each, one per row, "
             f"and a clip has at least {LEAST_SECONDS:g} s; one clip of several channels is given as [clip]"
         )
     if len(matrix) == 2:

@@ -1,7 +1,5 @@
 """A fitted classifier: everything that its answers depend on, but the backbone."""
 
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,53 +10,25 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from torch import Tensor
 
-from mgcl.backbones.backbone import Backbone
 from mgcl.classifier import calibration
-from mgcl.classifier.hearing import hear, joined, some
-from mgcl.classifier.sounds import Sound
-from mgcl.errors import ClassifierError, DataError, MgclWarning
+from mgcl.classifier.embedding import in_rows, joined
+from mgcl.classifier.learner import Learner
 from mgcl.language.explanations import ClassText
-from mgcl.methods.few_shot import mgcl
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.records import Value
-
-_NAMED = 5
-"""Sounds given twice that a warning names."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Labelled clips as a backbone heard them, each class's together."""
+    """Labelled clips as a backbone embedded them."""
 
     clips: ClipFeatures
     names: tuple[str, ...]
-    """Of the clips."""
+    """One per clip, as are all that follow."""
     digests: tuple[str, ...]
     captions: tuple[str, ...] | None
+    """None: the clips have none."""
     labels: tuple[Value, ...]
-    """Of the clips."""
-
-    @classmethod
-    def heard(
-        cls,
-        sounds: Sequence[Sound],
-        labels: Sequence[Value],
-        ear: Backbone,
-        captions: Sequence[str] | None,
-        choices: Float[Tensor, "k d"] | None,
-    ) -> "Examples":
-        """One clip at a time, so that none depends in its last digits on what it was heard with."""
-        own: Sequence[Sequence[str] | None] = (
-            [None] * len(sounds) if captions is None else [[each] for each in captions]
-        )
-        parts = [hear([sound], ear, caption, choices) for sound, caption in zip(sounds, own, strict=True)]
-        return cls(
-            joined([clip for clip, _ in parts]),
-            tuple(sound.name for sound in sounds),
-            tuple(sound.digest for sound in sounds),
-            tuple(caption for _, said in parts for caption in said or ()) or None,
-            tuple(labels),
-        )
 
     def __add__(self, other: "Examples") -> "Examples":
         captions = None if self.captions is None else (*self.captions, *(other.captions or ()))
@@ -71,13 +41,13 @@ class Examples:
         )
 
     def picked(self, rows: NDArray[np.intp]) -> "Examples":
-        """Those in these rows, in their order."""
+        """The examples in these rows, in their order."""
 
         def pick(values: tuple[Any, ...]) -> tuple[Any, ...]:
             return tuple(values[row] for row in rows)
 
         return Examples(
-            some(self.clips, torch.from_numpy(rows)),
+            in_rows(self.clips, torch.from_numpy(rows)),
             pick(self.names),
             pick(self.digests),
             None if self.captions is None else pick(self.captions),
@@ -87,7 +57,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes, sorted, and what is said of them."""
+    """The classes, sorted, and the sentences on them."""
 
     labels: tuple[Value, ...]
     texts: tuple[ClassText, ...]
@@ -99,9 +69,12 @@ class Classes:
 class Model:
     """A support set with what was learnt from it."""
 
-    fitted: mgcl.Fitted
+    learner: Learner
+    fitted: Any
+    """What the learner made of the support."""
+    support: Support
     examples: Examples
-    """The support, in the order of ``fitted``'s."""
+    """The support clips, in its order."""
     classes: Classes
     choices: Float[Tensor, "k d"] | None
     """The backbone's captions, where clips are captioned with the nearest."""
@@ -109,7 +82,7 @@ class Model:
     threshold: float | None
     """Familiarity below which a clip is none of the classes; None: it is always one."""
     turned_away: calibration.TurnedAway | None = None
-    """By the threshold."""
+    """Estimated shares of clips below the threshold."""
 
     @property
     def own_captions(self) -> bool:
@@ -122,7 +95,7 @@ class Model:
         Raises:
             FloatingPointError: one is not finite.
         """
-        found: NDArray[np.float32] = mgcl.predict(self.fitted, clips).logits.numpy()
+        found: NDArray[np.float32] = self.learner.predict(self.fitted, clips).logits.numpy()
         if not np.isfinite(found).all():
             raise FloatingPointError("a logit is not finite; do the sounds hold anything but numbers?")
         return found
@@ -136,84 +109,3 @@ class Model:
         """Which clips are one of the classes, shape (clips,)."""
         familiar = calibration.familiarity(torch.from_numpy(logits))
         return np.asarray(familiar >= (-np.inf if self.threshold is None else self.threshold))
-
-
-def fit(
-    examples: Examples,
-    classes: Classes,
-    parameters: mgcl.Parameters,
-    *,
-    logit_scale: float,
-    choices: Float[Tensor, "k d"] | None,
-    reject_rate: float | None,
-    seed: int,
-) -> Model:
-    """Fit the method, its temperature, and if wanted its threshold.
-
-    Args:
-        examples: in any order; clips of one class keep theirs, and classes are sorted, so that it does not matter
-            which class was given first.
-        classes: of the examples.
-        parameters: of the method.
-        logit_scale: the backbone's.
-        choices: see ``Model``.
-        reject_rate: learn a threshold that turns away at most this share of known clips; None: learn none.
-        seed: of whatever is drawn.
-
-    Raises:
-        DataError: one sound in two classes.
-        ClassifierError: so few clips cannot be learnt from in the way that was asked for.
-    """
-    examples = examples.picked(_once_each(examples))
-    row_of = {label: row for row, label in enumerate(classes.labels)}
-    rows = np.array([row_of[label] for label in examples.labels])
-    order = np.argsort(rows, kind="stable")
-    examples = examples.picked(order)
-    support = Support(
-        clips=examples.clips,
-        labels=torch.from_numpy(rows[order]),
-        prompts=classes.prompts,
-        explanations=classes.explanations,
-        logit_scale=logit_scale,
-        seeds=torch.tensor(seed),
-    )
-    try:
-        fitted = mgcl.fit(support, parameters)
-    except ValueError as error:
-        raise ClassifierError(str(error)) from None
-    turned_away = (
-        None if reject_rate is None else calibration.threshold(support, parameters, most_known=reject_rate, seed=seed)
-    )
-    return Model(
-        fitted=fitted,
-        examples=examples,
-        classes=classes,
-        choices=choices,
-        temperature=calibration.temperature(support, parameters, seed=seed),
-        threshold=None if turned_away is None else turned_away.below,
-        turned_away=turned_away,
-    )
-
-
-def _once_each(examples: Examples) -> NDArray[np.intp]:
-    """Rows of sounds that differ, the first of each; what is left out is warned of.
-
-    Raises:
-        DataError: one sound in two classes.
-    """
-    first: dict[str, int] = {}
-    again = []
-    for row, (digest, name, label) in enumerate(zip(examples.digests, examples.names, examples.labels, strict=True)):
-        earlier = first.setdefault(digest, row)
-        if examples.labels[earlier] != label:
-            raise DataError(
-                f"{name} ({label}) is the same sound as {examples.names[earlier]} ({examples.labels[earlier]}): leave "
-                "it out of one class, or of both"
-            )
-        if earlier != row:
-            other = examples.names[earlier]
-            again.append(f"{name} is given twice" if name == other else f"{name} is the same sound as {other}")
-    if again:
-        more = f", and {len(again) - _NAMED} more" if len(again) > _NAMED else ""
-        warnings.warn(f"{'; '.join(again[:_NAMED])}{more}: each counts once", MgclWarning, stacklevel=2)
-    return np.array(list(first.values()))

@@ -25,10 +25,10 @@ class _Table(NamedTuple):
 
 
 def html(explained: Sequence[tuple[Reasons, Sound]], sample_rate: int) -> str:
-    """The page: a section a clip.
+    """The page, one section per clip.
 
     Args:
-        explained: each clip's reasons, and what was heard of it.
+        explained: each clip's reasons, and what of it was embedded.
         sample_rate: of the sounds, in Hz.
     """
     sections = [
@@ -40,7 +40,7 @@ def html(explained: Sequence[tuple[Reasons, Sound]], sample_rate: int) -> str:
         )
         for number, (reasons, sound) in enumerate(explained, start=1)
     ]
-    return _TEMPLATES.get_template("explained.html").render(name="What was heard, and why", sections=sections)
+    return _TEMPLATES.get_template("explained.html").render(name="What was recognised, and why", sections=sections)
 
 
 def title(reasons: Reasons) -> str:
@@ -55,7 +55,7 @@ def why(reasons: Reasons, sound: Sound, sample_rate: int, *, name: str) -> str:
 
     Args:
         reasons: for the answer.
-        sound: that was heard.
+        sound: that was embedded.
         sample_rate: of the sound, in Hz.
         name: of the clip in its page: letters, digits and dashes.
     """
@@ -71,7 +71,7 @@ def why(reasons: Reasons, sound: Sound, sample_rate: int, *, name: str) -> str:
 
 
 def _as_wav(sound: Sound, sample_rate: int) -> str:
-    """What was heard, 16 bits a sample, as base64."""
+    """The sound as a wav file of 16 bits per sample, in base64."""
     file, most = io.BytesIO(), max(1.0, float(np.abs(sound.waveform).max()))
     soundfile.write(file, sound.waveform / most, sample_rate, format="WAV", subtype="PCM_16")
     return base64.b64encode(file.getvalue()).decode()
@@ -103,7 +103,7 @@ def _of_shares(name: str, what: str, given: Sequence[Share]) -> _Table:
 
 
 def _numbers(parts: Mapping[str, float]) -> list[str]:
-    """Each, and their sum."""
+    """The shares, and their sum."""
     return [f"{each:.3f}" for each in (*parts.values(), sum(parts.values()))]
 
 

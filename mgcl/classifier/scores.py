@@ -18,7 +18,7 @@ _BINS = 15
 
 @dataclass(frozen=True)
 class Scores:
-    """Of the probabilities of clips that are of one of the classes."""
+    """How good probabilities are, of clips that are of one of the classes."""
 
     log_loss: float
     """Mean, in nats."""
@@ -32,10 +32,10 @@ class Scores:
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Of one class."""
+    """How well one class is recognised."""
 
     clips: int
-    """That are of it."""
+    """Number of clips of the class."""
     recall: float | None
     """Share of its clips that were answered rightly, in 0..1; None: it has no clip."""
     precision: float | None
@@ -50,7 +50,7 @@ class Wrong:
     true: str
     answered: str
     probability: float
-    """Of the most probable class, in 0..1."""
+    """Probability of the most probable class, in 0..1."""
 
 
 @dataclass(frozen=True)
@@ -63,32 +63,32 @@ class Verdict:
     interval: tuple[float, float]
     """Wilson's, of 95 %."""
     probabilities: Scores | None
-    """None: no clip is of one of the classes."""
+    """Quality of the probabilities; None: no clip is of one of the classes."""
     confusion: Mapping[str, Mapping[str, int]]
     """True label -> answer -> clips."""
     classes: Mapping[str, ClassScores]
-    """By name; what stands for none of them too, where it can be answered."""
+    """Class -> its scores; the reject label too, where there is one."""
     wrong: Sequence[Wrong]
 
 
-def judge(true: Sequence[str], answers: Sequence[Answer], none_label: Value) -> Verdict:
-    """Compare answers with the truth; a classifier that may say "none" is right to do so on clips of other classes.
+def judge(true: Sequence[str], answers: Sequence[Answer], reject_label: Value) -> Verdict:
+    """Compare answers with the truth; on clips of other classes the reject label is right.
 
     Args:
         true: label of each clip.
         answers: to each clip.
-        none_label: of the classifier; None: it knows no "none".
+        reject_label: of the classifier; None: it has none.
 
     Raises:
         ClassifierError: a label that the classifier does not have, and cannot turn away.
     """
     classes = [str(label) for label in answers[0].probabilities]
-    if none_label is None and (strangers := sorted(set(true) - set(classes))):
+    if reject_label is None and (strangers := sorted(set(true) - set(classes))):
         raise ClassifierError(
             f"clips of {', '.join(strangers)}, and the classifier knows {', '.join(classes)}: leave them out, add the "
-            "class, or fit with --none-of-these"
+            "class, or fit with `reject_label`"
         )
-    expected = [label if label in classes else str(none_label) for label in true]
+    expected = [label if label in classes else str(reject_label) for label in true]
     pairs = [(want, str(answer.label)) for want, answer in zip(expected, answers, strict=True)]
     right = sum(want == got for want, got in pairs)
     known = [(classes.index(label), answer) for label, answer in zip(true, answers, strict=True) if label in classes]
@@ -105,7 +105,8 @@ def judge(true: Sequence[str], answers: Sequence[Answer], none_label: Value) -> 
         probabilities=scores(probabilities, np.array([row for row, _ in known])) if known else None,
         confusion=confusion,
         classes={
-            label: _of_class(label, pairs) for label in [*classes, *([] if none_label is None else [str(none_label)])]
+            label: _of_class(label, pairs)
+            for label in [*classes, *([] if reject_label is None else [str(reject_label)])]
         },
         wrong=[
             Wrong(answer.clip, label, got, answer.probability)
@@ -116,7 +117,7 @@ def judge(true: Sequence[str], answers: Sequence[Answer], none_label: Value) -> 
 
 
 def _of_class(label: str, pairs: Sequence[tuple[str, str]]) -> ClassScores:
-    """From what was to be answered to each clip, and what was."""
+    """Scores of a class, from pairs of the right answer and the one that was given."""
     clips, named = sum(want == label for want, _ in pairs), sum(got == label for _, got in pairs)
     both = sum(want == got == label for want, got in pairs)
     return ClassScores(clips, both / clips if clips else None, both / named if named else None)

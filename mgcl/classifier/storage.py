@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -12,36 +13,37 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from mgcl.classifier.calibration import TurnedAway
+from mgcl.classifier.learner import DEFAULT, Learner
 from mgcl.classifier.model import Classes, Examples, Model
 from mgcl.errors import DataError
 from mgcl.language.explanations import ClassText
-from mgcl.methods.few_shot import mgcl
-from mgcl.methods.few_shot._contrast import Adapters
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.records import canonical_json
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever an older mgcl could not read the files rightly."""
 FACTS, TENSORS = "model.json", "model.safetensors"
+_RENAMED = {"none_label": "reject_label"}
+"""Parameters of the estimator as earlier formats call them -> as they are called now."""
 
 
 def write(model: Model, about: Mapping[str, Any], folder: Path) -> None:
-    """Save a model; one that lies there is written over, and only when the new one is whole.
+    """Save a model; one that lies there is written over, and only when the new one is complete.
 
     Args:
         model: to save.
-        about: what its backbone is, and the estimator's own parameters; as json has it.
+        about: the backbone's fingerprint, and the estimator's own parameters; as json has them.
         folder: made if need be.
     """
-    fitted, examples, classes = model.fitted, model.examples, model.classes
+    learner, support, examples, classes = model.learner, model.support, model.examples, model.classes
     tensors = save(
         {name: value.clone(memory_format=torch.contiguous_format) for name, value in _tensors(model).items()}
     )
     facts = {
         "format": FORMAT,
-        "method": {"version": mgcl.VERSION, "parameters": asdict(fitted.parameters)},
-        "logit_scale": fitted.support.logit_scale,
-        "seed": int(fitted.support.seeds),
+        "method": {"name": learner.name, "version": learner.version, "parameters": asdict(learner.parameters)},
+        "logit_scale": support.logit_scale,
+        "seed": int(support.seeds),
         "classes": [
             {"label": label, **asdict(text)} for label, text in zip(classes.labels, classes.texts, strict=True)
         ],
@@ -70,13 +72,24 @@ def write(model: Model, about: Mapping[str, Any], folder: Path) -> None:
 
 
 def _portable(name: str) -> str:
-    """Its folder, which may be its class, and its name: where it lies on this machine concerns nobody else."""
+    """A clip's folder, which may be its class, and its name: where it lies on this machine concerns nobody else."""
     path = Path(name)
     return str(Path(*path.parts[1:][-2:])) if path.is_absolute() else name
 
 
+def portable_weights(weights: str, folder: Path) -> str:
+    """A path to weights as a model in a folder keeps it: relative, since it may be opened from another folder."""
+    return os.path.relpath(Path(weights).resolve(), folder.resolve()) if Path(weights).exists() else weights
+
+
+def found_weights(weights: str, folder: Path) -> str:
+    """The weights that a model in a folder kept: a path, or the id of a model hub."""
+    beside = folder.resolve() / weights
+    return str(beside.resolve()) if beside.exists() else weights
+
+
 def read(folder: Path) -> tuple[Model, Mapping[str, Any]]:
-    """Open what ``write`` wrote, and what it said of the backbone and the estimator.
+    """Open what ``write`` wrote: the model, and what was kept about its backbone and estimator.
 
     Raises:
         DataError: it is no model, was changed, or needs another mgcl; says which.
@@ -89,6 +102,7 @@ def read(folder: Path) -> tuple[Model, Mapping[str, Any]]:
         tensors = load(content)
     except SafetensorError as error:
         raise DataError(f"{folder / TENSORS}: not a model's tensors ({error}); fit again") from None
+    facts["estimator"] = {_RENAMED.get(name, name): value for name, value in facts["estimator"].items()}
     return _model(facts, tensors), facts
 
 
@@ -103,12 +117,17 @@ def _facts(folder: Path) -> dict[str, Any]:
         raise DataError(f"{file}: of format {version}, and this mgcl reads up to {FORMAT}; upgrade mgcl, or fit again")
     if facts.pop("digest", None) != _digest(facts):
         raise DataError(f"{file}: changed since it was saved; copy both files again, or fit again")
-    if facts["method"]["version"] != mgcl.VERSION:
+    method = facts["method"]
+    if method["version"] != (version := _learner(facts).version):
         raise DataError(
-            f"{file}: fitted by version {facts['method']['version']} of the method, which is {mgcl.VERSION} here; "
-            "fit again"
+            f"{file}: fitted by version {method['version']} of the method, which is {version} here; fit again"
         )
     return dict(facts)
+
+
+def _learner(facts: Mapping[str, Any]) -> Learner:
+    method = facts["method"]
+    return Learner.named(method.get("name", DEFAULT), method["parameters"])  # before format 3 there was one method
 
 
 def _bytes(file: Path) -> bytes:
@@ -123,7 +142,7 @@ def _digest(facts: Mapping[str, Any]) -> str:
 
 
 def _tensors(model: Model) -> dict[str, torch.Tensor]:
-    support = model.fitted.support
+    support = model.support
     optional = {"captions": support.clips.caption, "choices": model.choices}
     return {
         "segments": support.clips.segments,
@@ -131,14 +150,13 @@ def _tensors(model: Model) -> dict[str, torch.Tensor]:
         "labels": support.labels,
         "prompts": support.prompts,
         "explanations": support.explanations,
-        "sentences": model.fitted.sentences,
-        **model.fitted.adapters._asdict(),
+        **model.learner.state(model.fitted),
         **{name: value for name, value in optional.items() if value is not None},
     }
 
 
 def _model(facts: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Model:
-    clips, said = facts["clips"], facts["classes"]
+    clips, classes, learner = facts["clips"], facts["classes"], _learner(facts)
     features = ClipFeatures(tensors["segments"], tensors["clips"], tensors.get("captions"))
     support = Support(
         clips=features,
@@ -150,12 +168,9 @@ def _model(facts: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Mod
     )
     captions = tuple(clip["caption"] for clip in clips)
     return Model(
-        fitted=mgcl.Fitted(
-            support,
-            mgcl.Parameters(**facts["method"]["parameters"]),
-            Adapters(**{name: tensors[name] for name in Adapters._fields}),
-            tensors["sentences"],
-        ),
+        learner=learner,
+        fitted=learner.restored(support, tensors),
+        support=support,
         examples=Examples(
             features,
             tuple(clip["name"] for clip in clips),
@@ -164,8 +179,8 @@ def _model(facts: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Mod
             tuple(clip["label"] for clip in clips),
         ),
         classes=Classes(
-            tuple(each["label"] for each in said),
-            tuple(ClassText(each["prompt"], tuple(each["explanations"])) for each in said),
+            tuple(each["label"] for each in classes),
+            tuple(ClassText(each["prompt"], tuple(each["explanations"])) for each in classes),
             tensors["prompts"],
             tensors["explanations"],
         ),

@@ -23,6 +23,7 @@ from mgcl.cli import (
     sync,
     ui,
 )
+from mgcl.cli.commands import flag_names
 from mgcl.errors import run_and_exit
 
 _COMMANDS = (
@@ -34,8 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit: 0, or 2 with one line on bad input."""
     parser = argparse.ArgumentParser(prog="mgcl", description="Few-shot sound recognition on frozen features.")
     parser.add_argument("--version", action="version", version=f"mgcl {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for command in _COMMANDS:
         command.add(commands)
     flags = parser.parse_args(arguments)
-    run_and_exit(functools.partial(flags.job, flags))
+    flags.called = flag_names(commands.choices[flags.command]) | getattr(flags, "called", {})
+    run_and_exit(functools.partial(flags.job, flags), flags.called)

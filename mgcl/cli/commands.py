@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgcl.audio import CHANNELS
-from mgcl.errors import MgclError, gathered_warnings
+from mgcl.errors import MgclError, gathered_warnings, with_flags
 
 if TYPE_CHECKING:
     from mgcl import FewShotClassifier
@@ -18,6 +18,21 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 else:
     Commands = object
+
+
+def flag_names(command: argparse.ArgumentParser) -> dict[str, str]:
+    """Parameter -> flag, of a command and its sub-commands, for ``mgcl.errors.with_flags``.
+
+    A command whose flag is called otherwise than the parameter sets the default ``called`` to such a mapping.
+    """
+    found: dict[str, str] = {}
+    for action in command._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                found |= flag_names(each)
+        elif action.option_strings:
+            found[action.dest] = action.option_strings[-1]
+    return found
 
 
 def add_model(command: argparse.ArgumentParser) -> None:
@@ -72,12 +87,12 @@ def check_out(out: Path, *, folder: bool) -> None:
 
 
 @contextmanager
-def warnings_as_lines() -> Iterator[None]:
+def warnings_as_lines(flags: argparse.Namespace) -> Iterator[None]:
     """Print mgcl's own warnings as one line each when the work is done; others go their usual way."""
     with gathered_warnings() as said:
         yield
     for each in said:
-        print(f"warning: {each}", file=sys.stderr)
+        print(f"warning: {with_flags(each, flags.called)}", file=sys.stderr)
 
 
 def add_address(command: argparse.ArgumentParser, *, port: int) -> None:

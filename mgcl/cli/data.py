@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mgcl.catalogue import load, names
 from mgcl.cli.commands import Commands, add_channels
-from mgcl.errors import DataError
+from mgcl.errors import DataError, with_flags
 
 
 def add(commands: Commands) -> None:
@@ -65,12 +65,12 @@ def _check(flags: argparse.Namespace) -> int:
         raise DataError(f"--workers {workers}: at least 1")
     report = check(load("dataset", flags.name), flags.root, workers=workers, channels=flags.channels)
     print(report.lengths.round(2).to_markdown(index=False))
-    print(*report.problems, sep="\n", end="\n" if report.problems else "")
+    print(*(with_flags(fault, flags.called) for fault in report.faults), sep="\n", end="\n" if report.faults else "")
     if report.hidden:
         print(f"{report.hidden} hidden files were passed over")
-    verdict = f"{len(report.problems)} wrong" if report.problems else "nothing wrong"
+    verdict = f"{len(report.faults)} wrong" if report.faults else "nothing wrong"
     print(f"{flags.root}: {report.clips} clips, {report.classes} classes, {verdict}")
-    return 1 if report.problems else 0
+    return 1 if report.faults else 0
 
 
 def _generate(flags: argparse.Namespace) -> int:

@@ -23,9 +23,10 @@ def _demo(flags: argparse.Namespace) -> int:
     with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="mgcl-demo-") as uploads:
         # Read when gradio is imported.
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": uploads}
-        from mgcl.classifier.demo import Desk, serve
+        from mgcl.classifier.demo import Session, serve
 
         print("opening the model ...", flush=True)
         classifier = open_model(flags)
-        serve(Desk(classifier, flags.model), host=flags.host, port=flags.port, browser=not flags.no_browser)
+        session = Session(classifier, flags.model, flags.called)
+        serve(session, host=flags.host, port=flags.port, browser=not flags.no_browser)
     return 0

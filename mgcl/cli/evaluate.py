@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgcl.cli.commands import Commands, add_model, open_model, say_what_is_passed_over, warnings_as_lines
-from mgcl.errors import DataError
+from mgcl.errors import DataError, with_flags
 
 if TYPE_CHECKING:
     from mgcl.classifier.scores import Verdict
@@ -23,9 +23,11 @@ def add(commands: Commands) -> None:
         "clips of other classes are counted right where it says so.",
     )
     add_model(evaluate)
-    evaluate.add_argument("clips", type=Path, metavar="FOLDER", help="a sub-folder a class; or a csv of path, label")
+    evaluate.add_argument(
+        "clips", type=Path, metavar="FOLDER", help="one sub-folder per class; or a csv of path, label"
+    )
     evaluate.add_argument("--json", action="store_true", help="print a json object")
-    evaluate.set_defaults(job=_evaluate)
+    evaluate.set_defaults(job=_evaluate, called={"reject_label": "--none-of-these"})
 
 
 def _evaluate(flags: argparse.Namespace) -> int:
@@ -36,7 +38,7 @@ def _evaluate(flags: argparse.Namespace) -> int:
 
     if flags.clips.is_dir():
         say_what_is_passed_over(flags.clips)
-    with warnings_as_lines():
+    with warnings_as_lines(flags):
         files = labelled(flags.clips, least=1)
     classifier = open_model(flags)
     captions = [file.caption or "" for file in files] if classifier.model_.own_captions else None
@@ -44,15 +46,15 @@ def _evaluate(flags: argparse.Namespace) -> int:
         raise DataError(f"{flags.clips}: the model needs captions: give a csv of path, label, caption")
     clips = [part_of(file.path, file.start, file.end) for file in files]
     answers = classifier.answers(clips, captions)
-    heard = list(zip(files, Bar(answers, desc="clips", total=len(files), unit="clip"), strict=True))
-    failed = [each for _, each in heard if isinstance(each, DataError)]
+    found = list(zip(files, Bar(answers, desc="clips", total=len(files), unit="clip"), strict=True))
+    failed = [each for _, each in found if isinstance(each, DataError)]
     for each in failed:
-        print(f"left out: {each}", file=sys.stderr)
-    answered = [(file.label, each) for file, each in heard if not isinstance(each, DataError)]
+        print(f"left out: {with_flags(each, flags.called)}", file=sys.stderr)
+    answered = [(file.label, each) for file, each in found if not isinstance(each, DataError)]
     new = [(label, answer) for label, answer in answered if not answer.in_support]
     if not new:
         raise DataError(f"{flags.clips}: no clips there that the model was not fitted on; name others")
-    verdict = judge([label for label, _ in new], [answer for _, answer in new], classifier.none_label)
+    verdict = judge([label for label, _ in new], [answer for _, answer in new], classifier.reject_label)
     if flags.json:
         print(json.dumps(asdict(verdict), ensure_ascii=False))
     else:

@@ -16,11 +16,14 @@ def add(commands: Commands) -> None:
     """Add the command to the parser's."""
     fit = commands.add_parser(
         "fit",
-        help="learn to recognise your own sounds from a folder with a few clips a class",
+        help="learn to recognise your own sounds from a folder with a few clips per class",
         description="Makes a model that `mgcl predict`, `mgcl evaluate` and `mgcl demo` open.",
     )
     fit.add_argument(
-        "clips", type=Path, metavar="FOLDER", help="a sub-folder a class; or a csv of path, label, caption, start, end"
+        "clips",
+        type=Path,
+        metavar="FOLDER",
+        help="one sub-folder per class; or a csv of path, label, caption, start, end",
     )
     fit.add_argument("--out", required=True, type=Path, metavar="DIR", help="the model's folder")
     fit.add_argument("--backbone", default="tiny", metavar="NAME", help=f"of {', '.join(names('backbone'))}")
@@ -45,7 +48,7 @@ def add(commands: Commands) -> None:
     fit.add_argument(
         "--option", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="of the method, e.g. alpha 2"
     )
-    fit.set_defaults(job=_fit)
+    fit.set_defaults(job=_fit, called={"reject_label": "--none-of-these"})
 
 
 def _fit(flags: argparse.Namespace) -> int:
@@ -56,7 +59,7 @@ def _fit(flags: argparse.Namespace) -> int:
         raise MgclError(f"--out {flags.out}: that is where the clips are; name another folder")
     if flags.clips.is_dir():
         say_what_is_passed_over(flags.clips)
-    with warnings_as_lines():
+    with warnings_as_lines(flags):
         files, options = labelled(flags.clips), _options(flags)
     if flags.reject_rate is not None:
         if not flags.none_of_these:
@@ -79,11 +82,11 @@ def _fit(flags: argparse.Namespace) -> int:
         weights=flags.weights,
         device=flags.device,
         channels=flags.channels,
-        none_label="none of these" if flags.none_of_these else None,
+        reject_label="none of these" if flags.none_of_these else None,
         verbose=True,
         **options,
     )
-    with warnings_as_lines():
+    with warnings_as_lines(flags):
         classifier.fit(
             [part_of(file.path, file.start, file.end) for file in files],
             [file.label for file in files],

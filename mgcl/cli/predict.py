@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgcl.cli.commands import Commands, add_model, check_out, open_model
-from mgcl.errors import DataError, MgclError
+from mgcl.errors import DataError, MgclError, with_flags
 
 if TYPE_CHECKING:
     from mgcl import FewShotClassifier
@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
     predict = commands.add_parser(
         "predict",
         help="recognise clips with a model that `mgcl fit` made",
-        description="One line a clip: its path, label and probability. A clip that cannot be decoded is said on "
+        description="One line per clip: its path, label and probability. A clip that cannot be decoded is named on "
         "stderr, the others are answered, and the exit code is 1.",
     )
     add_model(predict)
@@ -40,7 +40,7 @@ def add(commands: Commands) -> None:
     )
     predict.add_argument("--captions", type=Path, metavar="FILE", help="csv or jsonl: clip_id (the path), caption")
     form = predict.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="a json object a line, with every probability")
+    form.add_argument("--json", action="store_true", help="one json object per line, with every probability")
     form.add_argument("--csv", action="store_true", help="with every probability")
     predict.add_argument("--explain", type=Path, metavar="HTML", help="write a page that says why")
     predict.set_defaults(job=_predict)
@@ -71,7 +71,7 @@ def _predict(flags: argparse.Namespace) -> int:
             bar.update()
             if isinstance(each, DataError):
                 failed += 1
-                print(f"error: {each}", file=sys.stderr, flush=True)
+                print(f"error: {with_flags(each, flags.called)}", file=sys.stderr, flush=True)
                 continue
             show(each)
             answered.append(each)
@@ -87,8 +87,8 @@ def _say_what_was_cropped(answers: "Sequence[Answer]", seconds: float) -> None:
     long = [each.clip for each in answers if each.clip_seconds > 1.2 * seconds]
     if long:
         print(
-            f"{len(long)} of {len(answers)} clips are longer than {seconds:g} s, {long[0]} for one: a stretch of each "
-            "was heard; --every S hears all of it",
+            f"{len(long)} of {len(answers)} clips are longer than {seconds:g} s, {long[0]} for one: a part of each "
+            "was taken; --every S takes all of it",
             file=sys.stderr,
         )
 

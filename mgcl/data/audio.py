@@ -8,14 +8,13 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from mgcl.audio.decoding import SILENT, Recording, cancelled, opened
-from mgcl.audio.formats import SUFFIXES
+from mgcl.audio.channels import cancelled
+from mgcl.audio.decoding import opened
+from mgcl.audio.recording import Recording
 from mgcl.errors import DataError
 from mgcl.seeding import generator
 
 __all__ = [
-    "SILENT",
-    "SUFFIXES",
     "Excerpt",
     "audible_clip",
     "crop_start",
@@ -28,7 +27,7 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Excerpt:
-    """What is heard of a file."""
+    """The part of a file that a backbone is given."""
 
     waveform: NDArray[np.float32]
     """Shape (samples,)."""
@@ -37,17 +36,15 @@ class Excerpt:
     stop: float
     """Seconds into the file where it ends, before it is repeated."""
     seconds: float
-    """Of the file, or of the stretch of it that the clip is."""
-    content: bytes | None
-    """Of the file, where it was a pipe and cannot be read again."""
+    """Length of the file, or of the stretch of it that the clip is."""
     fault: DataError | None
-    """That its channels cancelled where they were averaged: the waveform is what they left."""
+    """Set where the channels cancelled when they were averaged: the waveform is what they left."""
 
-    def sound(self) -> "Excerpt":
-        """It, if it is what the file sounds like.
+    def audible(self) -> "Excerpt":
+        """The excerpt, where it is what the file sounds like.
 
         Raises:
-            DataError: its channels cancelled.
+            DataError: the channels cancelled.
         """
         if self.fault:
             raise self.fault
@@ -60,35 +57,37 @@ def load_clip(
     """Decode a file, mix its channels, resample, and tile or crop it to one length.
 
     Args:
-        path: anything that ``mgcl.audio.formats`` lists.
+        path: of a format that ``mgcl.audio.formats`` lists.
         clip_id: seeds the place of a crop, so that it is the same in every run.
         sample_rate: in Hz.
         seconds: of the result; a shorter clip is repeated.
-        channels: how one is made of several: of ``mgcl.audio.CHANNELS``.
+        channels: how one is made of several: one of ``mgcl.audio.CHANNELS``.
 
     Returns:
-        Shape (samples,), in -1..1 as the file has it.
+        Shape (samples,), in -1..1 as the file has them.
 
     Raises:
         DataError: the file cannot be decoded, is cut short, or holds too few samples; names it.
     """
-    return excerpt(path, clip_id=clip_id, sample_rate=sample_rate, seconds=seconds, channels=channels).waveform
+    with opened(path) as recording:
+        return excerpt(recording, clip_id=clip_id, sample_rate=sample_rate, seconds=seconds, channels=channels).waveform
 
 
 def audible_clip(
     path: Path, *, clip_id: str, sample_rate: int, seconds: float, channels: str = "average"
 ) -> NDArray[np.float32]:
-    """What ``load_clip`` gives, for a model to hear: channels that cancel are no silence, but a fault.
+    """Do as ``load_clip``, for a backbone: channels that cancel are no silence, but a fault.
 
     Raises:
         DataError: as ``load_clip``, or the channels cancel where they are averaged.
     """
-    heard = excerpt(path, clip_id=clip_id, sample_rate=sample_rate, seconds=seconds, channels=channels)
-    return heard.sound().waveform
+    with opened(path) as recording:
+        cut = excerpt(recording, clip_id=clip_id, sample_rate=sample_rate, seconds=seconds, channels=channels)
+    return cut.audible().waveform
 
 
 def excerpt(
-    path: Path,
+    recording: Recording,
     *,
     clip_id: str,
     sample_rate: int,
@@ -97,39 +96,37 @@ def excerpt(
     start: float = 0.0,
     end: float | None = None,
 ) -> Excerpt:
-    """What ``load_clip`` gives, and where in the file it lies.
+    """Do as ``load_clip`` with an open file; tell where in it the waveform lies.
 
     Args:
-        path: as in ``load_clip``.
+        recording: open.
         clip_id: as in ``load_clip``.
         sample_rate: as in ``load_clip``.
         seconds: as in ``load_clip``.
         channels: as in ``load_clip``.
         start: of the stretch that the clip is, in seconds.
-        end: of it; None: the file's.
+        end: of the stretch, in seconds; None: the file's end.
 
     Raises:
         DataError: as ``load_clip``, or the stretch lies beyond the file's end.
     """
-    with opened(path) as recording:
-        rate = recording.sample_rate
-        first, last = round(start * rate), _last(recording, start, end)
-        count = min(last - first, math.ceil(2 * seconds * rate))  # no more is decoded of an hour
-        begin = first
-        if count < last - first:
-            begin += int(generator("stretch", clip_id).integers(last - first - count + 1))
-        samples = recording.read(begin, count)
-        mono = recording.one_channel(channels)(samples)
-        fault = cancelled(samples, path) if channels == "average" else None
-        content = recording.content
+    rate, path = recording.sample_rate, recording.path
+    first, last = round(start * rate), _last(recording, start, end)
+    count = min(last - first, math.ceil(2 * seconds * rate))  # no more is decoded of an hour
+    begin = first
+    if count < last - first:
+        begin += int(generator("stretch", clip_id).integers(last - first - count + 1))
+    samples = recording.read(begin, count)
+    mono = recording.one_channel(channels)(samples)
+    fault = cancelled(samples, path) if channels == "average" else None
     if rate != sample_rate and len(mono):
         mono = soxr.resample(mono, rate, sample_rate)
     if not len(mono):
         raise DataError(f"{path}: holds no samples, or too few to resample; leave it out")
     length = round(seconds * sample_rate)
-    heard = begin / rate + crop_start(len(mono), length, clip_id) / sample_rate
-    stop = heard + min(len(mono), length) / sample_rate
-    return Excerpt(fit_length(mono, length, clip_id=clip_id), heard, stop, (last - first) / rate, content, fault)
+    cut = begin / rate + crop_start(len(mono), length, clip_id) / sample_rate
+    stop = cut + min(len(mono), length) / sample_rate
+    return Excerpt(fit_length(mono, length, clip_id=clip_id), cut, stop, (last - first) / rate, fault)
 
 
 def _last(recording: Recording, start: float, end: float | None) -> int:
@@ -145,7 +142,7 @@ def _last(recording: Recording, start: float, end: float | None) -> int:
 
 
 def fit_length(samples: NDArray[np.float32], length: int, *, clip_id: str) -> NDArray[np.float32]:
-    """Repeat what is too short; of what is too long, keep a stretch that depends on the clip's id alone."""
+    """Loop samples that are too few; of too many, keep a stretch that depends on the clip's id alone."""
     if len(samples) < length:
         return np.resize(samples, length)
     start = crop_start(len(samples), length, clip_id)
@@ -158,7 +155,7 @@ def crop_start(samples: int, length: int, clip_id: str) -> int:
 
 
 def duration(path: Path) -> float:
-    """Seconds of a file.
+    """Length of a file, in seconds.
 
     Raises:
         DataError: the file cannot be decoded; names it.

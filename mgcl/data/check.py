@@ -1,4 +1,4 @@
-"""Whether a data set's clips are all there and can all be heard: every file is decoded, and what is wrong is listed."""
+"""Checks whether a data set's clips are all there and can all be decoded: lists what is wrong."""
 
 import functools
 import hashlib
@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mgcl.audio.decoding import Levels, opened
+from mgcl.audio.channels import Levels
+from mgcl.audio.decoding import opened
 from mgcl.audio.formats import is_audio
 from mgcl.data.dataset import AudioFile, DatasetModule, MissingFilesError
 from mgcl.data.folder import hidden
@@ -23,15 +24,16 @@ SHORTEST = 0.25
 
 
 @dataclass(frozen=True)
-class Sound:
-    """What decoding one file told."""
+class Decoded:
+    """What was found by decoding one file to its end."""
 
     seconds: float = 0.0
     sample_rate: int = 0
     channels: int = 0
     digest: str = ""
-    """Of its samples."""
+    """SHA-256 of rate, channels and samples."""
     fault: str | None = None
+    """What is wrong with the file; None: nothing is."""
 
 
 @dataclass(frozen=True)
@@ -40,25 +42,25 @@ class Report:
 
     clips: int
     classes: int
-    sounds: Mapping[Path, Sound]
-    problems: tuple[str, ...]
-    """Empty: all is well. One line each."""
+    decoded: Mapping[Path, Decoded]
+    faults: tuple[str, ...]
+    """What is wrong, one line per fault."""
     hidden: int = 0
-    """Sounds with names that begin with a dot, or below a folder of such a name: they were passed over."""
+    """Audio files with names that begin with a dot, or below a folder of such a name: they were passed over."""
 
     @property
     def lengths(self) -> pd.DataFrame:
-        """Clips and their lengths in seconds, a row for each sample rate (Hz) and number of channels."""
-        decoded = [sound for sound in self.sounds.values() if sound.sample_rate]
-        rows = pd.DataFrame(decoded, columns=[field.name for field in fields(Sound)])
+        """Clips and their lengths in seconds, one row per sample rate (Hz) and number of channels."""
+        decoded = [each for each in self.decoded.values() if each.sample_rate]
+        rows = pd.DataFrame(decoded, columns=[field.name for field in fields(Decoded)])
         groups = rows.groupby(["sample_rate", "channels"])["seconds"]
         return groups.agg(clips="count", shortest="min", median="median", longest="max", total="sum").reset_index()
 
 
 def check(module: DatasetModule, root: Path, *, workers: int = 1, channels: str = "average") -> Report:
-    """Decode every clip of a data set, a block at a time.
+    """Decode every clip of a data set, block by block.
 
-    Wrong are: files that are listed but missing, or there but not listed, unless ``root`` is itself the list; sounds
+    Faults are: files that are listed but missing, or there but not listed, unless ``root`` is itself the list; files
     that cannot be decoded, are empty, are cut short, are silent, are shorter than ``SHORTEST``, hold NaN or are in
     another unit; channels that cancel; one sound in two classes.
 
@@ -66,7 +68,7 @@ def check(module: DatasetModule, root: Path, *, workers: int = 1, channels: str 
         module: the data set's.
         root: where it lies.
         workers: threads that decode.
-        channels: how one is made of several, as it will be: of ``mgcl.audio.CHANNELS``.
+        channels: how one is made of several, as it will be: one of ``mgcl.audio.CHANNELS``.
 
     Raises:
         DataError: the data set's table cannot be read, so that there is nothing to go through.
@@ -76,23 +78,28 @@ def check(module: DatasetModule, root: Path, *, workers: int = 1, channels: str 
     except MissingFilesError as error:
         files = error.listed
     present = [file for file in files if file.path.is_file()]
-    with ThreadPool(workers) as pool:  # leaving it drops what is queued, so that Ctrl-C is heard
-        heard = pool.imap(functools.partial(listen, channels=channels), [file.path for file in present])
-        progress = Bar(heard, desc="decoding", total=len(present), unit="clip")
-        sounds = {file.path: sound for file, sound in zip(present, progress, strict=True)}
-    problems = (
-        *(f"{file.path}: listed, but not there" for file in files if file.path not in sounds),
+    with ThreadPool(workers) as pool:  # leaving it drops what is queued, so that Ctrl-C ends it
+        results = pool.imap(functools.partial(decode, channels=channels), [file.path for file in present])
+        progress = Bar(results, desc="decoding", total=len(present), unit="clip")
+        decoded = {file.path: each for file, each in zip(present, progress, strict=True)}
+    faults = (
+        *(f"{file.path}: listed, but not there" for file in files if file.path not in decoded),
         *(f"{path}: there, but not listed" for path in (() if root.is_file() else _unlisted(files))),
-        *(f"{path}: {sound.fault}" for path, sound in sounds.items() if sound.fault),
-        *_in_two_classes(present, sounds),
+        *(f"{path}: {each.fault}" for path, each in decoded.items() if each.fault),
+        *_in_two_classes(present, decoded),
     )
     return Report(
-        len(files), len({file.label for file in files}), sounds, problems, hidden(root) if root.is_dir() else 0
+        len(files), len({file.label for file in files}), decoded, faults, hidden(root) if root.is_dir() else 0
     )
 
 
-def listen(path: Path, channels: str = "average") -> Sound:
-    """Decode a file as a backbone is given it, in memory that does not grow with its length."""
+def decode(path: Path, channels: str = "average") -> Decoded:
+    """Decode a file to its end, in memory that does not grow with its length.
+
+    Args:
+        path: of the file.
+        channels: how one will be made of several: one of ``mgcl.audio.CHANNELS``.
+    """
     frames, rate, count, levels, digest = 0, 0, 0, Levels(), hashlib.sha256()
     fault: str | None = None
     try:
@@ -106,7 +113,7 @@ def listen(path: Path, channels: str = "average") -> Sound:
             fault = _fault(frames / rate, levels, channels)
     except DataError as error:
         fault = str(error).removeprefix(f"{path}: ")
-    return Sound(frames / rate if rate else 0.0, rate, count, digest.hexdigest(), fault)
+    return Decoded(frames / rate if rate else 0.0, rate, count, digest.hexdigest(), fault)
 
 
 def _fault(seconds: float, levels: Levels, channels: str) -> str | None:
@@ -120,17 +127,17 @@ def _fault(seconds: float, levels: Levels, channels: str) -> str | None:
 
 
 def _unlisted(files: tuple[AudioFile, ...]) -> Iterator[Path]:
-    """Sounds that lie beside the clips and are none; hidden ones aside."""
+    """Audio files that lie beside the clips and are none; hidden ones aside."""
     listed = {file.path for file in files}
     for folder in sorted({path.parent for path in listed if path.parent.is_dir()}):
         yield from sorted(path for path in folder.iterdir() if is_audio(path) and path not in listed)
 
 
-def _in_two_classes(files: list[AudioFile], sounds: Mapping[Path, Sound]) -> Iterator[str]:
+def _in_two_classes(files: list[AudioFile], decoded: Mapping[Path, Decoded]) -> Iterator[str]:
     alike: defaultdict[str, list[AudioFile]] = defaultdict(list)
     for file in files:
-        if not sounds[file.path].fault:
-            alike[sounds[file.path].digest].append(file)
+        if not decoded[file.path].fault:
+            alike[decoded[file.path].digest].append(file)
     for group in alike.values():
         if len({file.label for file in group}) > 1:
             yield f"one sound in several classes: {', '.join(f'{file.path} ({file.label})' for file in group)}"

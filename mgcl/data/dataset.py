@@ -71,7 +71,7 @@ class Dataset:
             DataError: the data set does not say which labels are checked.
         """
         if any(file.verified is None for file in self.files):
-            raise DataError(f"{self.name} does not say which labels are verified; leave --verified-only out")
+            raise DataError(f"{self.name} does not say which labels are verified; leave `verified_only` out")
         revision = f"{self.revision} verified labels only".lstrip()
         return replace(self, revision=revision, files=tuple(file for file in self.files if file.verified))
 

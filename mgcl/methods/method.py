@@ -134,8 +134,25 @@ class Match:
     plan: Float[Tensor, "n m"]
 
 
+@dataclass(frozen=True)
+class Shares:
+    """What single support clips and sentences add to the logits of one clip; a class's shares of a part sum to it."""
+
+    support: Mapping[str, Float[Tensor, s]]
+    """Score part -> what each support clip adds to the logit of its class."""
+    sentences: Mapping[str, Float[Tensor, "way n_e"]]
+    """Score part -> what each sentence adds to the logit of its class."""
+    sentence_embeddings: Float[Tensor, "way n_e d"]
+    """Of the classes' sentences that the method chose."""
+
+
 class Method(Protocol):
-    """The protocol. ``Fitted`` is the method's own business."""
+    """The protocol. ``Fitted`` is the method's own business.
+
+    A method may have three functions more. ``shares(fitted, clip) -> Shares`` takes one clip's logits apart.
+    ``state(fitted) -> Mapping[str, Tensor]`` and ``restored(support, parameters, state) -> Fitted`` let a fitted method
+    be saved; a method without them is fitted again when it is opened.
+    """
 
     VERSION: int
     """Raised whenever the same parameters give other numbers."""
@@ -143,7 +160,8 @@ class Method(Protocol):
     """A frozen dataclass with a default for every field; wrong values raise ValueError.
 
     A property ``least_shots``, if it has one, says how many support clips per class it needs (default: 1); properties
-    ``needs_mel_statistics`` and ``needs_captions``, if true, that it goes by those of the bank.
+    ``needs_mel_statistics`` and ``needs_captions``, if true, that it goes by those of the bank. A method that can do
+    without captions has ``without_captions()``, the same parameters for clips that have none.
     """
 
     def fit(self, support: Support, parameters: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from mgcl.transport.cost import inner, pairwise_cosine, unit
 from mgcl.transport.pairwise import ComputedSimilarities, SimilarityStore
-from mgcl.transport.similarity import Similarity, plans, similarity
+from mgcl.transport.similarity import Similarity, column_shares, plans, similarity
 from mgcl.transport.sinkhorn import Transport, sinkhorn
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Similarity",
     "SimilarityStore",
     "Transport",
+    "column_shares",
     "inner",
     "pairwise_cosine",
     "plans",

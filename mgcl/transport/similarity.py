@@ -117,6 +117,27 @@ def plans(x: Float[Tensor, "a n d"], y: Float[Tensor, "b m d"], matching: Matchi
     ).plan
 
 
+def column_shares(x: Float[Tensor, "n d"], y: Float[Tensor, "b m d"], matching: Matching) -> Float[Tensor, "b m"]:
+    """What each segment of y adds to its clip's ``similarity`` with x: a clip's m shares sum to it.
+
+    Args:
+        x: segments of one clip, shape (n, d).
+        y: segments of b clips, shape (b, m, d).
+        matching: how they are matched; the entropy of a plan is shared out by its columns too.
+    """
+    cosines = pairwise_cosine(x[None], y)[:, :, 0].permute(2, 0, 1)
+    _, n, m = cosines.shape
+    if matching.kind == "uniform":
+        return cosines.sum(1) / (n * m)
+    if matching.kind == "best-match":
+        best = torch.nn.functional.one_hot(cosines.argmax(-1), m)
+        return (cosines * best).sum(1) / n
+    plan = plans(x[None], y, matching)[0]
+    entropy = torch.special.entr(plan).sum(1) / torch.tensor(max(2, n * m)).log()
+    shares: Tensor = (plan * cosines).sum(1) + matching.entropy_weight * entropy
+    return shares
+
+
 def _transport(cosines: Float[Tensor, "n m *stack_a_b"], matching: Matching) -> Matched:
     (n, m, *pairs), limit = cosines.shape, matching.max_iterations
     cosines = cosines.reshape(n, m, -1)

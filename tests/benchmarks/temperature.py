@@ -12,7 +12,8 @@ from tabulate import tabulate
 
 from mgcl.backbones import tiny
 from mgcl.classifier import calibration
-from mgcl.classifier.hearing import some
+from mgcl.classifier.embedding import in_rows
+from mgcl.classifier.learner import Learner
 from mgcl.classifier.scores import scores
 from mgcl.data import soundscapes
 from mgcl.extraction.extract import extract
@@ -36,7 +37,7 @@ def main() -> None:
         taus = {"one for all": [best] * EPISODES, "prior": [calibration.PRIOR_TEMPERATURE * scale] * EPISODES}
         if shot > 1:
             taus["cross-fitted"] = [
-                calibration.temperature(support, mgcl.Parameters(), seed=0) for support, _, _ in drawn
+                calibration.temperature(support, Learner.named("mgcl", {}), seed=0) for support, _, _ in drawn
             ]
         for name, tau in taus.items():
             shares = [softmax(query.double() / t, axis=1) for (_, query, _), t in zip(drawn, tau, strict=True)]
@@ -66,7 +67,7 @@ def _episode(bank: FeatureBank, shot: int, index: int) -> tuple[Support, torch.T
     seen = (torch.arange(len(true)) % (shot + QUERIES)) < shot
     classes = [bank.row_of_class[label] for label in chosen]
     support = Support(
-        clips=some(clips, seen),
+        clips=in_rows(clips, seen),
         labels=true[seen],
         prompts=unit(torch.from_numpy(bank.prompt_embeddings[classes])),
         explanations=unit(torch.from_numpy(bank.explanation_embeddings[classes])),
@@ -74,7 +75,7 @@ def _episode(bank: FeatureBank, shot: int, index: int) -> tuple[Support, torch.T
         seeds=torch.tensor(0),
     )
     fitted = mgcl.fit(support, mgcl.Parameters())
-    return support, mgcl.predict(fitted, some(clips, ~seen)).logits, true[~seen]
+    return support, mgcl.predict(fitted, in_rows(clips, ~seen)).logits, true[~seen]
 
 
 if __name__ == "__main__":

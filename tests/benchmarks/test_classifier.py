@@ -70,7 +70,7 @@ def test_probabilities(benchmark, shot, by_class) -> None:
             drawn = {
                 label: [by_class[label][i] for i in random.permutation(len(by_class[label]))] for label in by_class
             }
-            classifier = FewShotClassifier(none_label="none" if shot > 1 else None).fit(
+            classifier = FewShotClassifier(reject_label="none" if shot > 1 else None).fit(
                 [path for label in classes for path in drawn[label][:shot]],
                 [label for label in classes for _ in range(shot)],
                 explanations="soundscapes",

@@ -6,10 +6,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mgcl import FewShotClassifier
 from mgcl.backbones.backbone import AudioFeatures
-from mgcl.classifier import hearing
+from mgcl.classifier import embedding
 
 _ANY_LENGTH = "clips may have any length: there is no number of features to remember, nor to hold predict to"
-_LAST_DIGIT = "clips are heard in batches, and float32 products differ in their last digit with what is beside them"
+_LAST_DIGIT = "clips are embedded in batches, and float32 products differ in their last digit with what is beside them"
 LEFT_OUT = {
     "check_n_features_in": _ANY_LENGTH,
     "check_n_features_in_after_fitting": _ANY_LENGTH,
@@ -19,10 +19,10 @@ LEFT_OUT = {
 }
 
 
-class Ear:
-    """Hears four segments of four samples each."""
+class Plane:
+    """Embeds four segments of four samples each."""
 
-    name, fingerprint, captions = "ear", "0", ("high", "low")
+    name, fingerprint, captions = "plane", "0", ("high", "low")
     embedding_dim, logit_scale, sample_rate, seconds, segments, segment_seconds = 8, 20.0, 8, 2.0, 4, 0.5
 
     def embed_audio(self, waveforms: torch.Tensor) -> AudioFeatures:
@@ -36,11 +36,11 @@ class Ear:
 
 
 @pytest.fixture(autouse=True)
-def _ear(monkeypatch) -> None:
-    monkeypatch.setattr(hearing, "backbone", lambda *_: Ear())
-    hearing.choices.cache_clear()
+def _plane(monkeypatch) -> None:
+    monkeypatch.setattr(embedding, "loaded_backbone", lambda *_: Plane())
+    embedding.caption_choices.cache_clear()
     yield
-    hearing.choices.cache_clear()
+    embedding.caption_choices.cache_clear()
 
 
 @pytest.mark.filterwarnings("ignore::mgcl.errors.MgclWarning")  # a class of one clip, or one sound given twice

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -149,3 +150,17 @@ def test_fit_says_what_it_needs(sounds, tmp_path) -> None:
     for out in (sounds / "train" / "hum" / "0.wav", sounds / "train" / "hum" / "0.wav" / "model", sounds / "train"):
         assert "name another" in run("fit", sounds / "train", "--out", out, code=2).stderr
     assert not (tmp_path / "m2").exists()
+
+
+def test_what_a_command_says_names_its_own_flags(model, sounds, tmp_path) -> None:
+    tone = waveform("hum", 9)
+    soundfile.write(tmp_path / "phase.wav", np.stack([tone, -tone], 1), RATE)
+    phase = run("predict", model, tmp_path / "phase.wav", code=1).stderr
+    assert "phase.wav: its channels are in opposite phase" in phase
+    assert "take one of them: --channels left, right or louder" in phase
+    assert "hum" in run("predict", model, tmp_path / "phase.wav", "--channels", "left").stdout
+    (tmp_path / "other" / "siren").mkdir(parents=True)
+    soundfile.write(tmp_path / "other" / "siren" / "1.wav", waveform("siren", 1), RATE)
+    assert "or fit with --none-of-these" in run("evaluate", model, tmp_path / "other", code=2).stderr
+    rate = run("fit", sounds / "train", "--out", tmp_path / "m", "--none-of-these", "--reject-rate", 2, code=2).stderr
+    assert "error: --reject-rate is 2.0; it is a share of clips, from 0 to less than 1\n" in rate

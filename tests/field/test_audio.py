@@ -15,10 +15,10 @@ import soundfile
 from mgcl.audio import decoding, formats
 from mgcl.audio.decoding import opened
 from mgcl.classifier.given import clips
-from mgcl.classifier.recording import windows
 from mgcl.classifier.sounds import Sound, read
+from mgcl.classifier.windows import windows
 from mgcl.data.audio import audible_clip, duration, excerpt, load_clip
-from mgcl.data.check import listen
+from mgcl.data.check import decode
 from mgcl.data.folder import labelled
 from mgcl.errors import DataError
 
@@ -64,6 +64,8 @@ def windows_of(path: Path) -> list[Sound]:
         (BYTES + 36 + len(CHUNK), BYTES, CHUNK),
         (BYTES + 36, BYTES, b"TAG" + bytes(125)),
         (BYTES + 36, BYTES, bytes(512)),
+        (0, 0, CHUNK),
+        (0xFFFFFFFF, 0xFFFFFFFF, CHUNK),
     ],
 )
 def test_a_wav_is_heard_to_its_last_frame_whatever_its_header_says(
@@ -72,7 +74,7 @@ def test_a_wav_is_heard_to_its_last_frame_whatever_its_header_says(
     """Kaldi #1567, jamulus #542, oboe #2108, norns #1436, minutes #519, python-soundfile #228, libsndfile #300."""
     path = tmp_path / "pipe.wav"
     path.write_bytes(wav(riff=riff, data=data, tail=tail))
-    assert listen(path).fault is None
+    assert decode(path).fault is None
     assert np.allclose(all_of(path), TONE, atol=1e-4)
     assert len(windows_of(path)) == SECONDS
     assert np.allclose(load_clip(path, clip_id="c", sample_rate=RATE, seconds=SECONDS), TONE, atol=1e-4)
@@ -98,7 +100,7 @@ def test_so_is_every_container(layout: str, said: str, tmp_path: Path) -> None:
     struct.pack_into(form, content, place, sizes.get(said, unknown))
     path.write_bytes(content)
     assert np.allclose(all_of(path), TONE, atol=1e-4)
-    assert listen(path).fault is None
+    assert decode(path).fault is None
 
 
 def test_a_wav_over_4_gigabytes_is_heard_to_its_end(tmp_path: Path) -> None:
@@ -134,7 +136,7 @@ def test_an_mp3_without_a_length_is_heard_whole(tmp_path: Path) -> None:
     assert SECONDS <= len(whole) / RATE < SECONDS + 0.2
     shift = int(np.argmax(np.correlate(whole[: RATE + 3000], TONE[:RATE], "valid")))
     assert np.corrcoef(whole[shift:][: len(TONE)], TONE)[0, 1] > 0.99
-    assert listen(path).fault is None
+    assert decode(path).fault is None
     assert len(windows_of(path)) == SECONDS + 1
 
 
@@ -174,9 +176,9 @@ def test_a_cut_file_is_said_to_be_cut_by_whoever_reads_it(suffix: str, tmp_path:
     for clip_id in "abcdef":
         with pytest.raises(DataError, match=words):
             load_clip(path, clip_id=clip_id, sample_rate=RATE, seconds=0.1)
-    assert str(listen(path).fault).startswith("is cut short: ")
+    assert str(decode(path).fault).startswith("is cut short: ")
     if suffix not in (".ogg", ".opus"):
-        there, _, promised = str(listen(path).fault).split()[3:6]
+        there, _, promised = str(decode(path).fault).split()[3:6]
         assert float(promised) == pytest.approx(SECONDS, abs=0.2)
         assert 0.3 * SECONDS < float(there) < 0.8 * SECONDS
 
@@ -207,11 +209,11 @@ def test_what_a_decoder_notes_is_not_printed(tmp_path: Path) -> None:
     content = mp3(path, frames_said=len(TONE) // 576 + 2)
     tag = b"ID3\x03\x00\x00\x00\x00\x00\x20" + b"TXXX\xff\xff\xff\xff" + bytes(24)
     path.write_bytes(tag + content + b"junk" * 300 + tag + content)
-    code = f"from pathlib import Path\nfrom mgcl.data.check import listen\nprint(listen(Path({str(path)!r})))"
+    code = f"from pathlib import Path\nfrom mgcl.data.check import decode\nprint(decode(Path({str(path)!r})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "fault=None" in done.stdout
     assert done.stderr == ""
-    assert listen(path).seconds == pytest.approx(2 * SECONDS, abs=0.25)
+    assert decode(path).seconds == pytest.approx(2 * SECONDS, abs=0.25)
 
 
 def test_channels_that_cancel_are_said_before_they_are_mixed(tmp_path: Path) -> None:
@@ -226,8 +228,8 @@ def test_channels_that_cancel_are_said_before_they_are_mixed(tmp_path: Path) -> 
         clips([np.stack([TONE, -TONE], 1)], sample_rate=RATE)
     with pytest.raises(DataError, match="opposite phase"):
         windows_of(path)
-    assert "opposite phase" in str(listen(path).fault)
-    assert listen(path, "left").fault is None
+    assert "opposite phase" in str(decode(path).fault)
+    assert decode(path, "left").fault is None
 
 
 @pytest.mark.parametrize(("how", "heard"), [("average", 0.5), ("left", 0.25), ("right", 0.75), ("louder", 0.75)])
@@ -256,7 +258,7 @@ def test_floats_in_the_range_of_int16_are_a_fault(tmp_path: Path) -> None:
     """Full scale is 1; ``data check`` had nothing to say."""
     path = tmp_path / "loud.wav"
     soundfile.write(path, 32767 * TONE, RATE, subtype="FLOAT")
-    assert "where full scale is 1" in str(listen(path).fault)
+    assert "where full scale is 1" in str(decode(path).fault)
     with pytest.raises(DataError, match=r"loud\.wav: a sample is"):
         load_clip(path, clip_id="c", sample_rate=RATE, seconds=1.0)
 
@@ -315,8 +317,8 @@ def test_what_is_listed_is_what_is_decoded(name: str, tmp_path: Path) -> None:
         assert suffix in {file.path.suffix for file in labelled(tmp_path)}
 
 
-def aac(path: Path) -> Path:
-    with av.open(str(path), "w") as file:
+def aac(path: Path, **options: str) -> Path:
+    with av.open(str(path), "w", options=options) as file:
         stream = file.add_stream("aac", rate=RATE, layout="mono")
         for start in range(0, len(TONE), 1024):
             frame = av.AudioFrame.from_ndarray(TONE[None, start : start + 1024], format="fltp", layout="mono")
@@ -331,9 +333,39 @@ def test_what_phones_record_is_heard_with_pyav(name: str, tmp_path: Path) -> Non
     """BirdNET-Analyzer #635: a folder from a phone."""
     path = aac(tmp_path / name)
     assert duration(path) == pytest.approx(SECONDS, abs=0.2)
-    cut = excerpt(path, clip_id="c", sample_rate=RATE, seconds=1.0)
+    with opened(path) as recording:
+        cut = excerpt(recording, clip_id="c", sample_rate=RATE, seconds=1.0)
     assert np.sqrt(np.mean(cut.waveform**2)) == pytest.approx(np.sqrt(np.mean(TONE**2)), rel=0.3)
     assert SECONDS <= len(windows_of(path)) <= SECONDS + 1
+
+
+@pytest.mark.parametrize(("name", "options"), [("a.m4a", {"movflags": "+faststart"}), ("a.mka", {})])
+def test_a_cut_file_with_its_index_in_front_is_said_to_be_cut(
+    name: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    path = aac(tmp_path / name, **options)
+    assert duration(path) == pytest.approx(SECONDS, abs=0.2)
+    content, faults = path.read_bytes(), []
+    for cut in range(len(content) // 2, len(content) // 2 + 500, 10):
+        path.write_bytes(content[:cut])
+        with pytest.raises(
+            DataError, match=r"a\.m..: (is cut short: |cannot be decoded after )\d\.\d\d of 4\."
+        ) as fault:
+            duration(path)
+        faults.append(str(fault.value))
+    assert name == "a.m4a" or "is cut short" in faults[0]
+
+
+def test_what_a_decoder_has_against_the_middle_of_a_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.flac"
+    content = bytearray(written(path))
+    middle = len(content) // 2
+    content[middle : middle + 3000] = np.random.default_rng(0).bytes(3000)
+    path.write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"damaged\.flac: cannot be decoded after \d.\d\d of 4\.00 s \(.*flac.*\); fetch"
+    ):
+        all_of(path)
 
 
 def test_without_pyav_it_is_said_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

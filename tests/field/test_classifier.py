@@ -213,15 +213,15 @@ def test_a_model_keeps_no_absolute_paths(support, tmp_path) -> None:
 
 def test_a_threshold_turns_away_no_more_than_it_may(support, tmp_path) -> None:
     """BirdNET-Analyzer #823, openWakeWord #255: half of the known clips were turned away, and nothing said so."""
-    found = [made(none_label="none", reject_rate=rate).fit(*support).turned_away_ for rate in (0.0, 0.2, 0.9)]
+    found = [made(reject_label="none", reject_rate=rate).fit(*support).turned_away_ for rate in (0.0, 0.2, 0.9)]
     assert found[0].known == 0
     assert found[1].known <= 0.2
     assert found[0].below <= found[1].below <= found[2].below
-    classifier = made(none_label="none", reject_rate=0.2).fit(*support)
+    classifier = made(reject_label="none", reject_rate=0.2).fit(*support)
     classifier.save(tmp_path)
     assert FewShotClassifier.load(tmp_path).turned_away_ == classifier.turned_away_
-    with pytest.raises(ClassifierError, match=r"reject_rate is 1\.5"):
-        made(none_label="none", reject_rate=1.5).fit(*support)
+    with pytest.raises(ClassifierError, match=r"`reject_rate` is 1\.5"):
+        made(reject_label="none", reject_rate=1.5).fit(*support)
 
 
 def test_an_explanation_says_which_seconds_were_heard_and_plays_them(fitted, tmp_path) -> None:
@@ -235,7 +235,7 @@ def test_an_explanation_says_which_seconds_were_heard_and_plays_them(fitted, tmp
     assert start > 0
     assert (sound.waveform == recording[start:stop]).all()
     html = page.html([(reasons, sound)], RATE)
-    assert f"Heard: from {reasons.answer.start:.1f} to {reasons.answer.stop:.1f} s" in html
+    assert f"Taken: from {reasons.answer.start:.1f} to {reasons.answer.stop:.1f} s" in html
     assert 'src="data:audio/wav;base64,UklGR' in html
 
 
@@ -286,7 +286,7 @@ def test_one_channel_of_clips_whose_channels_cancel(support, tmp_path) -> None:
     left.save(tmp_path / "model")
     assert FewShotClassifier.load(tmp_path / "model").channels == "left"
     assert FewShotClassifier.load(tmp_path / "model", channels="right").channels == "right"
-    with pytest.raises(ClassifierError, match="channels is 'both'; it is one of average, left, right, louder"):
+    with pytest.raises(ClassifierError, match="`channels` is 'both'; it is one of average, left, right, louder"):
         made(channels="both").fit(miswired, labels)
 
 

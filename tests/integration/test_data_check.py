@@ -84,8 +84,8 @@ def test_every_missing_clip_is_listed_and_the_rest_is_still_decoded(tmp_path) ->
     (tmp_path / "meta").mkdir()
     (tmp_path / "meta" / "esc50.csv").write_text(table)
     report = check(esc50, tmp_path)
-    assert (report.clips, report.classes, len(report.sounds)) == (3, 3, 1)
-    assert [problem.removeprefix(f"{tmp_path}/audio/") for problem in report.problems] == [
+    assert (report.clips, report.classes, len(report.decoded)) == (3, 3, 1)
+    assert [fault.removeprefix(f"{tmp_path}/audio/") for fault in report.faults] == [
         "1-1-A-0.wav: listed, but not there",
         "1-2-A-0.wav: listed, but not there",
         "1-9-A-0.wav: there, but not listed",
@@ -97,7 +97,7 @@ def test_a_set_of_which_nothing_can_be_heard_has_no_lengths(tmp_path) -> None:
         (tmp_path / label).mkdir()
         (tmp_path / label / "a.wav").write_text("hello")
     report = check(folder, tmp_path)
-    assert len(report.problems) == 2
+    assert len(report.faults) == 2
     assert report.lengths.empty
 
 
@@ -109,7 +109,7 @@ def test_a_folder_that_cannot_be_read_is_one_line(tmp_path, capsys) -> None:
 @pytest.mark.skipif(not REAL.is_dir(), reason="the recordings are not here")
 def test_the_real_recordings_are_all_right() -> None:
     report = check(esc50, REAL, workers=2)
-    assert (report.clips, report.classes, report.problems) == (400, 10, ())
+    assert (report.clips, report.classes, report.faults) == (400, 10, ())
     (row,) = report.lengths.to_dict("records")
     assert (row["sample_rate"], row["channels"], row["clips"]) == (44100, 1, 400)
     assert row["median"] == pytest.approx(5, abs=0.01)

@@ -1,5 +1,6 @@
 """A classifier of a user's own sounds, on sounds that a few lines of numpy make."""
 
+import hashlib
 import json
 import tracemalloc
 import warnings
@@ -15,8 +16,8 @@ from sklearn.model_selection import GridSearchCV
 from mgcl import FewShotClassifier
 from mgcl.backbones import tiny
 from mgcl.classifier import calibration, storage
-from mgcl.classifier.recording import windows
 from mgcl.classifier.scores import calibration_error, judge, scores
+from mgcl.classifier.windows import windows
 from mgcl.errors import BackboneError, ClassifierError, DataError, MgclWarning
 from tests.generated_sounds import KINDS, RATE, waveform
 
@@ -109,7 +110,7 @@ def _changed(file: Path, **changes) -> None:
     ("spoil", "words"),
     [
         (lambda folder: _changed(folder / "model.json", temperature=1.0), "model.json: changed since it was saved"),
-        (lambda folder: _changed(folder / "model.json", format=3), "of format 3, and this mgcl reads up to 2"),
+        (lambda folder: _changed(folder / "model.json", format=4), "of format 4, and this mgcl reads up to 3"),
         (lambda folder: (folder / "model.json").write_text("[]"), "not a model that `mgcl fit` wrote"),
         (lambda folder: (folder / "model.json").unlink(), "no such file"),
         (lambda folder: (folder / "model.safetensors").unlink(), "no such file"),
@@ -137,19 +138,19 @@ def test_a_model_is_refused_by_another_backbone(fitted, tmp_path, folder) -> Non
 
 def test_none_of_these(folder) -> None:
     known = KINDS[:3]
-    classifier = FewShotClassifier(none_label="?").fit(*clips(folder, range(4), kinds=known))
+    classifier = FewShotClassifier(reject_label="?").fit(*clips(folder, range(4), kinds=known))
     paths, labels = clips(folder, range(4, 6), kinds=known)
     turned_away = list(classifier.predict(clips(folder, kinds=KINDS[3:])[0]))
     assert turned_away == ["?"] * 3
     assert np.mean(classifier.predict(paths) == labels) >= 0.5
     with pytest.raises(ClassifierError, match="it needs 3 classes of 2 clips each"):
-        FewShotClassifier(none_label="?").fit(*clips(folder, kinds=known[:2]))
+        FewShotClassifier(reject_label="?").fit(*clips(folder, kinds=known[:2]))
 
 
 def test_numbers_are_labels_too(folder) -> None:
     paths, labels = clips(folder)
     numbers = [KINDS.index(label) for label in labels]
-    classifier = FewShotClassifier(none_label=-1).fit(paths, numbers)
+    classifier = FewShotClassifier(reject_label=-1).fit(paths, numbers)
     assert classifier.predict(paths).dtype == classifier.classes_.dtype == np.array(numbers).dtype
 
 
@@ -199,10 +200,10 @@ def test_labels_that_are_missing_or_mean_two_things(folder) -> None:
     for missing in (None, "", float("nan")):
         with pytest.raises((ClassifierError, ValueError), match=r"label is missing|contains NaN"):
             FewShotClassifier().fit(paths, np.array([*labels[1:], missing], dtype=object))
-    with pytest.raises(ClassifierError, match="none_label is 'hum', which is a class too"):
-        FewShotClassifier(none_label="hum").fit(paths, labels)
-    others = FewShotClassifier(none_label="hum").fit(*clips(folder, kinds=[kind for kind in KINDS if kind != "hum"]))
-    with pytest.raises(ClassifierError, match="none_label is 'hum'"):
+    with pytest.raises(ClassifierError, match="`reject_label` is 'hum', which is a class too"):
+        FewShotClassifier(reject_label="hum").fit(paths, labels)
+    others = FewShotClassifier(reject_label="hum").fit(*clips(folder, kinds=[kind for kind in KINDS if kind != "hum"]))
+    with pytest.raises(ClassifierError, match="`reject_label` is 'hum'"):
         others.add_classes(*clips(folder, kinds=["hum"]))
     with pytest.raises(ClassifierError, match="no clips were given"):
         FewShotClassifier().fit([], [])
@@ -214,7 +215,7 @@ def test_silence_is_said_and_is_none_of_the_classes(fitted, folder, tmp_path) ->
     (answer,) = fitted.answers([quiet])
     assert answer.silent
     assert answer.label in KINDS
-    classifier = FewShotClassifier(none_label="?").fit(*clips(folder))
+    classifier = FewShotClassifier(reject_label="?").fit(*clips(folder))
     assert list(classifier.predict([quiet])) == ["?"]
     paths, labels = clips(folder)
     with pytest.warns(MgclWarning, match=r"quiet\.wav: is silent"):
@@ -246,7 +247,7 @@ def test_own_captions_are_needed_to_predict_too(folder) -> None:
     paths, labels = clips(folder)
     captions = [f"a sound of {label}" for label in labels]
     classifier = FewShotClassifier().fit(paths, labels, captions=captions)
-    with pytest.raises(ClassifierError, match="give the clips' captions too"):
+    with pytest.raises(ClassifierError, match="give theirs: `captions`"):
         classifier.predict(paths)
     assert list(classifier.predict(paths, captions)) == labels
     assert [answer.label for answer in classifier.answers(paths, captions)] == labels
@@ -294,6 +295,20 @@ def test_a_clip_of_the_support_is_carried_by_itself(fitted, folder) -> None:
     reasons = fitted.explain(clip)
     assert (reasons.answer.label, reasons.support[0].name, reasons.answer.in_support) == ("siren", str(clip), True)
     assert not fitted.explain(folder / "siren" / "5.wav").answer.in_support
+
+
+def test_a_clip_is_opened_once(fitted, folder, monkeypatch) -> None:
+    clip, opened, as_before = folder / "siren" / "5.wav", [], Path.open
+
+    def open_and_count(path: Path, *arguments, **more):
+        opened.append(path)
+        return as_before(path, *arguments, **more)
+
+    monkeypatch.setattr(Path, "open", open_and_count)
+    sound = fitted.sound(clip)
+    fitted.explain(sound)
+    assert opened == [clip]
+    assert sound.digest == hashlib.sha256(clip.read_bytes()).hexdigest()
 
 
 def test_windows_cover_a_recording(fitted, tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""The demo's desk without a page: what visitors are told, and that the model's folder changes only when they say so."""
+"""The demo's session without a page: what visitors are told, and that the model changes only when they say so."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 from gradio.utils import get_upload_folder
 
 from mgcl import FewShotClassifier
-from mgcl.classifier.demo import Desk, serve
+from mgcl.classifier.demo import Session, serve
 from mgcl.errors import ClassifierError
 from tests.generated_sounds import write_sounds
 
@@ -28,44 +28,44 @@ def saved(sounds, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def desk(saved, tmp_path) -> Desk:
+def session(saved, tmp_path) -> Session:
     for file in saved.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    return Desk(FewShotClassifier.load(tmp_path), tmp_path)
+    return Session(FewShotClassifier.load(tmp_path), tmp_path)
 
 
-def test_a_clip_gets_probabilities_and_pictures_as_the_classifier_has_them(desk, sounds) -> None:
+def test_a_clip_gets_probabilities_and_pictures_as_the_classifier_has_them(session, sounds) -> None:
     clip = sounds["hum"][3]
-    probabilities, why = desk.classify(str(clip))
-    expected = desk.classifier.predict_proba([clip])[0]
+    probabilities, why = session.classify(str(clip))
+    expected = session.classifier.predict_proba([clip])[0]
     assert list(probabilities.values()) == pytest.approx(list(expected), abs=1e-6)
     assert f"<h2>hum-3.wav: hum ({100 * probabilities['hum']:.0f} %)</h2>" in why
     assert why.count("<svg") == 2
 
 
-def test_no_clip_gets_no_answer(desk) -> None:
-    assert desk.classify(None) == (None, "")
+def test_no_clip_gets_no_answer(session) -> None:
+    assert session.classify(None) == (None, "")
 
 
-def test_a_new_class_is_there_at_once_and_kept_only_when_asked(desk, sounds) -> None:
-    before = (desk.folder / "model.json").read_bytes()
-    said = desk.add_class(" beeps ", [str(path) for path in sounds["beeps"][:3]], "")
+def test_a_new_class_is_there_at_once_and_kept_only_when_asked(session, sounds) -> None:
+    before = (session.folder / "model.json").read_bytes()
+    said = session.add_class(" beeps ", [str(path) for path in sounds["beeps"][:3]], "")
     assert said == "Learnt beeps from 3 clips; it is not kept yet. The classes are beeps, hiss, hum."
-    probabilities, _ = desk.classify(str(sounds["beeps"][3]))
+    probabilities, _ = session.classify(str(sounds["beeps"][3]))
     assert max(probabilities, key=probabilities.get) == "beeps"
-    assert (desk.folder / "model.json").read_bytes() == before
-    assert desk.keep() == f"Kept in {desk.folder}: 3 classes."
-    assert list(FewShotClassifier.load(desk.folder).classes_) == ["beeps", "hiss", "hum"]
+    assert (session.folder / "model.json").read_bytes() == before
+    assert session.keep() == f"Kept in {session.folder}: 3 classes."
+    assert list(FewShotClassifier.load(session.folder).classes_) == ["beeps", "hiss", "hum"]
 
 
-def test_sentences_of_a_visitor_are_what_the_class_is_compared_with(desk, sounds) -> None:
+def test_sentences_of_a_visitor_are_what_the_class_is_compared_with(session, sounds) -> None:
     sentences = [f"short electronic beeps, {number}" for number in range(8)]
-    desk.add_class("beeps", [str(path) for path in sounds["beeps"]], "\n".join(["", *sentences, " "]))
-    assert desk.classifier.explain(sounds["hum"][3]).explanations["beeps"] == tuple(sentences)
+    session.add_class("beeps", [str(path) for path in sounds["beeps"]], "\n".join(["", *sentences, " "]))
+    assert session.classifier.explain(sounds["hum"][3]).explanations["beeps"] == tuple(sentences)
 
 
-def test_one_clip_of_a_class_is_warned_of(desk, sounds) -> None:
-    learnt, warned = desk.add_class("beeps", [str(sounds["beeps"][0])], "").splitlines()
+def test_one_clip_of_a_class_is_warned_of(session, sounds) -> None:
+    learnt, warned = session.add_class("beeps", [str(sounds["beeps"][0])], "").splitlines()
     assert learnt.startswith("Learnt beeps from 1 clip;")
     assert warned.startswith("a class has fewer than 2 clips")
 
@@ -81,17 +81,17 @@ def test_one_clip_of_a_class_is_warned_of(desk, sounds) -> None:
     ],
     ids=["no name", "no clips", "text", "a sound of another class", "too few sentences"],
 )
-def test_what_is_wrong_is_said_and_nothing_changes(desk, sounds, name, clips, sentences, said) -> None:
+def test_what_is_wrong_is_said_and_nothing_changes(session, sounds, name, clips, sentences, said) -> None:
     files = clips and [uploaded(sounds[clip][0]) if clip in sounds else a_text() for clip in clips]
-    answer = desk.add_class(name, files, sentences)
+    answer = session.add_class(name, files, sentences)
     assert said in answer
     assert get_upload_folder() not in answer
-    assert list(desk.classifier.classes_) == ["hiss", "hum"]
-    assert desk.classify(str(sounds["hum"][3]))[0].keys() == {"hiss", "hum"}
+    assert list(session.classifier.classes_) == ["hiss", "hum"]
+    assert session.classify(str(sounds["hum"][3]))[0].keys() == {"hiss", "hum"}
 
 
-def test_a_clip_that_is_none_is_answered_with_its_sentence(desk) -> None:
-    probabilities, why = desk.classify(a_text("<i>.wav"))
+def test_a_clip_that_is_none_is_answered_with_its_sentence(session) -> None:
+    probabilities, why = session.classify(a_text("<i>.wav"))
     assert probabilities is None
     assert why.startswith('<p role="alert">&lt;i&gt;.wav: cannot be decoded, whatever its name says')
 
@@ -116,35 +116,35 @@ def upload_folder(tmp_path_factory, monkeypatch) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
 
 
-def test_a_folder_that_cannot_be_written_to_is_said(desk) -> None:
-    inside = Desk(desk.classifier, desk.folder / "model.json")
+def test_a_folder_that_cannot_be_written_to_is_said(session) -> None:
+    inside = Session(session.classifier, session.folder / "model.json")
     assert inside.keep() == f"{inside.folder}: File exists; mend that, and keep it again"
 
 
-def test_visitors_at_once_wait_for_each_other(desk, sounds) -> None:
+def test_visitors_at_once_wait_for_each_other(session, sounds) -> None:
     clips = [str(sounds[kind][3]) for kind in ("hum", "hiss")]
-    alone = [desk.classify(clip) for clip in clips]
+    alone = [session.classify(clip) for clip in clips]
     with ThreadPoolExecutor(4) as visitors:
-        added = visitors.submit(desk.add_class, "beeps", [str(path) for path in sounds["beeps"][:3]], "")
-        found = list(visitors.map(desk.classify, clips))
+        added = visitors.submit(session.add_class, "beeps", [str(path) for path in sounds["beeps"][:3]], "")
+        found = list(visitors.map(session.classify, clips))
     assert added.result().startswith("Learnt beeps")
-    after = [desk.classify(clip) for clip in clips]
+    after = [session.classify(clip) for clip in clips]
     assert all(each in (alone[place], after[place]) for place, each in enumerate(found))
 
 
-def test_a_model_with_captions_of_its_own_is_refused(desk) -> None:
-    known = desk.classifier.model_
-    desk.classifier.model_ = replace(known, choices=None)
+def test_a_model_with_captions_of_its_own_is_refused(session) -> None:
+    known = session.classifier.model_
+    session.classifier.model_ = replace(known, choices=None)
     with pytest.raises(ClassifierError, match="captions of your own"):
-        serve(desk, host="127.0.0.1", port=1, browser=False)
+        serve(session, host="127.0.0.1", port=1, browser=False)
 
 
-def test_add_pressed_twice_counts_the_clips_once(desk, sounds) -> None:
+def test_add_pressed_twice_counts_the_clips_once(session, sounds) -> None:
     """Perch #622."""
     clips = [str(path) for path in sounds["beeps"][:2]]
-    desk.add_class("beeps", clips, "")
-    count = len(desk.classifier.model_.examples.names)
-    said, warned = desk.add_class("beeps", clips, "").splitlines()
+    session.add_class("beeps", clips, "")
+    count = len(session.classifier.model_.examples.names)
+    said, warned = session.add_class("beeps", clips, "").splitlines()
     assert said == "Nothing is new in these clips: they count once. The classes are beeps, hiss, hum."
     assert warned.endswith("each counts once")
-    assert len(desk.classifier.model_.examples.names) == count
+    assert len(session.classifier.model_.examples.names) == count

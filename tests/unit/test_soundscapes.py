@@ -150,7 +150,7 @@ def test_what_is_there_is_kept_and_anything_else_refused(tmp_path) -> None:
     assert dataset.files[0].path.stat().st_mtime_ns == before
     with pytest.raises(DataError, match=r"s: exists, and is not the soundscapes asked for .* name another folder"):
         soundscapes.generate(tmp_path / "s", clips=1)
-    with pytest.raises(DataError, match="--split all: choose evaluation, development, training"):
+    with pytest.raises(DataError, match="`split` all: choose evaluation, development, training"):
         soundscapes.generate(tmp_path / "t", split="all")
     dataset.files[3].path.unlink()
     with pytest.raises(DataError, match=f"{dataset.files[3].path.name}: missing, one of 1"):

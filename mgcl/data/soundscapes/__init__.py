@@ -50,9 +50,9 @@ def generate(root: Path, *, split: str = "evaluation", clips: int = CLIPS, seed:
         DataError: there is no such split, or the folder holds something else.
     """
     if split not in SPLITS:
-        raise DataError(f"--split {split}: choose {', '.join(SPLITS)}")
+        raise DataError(f"`split` {split}: choose {', '.join(SPLITS)}")
     if clips < 1:
-        raise DataError(f"--clips {clips}: at least 1 a class")
+        raise DataError(f"`clips` {clips}: at least 1 per class")
     stamp = f"{split} {VERSION}.{seed}.{clips}"
     if root.exists():
         if (root / _STAMP).is_file() and (root / _STAMP).read_text(encoding="utf-8").strip() == stamp:

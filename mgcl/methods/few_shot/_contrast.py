@@ -105,9 +105,17 @@ def coarse_contrast(
     fused: Float[Tensor, "*stack b d"], explanations: Float[Tensor, "*stack way n_e d"], late_weighting_scale: float
 ) -> Float[Tensor, "*stack b way"]:
     """Late weighting: softmax of the cosines with a class's explanations weighs these cosines (Eq. 14-16)."""
+    weights, cosines = late_weighting(fused, explanations, late_weighting_scale)
+    return (weights * cosines).sum(-1)
+
+
+def late_weighting(
+    fused: Float[Tensor, "*stack b d"], explanations: Float[Tensor, "*stack way n_e d"], late_weighting_scale: float
+) -> tuple[Float[Tensor, "*stack b way n_e"], Float[Tensor, "*stack b way n_e"]]:
+    """Weight of each explanation in its class (Eq. 14-15), and its cosine with the fused clip."""
     cosines = inner(unit(fused), explanations.flatten(-3, -2))
     cosines = cosines.reshape(*cosines.shape[:-1], *explanations.shape[-3:-1])
-    return ((late_weighting_scale * cosines).softmax(-1) * cosines).sum(-1)
+    return (late_weighting_scale * cosines).softmax(-1), cosines
 
 
 def fine_contrast(

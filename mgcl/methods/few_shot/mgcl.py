@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from mgcl.methods.few_shot._mgcl_choices import OPEN_CHOICES
-from mgcl.methods.method import ClipFeatures, Match, Prediction, Support, check_fields, check_ranges
+from mgcl.methods.method import ClipFeatures, Match, Prediction, Shares, Support, check_fields, check_ranges
 from mgcl.records import NO_TRANSPORT, Convergence, Matching
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jaxtyping import Float
     from torch import Tensor
 
@@ -98,6 +100,16 @@ class Parameters:
         """Whether anything that counts reads the clips' captions."""
         return self.contrasted and self.fusion != "audio"
 
+    def without_captions(self) -> Parameters:
+        """The same for clips that have no captions: they are known by audio alone.
+
+        Raises:
+            ValueError: fusion is "caption".
+        """
+        if self.needs_captions and self.fusion == "caption":
+            raise ValueError("fusion='caption' needs captions")
+        return replace(self, fusion="audio") if self.needs_captions else self
+
     @property
     def least_shots(self) -> int:
         """With one shot a clip that does not see itself would find no key of its class."""
@@ -184,11 +196,50 @@ def explain(fitted: Fitted, clip: ClipFeatures, classes: tuple[int, ...]) -> tup
             Match("fine_cache", "support", nearest, plans(segments[:1], keys[nearest, None], matching)[0, 0])
         )
     if parameters.fine_contrast:
-        fused, sentences = _first(fused_segments(fitted, clip), 3)[:1], _first(fitted.sentences, 3)
+        fused, sentences = _first(_fused_segments(fitted, clip), 3)[:1], _first(fitted.sentences, 3)
         for index in classes:
             plan = plans(fused, sentences[index, None], matching)[0, 0]
             matches.append(Match("fine_contrast", "class", index, plan))
     return tuple(matches)
+
+
+def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
+    """What each support clip (Eq. 1-12) and each class description (Eq. 13-20) adds to the logits of one clip.
+
+    Args:
+        fitted: of one episode, not a stack.
+        clip: one.
+    """
+    from mgcl.methods.few_shot import _contrast as contrast
+    from mgcl.transport import column_shares
+
+    support, parameters, scale = fitted.support, fitted.parameters, fitted.logit_scale
+    affinities, _ = _key_affinities(fitted, clip)
+    weights = support.values.sum(-1) / (support.shot if parameters.mean_over_shots else 1.0)
+    keys = {part: parameters.alpha * each[0] * weights for part, each in affinities.items()}
+    sentences = {}
+    if parameters.coarse_contrast:
+        late, cosines = contrast.late_weighting(
+            _fused_clips(fitted, clip), fitted.sentences, parameters.late_weighting_scale
+        )
+        sentences["coarse_contrast"] = (scale * late * cosines)[0]
+    if parameters.fine_contrast:
+        segments = _fused_segments(fitted, clip)[0]
+        sentences["fine_contrast"] = scale * column_shares(segments, fitted.sentences, parameters.segment_matching)
+    return Shares(keys, sentences, fitted.sentences)
+
+
+def state(fitted: Fitted) -> dict[str, Tensor]:
+    """What was learnt: the adapters, and the class descriptions that were chosen."""
+    return {"sentences": fitted.sentences, **fitted.adapters._asdict()}
+
+
+def restored(support: Support, parameters: Parameters, state: Mapping[str, Tensor]) -> Fitted:
+    """The fitted method whose ``state`` was kept."""
+    from mgcl.methods.few_shot._contrast import Adapters
+
+    adapters = Adapters(**{name: state[name] for name in Adapters._fields})
+    return Fitted(support, parameters, adapters, state["sentences"])
 
 
 def _first(x: Tensor, dimensions: int) -> Tensor:
@@ -216,7 +267,7 @@ def _coarse(clips: ClipFeatures, parameters: Parameters) -> Float[Tensor, "*stac
     return clips.clip if parameters.coarse == "clip" else unit(clips.segments.mean(-2))
 
 
-def key_affinities(
+def _key_affinities(
     fitted: Fitted, clips: ClipFeatures, *, own: bool = False
 ) -> tuple[dict[str, Float[Tensor, "*stack b s"]], Convergence]:
     """What each support clip says of each clip (Eq. 1, 10), a cache part; ``own``: they are the support clips."""
@@ -241,7 +292,7 @@ def _cache(fitted: Fitted, clips: ClipFeatures, *, own: bool = False) -> Predict
     from mgcl.methods.few_shot import _cache as cache
 
     support, parameters = fitted.support, fitted.parameters
-    affinities, convergence = key_affinities(fitted, clips, own=own)
+    affinities, convergence = _key_affinities(fitted, clips, own=own)
     per_shot = support.shot if parameters.mean_over_shots else 1.0
     parts = {
         part: parameters.alpha * cache.read(each, support.values, per_shot=per_shot)
@@ -263,16 +314,16 @@ def _contrast(fitted: Fitted, clips: ClipFeatures) -> Prediction:
     parameters, sentences, scale = fitted.parameters, fitted.sentences, fitted.logit_scale
     parts, convergence = {}, NO_TRANSPORT
     if parameters.coarse_contrast:
-        coarse = contrast.coarse_contrast(fused_clips(fitted, clips), sentences, parameters.late_weighting_scale)
+        coarse = contrast.coarse_contrast(_fused_clips(fitted, clips), sentences, parameters.late_weighting_scale)
         parts["coarse_contrast"] = scale * coarse
     if parameters.fine_contrast:
-        fine = contrast.fine_contrast(fused_segments(fitted, clips), sentences, parameters.segment_matching)
+        fine = contrast.fine_contrast(_fused_segments(fitted, clips), sentences, parameters.segment_matching)
         parts["fine_contrast"] = scale * fine.value
         convergence = _convergence(fine, parameters)
     return Prediction(parts, convergence)
 
 
-def fused_clips(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b d"]:
+def _fused_clips(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b d"]:
     """W_c [clip ; caption] (Eq. 13)."""
     from mgcl.methods.few_shot import _contrast as contrast
 
@@ -282,7 +333,7 @@ def fused_clips(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b 
     return contrast.fuse_clips(audio, caption, fitted.adapters)
 
 
-def fused_segments(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b n d"]:
+def _fused_segments(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b n d"]:
     """W_l W_f [segment ; caption] (Eq. 17); the caption alone is one segment."""
     from mgcl.methods.few_shot import _contrast as contrast
 

@@ -1,4 +1,4 @@
-"""A long recording, a window at a time; an hour takes no more memory than a minute."""
+"""A long recording, window by window; an hour takes no more memory than a minute."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from mgcl.audio.decoding import Levels, opened
+from mgcl.audio.channels import Levels
+from mgcl.audio.decoding import opened
 from mgcl.classifier.sounds import Sound
 from mgcl.data.audio import fit_length
 from mgcl.errors import ClassifierError, DataError
@@ -21,15 +22,15 @@ def windows(
 ) -> Iterator[Sound]:
     """Windows of one length, from the beginning to the end.
 
-    The last one ends where the recording does, so that all of it is heard; a recording that is shorter than a window is
-    repeated.
+    The last one ends where the recording does, so that nothing is left out; a recording that is shorter than a window
+    is repeated.
 
     Args:
-        path: anything that ``mgcl.audio.formats`` lists.
+        path: of a format that ``mgcl.audio.formats`` lists.
         every: seconds from one window's start to the next, > 0.
         sample_rate: of the windows, in Hz.
         seconds: of a window.
-        channels: how one is made of several: of ``mgcl.audio.CHANNELS``.
+        channels: how one is made of several: one of ``mgcl.audio.CHANNELS``.
 
     Raises:
         ClassifierError: ``every`` is not positive.

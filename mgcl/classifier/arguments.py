@@ -1,0 +1,80 @@
+"""What a user gives to a classifier beside sounds, checked before any work is done."""
+
+from collections.abc import Sequence
+from numbers import Integral
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_consistent_length
+
+from mgcl.audio import CHANNELS
+from mgcl.classifier.given import Clip
+from mgcl.classifier.labels import checked_labels
+from mgcl.classifier.model import Model
+from mgcl.errors import ClassifierError
+from mgcl.records import Value
+
+Captions = Sequence[str] | None
+_SEEDS = 2**31 - 1
+
+
+def check_choices(*, channels: str, reject_label: Value, reject_rate: float, random_state: object) -> None:
+    """See whether an estimator's own parameters can be used; draw nothing.
+
+    Raises:
+        ClassifierError: one has a wrong value.
+        ValueError: ``random_state`` is none of scikit-learn's.
+    """
+    if not isinstance(random_state, np.random.Generator):
+        check_random_state(random_state)
+    if channels not in CHANNELS:
+        raise ClassifierError(f"`channels` is {channels!r}; it is one of {', '.join(CHANNELS)}")
+    if reject_label is not None and not 0 <= reject_rate < 1:
+        raise ClassifierError(f"`reject_rate` is {reject_rate}; it is a share of clips, from 0 to less than 1")
+
+
+def labels_of(clips: Sequence[Clip], labels: ArrayLike) -> list[Value]:
+    """One label per clip.
+
+    Raises:
+        ClassifierError: a label is missing, or of another kind than text, numbers or booleans.
+        ValueError: there are more or fewer labels than clips.
+    """
+    found = checked_labels(labels)
+    check_consistent_length(clips, found)
+    return found
+
+
+def seed_of(random_state: object) -> int:
+    """The seed that scikit-learn's ``random_state`` stands for: an integer itself; the others are drawn from."""
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(_SEEDS))
+    state = np.random.RandomState() if random_state is None else random_state
+    return int(check_random_state(state).randint(_SEEDS))
+
+
+def check_captions(model: Model, captions: str | Captions) -> None:
+    """See whether clips come with captions where the model was fitted with some, and only there.
+
+    Raises:
+        ClassifierError: they do not.
+    """
+    if model.own_captions and captions is None:
+        raise ClassifierError(
+            "the classifier was fitted with captions, and these clips come with none; give theirs: `captions`"
+        )
+    if captions is not None and not model.own_captions:
+        raise ClassifierError("the classifier was fitted without captions: leave them out, or fit with captions")
+
+
+def check_as_many(clips: Sequence[Clip], captions: Captions) -> None:
+    """See whether there are as many captions as clips, if any.
+
+    Raises:
+        ValueError: there are not.
+    """
+    if captions is not None:
+        check_consistent_length(clips, captions)

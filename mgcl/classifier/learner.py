@@ -1,0 +1,109 @@
+"""A few-shot method by its name, with its parameters: all that the classifier knows of methods."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self, cast
+
+from torch import Tensor
+
+from mgcl.catalogue import load, names
+from mgcl.errors import ClassifierError
+from mgcl.methods.method import ClipFeatures, Match, Method, Prediction, Shares, Support
+from mgcl.records import Value
+
+DEFAULT = "mgcl"
+
+
+@dataclass(frozen=True)
+class Learner:
+    """One method, ready to be fitted."""
+
+    name: str
+    """The catalogue's."""
+    parameters: Any
+    """The method's ``Parameters``."""
+
+    @classmethod
+    def named(cls, name: str, options: Mapping[str, Value]) -> Self:
+        """A method with some of its options.
+
+        Raises:
+            MgclError: there is no method of that name; lists those there are.
+            ClassifierError: an option has a wrong value.
+        """
+        try:
+            return cls(name, _method(name).Parameters(**options))
+        except ValueError as error:
+            raise ClassifierError(str(error)) from None
+
+    @property
+    def version(self) -> int:
+        """The method's version."""
+        return self._method.VERSION
+
+    @property
+    def least_shots(self) -> int:
+        """Support clips per class that the method needs."""
+        return int(getattr(self.parameters, "least_shots", 1))
+
+    @property
+    def needs_captions(self) -> bool:
+        """Whether the method reads the clips' captions."""
+        return bool(getattr(self.parameters, "needs_captions", False))
+
+    def without_captions(self) -> Self:
+        """The learner for clips that have none.
+
+        Raises:
+            ValueError: the method cannot do without.
+        """
+        if not self.needs_captions:
+            return self
+        if not hasattr(self.parameters, "without_captions"):
+            raise ValueError(f"the method {self.name} needs captions")
+        return replace(self, parameters=self.parameters.without_captions())
+
+    def fit(self, support: Support) -> Any:
+        """What ``predict`` and the others take, adapted to a support set.
+
+        Raises:
+            ValueError: the method cannot be fitted on it.
+        """
+        return self._method.fit(support, self.parameters)
+
+    def predict(self, fitted: Any, clips: ClipFeatures) -> Prediction:
+        """Score clips."""
+        return self._method.predict(fitted, clips)
+
+    def explain(self, fitted: Any, clip: ClipFeatures, classes: tuple[int, ...]) -> tuple[Match, ...]:
+        """The plans behind the scores of one clip."""
+        return self._method.explain(fitted, clip, classes)
+
+    def shares(self, fitted: Any, clip: ClipFeatures, support: Support) -> Shares:
+        """What single support clips and sentences add to the logits of one clip; empty if the method cannot say."""
+        shares = getattr(self._method, "shares", None)
+        return shares(fitted, clip) if shares else Shares({}, {}, support.explanations)
+
+    def state(self, fitted: Any) -> Mapping[str, Tensor]:
+        """What is saved of a fitted method beside its support set."""
+        state = getattr(self._method, "state", None)
+        return state(fitted) if state else {}
+
+    def restored(self, support: Support, state: Mapping[str, Tensor]) -> Any:
+        """The fitted method whose ``state`` was saved."""
+        restored = getattr(self._method, "restored", None)
+        return restored(support, self.parameters, state) if restored else self.fit(support)
+
+    @property
+    def _method(self) -> Method:
+        return _method(self.name)
+
+
+def options(name: object) -> dict[str, Value]:
+    """The options of a method, with their defaults; of an unknown one, the default method's: ``named`` refuses it."""
+    known = isinstance(name, str) and name in names("method")
+    return asdict(_method(str(name) if known else DEFAULT).Parameters())
+
+
+def _method(name: str) -> Method:
+    return cast(Method, load("method", name))
