@@ -49,7 +49,7 @@ class Learner:
     @property
     def needs_captions(self) -> bool:
         """Whether the method reads the clips' captions."""
-        return bool(getattr(self.parameters, "needs_captions", False))
+        return "caption" in self.parameters.reads
 
     def without_captions(self) -> Self:
         """The learner for clips that have none.

@@ -7,7 +7,7 @@ A method is one module: ``VERSION`` and ``Parameters``, which planning reads wit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, get_origin, get_type_hints
 
@@ -159,9 +159,9 @@ class Method(Protocol):
     Parameters: type
     """A frozen dataclass with a default for every field; wrong values raise ValueError.
 
-    A property ``least_shots``, if it has one, says how many support clips per class it needs (default: 1); properties
-    ``needs_mel_statistics`` and ``needs_captions``, if true, that it goes by those of the bank. A method that can do
-    without captions has ``without_captions()``, the same parameters for clips that have none.
+    ``reads`` names the columns of a bank that it goes by, as ``mgcl.features.schema`` does. ``least_shots``, if it has
+    it, says how many support clips per class it needs (default: 1). A method that can do without captions has
+    ``without_captions()``, the same parameters for clips that have none.
     """
 
     def fit(self, support: Support, parameters: Any) -> Any:
@@ -214,7 +214,9 @@ def check_fields(parameters: object) -> None:
     Raises:
         ValueError: names the field, the value and what it may be.
     """
-    for name, hint in get_type_hints(type(parameters)).items():
+    hints = get_type_hints(type(parameters))
+    for name in (each.name for each in fields(parameters)):  # type: ignore[arg-type]
+        hint = hints[name]
         value = getattr(parameters, name)
         if get_origin(hint) is Literal:
             if value not in get_args(hint):

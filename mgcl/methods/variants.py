@@ -1,7 +1,7 @@
 """Variants: the rows of a table, as data. A new ablation is one line here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from mgcl.catalogue import load
@@ -31,9 +31,10 @@ class ResolvedVariant:
         """The settings as a trial's key has them."""
         return asdict(self.settings)
 
-    def needs(self, what: str) -> bool:
-        """Whether it goes by a bank's "captions" or "mel_statistics"."""
-        return bool(getattr(self.settings, f"needs_{what}", False))
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Columns of a bank that it goes by."""
+        return tuple(self.settings.reads)
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -131,8 +132,8 @@ def resolve(name: str, *, audio_only: bool = False) -> ResolvedVariant:
         parameters = method.Parameters(**variant.changes)
     except ValueError as error:
         raise SweepError(f"variant {name!r}: {error}") from None
-    if audio_only and getattr(parameters, "needs_captions", False) and "fusion" not in variant.changes:
-        parameters = replace(parameters, fusion="audio")
+    if audio_only and "caption" in parameters.reads and "fusion" not in variant.changes:
+        parameters = parameters.without_captions()
     return ResolvedVariant(variant.method, method.VERSION, parameters)
 
 

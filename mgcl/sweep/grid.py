@@ -8,6 +8,7 @@ from typing import Any
 from mgcl.catalogue import load
 from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
+from mgcl.features.schema import NAMED
 from mgcl.methods.variants import BASELINES, REFERENCE, VARIANTS, ResolvedVariant, resolve
 from mgcl.records import SEARCHED, Cell, PlannedTrial, Trial, Value
 from mgcl.sweep.chosen import Chosen, read_chosen
@@ -61,7 +62,7 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
     cells = sweep.task.cells(sweep.draws, bank, only or (chosen.folds if chosen else None))
     planned: dict[str, PlannedTrial] = {}
     for name, variant in variants.items():
-        if _lacks(bank, name, variant):
+        if _lacks(sweep, bank, name):
             continue
         for cell in cells:
             if sweep.task.unfit(cell, variant.settings):
@@ -106,22 +107,23 @@ def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:
         if (unfit := sweep.task.unfit(cell, variant.settings))
     ]
     lacking: dict[str, list[str]] = {}
-    for name, variant in variants.items():
-        if what := _lacks(bank, name, variant):
+    for name in variants:
+        if what := _lacks(sweep, bank, name):
             lacking.setdefault(what, []).append(name)
     words += [f"this bank lacks {what}: left out: {', '.join(names)}" for what, names in lacking.items()]
     return tuple(dict.fromkeys(words))
 
 
-def _lacks(bank: FeatureBank, name: str, variant: ResolvedVariant) -> str:
+def _lacks(sweep: Sweep, bank: FeatureBank, name: str) -> str:
     """What a bank would need for a variant; empty if it has everything."""
-    asked, held = VARIANTS[name].changes.get("explanations"), bank.explanation_embeddings.shape[1]
+    variant = resolve(name, audio_only=sweep.audio_only)
+    if missing := bank.lacks((*sweep.task.READS, *variant.reads)):
+        bare = resolve(name, audio_only=True)
+        hint = "; --audio-only does without" if not bank.lacks((*sweep.task.READS, *bare.reads)) else ""
+        return ", ".join(f"{column} ({NAMED[column].mend}{hint})" for column in missing)
+    asked, held = VARIANTS[name].changes.get("explanations"), bank.floats("explanations").shape[1]
     if isinstance(asked, int) and asked > held:  # it would be another row under a false name
         return f"{asked} explanations a class (it has {held})"
-    if variant.needs("captions") and not bank.captioned:
-        return "captions (`mgcl caption` writes them; --audio-only does without)"
-    if variant.needs("mel_statistics") and bank.mel_statistics is None:
-        return "mel statistics (`mgcl extract` writes them)"
     return ""
 
 

@@ -99,6 +99,8 @@ class Task(Protocol):
 
     VERSION: int
     """Part of every trial's key: raised whenever the same cell draws, or counts, something else."""
+    READS: tuple[str, ...]
+    """Columns of a bank that it goes by, whatever the method; see ``mgcl.features.schema``."""
     METRICS: tuple[Metric, ...]
     """The first is the one that is ranked."""
     COLUMNS: Mapping[str, Coordinate]

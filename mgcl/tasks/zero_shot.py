@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mgcl.methods.method import ClipFeatures, Support
 
 VERSION = 1
+READS = ("label", "clip", "segments", "prompt", "explanations")
 METRICS = (Metric("accuracy"),)
 COLUMNS = {"sentences": Coordinate(str, "what describes a class")}
 POOLED: Mapping[str, Coordinate] = {}

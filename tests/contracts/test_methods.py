@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgcl.catalogue import load, names
+from mgcl.features.schema import NAMED
 from mgcl.methods.method import ClipFeatures, Support
-from mgcl.tracking.runs import COLUMNS
 from mgcl.transport import unit
 
 GOLDEN = Path(__file__).with_name("golden_logits.json")
@@ -60,7 +60,15 @@ def test_parameters_are_a_frozen_record_of_plain_values(method) -> None:
 
 
 def test_no_parameter_hides_a_column_of_the_record(method) -> None:
-    assert {field.name for field in dataclasses.fields(method.Parameters)}.isdisjoint(COLUMNS)
+    tasks = [load("task", name) for name in names("task")]
+    places = {name for task in tasks for name in (*task.COLUMNS, *task.POOLED, *task.SETTING)}
+    assert {field.name for field in dataclasses.fields(method.Parameters)}.isdisjoint({"variant", *places})
+
+
+def test_it_says_which_columns_of_a_bank_it_reads(method) -> None:
+    reads = method.Parameters().reads
+    assert reads
+    assert set(reads) <= set(NAMED)
 
 
 def test_logits_are_one_a_class_and_the_sum_of_named_parts(method) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import mgcl
 from mgcl.catalogue import load, names
+from mgcl.features.schema import NAMED
 from mgcl.methods.variants import VARIANTS
 from mgcl.records import Cell, Trial
 from mgcl.tasks import Coordinate, Metric, Words
@@ -41,6 +42,8 @@ def test_what_planning_and_reporting_read_is_there(name, task) -> None:
     assert task.Draws.task == name
     assert task.VERSION >= 1
     assert isinstance(task.WORDS, Words)
+    assert task.READS
+    assert set(task.READS) <= set(NAMED)
     assert task.INTERVAL in ("t", "bootstrap")
     assert all(isinstance(each, Metric) for each in task.METRICS)
     coordinates = [*task.COLUMNS.items(), *task.POOLED.items(), *task.SETTING.items()]

@@ -106,7 +106,7 @@ def test_mel_statistics_are_left_out_where_the_bank_has_none(bank) -> None:
     sweep = cases.changed_sweep(SWEEP, variants=("full", "mel-statistics"))
     assert {cell.variants for cell in plan(sweep, bank)} == {("full",)}
     assert left_out(sweep, bank) == (
-        "this bank lacks mel statistics (`mgcl extract` writes them): left out: mel-statistics",
+        "this bank lacks mel_statistics (`mgcl extract` writes mel statistics): left out: mel-statistics",
     )
 
 
@@ -119,8 +119,8 @@ def test_without_captions_what_reads_them_is_left_out_or_run_on_audio_alone_if_a
         "zero-shot",
     }
     assert left_out(sweep, bare) == (
-        "this bank lacks captions (`mgcl caption` writes them; --audio-only does without): left out: "
-        "full, caption-only",
+        "this bank lacks caption (`mgcl caption` writes captions; --audio-only does without): left out: full",
+        "this bank lacks caption (`mgcl caption` writes captions): left out: caption-only",
     )
     asked = cases.changed_sweep(sweep, audio_only=True)
     full, *_ = plan(asked, bare)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from mgcl.methods.method import ClipFeatures, Prediction, Support, check_fields, check_ranges
 
@@ -22,6 +22,8 @@ class Parameters:
         epochs: full-batch AdamW steps, >= 0; 0 is training-free.
         learning_rate: at the start of a half cosine, > 0.
     """
+
+    reads: ClassVar[tuple[str, ...]] = ("clip", "prompt")
 
     alpha: float = 1.0
     beta: float = 5.5

@@ -7,6 +7,7 @@ LSTM trained likewise; here they are the backbone's, frozen, and that option is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from mgcl.methods.method import ClipFeatures, Prediction, Support, explain_nothing
 
@@ -16,6 +17,8 @@ VERSION = 1
 @dataclass(frozen=True)
 class Parameters:
     """Nothing to choose: a softmax over plain cosines, as printed."""
+
+    reads: ClassVar[tuple[str, ...]] = ("clip",)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ VERSION = 1
 class Parameters:
     """Nothing to choose: squared Euclidean distance in dB."""
 
-    needs_mel_statistics: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("mel_statistics",)
 
 
 @dataclass(frozen=True)

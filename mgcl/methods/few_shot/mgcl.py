@@ -111,6 +111,12 @@ class Parameters:
         return replace(self, fusion="audio") if self.needs_captions else self
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """Columns of a bank that it goes by."""
+        sentences = "prompt" if self.sentences == "prompt" else "explanations"
+        return ("clip", "segments", sentences, *(["caption"] if self.needs_captions else []))
+
+    @property
     def least_shots(self) -> int:
         """With one shot a clip that does not see itself would find no key of its class."""
         return 2 if self.leave_one_out else 1

@@ -6,7 +6,7 @@ The paper trains the embedding by episodes; here it is the backbone's, frozen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from mgcl.methods.method import ClipFeatures, Prediction, Support, explain_nothing
 
@@ -20,6 +20,8 @@ VERSION = 1
 @dataclass(frozen=True)
 class Parameters:
     """Nothing to choose: squared Euclidean distance, as the paper's."""
+
+    reads: ClassVar[tuple[str, ...]] = ("clip",)
 
 
 @dataclass(frozen=True)

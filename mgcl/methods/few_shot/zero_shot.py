@@ -18,6 +18,7 @@ VERSION = 1
 class Parameters:
     """Nothing to choose: the bank's logit scale changes no decision."""
 
+    reads: ClassVar[tuple[str, ...]] = ("clip", "prompt")
     least_shots: ClassVar[int] = 0
 
 
