@@ -8,7 +8,6 @@ from typing import NoReturn
 from mgcl import __version__
 from mgcl.cli import (
     bank,
-    cache,
     caption,
     data,
     demo,
@@ -19,6 +18,7 @@ from mgcl.cli import (
     predict,
     pretrain,
     report,
+    similarities,
     status,
     sync,
     ui,
@@ -27,7 +27,7 @@ from mgcl.cli.commands import flag_names
 from mgcl.errors import run_and_exit
 
 _COMMANDS = (
-    fit, predict, evaluate, demo, data, caption, explain, extract, bank, cache, report, status, ui, sync, pretrain,
+    fit, predict, evaluate, demo, data, caption, explain, extract, bank, similarities, report, status, ui, sync, pretrain,
 )  # fmt: skip
 
 

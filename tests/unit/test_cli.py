@@ -18,6 +18,12 @@ def run(capsys, *arguments) -> tuple[int, str, str]:
     return left.value.code, captured.out, captured.err
 
 
+def test_the_former_name_of_a_command_says_the_new_one(capsys) -> None:
+    assert run(capsys, "cache", "rm", "--all")[2] == (
+        "error: `mgcl cache` is now `mgcl similarities rm --all`: a cache is the method's alone\n"
+    )
+
+
 def test_bank_info(bank, capsys) -> None:
     code, output, _ = run(capsys, "bank", "info", bank.path)
     assert code == 0
@@ -147,7 +153,7 @@ def kept(tmp_path, monkeypatch) -> SimilarityStore:
 
 @pytest.mark.usefixtures("kept")
 def test_cache_ls(capsys) -> None:
-    code, output, _ = run(capsys, "cache", "ls")
+    code, output, _ = run(capsys, "similarities", "ls")
     first, second, last = output.splitlines()
     assert code == 0
     assert f"bank {'a' * 16}  transport   epsilon 0.1, tolerance 0.0001" in first
@@ -156,20 +162,20 @@ def test_cache_ls(capsys) -> None:
 
 
 def test_cache_rm_by_bank_name_and_all(kept, capsys) -> None:
-    name = run(capsys, "cache", "ls")[1].split()[0]
-    assert "removed 1 stores" in run(capsys, "cache", "rm", "b" * 16)[1]
-    assert "removed 1 stores" in run(capsys, "cache", "rm", name[:8])[1]
-    assert "0 stores" in run(capsys, "cache", "ls")[1]
-    assert "removed 0 stores" in run(capsys, "cache", "rm", "--all")[1]
+    name = run(capsys, "similarities", "ls")[1].split()[0]
+    assert "removed 1 stores" in run(capsys, "similarities", "rm", "b" * 16)[1]
+    assert "removed 1 stores" in run(capsys, "similarities", "rm", name[:8])[1]
+    assert "0 stores" in run(capsys, "similarities", "ls")[1]
+    assert "removed 0 stores" in run(capsys, "similarities", "rm", "--all")[1]
     assert torch.allclose(kept.look_up(np.arange(4), np.arange(4), Matching()).value, torch.ones(4, 4))
 
 
 @pytest.mark.usefixtures("kept")
 def test_cache_rm_of_what_is_not_there(capsys) -> None:
-    code, _, error = run(capsys, "cache", "rm", "c" * 16)
+    code, _, error = run(capsys, "similarities", "rm", "c" * 16)
     assert code == 2
     assert "no store and no bank begins with 'cccccccccccccccc'" in error
     for neither_nor_both in ((), ("a" * 16, "--all")):
-        code, _, error = run(capsys, "cache", "rm", *neither_nor_both)
+        code, _, error = run(capsys, "similarities", "rm", *neither_nor_both)
         assert code == 2
         assert "or say --all" in error

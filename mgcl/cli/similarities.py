@@ -1,4 +1,4 @@
-"""``mgcl cache``: the similarities kept on this machine."""
+"""``mgcl similarities``: the similarity store of this machine."""
 
 import argparse
 from datetime import datetime
@@ -15,17 +15,28 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add the command to the parser's."""
-    cache = commands.add_parser("cache", help="the similarities kept on this machine, $MGCL_HOME/similarity")
-    caches = cache.add_subparsers(required=True, metavar="COMMAND")
-    ls = caches.add_parser("ls", help="list them, the least recently opened first")
-    ls.set_defaults(job=_cache_ls)
-    rm = caches.add_parser("rm", help="remove some; they are computed again when needed")
+    similarities = commands.add_parser(
+        "similarities", help="the similarities stored on this machine, $MGCL_HOME/similarity"
+    )
+    verbs = similarities.add_subparsers(required=True, metavar="COMMAND")
+    ls = verbs.add_parser("ls", help="list them, the least recently opened first")
+    ls.set_defaults(job=_ls)
+    rm = verbs.add_parser("rm", help="remove some; they are computed again when needed")
     rm.add_argument("names", nargs="*", metavar="NAME", help="a store or a bank: 8 or more of its digits")
     rm.add_argument("--all", action="store_true", help="every store of this machine")
-    rm.set_defaults(job=_cache_rm)
+    rm.set_defaults(job=_rm)
+    former = commands.add_parser("cache")
+    former.add_argument("words", nargs="*")
+    former.add_argument("--all", action="store_true")
+    former.set_defaults(job=_renamed)
 
 
-def _cache_ls(_flags: argparse.Namespace) -> int:
+def _renamed(flags: argparse.Namespace) -> int:
+    words = " ".join(["mgcl similarities", *flags.words, *(["--all"] if flags.all else [])])
+    raise MgclError(f"`mgcl cache` is now `{words}`: a cache is the method's alone")
+
+
+def _ls(_flags: argparse.Namespace) -> int:
     root, stores = _stores()
     for store in stores:
         about = store.about
@@ -40,16 +51,16 @@ def _cache_ls(_flags: argparse.Namespace) -> int:
     return 0
 
 
-def _cache_rm(flags: argparse.Namespace) -> int:
+def _rm(flags: argparse.Namespace) -> int:
     from mgcl.transport.tiles import remove
 
     root, stores = _stores()
     if flags.all == bool(flags.names):
-        raise MgclError("name stores or banks as `mgcl cache ls` shows them, 8 digits or more, or say --all")
+        raise MgclError("name stores or banks as `mgcl similarities ls` shows them, 8 digits or more, or say --all")
     for name in flags.names:
         if not any(_answers_to(store, name) for store in stores):
             raise MgclError(
-                f"{root}: no store and no bank begins with {name!r} (8 digits or more); `mgcl cache ls` lists them"
+                f"{root}: no store and no bank begins with {name!r} (8 digits or more); `mgcl similarities ls` lists them"
             )
     chosen = [store for store in stores if flags.all or any(_answers_to(store, name) for name in flags.names)]
     for store in chosen:
