@@ -27,7 +27,8 @@ from mgcl.cli.commands import flag_names
 from mgcl.errors import run_and_exit
 
 _COMMANDS = (
-    fit, predict, evaluate, demo, data, caption, explain, extract, bank, similarities, report, status, ui, sync, pretrain,
+    fit, predict, evaluate, demo, data, caption, explain, extract, bank, similarities, report, status, ui, sync,
+    pretrain,
 )  # fmt: skip
 
 

@@ -60,7 +60,8 @@ def _rm(flags: argparse.Namespace) -> int:
     for name in flags.names:
         if not any(_answers_to(store, name) for store in stores):
             raise MgclError(
-                f"{root}: no store and no bank begins with {name!r} (8 digits or more); `mgcl similarities ls` lists them"
+                f"{root}: no store and no bank begins with {name!r} (8 digits or more); `mgcl similarities ls` lists "
+                "them"
             )
     chosen = [store for store in stores if flags.all or any(_answers_to(store, name) for name in flags.names)]
     for store in chosen:

@@ -1,0 +1,131 @@
+"""Every choice of MGCL, and what each of those is that its paper leaves open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from mgcl.methods.method import check_fields, check_ranges
+from mgcl.records import Matching
+
+OPEN_CHOICES = {
+    "coarse": "a clip's coarse representation: the backbone's embedding (clip), or its segments' mean (the paper's)",
+    "logit_scale": "multiplies the contrast before Eq. 21; None: the bank's",
+    "epsilon": "temperature of the transport's kernel (Eq. 8)",
+    "tolerance": "relative marginal error at which a transport problem is solved",
+    "max_iterations": "of the transport; None: 100 at ε ≥ 0.1, 2,000 below",
+    "entropy_weight": "of the plan in the similarity (λ of Eq. 5); 0: Eq. 9 as printed",
+    "gradient": "through the transport plan: it is a constant (detached), or exact",
+    "leave_one_out": "whether a training clip does not see its own key in the cache",
+    "mean_over_shots": "whether the cache is divided by K",
+    "late_weighting_scale": "inverse temperature of the late weighting (Eq. 14)",
+    "initialisation": "of the adapters",
+    "explanation_draw": "which explanations, where not all are used",
+    "fusion": "what is fused and contrasted; audio: without captions",
+}
+"""Parameter of ``mgcl`` -> what it is."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Every choice of the method; the defaults are the paper's, or what is taken where the paper is silent.
+
+    Attributes:
+        alpha: weight of the cache in the logits (Eq. 21), >= 0.
+        beta: sharpness of the cache (Eq. 1), >= 0.
+        coarse: the coarse representation of a clip: the backbone's own ("clip") or the segments' "mean".
+        coarse_cache, fine_cache, coarse_contrast, fine_contrast: which of the four parts count; at least one.
+        matching, epsilon, tolerance, max_iterations, entropy_weight, gradient: of the segments; see
+            ``mgcl.records.Matching``.
+        logit_scale: multiplies the contrast before Eq. 21, > 0; None is the bank's.
+        late_weighting_scale: inverse temperature of the late weighting (Eq. 14), >= 0; 0 is a plain mean.
+        leave_one_out: a training clip does not see its own key in the cache; needs 2 shots.
+        mean_over_shots: divide the cache by K.
+        fusion: what is fused and contrasted: "both", "audio" or "caption"; the last needs the cache off.
+        initialisation: of the adapters: "halves", "audio" or "random".
+        sentences: what a class is described by: its "explanations", or its "prompt" alone.
+        explanations: use at most this many of the bank's explanations, >= 1.
+        explanation_draw: the "first" ones, or "seeded" by the episode.
+        epochs: full-batch Adam steps, >= 0; 0 is without training.
+        learning_rate: > 0.
+    """
+
+    alpha: float = 1.1
+    beta: float = 5.0
+    coarse: Literal["clip", "mean"] = "clip"
+    coarse_cache: bool = True
+    fine_cache: bool = True
+    coarse_contrast: bool = True
+    fine_contrast: bool = True
+    matching: Literal["transport", "uniform", "best-match"] = "transport"
+    epsilon: float = 0.1
+    tolerance: float = 1e-4
+    max_iterations: int | None = None
+    entropy_weight: float = 0.0
+    gradient: Literal["detached", "exact"] = "detached"
+    logit_scale: float | None = None
+    late_weighting_scale: float = 1.0
+    leave_one_out: bool = False
+    mean_over_shots: bool = False
+    fusion: Literal["both", "audio", "caption"] = "both"
+    initialisation: Literal["halves", "audio", "random"] = "halves"
+    sentences: Literal["explanations", "prompt"] = "explanations"
+    explanations: int = 8
+    explanation_draw: Literal["first", "seeded"] = "first"
+    epochs: int = 20
+    learning_rate: float = 1e-4
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_ranges(
+            self,
+            positive=("epsilon", "tolerance", "learning_rate", "logit_scale"),
+            at_least_zero=("alpha", "beta", "entropy_weight", "late_weighting_scale", "epochs"),
+            at_least_one=("explanations", "max_iterations"),
+        )
+        if not (self.cached or self.contrasted):
+            raise ValueError("without coarse and fine cache and contrast nothing is left to score with")
+        if self.fusion == "caption" and self.cached:
+            raise ValueError("fusion 'caption' looks at no audio: set coarse_cache and fine_cache to False")
+
+    @property
+    def cached(self) -> bool:
+        """Whether the cache counts."""
+        return self.coarse_cache or self.fine_cache
+
+    @property
+    def contrasted(self) -> bool:
+        """Whether the contrast counts: without it nothing is trained."""
+        return self.coarse_contrast or self.fine_contrast
+
+    @property
+    def needs_captions(self) -> bool:
+        """Whether anything that counts reads the clips' captions."""
+        return self.contrasted and self.fusion != "audio"
+
+    def without_captions(self) -> Parameters:
+        """The same for clips that have no captions: they are known by audio alone.
+
+        Raises:
+            ValueError: fusion is "caption".
+        """
+        if self.needs_captions and self.fusion == "caption":
+            raise ValueError("fusion='caption' needs captions")
+        return replace(self, fusion="audio") if self.needs_captions else self
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Columns of a bank that it goes by."""
+        sentences = "prompt" if self.sentences == "prompt" else "explanations"
+        return ("clip", "segments", sentences, *(["caption"] if self.needs_captions else []))
+
+    @property
+    def least_shots(self) -> int:
+        """With one shot a clip that does not see itself would find no key of its class."""
+        return 2 if self.leave_one_out else 1
+
+    @property
+    def segment_matching(self) -> Matching:
+        """How segments are matched."""
+        names = ("epsilon", "tolerance", "max_iterations", "entropy_weight", "gradient")
+        return Matching(self.matching, **{name: getattr(self, name) for name in names})
