@@ -21,7 +21,7 @@ from mgcl.classifier.answers import Answer
 from mgcl.classifier.arguments import Captions, check_as_many, check_captions, check_choices, labels_of, seed_of
 from mgcl.classifier.calibration import TurnedAway, check_enough
 from mgcl.classifier.given import Clip, Samples, Sounds, clips
-from mgcl.classifier.learner import DEFAULT, Learner, options
+from mgcl.classifier.learner import DEFAULT, Learner, options_of
 from mgcl.classifier.learning import Sentences
 from mgcl.classifier.model import Examples, Model
 from mgcl.classifier.reasons import Reasons
@@ -59,8 +59,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes:
         classes_: labels, sorted, shape (classes,).
         temperature_: τ of softmax(logits / τ).
-        threshold_: the least greatest logit of a clip that is one of the classes; None without
-            ``reject_label``.
+        threshold_: the least greatest logit of a clip that is one of the classes; None without ``reject_label``.
         turned_away_: estimated shares of known and of foreign clips below it; None without ``reject_label``.
     """
 
@@ -77,15 +76,15 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         random_state: int | np.random.RandomState | np.random.Generator | None = 0,
         verbose: bool = False,
         method: str = DEFAULT,
-        **own: Value,
+        **options: Value,
     ) -> None:
         """Take note of the parameters; ``fit`` checks them.
 
         Raises:
             TypeError: the method has no such option.
         """
-        known = options(method)
-        if unknown := own.keys() - known.keys():
+        known = options_of(method)
+        if unknown := options.keys() - known.keys():
             raise TypeError(f"no option is called {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
         self.backbone = backbone
         self.weights = weights
@@ -98,7 +97,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
         self.method = method
         for name, default in known.items():
-            setattr(self, name, own.get(name, default))
+            setattr(self, name, options.get(name, default))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 - nothing is nested
         """The estimator's parameters and the method's options, by name."""
@@ -312,7 +311,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _options(self) -> dict[str, Value]:
         """The method's; where it was changed after the constructor, with its defaults."""
-        return {name: getattr(self, name, default) for name, default in options(self.method).items()}
+        return {name: getattr(self, name, default) for name, default in options_of(self.method).items()}
 
     def _clips(self, X: Sounds) -> list[Clip]:
         return clips(X, sample_rate=self.sample_rate or self._backbone.sample_rate, channels=self.channels)
@@ -368,9 +367,12 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 _ITS_OWN = inspect.signature(FewShotClassifier.__init__)
-_OWN = tuple(name for name in inspect.signature(FewShotClassifier).parameters if name != "own")
+_OWN = tuple(name for name in inspect.signature(FewShotClassifier).parameters if name != "options")
 # Help, and scikit-learn's representation, read an estimator's parameters here: the default method's are shown.
 FewShotClassifier.__init__.__signature__ = _ITS_OWN.replace(  # type: ignore[attr-defined]
     parameters=[each for each in _ITS_OWN.parameters.values() if each.kind is not each.VAR_KEYWORD]
-    + [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=each) for name, each in options(DEFAULT).items()]
+    + [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=each)
+        for name, each in options_of(DEFAULT).items()
+    ]
 )

@@ -99,7 +99,7 @@ class Learner:
         return _method(self.name)
 
 
-def options(name: object) -> dict[str, Value]:
+def options_of(name: object) -> dict[str, Value]:
     """The options of a method, with their defaults; of an unknown one, the default method's: ``named`` refuses it."""
     known = isinstance(name, str) and name in names("method")
     return asdict(_method(str(name) if known else DEFAULT).Parameters())

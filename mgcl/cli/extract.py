@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mgcl.catalogue import load, names
 from mgcl.cli.commands import Commands, add_channels, say_what_is_passed_over, warn_of_named_classes
+from mgcl.errors import with_flags
 
 if TYPE_CHECKING:
     from mgcl.data.dataset import Dataset
@@ -85,7 +86,7 @@ def _extract(flags: argparse.Namespace) -> int:
     if not bank.captioned:
         print("no captions: write them with `mgcl caption`, or run sweeps of this bank with --audio-only")
     for reason in bank.left_out.values():
-        print(f"left out: {reason}")
+        print(f"left out: {with_flags(reason, flags.called)}")
     return 0
 
 
