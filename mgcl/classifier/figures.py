@@ -14,7 +14,7 @@ from mgcl.classifier.sounds import Sound
 from mgcl.records import Value
 from mgcl.reporting.drawing import LOOKS, STYLE, canvas, finish
 from mgcl.reporting.figure import Figure
-from mgcl.reporting.plan_drawing import Heard, Panel, over_time, shortened
+from mgcl.reporting.plan_drawing import Excerpt, Panel, over_time, shortened
 
 _STRONGEST = 4
 _NAME = 48
@@ -48,7 +48,7 @@ def transport(reasons: Reasons, sound: Sound, sample_rate: int) -> Figure:
     caption = plans if panels else "the clip's spectrogram; this model transports nothing, so there is no plan to show."
     end = reasons.segment_times[-1] + reasons.segment_times[0]
     with style.context(["default", STYLE]):
-        return finish("transport", f"When: {caption}", over_time(Heard(sound.waveform, sample_rate), panels, end))
+        return finish("transport", f"When: {caption}", over_time(Excerpt(sound.waveform, sample_rate), panels, end))
 
 
 def shares(reasons: Reasons) -> Figure:

@@ -37,7 +37,7 @@ def _sync(flags: argparse.Namespace) -> int:
     from mgcl.tracking.parent import last_progress
     from mgcl.tracking.record import recorded_runs
     from mgcl.tracking.store import default_uri
-    from mgcl.tracking.transfer import Source, bring_home, not_home
+    from mgcl.tracking.transfer import Source, copy_runs, not_stored
 
     home_uri = flags.tracking_uri or default_uri()
     is_cluster = Path(flags.source).suffix in {".yaml", ".yml"}
@@ -47,7 +47,7 @@ def _sync(flags: argparse.Namespace) -> int:
         for name in _chosen(source, flags.names):
             if not flags.check:
                 prepare(name, flags.out)
-                copied = bring_home(name, source, home_uri)
+                copied = copy_runs(name, source, home_uri)
                 written = flags.out / name / "report.md"
                 if recorded_runs(name, home_uri):
                     progress = last_progress(name, uri)
@@ -56,7 +56,7 @@ def _sync(flags: argparse.Namespace) -> int:
                 if copied:
                     print(written.read_text(encoding="utf-8"))
                 print(f"{name}: {copied} trials copied, {written}")
-            left = len(not_home(name, source, home_uri))
+            left = len(not_stored(name, source, home_uri))
             print(f"{name}: {left} trials are not home yet" if left else f"{name}: all trials are home")
             missing += left
     return 1 if missing else 0

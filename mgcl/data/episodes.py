@@ -45,8 +45,8 @@ def draw(
     classes = tuple(map(str, random.permutation(fold.classes)[:way]))
     shuffled = [[clips[label][i] for i in random.permutation(len(clips[label]))] for label in classes]
     support = [each[:shot] for each in shuffled]
-    heard = {_source(clip) for each in support for clip in each} if split == "source" else set()
-    query = [[clip for clip in each[shot:] if _source(clip) not in heard][:queries] for each in shuffled]
+    used = {_source(clip) for each in support for clip in each} if split == "source" else set()
+    query = [[clip for clip in each[shot:] if _source(clip) not in used][:queries] for each in shuffled]
     if any(len(row) != size for rows, size in ((support, shot), (query, queries)) for row in rows):
         raise SweepError(f"fold {fold.index}, episode {index}: a class ran out of clips; lower --shots or --queries")
     return Episode(index, seed_of("method", *identity), classes, _ids(support), _ids(query))

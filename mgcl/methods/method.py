@@ -101,7 +101,7 @@ class Support:
         return similarity(clips.segments, self.clips.segments, matching)
 
     @cached_property
-    def values(self) -> Float[Tensor, "b way"]:
+    def one_hot(self) -> Float[Tensor, "b way"]:
         """The labels as one-hot rows, times shot / count of their class: 1 where all classes have as many clips."""
         classes = self.labels.new_tensor(range(self.prompts.shape[-2]))
         weights = self.shot / self.prompts.new_tensor(self.counts)

@@ -40,7 +40,7 @@ def _cell(tables: Sequence[Table], row: str, column: Column) -> str:
     means = [
         table.metric.factor * entry.estimate.mean
         for table in tables
-        if (entry := table.entries.get((row, column))) and entry.estimate and entry.whole
+        if (entry := table.entries.get((row, column))) and entry.estimate and entry.complete
     ]
     if len(means) < len(tables):
         return "-"

@@ -16,7 +16,7 @@ _WINDOW = 512
 _RANGE = 80  # dB
 
 
-class Heard(NamedTuple):
+class Excerpt(NamedTuple):
     """The clip's sound."""
 
     waveform: NDArray[np.float32]
@@ -35,7 +35,7 @@ class Panel(NamedTuple):
     """Its rows."""
 
 
-def over_time(sound: Heard | None, panels: Sequence[Panel], seconds: float) -> Canvas:
+def over_time(sound: Excerpt | None, panels: Sequence[Panel], seconds: float) -> Canvas:
     """Draw them one under another, over the same seconds; at least one of them is there."""
     heights = ([8] if sound else []) + [len(panel.plan) + 2 for panel in panels]
     drawn = canvas(9, 0.7 + 0.21 * sum(heights))
@@ -64,7 +64,7 @@ def _plans(drawn: Canvas, places: list[Axes], panels: Sequence[Panel], seconds: 
     drawn.colorbar(image, ax=places, label="× uniform plan")
 
 
-def _spectrogram(axes: Axes, sound: Heard, seconds: float) -> None:
+def _spectrogram(axes: Axes, sound: Excerpt, seconds: float) -> None:
     rate = sound.sample_rate
     power, _, _ = mlab.specgram(sound.waveform, NFFT=_WINDOW, noverlap=_WINDOW // 2, Fs=rate)
     decibels = 10 * np.log10(np.maximum(power, 1e-14))  # digital silence has none

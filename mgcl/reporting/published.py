@@ -92,7 +92,7 @@ def difference(table: Table, place: Place) -> float | None:
     names = _names(figure.source, table) if name == MEAN else (name,)
     by_name = {table.name_of(column): table.entries.get((row, column)) for column in table.columns}
     entries = [by_name.get(each) for each in names]
-    means = [entry.estimate.mean for entry in entries if entry and entry.whole and entry.estimate]
+    means = [entry.estimate.mean for entry in entries if entry and entry.complete and entry.estimate]
     if len(means) < len(entries):
         return None
     return table.metric.factor * math.fsum(means) / len(means) - figure.value

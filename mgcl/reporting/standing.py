@@ -55,6 +55,6 @@ def _gaps(table: Table, *, several: bool) -> list[str]:
             entry = table.entries.get((row, column))
             if entry is None:
                 lacking[row].append(f"{table.name_of(column)} was not run")
-            elif not entry.whole:
+            elif not entry.complete:
                 lacking[row].append(f"{table.name_of(column)} has {entry.finished} of {entry.expected} trials")
     return [f"{row}{where}: {', '.join(each)}" for row, each in lacking.items()]

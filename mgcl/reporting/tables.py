@@ -41,7 +41,7 @@ class Entry:
         return len(self.runs) - self.failed
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether every block and seed of the table is in it: only then it compares with the rest of its column."""
         return self.finished == self.expected
 
@@ -97,7 +97,9 @@ class Table:
     def shown(self, row: str, column: Column) -> float | None:
         """An entry's mean, as printed; None: there is none, or it is not whole."""
         entry = self.entries.get((row, column))
-        return round(self.metric.factor * entry.estimate.mean, 2) if entry and entry.estimate and entry.whole else None
+        return (
+            round(self.metric.factor * entry.estimate.mean, 2) if entry and entry.estimate and entry.complete else None
+        )
 
     def is_best(self, row: str, column: Column) -> bool:
         """Whether an entry's mean, as printed, is the best of its column's whole entries, of which it beats one."""
@@ -230,7 +232,7 @@ def _cell(table: Table, row: str, column: Column) -> str:
         return "failed"
     mean, half_width = (table.metric.factor * each for each in (entry.estimate.mean, entry.estimate.half_width))
     text = f"{mean:.2f}" if math.isnan(half_width) else f"{mean:.2f} ± {half_width:.2f}"
-    return text if entry.whole else f"{text} ({entry.finished} of {entry.expected} trials)"
+    return text if entry.complete else f"{text} ({entry.finished} of {entry.expected} trials)"
 
 
 def interval(table: Table) -> str:

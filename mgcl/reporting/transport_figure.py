@@ -9,7 +9,7 @@ import numpy as np
 from mgcl.records import ExplainedClip
 from mgcl.reporting.drawing import finish
 from mgcl.reporting.figure import Figure
-from mgcl.reporting.plan_drawing import Heard, Panel, over_time, shortened
+from mgcl.reporting.plan_drawing import Excerpt, Panel, over_time, shortened
 
 _PART = "fine_contrast: "
 _SAMPLE_RATE = 16000
@@ -53,7 +53,7 @@ def transport(where: str, clip: ExplainedClip, material: Material) -> Figure:
         f"{where}, query clip {clip.clip_id}: how the fine contrast's transport plan matches its segments (columns) "
         f"with a class's explanations (rows).{above}"
     )
-    sound = _heard(file, clip.clip_id, end) if file else None
+    sound = _excerpt(file, clip.clip_id, end) if file else None
     return finish("transport", caption, over_time(sound, panels, end))
 
 
@@ -70,7 +70,7 @@ def _sentences(known: Sequence[str], count: int) -> list[str]:
     return [shortened(sentence) for sentence in known[:count]]
 
 
-def _heard(file: Path, clip_id: str, seconds: float) -> Heard:
+def _excerpt(file: Path, clip_id: str, seconds: float) -> Excerpt:
     from mgcl.data.audio import load_clip
 
-    return Heard(load_clip(file, clip_id=clip_id, sample_rate=_SAMPLE_RATE, seconds=seconds), _SAMPLE_RATE)
+    return Excerpt(load_clip(file, clip_id=clip_id, sample_rate=_SAMPLE_RATE, seconds=seconds), _SAMPLE_RATE)

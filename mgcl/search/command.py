@@ -24,7 +24,7 @@ from mgcl.progress import Bar, at_work
 from mgcl.reporting.report import prepare
 from mgcl.search import report
 from mgcl.search.questions import Question, Search, questions
-from mgcl.search.report import Answer
+from mgcl.search.report import Finding
 from mgcl.search.sampling import SAMPLERS
 from mgcl.search.space import MORE, SPACE
 from mgcl.search.study import (
@@ -71,18 +71,18 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
     folder = prepare(
         f"{search.name}/{_slug(bank.header.dataset, bank.header.backbone, search.variant)}", Path(flags.out)
     )
-    answers = _answers(search, asked, storage, location, folder, where, flags)
+    findings = _findings(search, asked, storage, location, folder, where, flags)
 
     params = folder / "params.json"
-    write_chosen(params, Chosen(bank.digest, search.variant, tuple(each.choice for each in answers)))
+    write_chosen(params, Chosen(bank.digest, search.variant, tuple(each.choice for each in findings)))
     test = _test(search, flags, params)
     page = folder / "report.md"
-    page.write_text(report.page(search.name, answers, params, test), encoding="utf-8")
+    page.write_text(report.page(search.name, findings, params, test), encoding="utf-8")
     print(f"report: {page}\nvalues: {params}\ntest:   {test}")
-    return int(any(each.failed for each in answers))
+    return int(any(each.failed for each in findings))
 
 
-def _answers(
+def _findings(
     search: Search,
     asked: Sequence[Question],
     storage: str,
@@ -90,7 +90,7 @@ def _answers(
     folder: Path,
     where: Machines,
     flags: argparse.Namespace,
-) -> list[Answer]:
+) -> list[Finding]:
     """Run what is missing of every study, and read what they found."""
     with at_work("loading Ray and MLflow"):
         from mgcl.cluster.connect import cluster
@@ -104,7 +104,7 @@ def _answers(
     more = flags.trials is not None and flags.trials.startswith("+")
     wanted = {each.name: search.points + (known_points(each, storage) if more else 0) for each in asked}
     export.plan(wanted)
-    answers = []
+    findings = []
     with cluster(where, cpus=flags.workers or cpu_count(), dashboard=True) as there:
         for question in asked:
             with open_study(question, storage) as study, _bar(study, question, wanted[question.name]) as bar:
@@ -112,9 +112,9 @@ def _answers(
                 run_points(study, question, wanted[question.name], bank, there, on_point=take)
                 export.show(question, ended(study))
                 with at_work("drawing what was found"):
-                    answers.append(_answer(study, question, folder))
-    export.store.keep([file for answer in answers for file in answer.pictures])
-    return answers
+                    findings.append(_finding(study, question, folder))
+    export.store.keep([file for finding in findings for file in finding.pictures])
+    return findings
 
 
 def _taking(study: Study, question: Question, export: "Export", bar: Bar) -> Callable[[FrozenTrial], None]:
@@ -155,13 +155,13 @@ def _show(point: FrozenTrial, bar: Bar) -> None:
     bar.update()
 
 
-def _answer(study: Study, question: Question, folder: Path) -> Answer:
+def _finding(study: Study, question: Question, folder: Path) -> Finding:
     from mgcl.search import pictures  # brings scikit-learn and matplotlib
 
     points, found, own = ended(study), best(study), default_point(study, question)
     failed = sum(ERROR in point.user_attrs for point in points)
     stopped = sum(point.state == TrialState.PRUNED for point in points) - failed
-    return Answer(
+    return Finding(
         question,
         Choice(question.tests, question.shot, question.typed(found.params), accuracy_of(found), len(points)),
         accuracy_of(own) if own else None,

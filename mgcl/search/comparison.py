@@ -21,7 +21,7 @@ from mgcl.reporting.statistics import t_interval
 from mgcl.search.questions import Search, questions
 from mgcl.search.replay import Surrogate, best_so_far, design
 from mgcl.search.sampling import SAMPLERS
-from mgcl.search.study import accuracy_of, default_storage, ended, open_study, whole
+from mgcl.search.study import accuracy_of, complete, default_storage, ended, open_study
 from mgcl.sweep.flags import add_bank_flags, add_draw_flags, add_machine_flags, machines, one_bank, override
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _run(
     there: "Cluster",
     given: Sequence[Mapping[str, float]] = (),
 ) -> list[FrozenTrial]:
-    """The whole points of a search's first study: those given before those proposed."""
+    """The complete points of a search's first study: those given before those proposed."""
     from mgcl.search.schedule import run_points
 
     question = questions(search, bank)[0]
@@ -82,7 +82,7 @@ def _run(
             study.enqueue_trial(dict(point), skip_if_exists=True)
         with Bar(total=search.points, initial=len(ended(study)), desc=search.name, unit="point") as bar:
             run_points(study, question, search.points, location, there, on_point=lambda _: bar.update())
-        return whole(study)[: search.points]
+        return complete(study)[: search.points]
 
 
 def _page(

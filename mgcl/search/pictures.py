@@ -11,7 +11,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.study import Study
 
-from mgcl.search.study import whole
+from mgcl.search.study import complete
 
 # Fewer points say nothing of importance.
 LEAST_POINTS = 10
@@ -21,7 +21,7 @@ _CONTOURED = 3
 
 def importances(study: Study) -> Mapping[str, float]:
     """Each parameter's share of the variance, in 0..1 (fANOVA, Hutter et al. 2014); none of few or equal points."""
-    points = whole(study)
+    points = complete(study)
     if len(points) < LEAST_POINTS or len({point.value for point in points}) == 1:
         return {}
     return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
@@ -31,7 +31,7 @@ def draw(study: Study, folder: Path, prefix: str) -> list[Path]:
     """Write history, slices, contours and importances; the latter two of at least ``LEAST_POINTS`` points.
 
     Args:
-        study: with whole points.
+        study: with complete points.
         folder: is there.
         prefix: of the files' names.
 

@@ -51,7 +51,7 @@ class Surrogate:
 
     @classmethod
     def fit(cls, space: Space, points: Sequence[FrozenTrial]) -> "Surrogate":
-        """Fit points that are whole."""
+        """Fit points that are complete."""
         inputs = _unit([point.params for point in points], space)
         values = np.array([accuracy_of(point) for point in points])
         process = GaussianProcessRegressor(

@@ -14,7 +14,7 @@ from mgcl.tasks import Task
 
 
 @dataclass(frozen=True)
-class Answer:
+class Finding:
     """What one study found."""
 
     question: Question
@@ -27,16 +27,16 @@ class Answer:
     pictures: Sequence[Path]
 
 
-def page(name: str, answers: Sequence[Answer], params: Path, test: str) -> str:
+def page(name: str, findings: Sequence[Finding], params: Path, test: str) -> str:
     """The report as markdown.
 
     Args:
         name: of the search.
-        answers: one a study.
+        findings: one a study.
         params: the file of the best values.
         test: the command that tests them.
     """
-    question = answers[0].question
+    question = findings[0].question
     trials, batches = question.batches[0], question.batches
     task: Task = load("task", trials[0].task)
     places = [task.place(trial.cell) for trial in trials]
@@ -50,23 +50,25 @@ def page(name: str, answers: Sequence[Answer], params: Path, test: str) -> str:
         "The validation accuracy of the best of many points is too good: it was chosen by it. What counts is the test, "
         f"with paper defaults and searched values on the same episodes:\n\n    {test}",
         "## Best values",
-        _table([_values(each) for each in answers]),
+        _table([_values(each) for each in findings]),
         "## Importance",
-        _table([{"study": each.question.place, **_percent(each.importances)} for each in answers if each.importances])
-        or "Too few whole points to say.",
+        _table([{"study": each.question.place, **_percent(each.importances)} for each in findings if each.importances])
+        or "Too few complete points to say.",
         "Share of the variance of the validation accuracy that a parameter explains over the searched space (fANOVA).",
-        *(_pictures(each) for each in answers),
+        *(_pictures(each) for each in findings),
         f"The values are in `{params.name}`.",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _values(answer: Answer) -> dict[str, str]:
-    choice = answer.choice
-    default = "" if answer.default_accuracy is None else f"{100 * answer.default_accuracy:.1f}"
-    stopped = f" ({answer.stopped} stopped early, {answer.failed} failed)" if answer.stopped or answer.failed else ""
+def _values(finding: Finding) -> dict[str, str]:
+    choice = finding.choice
+    default = "" if finding.default_accuracy is None else f"{100 * finding.default_accuracy:.1f}"
+    stopped = (
+        f" ({finding.stopped} stopped early, {finding.failed} failed)" if finding.stopped or finding.failed else ""
+    )
     return {
-        "study": answer.question.place,
+        "study": finding.question.place,
         "points": f"{choice.points}{stopped}",
         "validation, own values": default,
         "validation, best point": f"{100 * choice.validation_accuracy:.1f}",
@@ -86,6 +88,6 @@ def _table(rows: Sequence[Mapping[str, str]]) -> str:
     return pd.DataFrame(rows).fillna("").to_markdown(index=False, disable_numparse=True) if rows else ""
 
 
-def _pictures(answer: Answer) -> str:
-    drawn = "\n".join(f"![{file.stem}]({file.name})" for file in answer.pictures)
-    return f"## {answer.question.place}\n\n{drawn}"
+def _pictures(finding: Finding) -> str:
+    drawn = "\n".join(f"![{file.stem}]({file.name})" for file in finding.pictures)
+    return f"## {finding.question.place}\n\n{drawn}"

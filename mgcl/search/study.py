@@ -81,32 +81,32 @@ def ended(study: Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
-def whole(study: Study) -> list[FrozenTrial]:
+def complete(study: Study) -> list[FrozenTrial]:
     """Points with a value."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
 def accuracy_of(point: FrozenTrial) -> float:
-    """Of a whole point: its mean validation accuracy, in 0..1."""
+    """Of a complete point: its mean validation accuracy, in 0..1."""
     if point.value is None:
-        raise ValueError(f"point {point.number} is not whole")
+        raise ValueError(f"point {point.number} is not complete")
     return point.value
 
 
 def best(study: Study) -> FrozenTrial:
-    """The best whole point; of equals the first.
+    """The best complete point; of equals the first.
 
     Raises:
         SearchError: there is none.
     """
-    if not (points := whole(study)):
-        raise SearchError(f"study {study.study_name!r}: no point is whole; run it with more --trials")
+    if not (points := complete(study)):
+        raise SearchError(f"study {study.study_name!r}: no point is complete; run it with more --trials")
     return max(points, key=lambda point: (accuracy_of(point), -point.number))
 
 
 def default_point(study: Study, question: Question) -> FrozenTrial | None:
     """The point of the variant's own values, with which a study begins if its space holds them; None: not whole."""
-    given = (point for point in whole(study) if point.system_attrs.get(_GIVEN) == question.default)
+    given = (point for point in complete(study) if point.system_attrs.get(_GIVEN) == question.default)
     return next(given, None)
 
 

@@ -93,7 +93,7 @@ class Recorder:
         )
         try:
             patience(self._record)
-            self._store.delete_cut_off()
+            self._store.delete_interrupted()
             self.report(ended=True)
         except TrackingError as error:
             lost = len(self._waiting)

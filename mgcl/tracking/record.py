@@ -82,7 +82,7 @@ class Tracking:
             if not next(search(client, experiment_id, ROWS), None):  # until a sweep's end, its trials
                 set_view(client, experiment_id, group_by, VARIANTS, columns)
             tracking = cls(client, uri, experiment_id, parent_of(client, experiment_id, sweep))
-        tracking.delete_cut_off()
+        tracking.delete_interrupted()
         return tracking
 
     def where_to_look(self) -> str:
@@ -198,16 +198,16 @@ class Tracking:
         with answering(self.uri):
             self.client.set_tag(run.run_id, "variants", variants_tag(run.variants + variants))
 
-    def delete_cut_off(self) -> None:
+    def delete_interrupted(self) -> None:
         """Delete runs that were begun and never completed, if they are old or their trial has a complete one.
 
         A young one may be another driver's, which is writing it; if an old one is, that driver writes it again.
         """
         before = int(time.time() * 1000) - _STALE_MS
         with answering(self.uri):
-            if cut_off := list(search(self.client, self.experiment_id, _INCOMPLETE)):
+            if interrupted := list(search(self.client, self.experiment_id, _INCOMPLETE)):
                 done = {run.key for run in _trial_runs(self.client, self.experiment_id)}
-                for run in cut_off:
+                for run in interrupted:
                     if run.info.start_time < before or run.data.tags["trial_key"] in done:
                         self.client.delete_run(run.info.run_id)
 

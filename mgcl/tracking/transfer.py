@@ -75,27 +75,27 @@ class _Recorded:
     artifacts: Path
 
 
-def not_home(sweep: str, source: Source, home_uri: str) -> tuple[TrialRun, ...]:
+def not_stored(sweep: str, source: Source, own_uri: str) -> tuple[TrialRun, ...]:
     """The source's trials that a report at home lacks, or lacks in one of their rows.
 
     Raises:
         TrackingError: a store does not answer.
     """
-    at_home = {run.key: run for run in recorded_runs(sweep, home_uri)}
+    stored = {run.key: run for run in recorded_runs(sweep, own_uri)}
     return tuple(
         run
         for run in recorded_runs(sweep, source.uri)
-        if (mine := at_home.get(run.key)) is None or _outranks(run, mine) or not set(run.variants) <= set(mine.variants)
+        if (mine := stored.get(run.key)) is None or _outranks(run, mine) or not set(run.variants) <= set(mine.variants)
     )
 
 
-def bring_home(sweep: str, source: Source, home_uri: str) -> int:
+def copy_runs(sweep: str, source: Source, own_uri: str) -> int:
     """Copy what is not home yet; a run counts there once its last write, ``complete=1``, is there.
 
     Args:
         sweep: one of ``source.sweeps()``.
         source: where from; a run that it does not give whole is said and left out.
-        home_uri: the user's own store; the sweep's experiment and parent run are made there if they are new.
+        own_uri: the user's own store; the sweep's experiment and parent run are made there if they are new.
 
     Returns:
         How many runs were copied.
@@ -104,16 +104,16 @@ def bring_home(sweep: str, source: Source, home_uri: str) -> int:
         TrackingError: a store does not answer, or another sync is under way.
     """
     with _alone():
-        store = Tracking.open(sweep, home_uri)
-        with answering(home_uri):
-            _delete_cut_off(store)
+        store = Tracking.open(sweep, own_uri)
+        with answering(own_uri):
+            _delete_interrupted(store)
         with answering(source.uri):
             client = connect(source.uri)
         _copy_parent(sweep, client, source, store)
-        at_home = {run.key: run for run in store.runs()}
+        stored = {run.key: run for run in store.runs()}
         new = []
-        for run in not_home(sweep, source, home_uri):
-            mine = at_home.get(run.key)
+        for run in not_stored(sweep, source, own_uri):
+            mine = stored.get(run.key)
             if mine and not _outranks(run, mine):
                 store.name_variants(mine, run.variants)
             else:
@@ -122,7 +122,7 @@ def bring_home(sweep: str, source: Source, home_uri: str) -> int:
         with Bar(total=len(new), desc=sweep, unit="run") as bar:
             for trial in _read_all(new, client, source):
                 if trial:
-                    with answering(home_uri):
+                    with answering(own_uri):
                         _write(trial, source, store)
                     copied += 1
                 bar.update()
@@ -145,7 +145,7 @@ def _alone() -> Iterator[None]:
         raise TrackingError(f"{home()}: another `mgcl sync` is under way; wait for it") from None
 
 
-def _delete_cut_off(store: Tracking) -> None:
+def _delete_interrupted(store: Tracking) -> None:
     """Copies that a killed sync left; what a driver has begun is left to drivers."""
     for run in list(search(store.client, store.experiment_id, "tags.synced_from LIKE '%' AND tags.complete = '0'")):
         store.client.delete_run(run.info.run_id)

@@ -53,7 +53,7 @@ def cache(clips: ClipFeatures, support: Support, match: Matcher) -> Tensor:
     """Coarse and fine cache, weighted."""
     coarse, fine = clips.clip @ support.clips.clip.T, match(clips.segments, support.clips.segments)
     affinities = torch.exp(-BETA * (1 - coarse)) + torch.exp(-BETA * (1 - fine))
-    return ALPHA * affinities @ support.values
+    return ALPHA * affinities @ support.one_hot
 
 
 def fit(support: Support, match: Matcher, *, cached: bool) -> list[Tensor]:

@@ -64,7 +64,7 @@ def test_a_runs_duration_is_its_trials_and_a_trial_that_took_long_is_not_lost(ur
     assert info.end_time - info.start_time == pytest.approx(3600e3, rel=0.1)
 
     def tidied_up(*_) -> None:
-        other.delete_cut_off()
+        other.delete_interrupted()
 
     monkeypatch.setattr(tracking, "write_artifact", tidied_up)
     with pytest.raises(TrackingError, match="must be in the 'active' state"):  # and it is recorded again

@@ -19,7 +19,7 @@ from mgcl.search.replay import Surrogate, best_so_far, design
 from mgcl.search.report import Answer
 from mgcl.search.sampling import SAMPLERS, SteadySampler, distributions
 from mgcl.search.space import MORE, SPACE, Range
-from mgcl.search.study import accuracy_of, best, default_point, ended, known_points, open_study, whole
+from mgcl.search.study import accuracy_of, best, complete, default_point, ended, known_points, open_study
 from mgcl.sweep.chosen import Choice, Chosen, read_chosen, write_chosen
 from mgcl.sweep.grid import plan
 from mgcl.sweep.trial import run_trial, similarity_store
@@ -215,13 +215,13 @@ def test_a_database_that_is_none(question, tmp_path) -> None:
 
 def test_the_best_point_is_a_whole_one(question, storage) -> None:
     with open_study(question, storage) as study:
-        with pytest.raises(SearchError, match="no point is whole"):
+        with pytest.raises(SearchError, match="no point is complete"):
             best(study)
         run(study, question, 12)
         point = ask(study, question)
         point.report(0.99, 1)
         study.tell(point, state=TrialState.PRUNED)
-        assert accuracy_of(best(study)) == max(map(accuracy_of, whole(study)))
+        assert accuracy_of(best(study)) == max(map(accuracy_of, complete(study)))
         assert len(ended(study)) == 13
 
 

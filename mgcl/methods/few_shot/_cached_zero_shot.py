@@ -72,6 +72,6 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
     support, parameters = fitted.support, fitted.parameters
     affinities = cache.affinity(fitted.attention(clips, support, fitted.weight), parameters.beta)
     return Prediction({
-        "coarse_cache": parameters.alpha * cache.read(affinities, support.values),
+        "coarse_cache": parameters.alpha * cache.read(affinities, support.one_hot),
         "contrast": support.logit_scale * inner(clips.clip, support.prompts),
     })  # fmt: skip

@@ -39,7 +39,7 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
 
     support = fitted.support
     attention = inner(clips.clip, support.clips.clip).softmax(-1)
-    return Prediction({"attention": (attention @ support.values).log()})
+    return Prediction({"attention": (attention @ support.one_hot).log()})
 
 
 explain = explain_nothing

@@ -34,7 +34,7 @@ def fit(support: Support, _parameters: Parameters) -> Fitted:
     Raises:
         ValueError: the clips bring no mel statistics.
     """
-    return Fitted(support.values.T @ _statistics(support.clips) / support.shot)
+    return Fitted(support.one_hot.T @ _statistics(support.clips) / support.shot)
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:

@@ -116,7 +116,7 @@ def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
 
     support, parameters, scale = fitted.support, fitted.parameters, fitted.logit_scale
     affinities, _ = _key_affinities(fitted, clip)
-    weights = support.values.sum(-1) / (support.shot if parameters.mean_over_shots else 1.0)
+    weights = support.one_hot.sum(-1) / (support.shot if parameters.mean_over_shots else 1.0)
     keys = {part: parameters.alpha * each[0] * weights for part, each in affinities.items()}
     sentences = {}
     if parameters.coarse_contrast:
@@ -196,7 +196,7 @@ def _cache(fitted: Fitted, clips: ClipFeatures, *, own: bool = False) -> Predict
     affinities, convergence = _key_affinities(fitted, clips, own=own)
     per_shot = support.shot if parameters.mean_over_shots else 1.0
     parts = {
-        part: parameters.alpha * cache.read(each, support.values, per_shot=per_shot)
+        part: parameters.alpha * cache.read(each, support.one_hot, per_shot=per_shot)
         for part, each in affinities.items()
     }
     return Prediction(parts, convergence)

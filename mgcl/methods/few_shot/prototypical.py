@@ -33,7 +33,7 @@ class Fitted:
 
 def fit(support: Support, _parameters: Parameters) -> Fitted:
     """Average the support clips of each class (Eq. 1)."""
-    return Fitted(support.values.T @ support.clips.clip / support.shot)
+    return Fitted(support.one_hot.T @ support.clips.clip / support.shot)
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
