@@ -1,5 +1,6 @@
 """The errors a user can mend: every message names the file or value and says what to do next."""
 
+import argparse
 import errno
 import io
 import os
@@ -92,6 +93,21 @@ def with_flags(message: object, flags: Mapping[str, str]) -> str:
     'lower --shots or `queries`'
     """
     return re.sub(r"`(\w+)`", lambda found: flags.get(found[1], found[0]), str(message))
+
+
+def flag_names(command: argparse.ArgumentParser) -> dict[str, str]:
+    """Parameter -> flag, of a command and its sub-commands, for ``with_flags``.
+
+    A command whose flag is called otherwise than the parameter sets the default ``called`` to such a mapping.
+    """
+    found: dict[str, str] = {}
+    for action in command._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                found |= flag_names(each)
+        elif action.option_strings:
+            found[action.dest] = action.option_strings[-1]
+    return found
 
 
 @contextmanager

@@ -100,7 +100,7 @@ def usable(device: str) -> str:
         torch.empty(0, device=device)
     except (AssertionError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise MgclError(f"--device {device}: torch cannot use it here ({reason}); choose cpu") from None
+        raise MgclError(f"`device` {device}: torch cannot use it here ({reason}); choose cpu") from None
     return device
 
 

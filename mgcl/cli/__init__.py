@@ -23,8 +23,7 @@ from mgcl.cli import (
     sync,
     ui,
 )
-from mgcl.cli.commands import flag_names
-from mgcl.errors import run_and_exit
+from mgcl.errors import flag_names, run_and_exit
 
 _COMMANDS = (
     fit, predict, evaluate, demo, data, caption, explain, extract, bank, similarities, report, status, ui, sync,

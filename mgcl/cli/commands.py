@@ -20,21 +20,6 @@ else:
     Commands = object
 
 
-def flag_names(command: argparse.ArgumentParser) -> dict[str, str]:
-    """Parameter -> flag, of a command and its sub-commands, for ``mgcl.errors.with_flags``.
-
-    A command whose flag is called otherwise than the parameter sets the default ``called`` to such a mapping.
-    """
-    found: dict[str, str] = {}
-    for action in command._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for each in action.choices.values():
-                found |= flag_names(each)
-        elif action.option_strings:
-            found[action.dest] = action.option_strings[-1]
-    return found
-
-
 def add_model(command: argparse.ArgumentParser) -> None:
     """Which model a command opens, and how."""
     command.add_argument("model", type=Path, metavar="MODEL", help="folder that `mgcl fit` wrote")

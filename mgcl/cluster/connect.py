@@ -133,7 +133,7 @@ def _connect(address: str) -> Any:
         return ray.init(address=address, **_QUIET)
     except (OSError, RuntimeError, ValueError) as error:
         raise ClusterError(
-            f"--address {address}: no Ray cluster answers ({_reason(error)}); {_advice(error)}"
+            f"`address` {address}: no Ray cluster answers ({_reason(error)}); {_advice(error)}"
         ) from None
 
 
@@ -144,7 +144,7 @@ def _advice(error: Exception) -> str:
         return "export RAY_AUTH_MODE=token, and give the cluster's token as it asks for"
     if "version" in words:
         return "install the cluster's versions of Ray and Python here"
-    return "start one there (`ray start --head`), or leave --address out: then Ray starts on this machine"
+    return "start one there (`ray start --head`), or leave `address` out: then Ray starts on this machine"
 
 
 def _reason(error: Exception) -> str:
@@ -177,8 +177,8 @@ def _offer(machines: Machines, context: Any) -> Cluster:
                 f"this machine has {gpus:g} GPUs: no worker can have {share:g} of them and a CPU; ask for less"
             )
         raise ClusterError(
-            f"--address {machines.address}: no node has a CPU and {share:g} of a GPU; if it starts nodes by itself, "
-            "say how many should run at once (--workers, --actors)"
+            f"`address` {machines.address}: no node has a CPU and {share:g} of a GPU; if it starts nodes by itself, "
+            "say how many should run at once (`actors`)"
         )
     session = Path(context.address_info["session_dir"])
     return Cluster(context.dashboard_url or None, slots, share, session)

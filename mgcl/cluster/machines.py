@@ -27,9 +27,9 @@ class Machines:
         """
         gpus = self.gpus_per_actor or 0
         if fault := _fault(self.address):
-            raise ClusterError(f"--address {self.address}: no Ray cluster answers {fault}")
+            raise ClusterError(f"`address` {self.address}: no Ray cluster answers {fault}")
         if self.actors is not None and self.actors < 1:
-            raise ClusterError(f"{self.actors} actors at once (--workers, --actors): choose at least 1")
+            raise ClusterError(f"{self.actors} actors at once (`actors`): choose at least 1")
         if not 0 <= gpus < float("inf") or (gpus > 1 and gpus != int(gpus)):
             raise ClusterError(f"a GPU share of {gpus}: choose 0, a fraction, or whole GPUs")
 
@@ -40,7 +40,7 @@ def _fault(address: str | None) -> str | None:
         return None
     if address.startswith("ray://"):
         return (
-            "this way; run the command on the cluster's head, with --address auto (`ray submit`, `ray job submit` do)"
+            "this way; run the command on the cluster's head, with `address` auto (`ray submit`, `ray job submit` do)"
         )
     host, _, port = address.rpartition(":")
     return None if host and port.isdecimal() and int(port) < 2**16 else "there; give auto or host:port"

@@ -48,7 +48,7 @@ def draw(
     used = {_source(clip) for each in support for clip in each} if split == "source" else set()
     query = [[clip for clip in each[shot:] if _source(clip) not in used][:queries] for each in shuffled]
     if any(len(row) != size for rows, size in ((support, shot), (query, queries)) for row in rows):
-        raise SweepError(f"fold {fold.index}, episode {index}: a class ran out of clips; lower --shots or --queries")
+        raise SweepError(f"fold {fold.index}, episode {index}: a class ran out of clips; lower `shots` or `queries`")
     return Episode(index, seed_of("method", *identity), classes, _ids(support), _ids(query))
 
 
@@ -60,17 +60,17 @@ def check_drawable(clips: Pool, *, fold: Fold, way: int, shot: int, queries: int
     """
     unknown = sum(clip.source is None for label in fold.classes for clip in clips[label])
     if split == "source" and unknown:
-        raise SweepError(f"--split source: the bank does not know the recording of {unknown} clips; use --split clip")
+        raise SweepError(f"`split` source: the bank does not know the recording of {unknown} clips; use `split` clip")
     if min(way - 1, shot, queries) < 1:
         raise SweepError(f"{way}-way {shot}-shot with {queries} queries: at least 2 ways, 1 shot and 1 query")
     if way > len(fold.classes):
-        raise SweepError(f"{way}-way needs {way} classes, but fold {fold.index} has {len(fold.classes)}; lower --ways")
+        raise SweepError(f"{way}-way needs {way} classes, but fold {fold.index} has {len(fold.classes)}; lower `ways`")
     for label in fold.classes:
         left = len(clips[label]) - _withheld(clips, fold, label, shot, split)
         if queries > left:
             raise SweepError(
                 f"class {label!r} has {len(clips[label])} clips: {shot}-shot leaves {max(left, 0)} for {queries} "
-                f"queries (split {split!r}); lower --shots or --queries"
+                f"queries (split {split!r}); lower `shots` or `queries`"
             )
 
 

@@ -40,7 +40,7 @@ def folds(
     if missing:
         raise SweepError(
             f"the published folds of {dataset} need classes that the bank lacks: {', '.join(missing)}; "
-            "draw seeded subsets of what it holds with --folds N --fold-classes M"
+            "draw seeded subsets of what it holds with `folds` N `fold_classes` M"
         )
     return tuple(Fold("published", index, tuple(sorted(fold))) for index, fold in enumerate(published))
 
@@ -56,10 +56,10 @@ def published_subsets(dataset: str) -> list[list[str]] | None:
 
 def _seeded(dataset: str, labels: list[str], count: int | None, size: int | None) -> tuple[Fold, ...]:
     if count is None or size is None:
-        raise SweepError("--folds and --fold-classes go together: how many subsets, of how many classes each")
+        raise SweepError("`folds` and `fold_classes` go together: how many subsets, of how many classes each")
     if count < 1 or not 2 <= size <= len(labels):
         raise SweepError(
-            f"--folds {count} --fold-classes {size}: at least 1 fold, and 2 to {len(labels)} classes in each"
+            f"`folds` {count} `fold_classes` {size}: at least 1 fold, and 2 to {len(labels)} classes in each"
         )
     subsets = (generator("fold", dataset, labels, size, index).permutation(labels)[:size] for index in range(count))
     return tuple(Fold("seeded", index, tuple(sorted(map(str, subset)))) for index, subset in enumerate(subsets))

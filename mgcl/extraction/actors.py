@@ -76,7 +76,7 @@ def start_actors(
         BackboneError: the weights cannot be loaded.
     """
     if decode_workers < 1:
-        raise ClusterError(f"--decode-workers {decode_workers}: at least 1")
+        raise ClusterError(f"`decode_workers` {decode_workers}: at least 1")
     with cluster(machines, cpus=cpus) as there:
         options = {"num_cpus": 1, "num_gpus": there.gpus_per_slot, "max_concurrency": _AT_ONCE, "max_restarts": -1}
         kind = ray.remote(_Actor).options(**options, max_task_retries=_ATTEMPTS - 1)

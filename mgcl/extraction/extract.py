@@ -107,7 +107,7 @@ def _named(shards: Iterable[Shard], texts: Texts) -> Iterator[Shard]:
 
 def _refuse_gaps(bench: Workbench) -> None:
     for reason in bench.left_out().values():
-        raise DataError(f"--strict: {reason}")
+        raise DataError(f"`strict`: {reason}")
 
 
 @contextmanager

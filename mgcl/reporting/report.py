@@ -33,7 +33,7 @@ def prepare(name: str, out: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
-        raise ReportError(f"--out {out}: {folder} cannot be written ({error.strerror}); name another folder") from None
+        raise ReportError(f"`out` {out}: {folder} cannot be written ({error.strerror}); name another folder") from None
 
 
 def write(

@@ -16,7 +16,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from mgcl.cluster.machines import Machines
-from mgcl.errors import SearchError, run_and_exit
+from mgcl.errors import SearchError, flag_names, run_and_exit
 from mgcl.home import similarity_limit
 from mgcl.masking import masked
 from mgcl.methods.variants import VARIANTS
@@ -41,6 +41,7 @@ from mgcl.search.study import (
 from mgcl.sweep.chosen import Choice, Chosen, write_chosen
 from mgcl.sweep.estimates import time_left
 from mgcl.sweep.flags import (
+    MACHINE_FLAGS,
     add_bank_flags,
     add_draw_flags,
     add_machine_flags,
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 
 def main(search: Search, arguments: Sequence[str] | None = None) -> NoReturn:
     """Parse the flags, run the search, exit: 0, 1 if a point failed, 2 on bad input, 130 after Ctrl-C."""
-    run_and_exit(functools.partial(_main, search, arguments))
+    run_and_exit(functools.partial(_main, search, arguments), flag_names(_parser(search)) | MACHINE_FLAGS)
 
 
 def _main(search: Search, arguments: Sequence[str] | None) -> int:

@@ -13,7 +13,7 @@ from joblib import cpu_count
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
-from mgcl.errors import run_and_exit
+from mgcl.errors import flag_names, run_and_exit
 from mgcl.features import FeatureBank
 from mgcl.progress import Bar
 from mgcl.reporting.report import prepare
@@ -22,7 +22,15 @@ from mgcl.search.questions import Search, questions
 from mgcl.search.replay import Surrogate, best_so_far, design
 from mgcl.search.sampling import SAMPLERS
 from mgcl.search.study import accuracy_of, complete, default_storage, ended, open_study
-from mgcl.sweep.flags import add_bank_flags, add_draw_flags, add_machine_flags, machines, one_bank, override
+from mgcl.sweep.flags import (
+    MACHINE_FLAGS,
+    add_bank_flags,
+    add_draw_flags,
+    add_machine_flags,
+    machines,
+    one_bank,
+    override,
+)
 
 if TYPE_CHECKING:
     from mgcl.cluster.connect import Cluster
@@ -32,7 +40,7 @@ Curves = Mapping[str, NDArray[np.float64]]
 
 def main(search: Search, arguments: Sequence[str] | None = None) -> NoReturn:
     """Parse the flags, compare, exit: 0, 2 on bad input, 130 after Ctrl-C."""
-    run_and_exit(functools.partial(_main, search, arguments))
+    run_and_exit(functools.partial(_main, search, arguments), flag_names(_parser(search)) | MACHINE_FLAGS)
 
 
 def _main(search: Search, arguments: Sequence[str] | None) -> int:

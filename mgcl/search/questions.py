@@ -169,13 +169,13 @@ def _check(search: Search) -> None:
     if search.variant not in VARIANTS:
         raise SearchError(f"no variant is called {search.variant!r}; there are: {', '.join(VARIANTS)}")
     if search.sampler not in SAMPLERS:
-        raise SearchError(f"--sampler {search.sampler}: choose {' or '.join(SAMPLERS)}")
+        raise SearchError(f"`sampler` {search.sampler}: choose {' or '.join(SAMPLERS)}")
     if search.batches < 1 or search.points < 1:
-        raise SearchError("--batches and --trials: choose 1 or more")
+        raise SearchError("`batches` and `trials`: choose 1 or more")
     if not search.space:
-        raise SearchError("--search names nothing; give at least one parameter")
+        raise SearchError("`search` names nothing; give at least one parameter")
     if search.per_shot and not hasattr(search.draws, "shots"):
-        raise SearchError(f"--per-shot: the task {search.draws.task} has no shots; leave it out")
+        raise SearchError(f"`per_shot`: the task {search.draws.task} has no shots; leave it out")
     for name, each in search.space.items():
         _check_range(search.variant, name, each)
 
@@ -184,13 +184,13 @@ def _check_range(variant: str, name: str, each: Range) -> None:
     """Both ends must be values that the variant's method takes."""
     method, changes = VARIANTS[variant].method, VARIANTS[variant].changes
     if name in changes:
-        raise SearchError(f"variant {variant!r} is about {name}: leave it out of --search")
+        raise SearchError(f"variant {variant!r} is about {name}: leave it out of `search`")
     parameters: Any = load("method", method).Parameters
     for end in (each.low, each.high):
         value = bool(end) if isinstance(getattr(parameters(), name, None), bool) else int(end) if each.whole else end
         try:
             parameters(**{**changes, name: value})
         except TypeError:
-            raise SearchError(f"--search {name}: {method} has no such parameter") from None
+            raise SearchError(f"`search` {name}: {method} has no such parameter") from None
         except ValueError as error:
             raise SearchError(f"the range {each.low:g} to {each.high:g} of {name}: {error}") from None

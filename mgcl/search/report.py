@@ -64,9 +64,8 @@ def page(name: str, findings: Sequence[Finding], params: Path, test: str) -> str
 def _values(finding: Finding) -> dict[str, str]:
     choice = finding.choice
     default = "" if finding.default_accuracy is None else f"{100 * finding.default_accuracy:.1f}"
-    stopped = (
-        f" ({finding.stopped} stopped early, {finding.failed} failed)" if finding.stopped or finding.failed else ""
-    )
+    early = f" ({finding.stopped} stopped early, {finding.failed} failed)"
+    stopped = early if finding.stopped or finding.failed else ""
     return {
         "study": finding.question.place,
         "points": f"{choice.points}{stopped}",

@@ -52,8 +52,8 @@ def open_study(question: Question, storage: str) -> Iterator[Study]:
         )
         if study.user_attrs.get("identity", question.identity) != question.identity:
             raise SearchError(
-                f"--study {masked(storage)}: {question.name!r} searched another space, or other episodes, or with "
-                "another seed, sampler or stopping; name another --study, or delete that one: "
+                f"`study` {masked(storage)}: {question.name!r} searched another space, or other episodes, or with "
+                "another seed, sampler or stopping; name another `study`, or delete that one: "
                 f"`{_deletion(question, storage)}`"
             )
         study.set_user_attr("identity", question.identity)
@@ -100,7 +100,7 @@ def best(study: Study) -> FrozenTrial:
         SearchError: there is none.
     """
     if not (points := complete(study)):
-        raise SearchError(f"study {study.study_name!r}: no point is complete; run it with more --trials")
+        raise SearchError(f"study {study.study_name!r}: no point is complete; run it with more `trials`")
     return max(points, key=lambda point: (accuracy_of(point), -point.number))
 
 
@@ -120,14 +120,14 @@ def check_storage(storage: str) -> None:
         try:
             check_writable(file)
         except MgclError as error:
-            raise SearchError(f"--study {error}") from None
+            raise SearchError(f"`study` {error}") from None
 
 
 def _database(storage: str) -> Path | None:
     try:
         return database_file(storage)
     except MgclError as error:
-        raise SearchError(f"--study {error}") from None
+        raise SearchError(f"`study` {error}") from None
 
 
 def _deletion(question: Question, storage: str) -> str:
@@ -155,7 +155,7 @@ def _alone(name: str, storage: str) -> Iterator[None]:
         with FileLock(f"{database}.{slug}.lock", timeout=0):
             yield
     except Timeout:
-        raise SearchError(f"--study {masked(storage)}: another process is at work on {name!r}; wait for it") from None
+        raise SearchError(f"`study` {masked(storage)}: another process is at work on {name!r}; wait for it") from None
 
 
 @contextmanager
@@ -167,4 +167,4 @@ def _answering(storage: str) -> Iterator[None]:
         while first.__cause__:
             first = first.__cause__
         reason = scrubbed((str(first).strip() or type(first).__name__).splitlines()[0], storage)
-        raise SearchError(f"--study {masked(storage)}: the database does not answer ({reason})") from None
+        raise SearchError(f"`study` {masked(storage)}: the database does not answer ({reason})") from None

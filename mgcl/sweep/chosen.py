@@ -81,15 +81,15 @@ def read_chosen(file: Path, bank: str) -> Chosen:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if content["format"] != _FORMAT:
-            raise SweepError(f"--params {file}: format {content['format']}, not {_FORMAT}; search again")
+            raise SweepError(f"`params` {file}: format {content['format']}, not {_FORMAT}; search again")
         chosen = Chosen(content["bank"], content["variant"], tuple(map(_choice, content["choices"])))
     except FileNotFoundError:
-        raise SweepError(f"--params {file}: no such file; `python sweeps/search.py` writes it") from None
+        raise SweepError(f"`params` {file}: no such file; `python sweeps/search.py` writes it") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise SweepError(f"--params {file}: not what `python sweeps/search.py` writes ({error!r})") from None
+        raise SweepError(f"`params` {file}: not what `python sweeps/search.py` writes ({error!r})") from None
     if chosen.bank != bank:
         raise SweepError(
-            f"--params {file}: was searched on bank {chosen.bank[:16]}, not on this one ({bank[:16]}); search again"
+            f"`params` {file}: was searched on bank {chosen.bank[:16]}, not on this one ({bank[:16]}); search again"
         )
     return chosen
 

@@ -12,7 +12,7 @@ from joblib import cpu_count
 
 from mgcl.catalogue import load
 from mgcl.cluster.machines import Machines
-from mgcl.errors import SweepError, run_and_exit
+from mgcl.errors import SweepError, flag_names, run_and_exit, with_flags
 from mgcl.extraction.embedded import embedded_sounds
 from mgcl.home import home, similarity_limit
 from mgcl.methods.variants import VARIANTS
@@ -21,7 +21,15 @@ from mgcl.records import PlannedTrial, Trial, TrialRun
 from mgcl.reporting import report, tables
 from mgcl.sweep.driver import Todo, count, missing, run, state
 from mgcl.sweep.estimates import estimator
-from mgcl.sweep.flags import add_bank_flags, add_draw_flags, add_machine_flags, machines, open_banks, override
+from mgcl.sweep.flags import (
+    MACHINE_FLAGS,
+    add_bank_flags,
+    add_draw_flags,
+    add_machine_flags,
+    machines,
+    open_banks,
+    override,
+)
 from mgcl.sweep.grid import Sweep, left_out, plan
 from mgcl.tasks import Task
 
@@ -31,7 +39,12 @@ if TYPE_CHECKING:
 
 def main(sweep: Sweep, arguments: Sequence[str] | None = None) -> NoReturn:
     """Parse the flags, run the sweep, exit: 0, 1 if a trial failed, 2 on bad input, 130 after Ctrl-C."""
-    run_and_exit(functools.partial(_main, sweep, arguments))
+    run_and_exit(functools.partial(_main, sweep, arguments), _called(sweep))
+
+
+def _called(sweep: Sweep) -> dict[str, str]:
+    """Parameter -> the flag that sets it."""
+    return flag_names(_parser(sweep)) | MACHINE_FLAGS
 
 
 def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
@@ -44,7 +57,7 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     planned = [each for bank in banks.values() for each in plan(sweep, bank)]
     chosen = _only(flags.only, planned)
     for words in dict.fromkeys(words for bank in banks.values() for words in left_out(sweep, bank)):
-        print(words)
+        print(with_flags(words, _called(sweep)))
 
     with at_work("loading MLflow"):
         from mgcl.sweep import reports

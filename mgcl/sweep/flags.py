@@ -17,6 +17,9 @@ from mgcl.home import home
 
 _Asked = TypeVar("_Asked")
 
+MACHINE_FLAGS = {"actors": "--workers", "gpus_per_actor": "--gpus-per-trial"}
+"""Fields of ``Machines`` that these commands call otherwise."""
+
 
 def add_draw_flags(group: Any, draws: Any, *, but: Collection[str] = ()) -> None:
     """What a task draws: one flag per field of its ``Draws`` but some, whose default is the field's."""

@@ -56,7 +56,7 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
     """
     _check(sweep)
     if sweep.audio_only and bank.captioned:
-        raise SweepError("--audio-only is for banks without captions; this one has them: run the variant audio-only")
+        raise SweepError("`audio_only` is for banks without captions; this one has them: run the variant audio-only")
     variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
     chosen = read_chosen(Path(sweep.params), bank.digest) if sweep.params else None
     cells = sweep.task.cells(sweep.draws, bank, only or (chosen.folds if chosen else None))
@@ -119,7 +119,7 @@ def _lacks(sweep: Sweep, bank: FeatureBank, name: str) -> str:
     variant = resolve(name, audio_only=sweep.audio_only)
     if missing := bank.lacks((*sweep.task.READS, *variant.reads)):
         bare = resolve(name, audio_only=True)
-        hint = "; --audio-only does without" if not bank.lacks((*sweep.task.READS, *bare.reads)) else ""
+        hint = "; `audio_only` does without" if not bank.lacks((*sweep.task.READS, *bare.reads)) else ""
         return ", ".join(f"{column} ({NAMED[column].mend}{hint})" for column in missing)
     asked, held = VARIANTS[name].changes.get("explanations"), bank.floats("explanations").shape[1]
     if isinstance(asked, int) and asked > held:  # it would be another row under a false name
@@ -128,12 +128,11 @@ def _lacks(sweep: Sweep, bank: FeatureBank, name: str) -> str:
 
 
 def _check(sweep: Sweep) -> None:
-    lists = {each.name: each.metadata["flag"] for each in fields(sweep.draws)}
-    for name, flag in {"variants": "", **lists}.items():
-        values, flag = getattr(sweep if name == "variants" else sweep.draws, name), f"--{flag or name}"
+    lists = {"variants": sweep.variants, **{each.name: getattr(sweep.draws, each.name) for each in fields(sweep.draws)}}
+    for name, values in lists.items():
         if not isinstance(values, tuple):
             continue
         if not values:
-            raise SweepError(f"{flag} names nothing; give at least one")
+            raise SweepError(f"`{name}` names nothing; give at least one")
         if len(set(values)) < len(values):
-            raise SweepError(f"{flag} {' '.join(map(str, values))}: a value stands twice")
+            raise SweepError(f"`{name}` {' '.join(map(str, values))}: a value stands twice")

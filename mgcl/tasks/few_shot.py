@@ -77,9 +77,9 @@ class Draws:
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
-            raise SweepError(f"--split {self.split}: choose {' or '.join(SPLITS)}")
+            raise SweepError(f"`split` {self.split}: choose {' or '.join(SPLITS)}")
         if self.episodes < 1:
-            raise SweepError(f"--episodes {self.episodes}: choose 1 or more")
+            raise SweepError(f"`episodes` {self.episodes}: choose 1 or more")
 
 
 def cells(draws: Draws, bank: FeatureBank, only: Sequence[Fold] | None = None) -> tuple[Cell, ...]:
@@ -89,7 +89,7 @@ def cells(draws: Draws, bank: FeatureBank, only: Sequence[Fold] | None = None) -
         SweepError: a way, shot or split that the bank cannot give, or folds that are said twice.
     """
     if only and (draws.folds or draws.fold_classes):
-        raise SweepError("--params says which folds its values are for; leave --folds, --fold-classes, --protocol out")
+        raise SweepError("`params` says which folds its values are for; leave `folds`, `fold_classes`, `protocol` out")
     clips, subsets = pool(bank.clip_records), only or _folds(draws, bank)
     for fold, way, shot in itertools.product(subsets, draws.ways, draws.shots):
         check_drawable(clips, fold=fold, way=way, shot=shot, queries=draws.queries, split=draws.split)
@@ -193,7 +193,7 @@ def development(
             where = ", ".join(str(fold.index) for fold in problem.tests)
             raise SearchError(
                 f"outside fold {where} only {left} classes are left, too few for {way}-way validation episodes; lower "
-                "--ways" + (", or leave --shared out" if shared else ", or take smaller folds")
+                "`ways`" + (", or leave `shared` out" if shared else ", or take smaller folds")
             )
     return tuple(found)
 

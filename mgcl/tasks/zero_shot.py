@@ -55,7 +55,7 @@ class Draws:
     def __post_init__(self) -> None:
         for each in self.sentences:
             if each not in SENTENCES:
-                raise SweepError(f"--sentences {each}: choose {' or '.join(SENTENCES)}")
+                raise SweepError(f"`sentences` {each}: choose {' or '.join(SENTENCES)}")
 
 
 def cells(draws: Draws, bank: FeatureBank, only: Sequence[Any] | None = None) -> tuple[Cell, ...]:
@@ -65,7 +65,7 @@ def cells(draws: Draws, bank: FeatureBank, only: Sequence[Any] | None = None) ->
         SweepError: ``only`` is given; values that a search chose are of other tasks.
     """
     if only:
-        raise SweepError("--params: zero-shot classification has nothing to search; leave it out")
+        raise SweepError("`params`: zero-shot classification has nothing to search; leave it out")
     return tuple(Cell(sentences, len(bank.row_of_class)) for sentences in draws.sentences)
 
 

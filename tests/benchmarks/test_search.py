@@ -33,4 +33,5 @@ def test_stopping(benchmark, stopping, generated, tmp_path, monkeypatch) -> None
         run_points(study, question, 1, str(generated.path), there)  # the worker's start is no part of it
         benchmark.pedantic(lambda: run_points(study, question, POINTS, str(generated.path), there), rounds=1)
         points = f"{len(complete(study))} of {len(ended(study))} points complete"
-        found = f"{100 * accuracy_of(best(study)):.2f} % at best, {points}"    benchmark.extra_info.update(scale=1, facts={"it": f"found {found}"})
+        found = f"{100 * accuracy_of(best(study)):.2f} % at best, {points}"
+    benchmark.extra_info.update(scale=1, facts={"it": f"found {found}"})

@@ -236,7 +236,7 @@ def test_a_place_where_no_file_can_be_made_is_refused_at_once() -> None:
     """Source: FIELD's list, sqlite."""
     with pytest.raises(MgclError, match=r"/proc/mlflow.db: this database cannot be written"):
         Tracking.open("s", "sqlite:////proc/mlflow.db")
-    with pytest.raises(MgclError, match=r"--study /proc/x/studies.db: this database cannot be written"):
+    with pytest.raises(MgclError, match=r"`study` /proc/x/studies.db: this database cannot be written"):
         check_storage("sqlite:////proc/x/studies.db")
 
 

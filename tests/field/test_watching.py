@@ -226,7 +226,7 @@ def test_a_folder_in_the_way_of_rays_sockets_is_named(monkeypatch) -> None:
 @pytest.mark.parametrize("address", ["nonsense", "host:port", "host:99999", ":6379", "ray://127.0.0.1:9"])
 def test_an_address_that_is_none_is_refused_before_anything_is_made(address: str) -> None:
     """Of Ray, #7724: one error's advice for another's cause."""
-    with pytest.raises(ClusterError, match=rf"^--address {address}: no Ray cluster answers"):
+    with pytest.raises(ClusterError, match=rf"^`address` {address}: no Ray cluster answers"):
         Machines(address)
     assert Machines("auto").address == "auto"
     assert Machines("127.0.0.1:6379").address == "127.0.0.1:6379"

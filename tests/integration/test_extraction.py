@@ -84,7 +84,7 @@ def test_a_file_that_cannot_be_decoded_is_left_out_and_listed(dataset, bank, tmp
     broken = replace(dataset.files[7], path=tmp_path / "broken.wav")
     broken.path.write_bytes(dataset.files[7].path.read_bytes()[:30])
     files = (*dataset.files[:7], broken, *dataset.files[8:])
-    with pytest.raises(DataError, match=r"--strict: .*broken\.wav: cannot be decoded"):
+    with pytest.raises(DataError, match=r"`strict`: .*broken\.wav: cannot be decoded"):
         extract(replace(dataset, files=files), tiny.load(), tmp_path / "bank", strict=True)
     assert not (tmp_path / "bank").exists()
     found = extract(replace(dataset, files=files), tiny.load(), tmp_path / "bank")

@@ -18,7 +18,7 @@ CASES = {
     "shot": (("--shots", "12"), "class 'class_00' has 16 clips: 12-shot leaves 4 for 5 queries"),
     "split": (("--split", "speaker"), "--split speaker: choose clip or source"),
     "folds": (("--folds", "3"), "--folds and --fold-classes go together"),
-    "workers": (("--workers", "0"), "0 actors at once (--workers, --actors): choose at least 1"),
+    "workers": (("--workers", "0"), "0 actors at once (--workers): choose at least 1"),
     "gpus": (("--gpus-per-trial", "-1"), "a GPU share of -1.0: choose 0, a fraction, or whole GPUs"),
     "only": (("--only", "0123456789abcdef"), "--only 0123456789abcdef: no such trial in this sweep; --plan lists"),
     "fraction": (("--gpus-per-trial", "1.5"), "a GPU share of 1.5: choose 0, a fraction, or whole GPUs"),

@@ -87,14 +87,14 @@ def test_a_wrong_line_of_a_variant_is_refused(bank, monkeypatch, changes, messag
     ("changes", "message"),
     [
         ({"variants": ("ful",)}, "no variant is called 'ful'; there are: full, mel-statistics, prototypical"),
-        ({"ways": (7,)}, "7-way needs 7 classes, but fold 0 has 6; lower --ways"),
+        ({"ways": (7,)}, "7-way needs 7 classes, but fold 0 has 6; lower `ways`"),
         ({"shots": (12,)}, "12-shot leaves 4 for 5 queries"),
-        ({"ways": ()}, "--ways names nothing"),
-        ({"shots": (1, 1)}, "--shots 1 1: a value stands twice"),
-        ({"seeds": (0, 0)}, "--seed 0 0: a value stands twice"),
-        ({"split": "speaker"}, "--split speaker: choose clip or source"),
-        ({"episodes": 0}, "--episodes 0: choose 1 or more"),
-        ({"folds": 2}, "--folds and --fold-classes go together"),
+        ({"ways": ()}, "`ways` names nothing"),
+        ({"shots": (1, 1)}, "`shots` 1 1: a value stands twice"),
+        ({"seeds": (0, 0)}, "`seeds` 0 0: a value stands twice"),
+        ({"split": "speaker"}, "`split` speaker: choose clip or source"),
+        ({"episodes": 0}, "`episodes` 0: choose 1 or more"),
+        ({"folds": 2}, "`folds` and `fold_classes` go together"),
     ],
 )
 def test_an_impossible_sweep_is_refused(bank, changes, message) -> None:
@@ -119,7 +119,7 @@ def test_without_captions_what_reads_them_is_left_out_or_run_on_audio_alone_if_a
         "zero-shot",
     }
     assert left_out(sweep, bare) == (
-        "this bank lacks caption (`mgcl caption` writes captions; --audio-only does without): left out: full",
+        "this bank lacks caption (`mgcl caption` writes captions; `audio_only` does without): left out: full",
         "this bank lacks caption (`mgcl caption` writes captions): left out: caption-only",
     )
     asked = cases.changed_sweep(sweep, audio_only=True)
@@ -127,5 +127,5 @@ def test_without_captions_what_reads_them_is_left_out_or_run_on_audio_alone_if_a
     assert full.variants == ("full", "audio-only")
     assert full.trial.parameters["fusion"] == "audio"
     assert [words.rpartition(": ")[2] for words in left_out(asked, bare)] == ["caption-only"]
-    with pytest.raises(SweepError, match="--audio-only is for banks without captions"):
+    with pytest.raises(SweepError, match="`audio_only` is for banks without captions"):
         plan(asked, bank)

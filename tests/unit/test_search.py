@@ -90,7 +90,7 @@ def test_ranges_that_are_none(make, words: str) -> None:
         ({"space": {"entropy_weight": Range(-0.1, 0.5)}}, "of entropy_weight: entropy_weight"),
         ({"space": {"sharpness": Range(1, 2)}}, "mgcl has no such parameter"),
         ({"space": {}}, "names nothing"),
-        ({"sampler": "grid"}, "--sampler grid: choose tpe or random"),
+        ({"sampler": "grid"}, "`sampler` grid: choose tpe or random"),
         ({"variant": "fullest"}, "no variant is called 'fullest'"),
         ({"batches": 0}, "choose 1 or more"),
         ({"variant": "without-training", "space": dict(MORE)}, "'without-training' is about epochs"),
@@ -339,7 +339,7 @@ def test_values_of_another_shot_are_not_used(bank, question, params) -> None:
 
 
 def test_the_folds_are_the_files(bank, params) -> None:
-    with pytest.raises(SweepError, match="--params says which folds"):
+    with pytest.raises(SweepError, match="`params` says which folds"):
         plan(cases.changed_sweep(SWEEP, params=str(params), folds=2, fold_classes=4), bank)
 
 

@@ -53,7 +53,7 @@ def test_published_folds_are_the_fact_sheets(dataset) -> None:
 
 
 def test_a_bank_that_lacks_a_published_class_is_refused() -> None:
-    with pytest.raises(SweepError, match=r"published folds of esc50 need classes that the bank lacks: .*--folds N"):
+    with pytest.raises(SweepError, match=r"published folds of esc50 need classes that the bank lacks: .*`folds` N"):
         folds("esc50", ["dog", "rain"])
 
 

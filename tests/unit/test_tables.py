@@ -110,7 +110,7 @@ def test_a_cell_that_lacks_a_fold_or_seed_says_so() -> None:
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ReportError, match=r"--out .*file: .* cannot be written \(Not a directory\)"):
+    with pytest.raises(ReportError, match=r"`out` .*file: .* cannot be written \(Not a directory\)"):
         write("s", [RUN], tmp_path / "file")
 
 

@@ -46,9 +46,9 @@ def test_methods_that_learn_from_clips_are_left_out_and_said(bank) -> None:
 
 
 def test_what_cannot_be_is_refused(bank) -> None:
-    with pytest.raises(SweepError, match="--sentences captions: choose prompt or explanations"):
+    with pytest.raises(SweepError, match="`sentences` captions: choose prompt or explanations"):
         zero_shot.Draws(("captions",))
-    with pytest.raises(SweepError, match="--params"):
+    with pytest.raises(SweepError, match="`params`"):
         zero_shot.cells(zero_shot.Draws(), bank, only=("fold",))
     with pytest.raises(SearchError, match="nothing to search"):
         zero_shot.problems(zero_shot.Draws(), bank, shared=False)
