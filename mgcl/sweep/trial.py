@@ -1,8 +1,10 @@
-"""One trial in this process. No Ray, no MLflow; it settles torch's arithmetic."""
+"""One trial in this process, to the same bits each time. No Ray, no MLflow."""
 
 import os
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
 from mgcl.methods.method import Method
 from mgcl.records import Trial, TrialResult
-from mgcl.tasks import Setup, Task
+from mgcl.tasks import Measured, Setup, Task
 from mgcl.transport import ComputedSimilarities, SimilarityStore
 
 
@@ -45,28 +47,32 @@ def run_trial(
     started = time.perf_counter()
     task: Task = load("task", trial.task)
     setup = _setup(trial, task, bank, device, similarities or similarity_store(bank, device=device))
+    with _reproducible():
+        measured, stack = _run(task, setup)
+    return TrialResult(
+        trial.key,
+        measured.scores,
+        measured.convergence,
+        time.perf_counter() - started,
+        device,
+        stack,
+        platform.node(),
+        measured.confusions,
+        measured.explained,
+    )
+
+
+def _run(task: Task, setup: Setup) -> tuple[Measured, int]:
+    """What the task finds, and the stack that the device's memory allowed."""
     stack = task.largest_stack(setup)
     while True:
         try:
-            measured = task.run(setup, stack)
+            return task.run(setup, stack), stack
         except torch.cuda.OutOfMemoryError:
             if stack == 1:
                 raise
             stack //= 2  # all of it again: the stack is part of the arithmetic
             torch.cuda.empty_cache()
-        else:
-            seconds = time.perf_counter() - started
-            return TrialResult(
-                trial.key,
-                measured.scores,
-                measured.convergence,
-                seconds,
-                device,
-                stack,
-                platform.node(),
-                measured.confusions,
-                measured.explained,
-            )
 
 
 def _setup(trial: Trial, task: Task, bank: FeatureBank, device: str, similarities: SimilarityStore) -> Setup:
@@ -83,15 +89,22 @@ def _setup(trial: Trial, task: Task, bank: FeatureBank, device: str, similaritie
             f"method {trial.method} is version {method.VERSION} here, {trial.version} where the sweep was "
             "planned; install one mgcl everywhere"
         )
-    _settle_arithmetic()
     return Setup(trial, bank, method, method.Parameters(**trial.parameters), similarities, torch.device(device))
 
 
-def _settle_arithmetic() -> None:
+@contextmanager
+def _reproducible() -> Iterator[None]:
     """Float32 means float32, and the same bits each time: no TF32, no kernel whose sums depend on scheduling."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS's own condition for the same bits
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    matmul, cudnn, uninitialised = torch.backends.cuda.matmul, torch.backends.cudnn, torch.utils.deterministic
+    before = matmul.allow_tf32, cudnn.allow_tf32, uninitialised.fill_uninitialized_memory  # type: ignore[attr-defined]
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    matmul.allow_tf32 = cudnn.allow_tf32 = False
     torch.use_deterministic_algorithms(True)
     # Filling what is yet to be written guards against bugs of torch; it costs a tenth of a trial.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    uninitialised.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic)
+        matmul.allow_tf32, cudnn.allow_tf32, uninitialised.fill_uninitialized_memory = before  # type: ignore[attr-defined]

@@ -98,3 +98,12 @@ def test_another_bank_is_refused(trial, tmp_path) -> None:
 def test_another_version_of_the_method_is_refused(trial, bank) -> None:
     with pytest.raises(SweepError, match="method mgcl is version 2 here, 3 where the sweep was planned"):
         run_trial(replace(trial, version=3), bank)
+
+
+def test_a_trial_leaves_torchs_settings_as_they_were(trial, bank) -> None:
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cuda.matmul.allow_tf32 = True
+    run_trial(trial, bank)
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
