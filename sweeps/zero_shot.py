@@ -1,6 +1,6 @@
 """Zero-shot accuracy over all clips of one or several feature banks, by prompts and by explanations.
 
-python sweeps/zero_shot.py [--bank DIR DIR ...] [--sentences prompt explanations] [--plan]
+python sweeps/zero_shot.py [--bank DIR DIR ...] [--texts prompt explanations] [--plan]
 """
 
 from mgcl.sweep import Sweep, main

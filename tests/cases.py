@@ -94,4 +94,4 @@ def changed_run(run: TrialRun, **changes: Any) -> TrialRun:
     if "accuracies" in changes:
         accuracies = changes.pop("accuracies")
         changes["scores"] = {"accuracy": accuracies} if accuracies else {}
-    return replace(run, column=(way, shot), pooled=(fold, seed), **changes)
+    return replace(run, **{"column": (way, shot), "pooled": (fold, seed), **changes})

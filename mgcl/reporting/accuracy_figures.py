@@ -96,8 +96,8 @@ def forest(table: Table, row: str) -> Figure | None:
     better = "Right" if table.metric.higher_is_better else "Left"
     caption = (
         f"{table.metric.name.capitalize()} of {row} minus the row's, on the {table.task.WORDS.unit}s that both have: "
-        f"means and {_intervals(table)}. {better} of the line {row} is better; a filled marker's interval does not "
-        "hold 0 (not corrected for the number of rows)."
+        f"means and {_intervals(table, 't')}. {better} of the line {row} is better; a filled marker's interval does "
+        "not hold 0 (not corrected for the number of rows)."
     )
     return finish("differences", caption, drawn)
 
@@ -139,7 +139,7 @@ def _draw(table: Table, name: str, caption: str, curves: Curves, axis: str, tick
         axes.set_xticks(list(ticks), list(ticks.values()))
         axes.set_xlabel(axis)
         axes.grid(axis="y", alpha=0.3)
-    panels[0].set_ylabel(f"{table.metric.name} ({table.metric.unit})" if table.metric.unit else table.metric.name)
+    panels[0].set_ylabel(f"{table.metric.name} ({table.metric.symbol})" if table.metric.symbol else table.metric.name)
     drawn.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, handlelength=4)
     return finish(name, caption, drawn)
 
@@ -150,8 +150,8 @@ def _panel_and_label(table: Table, column: Column) -> tuple[str, str]:
     return panel, label
 
 
-def _intervals(table: Table) -> str:
-    return interval(table).replace("interval", "intervals", 1)
+def _intervals(table: Table, kind: str = "") -> str:
+    return interval(table, kind).replace("interval", "intervals", 1)
 
 
 def _mean(table: Table, row: str, column: Column) -> Estimate | None:

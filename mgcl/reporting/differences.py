@@ -71,7 +71,7 @@ def _cell(table: Table, row: str, other: str, column: Column) -> str:
     text = f"{factor * estimate.mean:+.2f}"
     if not math.isnan(estimate.half_width):
         text += f" ± {factor * estimate.half_width:.2f}"
-    finished, expected = len(_paired(*entries)), max(entry.expected for entry in entries if entry)
+    finished, expected = len(_paired(table.metric.name, *entries)), max(entry.expected for entry in entries if entry)
     return text if finished == expected else f"{text} ({finished} of {expected} trials)"
 
 
@@ -84,19 +84,19 @@ def paired_difference(metric: str, one: Entry | None, other: Entry | None) -> Es
 def paired_units(metric: str, one: Entry | None, other: Entry | None) -> Mapping[Hashable, Sequence[float]]:
     """Block -> differences of two entries' scores, one per unit; empty where ``paired_difference`` is None."""
     differences: defaultdict[Hashable, list[float]] = defaultdict(list)
-    for pair in _paired(one, other):
+    for pair in _paired(metric, one, other):
         scores = (run.scores[metric] for run in pair)
         differences[pair[0].block] += [a - b for a, b in zip(*scores, strict=True)]
     return differences
 
 
-def _paired(one: Entry | None, other: Entry | None) -> Sequence[tuple[TrialRun, TrialRun]]:
+def _paired(metric: str, one: Entry | None, other: Entry | None) -> Sequence[tuple[TrialRun, TrialRun]]:
     """Trials of the same units that both finished, blocks and seeds in order; none if all are one and the same."""
-    first, second = _by_place(one), _by_place(other)
+    first, second = _by_place(metric, one), _by_place(metric, other)
     pairs = [(first[place], second[place]) for place in sorted(first.keys() & second.keys())]
     return pairs if any(a.key != b.key for a, b in pairs) else ()
 
 
-def _by_place(entry: Entry | None) -> dict[tuple[Value, ...], TrialRun]:
+def _by_place(metric: str, entry: Entry | None) -> dict[tuple[Value, ...], TrialRun]:
     runs: tuple[TrialRun, ...] = entry.runs if entry else ()
-    return {run.pooled: run for run in runs if run.status == "FINISHED"}
+    return {run.pooled: run for run in runs if metric in run.scores}

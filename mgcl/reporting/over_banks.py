@@ -30,8 +30,8 @@ def _section(tables: Sequence[Table]) -> str:
     frame = pd.DataFrame(cells, index=pd.Index(rows, name="variant"), columns=list(map(first.name_of, columns)))
     banks = "; ".join(f"{each.setting.dataset}, {each.setting.backbone}" for each in tables)
     words = (
-        f"{first.metric.name.capitalize()} in {first.metric.unit}: mean over {len(tables)} banks ({banks}), each as in "
-        "its own table, ± 95 % t interval over the banks' means. -: a bank lacks the entry, or trials of it."
+        f"{first.metric.name.capitalize()} in {first.metric.symbol}: mean over {len(tables)} banks ({banks}), each as "
+        "in its own table, ± 95 % t interval over the banks' means. -: a bank lacks the entry, or trials of it."
     )
     return "\n\n".join([frame.to_markdown(disable_numparse=True), words])
 

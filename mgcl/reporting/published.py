@@ -23,8 +23,8 @@ from mgcl.reporting.tables import Column, Table
 MEAN = "mean"
 """Stands for a column: the mean over all that the source has."""
 
-Place = tuple[str, str]
-"""Row, and its column's name or ``MEAN``."""
+Place = tuple[str, str, str]
+"""Source, row, and its column's name or ``MEAN``."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,6 @@ class Published:
     derived: bool
     """Computed from a difference that its text states."""
     table: str
-    source: str
 
 
 @cache
@@ -45,8 +44,8 @@ def published(task: str, metric: str) -> Mapping[Place, Published]:
     with files("mgcl.reporting").joinpath("published.csv").open(encoding="utf-8") as file:
         lines = sorted(csv.DictReader(file), key=lambda line: line["derived"], reverse=True)
     return {
-        (line["variant"], line["column"]): Published(
-            float(line["value"]), line["derived"] == "yes", line["table"], line["source"]
+        (line["source"], line["variant"], line["column"]): Published(
+            float(line["value"]), line["derived"] == "yes", line["table"]
         )
         for line in lines
         if (line["task"], line["metric"]) == (task, metric)
@@ -56,6 +55,11 @@ def published(task: str, metric: str) -> Mapping[Place, Published]:
 def figures_for(table: Table) -> Mapping[Place, Published]:
     """Every figure that is of a table's task and metric."""
     return published(table.setting.task, table.metric.name)
+
+
+def sources(table: Table) -> tuple[str, ...]:
+    """Whoever published figures of a table's task and metric."""
+    return tuple(dict.fromkeys(source for source, _, _ in figures_for(table)))
 
 
 @cache
@@ -79,17 +83,17 @@ def what_differs(table: Table, source: str) -> tuple[str, ...]:
 
 def columns_of(table: Table, source: str) -> tuple[Column, ...]:
     """The columns of a table that a source has, in the table's order."""
-    known = {column for (_, column), figure in figures_for(table).items() if figure.source == source}
+    known = {column for whose, _, column in figures_for(table) if whose == source}
     return tuple(column for column in table.columns if table.name_of(column) in known)
 
 
 def difference(table: Table, place: Place) -> float | None:
     """Ours minus the paper's, in the metric's unit; None where they do not compare, or one is missing or not whole."""
+    source, row, name = place
     figure = figures_for(table).get(place)
-    if figure is None or what_differs(table, figure.source):
+    if figure is None or what_differs(table, source):
         return None
-    row, name = place
-    names = _names(figure.source, table) if name == MEAN else (name,)
+    names = _names(source, table) if name == MEAN else (name,)
     by_name = {table.name_of(column): table.entries.get((row, column)) for column in table.columns}
     entries = [by_name.get(each) for each in names]
     means = [entry.estimate.mean for entry in entries if entry and entry.complete and entry.estimate]
@@ -100,12 +104,11 @@ def difference(table: Table, place: Place) -> float | None:
 
 def markdown(table: Table) -> str:
     """Each source's figures of the table's rows, in GitHub's markdown; empty where there are none."""
-    sources = dict.fromkeys(figure.source for figure in figures_for(table).values())
-    return "\n\n".join(filter(None, (_section(table, source) for source in sources)))
+    return "\n\n".join(filter(None, (_section(table, source) for source in sources(table))))
 
 
 def _section(table: Table, source: str) -> str:
-    figures = {place: each for place, each in figures_for(table).items() if each.source == source}
+    figures = {(row, column): each for (whose, row, column), each in figures_for(table).items() if whose == source}
     columns = [*map(table.name_of, columns_of(table, source)), MEAN]
     rows = [row for row in table.rows if any((row, column) in figures for column in columns)]
     if not rows:
@@ -116,9 +119,9 @@ def _section(table: Table, source: str) -> str:
         head = _conditions()[source]["mean"] if column == MEAN else column
         cells[head] = [_figure(figures.get((row, column))) for row in rows]
         if not differs:
-            cells[f"ours minus it, {head}"] = [_difference(table, (row, column)) for row in rows]
+            cells[f"ours minus it, {head}"] = [_difference(table, (source, row, column)) for row in rows]
     shown = [figures[row, column] for row in rows for column in columns if (row, column) in figures]
-    words = f"{table.metric.name.capitalize()} in {table.metric.unit}, as published: {source}."
+    words = f"{table.metric.name.capitalize()} in {table.metric.symbol}, as published: {source}."
     if any(figure.derived for figure in shown):
         words += " †: derived from a difference that its text states."
     if not differs:
@@ -130,7 +133,7 @@ def _section(table: Table, source: str) -> str:
 
 def _names(source: str, table: Table) -> tuple[str, ...]:
     """Names of every column that a source has but the mean."""
-    names = (column for (_, column), figure in figures_for(table).items() if figure.source == source)
+    names = (column for whose, _, column in figures_for(table) if whose == source)
     return tuple(sorted({*names} - {MEAN}, key=_numbers))
 
 

@@ -166,14 +166,15 @@ def _cell(tables: Sequence[Table], row: str, column: Column) -> Mapping[str, obj
 
 
 def _measured(table: Table, row: str, column: Column) -> Mapping[str, object]:
-    metric, place = table.metric, (row, table.name_of(column))
-    entry, figure = table.entries.get((row, column)), published.figures_for(table).get(place)
+    metric, entry = table.metric, table.entries.get((row, column))
+    places = [(source, row, table.name_of(column)) for source in published.sources(table)]
+    place = next((each for each in places if each in published.figures_for(table)), None)
     estimate = entry.estimate if entry else None
-    name = f"{metric.name}_percent" if metric.unit == "%" else metric.name
+    name = f"{metric.name}_percent" if metric.symbol == "%" else metric.name
     half, paper, minus = _SUFFIXED if table.ranked else [f"{metric.name}_{each}" for each in _SUFFIXED]
     return {
         name: metric.factor * estimate.mean if estimate else None,
         half: metric.factor * estimate.half_width if estimate else None,
-        paper: figure.value if figure else None,
-        minus: published.difference(table, place),
+        paper: published.figures_for(table)[place].value if place else None,
+        minus: published.difference(table, place) if place else None,
     }

@@ -60,7 +60,7 @@ class Table:
 
     @property
     def task(self) -> Task:
-        """That was run."""
+        """The task of its runs."""
         task: Task = load("task", self.setting.task)
         return task
 
@@ -160,11 +160,15 @@ def markdown(table: Table) -> str:
 
 
 def newest_versions(runs: Sequence[TrialRun]) -> list[TrialRun]:
-    """Those of the highest version of their method that is among them."""
-    newest: dict[str, int] = {}
+    """Those of the highest version of their method, and of their task, that is among them."""
+    methods: dict[str, int] = {}
+    tasks: dict[str, int] = {}
     for run in runs:
-        newest[run.method] = max(run.version, newest.get(run.method, 0))
-    return [run for run in runs if run.version == newest[run.method]]
+        methods[run.method] = max(run.version, methods.get(run.method, 0))
+        tasks[run.setting.task] = max(run.setting.protocol, tasks.get(run.setting.task, 0))
+    return [
+        run for run in runs if run.version == methods[run.method] and run.setting.protocol == tasks[run.setting.task]
+    ]
 
 
 def _place_of(setting: Setting) -> tuple[str, ...]:
@@ -183,11 +187,18 @@ def _tables(setting: Setting, runs: Sequence[TrialRun], order: Sequence[str]) ->
     rank = {name: index for index, name in enumerate(order)}
     rows = sorted({row for row, _ in members}, key=lambda row: (rank.get(_unsearched(variants[row]), len(rank)), row))
     columns = sorted({column for _, column in members})
-    expected = math.prod(len(set(values)) for values in zip(*(run.pooled for run in runs), strict=True))
+    expected = {
+        column: math.prod(
+            len(set(values)) for values in zip(*(run.pooled for run in runs if run.column == column), strict=True)
+        )
+        for column in columns
+    }
     task: Task = load("task", setting.task)
     for metric in task.METRICS:
+        if metric != task.METRICS[0] and not any(metric.name in run.scores for run in runs):
+            continue  # recorded before the task measured it
         entries = {
-            place: Entry(_estimate(each, metric, task.INTERVAL), tuple(each), expected)
+            place: Entry(_estimate(each, metric, task.INTERVAL), tuple(each), expected[place[1]])
             for place, each in members.items()
         }
         yield Table(setting, metric, tuple(rows), tuple(columns), entries, variants)
@@ -219,7 +230,7 @@ def _estimate(runs: Sequence[TrialRun], metric: Metric, interval: Literal["t", "
     """Blocks in order, seeds in order: the sums are the same whatever order the runs came in."""
     blocks: defaultdict[Hashable, list[float]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.pooled):
-        if run.status == "FINISHED":
+        if metric.name in run.scores:
             blocks[run.block].extend(run.scores[metric.name])
     return block_estimate(blocks, interval) if blocks else None
 
@@ -235,13 +246,14 @@ def _cell(table: Table, row: str, column: Column) -> str:
     return text if entry.complete else f"{text} ({entry.finished} of {entry.expected} trials)"
 
 
-def interval(table: Table) -> str:
-    """What its intervals are over, in words."""
+def interval(table: Table, kind: str = "") -> str:
+    """What its intervals are over, in words; ``kind``: of intervals of another kind than the means'."""
     unit, block = table.task.WORDS.unit, table.task.WORDS.block
     if table.blocks > 1:
         return f"95 % t interval over the means of {table.blocks} {block}s"
-    kind = "95 % t interval" if table.task.INTERVAL == "t" else "95 % bootstrap interval (half its width)"
-    return f"{kind} over the {unit}s of the one {block}" if block else f"{kind} over the {unit}s"
+    names = {"t": "95 % t interval", "bootstrap": "95 % bootstrap interval (half its width)"}
+    where = f"{unit}s of the one {block}" if block else f"{unit}s"
+    return f"{names[kind or table.task.INTERVAL]} over the {where}"
 
 
 def caption(table: Table) -> list[str]:
@@ -251,7 +263,7 @@ def caption(table: Table) -> list[str]:
     name = table.metric.name.capitalize() if table.metric.name.islower() else table.metric.name
     pooled = {each: sorted({run.pooled[index] for run in runs}) for index, each in enumerate(table.task.POOLED)}
     lines = [
-        f"{name}{f' in {table.metric.unit}' if table.metric.unit else ''}: mean ± {interval(table)}{over}",
+        f"{name}{f' in {table.metric.symbol}' if table.metric.symbol else ''}: mean ± {interval(table)}{over}",
         table.task.caption(dict(setting.drawn), pooled),
         f"Data set {setting.dataset}, backbone {setting.backbone}, bank {setting.bank[:16]}.",
     ]

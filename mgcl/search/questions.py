@@ -12,7 +12,7 @@ from mgcl.records import Fold, Trial, Value, canonical_json
 from mgcl.search.sampling import SAMPLERS
 from mgcl.search.space import SPACE, Range
 from mgcl.sweep.grid import Sweep, plan
-from mgcl.tasks import Task
+from mgcl.tasks import Searchable
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def questions(search: Search, bank: FeatureBank) -> tuple[Question, ...]:
         SweepError: episodes that the bank cannot give, or a variant that does not exist.
     """
     _check(search)
-    task: Task = load("task", search.draws.task)
+    task: Searchable = load("task", search.draws.task)
     shots = [(shot,) for shot in search.draws.shots] if search.per_shot else [None]
     found = []
     for problem in task.problems(search.draws, bank, shared=search.shared):
@@ -176,6 +176,13 @@ def _check(search: Search) -> None:
         raise SearchError("`search` names nothing; give at least one parameter")
     if search.per_shot and not hasattr(search.draws, "shots"):
         raise SearchError(f"`per_shot`: the task {search.draws.task} has no shots; leave it out")
+    task = load("task", search.draws.task)
+    if not hasattr(task, "problems"):
+        raise SearchError(f"the task {search.draws.task} has nothing to search: its methods learn nothing")
+    if not task.METRICS[0].higher_is_better:
+        raise SearchError(
+            f"the task {search.draws.task} ranks by {task.METRICS[0].name}, the less the better; a search maximises"
+        )
     for name, each in search.space.items():
         _check_range(search.variant, name, each)
 

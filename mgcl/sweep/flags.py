@@ -133,7 +133,7 @@ def drawn(draws: _Asked, flags: argparse.Namespace) -> _Asked:
     chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     if preset := getattr(flags, "protocol", None):
         fixed = load("task", draws.task).PRESETS[preset]  # type: ignore[attr-defined]
-        if any(chosen[name] for name in fixed):
+        if any(chosen[name] != getattr(draws, name) for name in fixed):
             names = " and ".join(f"--{name.replace('_', '-')}" for name in fixed)
             raise SweepError(f"--protocol says what is drawn; leave {names} out")
         chosen |= fixed

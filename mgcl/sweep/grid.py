@@ -58,7 +58,7 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
     if sweep.audio_only and bank.captioned:
         raise SweepError("`audio_only` is for banks without captions; this one has them: run the variant audio-only")
     variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
-    chosen = read_chosen(Path(sweep.params), bank.digest) if sweep.params else None
+    chosen = _chosen(sweep, bank)
     cells = sweep.task.cells(sweep.draws, bank, only or (chosen.folds if chosen else None))
     planned: dict[str, PlannedTrial] = {}
     for name, variant in variants.items():
@@ -85,6 +85,10 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
     return tuple(planned.values())
 
 
+def _chosen(sweep: Sweep, bank: FeatureBank) -> Chosen | None:
+    return read_chosen(Path(sweep.params), bank.digest) if sweep.params else None
+
+
 def _rows(
     name: str, variant: ResolvedVariant, chosen: Chosen | None, cell: Cell
 ) -> Iterator[tuple[str, Mapping[str, Value]]]:
@@ -99,7 +103,8 @@ def _rows(
 def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:
     """The cells that a sweep asks for and no plan can give, each in words."""
     variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
-    cells = sweep.task.cells(sweep.draws, bank)
+    chosen = _chosen(sweep, bank)
+    cells = sweep.task.cells(sweep.draws, bank, chosen.folds if chosen else None)
     words = [
         f"{name} {unfit}"
         for name, variant in variants.items()
@@ -121,9 +126,9 @@ def _lacks(sweep: Sweep, bank: FeatureBank, name: str) -> str:
         bare = resolve(name, audio_only=True)
         hint = "; `audio_only` does without" if not bank.lacks((*sweep.task.READS, *bare.reads)) else ""
         return ", ".join(f"{column} ({NAMED[column].mend}{hint})" for column in missing)
-    asked, held = VARIANTS[name].changes.get("explanations"), bank.floats("explanations").shape[1]
-    if isinstance(asked, int) and asked > held:  # it would be another row under a false name
-        return f"{asked} explanations a class (it has {held})"
+    asked = VARIANTS[name].changes.get("explanations")
+    if isinstance(asked, int) and asked > (held := bank.floats("explanations").shape[1]):
+        return f"{asked} explanations a class (it has {held})"  # it would be another row under a false name
     return ""
 
 

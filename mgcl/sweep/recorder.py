@@ -151,4 +151,4 @@ class Recorder:
 def _ranked(planned: PlannedTrial, result: TrialResult) -> str:
     """The trial's mean by the metric that is ranked: "92.0 %"."""
     metric = load("task", planned.trial.task).METRICS[0]
-    return f"{metric.factor * result.mean(metric.name):.1f} {metric.unit}".strip()
+    return f"{metric.factor * result.mean(metric.name):.1f} {metric.symbol}".strip()

@@ -64,7 +64,8 @@ def draw(
 
 
 def _material(bank: FeatureBank, root: Path | None) -> Material:
-    sentences = dict(zip(bank.classes["label"].to_pylist(), bank.classes["explanations"].to_pylist(), strict=True))
+    known = [] if bank.lacks(["explanations"]) else bank.classes["explanations"].to_pylist()
+    sentences = dict(zip(bank.row_of_class, known, strict=False))
     if root is None:
         return Material(sentences)
     dataset = bank.header.dataset

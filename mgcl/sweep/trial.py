@@ -1,5 +1,6 @@
 """One trial in this process, to the same bits each time. No Ray, no MLflow."""
 
+import math
 import os
 import platform
 import time
@@ -49,9 +50,10 @@ def run_trial(
     setup = _setup(trial, task, bank, device, similarities or similarity_store(bank, device=device))
     with _reproducible():
         measured, stack = _run(task, setup)
+    scores = _checked(measured, task)
     return TrialResult(
         trial.key,
-        measured.scores,
+        scores,
         measured.convergence,
         time.perf_counter() - started,
         device,
@@ -73,6 +75,22 @@ def _run(task: Task, setup: Setup) -> tuple[Measured, int]:
                 raise
             stack //= 2  # all of it again: the stack is part of the arithmetic
             torch.cuda.empty_cache()
+
+
+def _checked(measured: Measured, task: Task) -> dict[str, tuple[float, ...]]:
+    """Scores as plain numbers.
+
+    Raises:
+        ValueError: one of the task's metrics is missing, has no unit, or a score is not finite: it would be recorded
+            and read by every later report.
+    """
+    scores = {metric: tuple(map(float, each)) for metric, each in measured.scores.items()}
+    for metric in task.METRICS:
+        if not scores.get(metric.name):
+            raise ValueError(f"the task measured no {metric.name}")
+        if not all(map(math.isfinite, scores[metric.name])):
+            raise ValueError(f"a score of {metric.name} is not finite")
+    return scores
 
 
 def _setup(trial: Trial, task: Task, bank: FeatureBank, device: str, similarities: SimilarityStore) -> Setup:

@@ -1,6 +1,7 @@
 """Tasks: what is drawn and what is measured. A task is one module of this room; its name is the file's.
 
-Grid, workers, record, tables and pictures know a task by what this page lists, and by nothing else.
+Grid, workers, record, tables and pictures know a task by what this page lists. A metric's name and a column's name are
+MLflow keys: letters, digits, spaces and ``_ - . / :``.
 """
 
 from __future__ import annotations
@@ -27,23 +28,26 @@ class Metric:
     """One of the figures that a task measures."""
 
     name: str
-    unit: str = "%"
+    symbol: str = "%"
     """"%": scores are in 0..1 and printed times 100; else they are printed as they are."""
     higher_is_better: bool = True
 
     @property
     def factor(self) -> float:
         """What a score is printed times."""
-        return 100.0 if self.unit == "%" else 1.0
+        return 100.0 if self.symbol == "%" else 1.0
 
 
 @dataclass(frozen=True)
 class Coordinate:
-    """One of the names and values that say which cell a trial is of."""
+    """What is known of one of the values that say which cell a trial is of; its name stands beside it."""
 
     kind: type
+    """Of its values: int or str."""
     about: str = ""
-    """What it is, for a report's list of choices; empty: it is not listed."""
+    """What it is, for axes and for a report's list of choices; empty: it is not listed."""
+    default: Value = None
+    """Of runs that were recorded before the task had it."""
 
 
 @dataclass(frozen=True)
@@ -162,11 +166,15 @@ class Task(Protocol):
         """A setting, and what was pooled, as a sentence."""
         ...
 
+
+class Searchable(Task, Protocol):
+    """A task whose methods have values to search."""
+
     def problems(self, draws: Any, bank: FeatureBank, *, shared: bool) -> tuple[Problem, ...]:
         """What a search chooses values on, apart from what they are tested on.
 
         Raises:
-            SearchError: the task has none, or the bank too few classes.
+            SearchError: the bank has too few classes.
         """
         ...
 

@@ -11,8 +11,9 @@ from mgcl.data.episodes import Pool, draw, pool
 from mgcl.methods.method import ClipFeatures, Prediction, Support
 from mgcl.records import NO_TRANSPORT, Confusion, Convergence, Episode, ExplainedClip, Matching
 from mgcl.tasks import Measured, Setup
+from mgcl.tasks._features import clip_features, units
 from mgcl.tasks.few_shot import Cell
-from mgcl.transport import Similarity, SimilarityStore, unit
+from mgcl.transport import Similarity, SimilarityStore
 
 # On a GPU as many episodes are computed together as fill two gigabytes, and no more than this.
 _LARGEST_STACK = 32
@@ -42,7 +43,7 @@ def run(setup: Setup, stack: int) -> Measured:
     convergence: Convergence = NO_TRANSPORT
     for first in range(0, count, stack):
         episodes = [_draw(setup, clips, index) for index in range(first, min(first + stack, count))]
-        support, query = _support(setup, episodes), _clip_features(setup, [each.query for each in episodes])
+        support, query = _support(setup, episodes), _clips(setup, [each.query for each in episodes])
         fitted = setup.method.fit(support, setup.parameters)
         prediction = setup.method.predict(fitted, query)
         confusions += _counted(episodes, prediction)
@@ -84,10 +85,10 @@ def _support(setup: Setup, episodes: Sequence[Episode]) -> Support:
     bank, device, cell = setup.bank, setup.device, setup.trial.cell
     rows = np.array([[bank.row_of_class[label] for label in episode.classes] for episode in episodes])
     return Support(
-        clips=_clip_features(setup, [episode.support for episode in episodes]),
+        clips=_clips(setup, [episode.support for episode in episodes]),
         labels=torch.arange(cell.way, device=device).repeat_interleave(cell.shot),
-        prompts=_units(bank.prompt_embeddings[rows], device),
-        explanations=_units(bank.explanation_embeddings[rows], device),
+        prompts=units(bank.prompt_embeddings[rows], device),
+        explanations=units(bank.explanation_embeddings[rows], device),
         logit_scale=bank.header.logit_scale,
         seeds=torch.tensor([episode.seed for episode in episodes], device=device),
         known_similarity=partial(_known_similarity, setup.similarities),
@@ -108,22 +109,11 @@ def _rows(clips: ClipFeatures) -> NDArray[np.intp]:
     return clips.rows
 
 
-def _clip_features(setup: Setup, clip_ids: list[tuple[tuple[str, ...], ...]]) -> ClipFeatures:
+def _clips(setup: Setup, clip_ids: list[tuple[tuple[str, ...], ...]]) -> ClipFeatures:
     """Of a stack of episodes, each (way, clips)."""
-    bank, device, statistics = setup.bank, setup.device, setup.bank.mel_statistics
-    captions = bank.caption_embeddings
+    bank = setup.bank
     rows = np.array([[bank.row_of_clip[clip_id] for clip_id in _flat(episode)] for episode in clip_ids])
-    return ClipFeatures(
-        segments=_units(bank.segment_embeddings[rows], device),
-        clip=_units(bank.clip_embeddings[rows], device),
-        caption=None if captions is None else _units(captions[rows], device),
-        rows=rows,
-        mel_statistics=None if statistics is None else torch.from_numpy(statistics[rows]).to(device),
-    )
-
-
-def _units(array: NDArray[np.float32], device: torch.device) -> torch.Tensor:
-    return unit(torch.from_numpy(array).to(device))
+    return clip_features(bank, rows, setup.device)
 
 
 def _flat(clip_ids: tuple[tuple[str, ...], ...]) -> list[str]:

@@ -100,7 +100,7 @@ def cells(draws: Draws, bank: FeatureBank, only: Sequence[Fold] | None = None) -
 
 
 def unfit(cell: Cell, parameters: Any) -> str:
-    """A method may need more shots."""
+    """A method that needs more shots than a cell has is left out."""
     least = getattr(parameters, "least_shots", 1)
     return f"needs {least} shots: left out at {cell.shot}-shot" if cell.shot < least else ""
 

@@ -189,7 +189,7 @@ class Tracking:
             return progress_in(self.client, self.uri, self.experiment_id)
 
     def runs(self) -> tuple[TrialRun, ...]:
-        """Every completed trial, one run a key: a finished one before a failed one, then the oldest."""
+        """Every completed trial, one run per key: the first that finished, else the last that failed."""
         with answering(self.uri):
             return _trial_runs(self.client, self.experiment_id)
 
@@ -241,7 +241,7 @@ def details(runs: Sequence[TrialRun], uri: str) -> dict[str, TrialResult]:
 def _trial_runs(client: MlflowClient, experiment_id: str) -> tuple[TrialRun, ...]:
     one_a_key: dict[str, TrialRun] = {}
     for run in map(_trial_run, search(client, experiment_id, _COMPLETE)):
-        if run.key not in one_a_key or (run.status == "FINISHED" != one_a_key[run.key].status):
+        if run.key not in one_a_key or one_a_key[run.key].status != "FINISHED":
             one_a_key[run.key] = run
     return tuple(one_a_key.values())
 

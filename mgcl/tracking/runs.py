@@ -175,7 +175,7 @@ def _placed(trial: Trial) -> tuple[Task, Mapping[str, Value]]:
 
 
 def _values(coordinates: Mapping[str, Coordinate], tags: Mapping[str, str]) -> tuple[Value, ...]:
-    return tuple(each.kind(tags[name]) for name, each in coordinates.items())
+    return tuple(each.kind(tags[name]) if name in tags else each.default for name, each in coordinates.items())
 
 
 def _score_tags(metric: str, scores: tuple[float, ...]) -> Iterator[tuple[str, str]]:
@@ -198,11 +198,11 @@ def _score_tag(metric: str, number: int) -> str:
 
 def _scores(metric: str, tags: Mapping[str, str]) -> tuple[float, ...]:
     """Of a run: one number per unit; of a run before there were tasks, which kept counts of correct queries."""
-    if "episode_correct" in tags:
+    if metric == "accuracy" and "episode_correct" in tags:
         queries = int(tags["way"]) * int(tags["queries"])
         return tuple(int(count) / queries for count in tags["episode_correct"].split())
     texts = itertools.takewhile(bool, (tags.get(_score_tag(metric, number)) for number in itertools.count()))
-    return tuple(float(score) for text in texts if text for score in text.split())
+    return tuple(float(score) for text in texts for score in str(text).split())
 
 
 def _tuples(value: Any) -> Any:

@@ -19,6 +19,35 @@ OLDER_THAN_TASKS = {"few_shot"}
 """Their trials' keys were recorded before keys named a task."""
 DRAWN = {"few_shot": {"ways": (2, 3), "shots": (1,), "queries": 5, "episodes": 2}}
 """What the small bank can give, where the defaults of ``Draws`` are too much or none."""
+KEY = re.compile(r"[\w./\- :]+")
+"""What MLflow takes for the name of a metric."""
+RESERVED = {
+    "kind",
+    "task",
+    "protocol",
+    "dataset",
+    "revision",
+    "backbone",
+    "bank",
+    "variant",
+    "variants",
+    "method",
+    "version",
+    "trial_key",
+    "device",
+    "stack",
+    "host",
+    "problems",
+    "unconverged",
+    "seconds",
+    "complete",
+    "error",
+    "commit",
+    "dirty",
+    "mgcl_version",
+    "row",
+}
+"""Tags and parameters of every run."""
 ROOMS = ("sweep", "tracking", "cluster", "reporting")
 PACKAGE = Path(mgcl.__file__).parent
 
@@ -49,6 +78,8 @@ def test_what_planning_and_reporting_read_is_there(name, task) -> None:
     coordinates = [*task.COLUMNS.items(), *task.POOLED.items(), *task.SETTING.items()]
     assert all(isinstance(each, Coordinate) for _, each in coordinates)
     assert len({each for each, _ in coordinates}) == len(coordinates)
+    assert not {each for each, _ in coordinates} & RESERVED
+    assert all(KEY.fullmatch(metric.name) for metric in task.METRICS)
     assert all(each.metadata["about"] for each in fields(task.Draws))
 
 
@@ -61,7 +92,7 @@ def test_a_cell_says_where_it_stands_in_the_types_that_a_store_gives_back(task, 
         place = task.place(cell)
         assert place.keys() == coordinates.keys()
         assert all(coordinates[each].kind(str(value)) == value for each, value in place.items())
-        assert task.column_name([place[each] for each in task.COLUMNS])
+        assert KEY.fullmatch(task.column_name([place[each] for each in task.COLUMNS]))
         assert task.work(cell, 20) > 0
         assert task.heading(place)
         assert task.caption(place, {each: [place[each]] for each in task.POOLED}).endswith(".")

@@ -16,7 +16,7 @@ from mgcl.records import Fold
 from mgcl.search import pictures, report
 from mgcl.search.questions import Question, questions
 from mgcl.search.replay import Surrogate, best_so_far, design
-from mgcl.search.report import Answer
+from mgcl.search.report import Finding
 from mgcl.search.sampling import SAMPLERS, SteadySampler, distributions
 from mgcl.search.space import MORE, SPACE, Range
 from mgcl.search.study import accuracy_of, best, complete, default_point, ended, known_points, open_study
@@ -253,7 +253,8 @@ def poisoned(there: FeatureBank, labels: set[str], to: Path) -> FeatureBank:
 
 
 def test_poisoned_test_clips_change_nothing(bank, tmp_path) -> None:
-    search = cases.changed_sweep(SEARCH, ways=(3,), space={"alpha": SPACE["alpha"], "beta": SPACE["beta"]})
+    space = {"alpha": SPACE["alpha"], "beta": SPACE["beta"]}
+    search = cases.changed_sweep(SEARCH, variant="without-training", ways=(3,), space=space)
     (question,) = questions(search, bank)
     tested = classes(*question.tests)
     searched = classes(*(trial.cell.fold for batch in question.batches for trial in batch))
@@ -389,7 +390,7 @@ def test_a_report_shows_what_was_found(question, storage, tmp_path) -> None:
     ]
     assert all(file.read_bytes().startswith(b"\x89PNG") and file.stat().st_size > 5000 for file in drawn)
     page = report.page(
-        "search", [Answer(question, choice, 0.5, 2, 0, shares, drawn)], tmp_path / "params.json", "the test"
+        "search", [Finding(question, choice, 0.5, 2, 0, shares, drawn)], tmp_path / "params.json", "the test"
     )
     for words in ("15 (2 stopped early, 0 failed)", "50.0", "params.json", "    the test", "(all-0-history.png)"):
         assert words in page

@@ -59,7 +59,7 @@ def test_a_bank_that_lacks_a_published_class_is_refused() -> None:
 
 @pytest.mark.parametrize(("count", "size"), [(3, None), (None, 3), (0, 3), (1, 1), (1, 21)])
 def test_impossible_subsets_are_refused(count, size) -> None:
-    with pytest.raises(SweepError, match="--fold"):
+    with pytest.raises(SweepError, match="`fold"):
         folds("mine", LABELS, count=count, size=size)
 
 

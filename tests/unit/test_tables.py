@@ -5,8 +5,10 @@ from scipy import stats
 
 from mgcl.errors import ReportError
 from mgcl.records import Convergence, TrialRun
+from mgcl.reporting import differences
 from mgcl.reporting.report import write
 from mgcl.reporting.tables import build, markdown
+from mgcl.tasks import Metric, few_shot
 from tests.cases import changed_run, changed_setting, setting
 
 SETTING = setting()
@@ -60,9 +62,9 @@ def test_the_caption_says_what_the_interval_covers() -> None:
     assert "3 episodes a fold and seed, 15 queries a class, folds: all 10, split: clip, seeds: 0." in caption
 
 
-@pytest.mark.parametrize("field", ["dataset", "backbone", "bank", "folds", "split", "protocol", "queries", "episodes"])
+@pytest.mark.parametrize("field", ["dataset", "backbone", "bank", "folds", "split", "queries", "episodes"])
 def test_settings_are_never_mixed(field) -> None:
-    value = 99 if field in ("protocol", "queries", "episodes") else "other"
+    value = 99 if field in ("queries", "episodes") else "other"
     tables = build([RUN, changed_run(RUN, key="k2", setting=changed_setting(SETTING, **{field: value}))])
     assert len(tables) == 2
 
@@ -70,6 +72,24 @@ def test_settings_are_never_mixed(field) -> None:
 def test_only_the_newest_version_of_a_method_counts() -> None:
     newer = changed_run(RUN, key="k2", version=2, accuracies=(0.1, 0.1, 0.1))
     assert cell([newer, RUN, ZERO]) == "10.00 ± 0.00"
+
+
+def test_only_the_newest_version_of_a_task_counts() -> None:
+    newer = changed_run(RUN, key="k2", setting=changed_setting(SETTING, protocol=2), accuracies=(0.1, 0.1, 0.1))
+    (table,) = build([newer, RUN, ZERO])
+    assert table.runs == (newer,)
+
+
+def test_a_metric_that_older_runs_lack_is_a_table_of_those_that_have_it(monkeypatch) -> None:
+    monkeypatch.setattr(few_shot, "METRICS", (*few_shot.METRICS, Metric("calibration error", "", False)))
+    assert [table.metric.name for table in build([RUN, ZERO])] == ["accuracy"]
+    measured = changed_run(RUN, key="m", pooled=(1, 0), scores={**RUN.scores, "calibration error": (0.1, 0.3, 0.2)})
+    _, table = build([RUN, ZERO, measured])
+    entry = table.entries["full", (5, 1)]
+    assert entry.estimate.mean == pytest.approx(0.2)
+    assert ("zero-shot", (5, 1)) in table.entries
+    assert "| full " in markdown(table)
+    assert "zero-shot" not in differences.markdown(table, "full")
 
 
 def test_parameters_that_differ_are_different_rows() -> None:

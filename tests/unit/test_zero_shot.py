@@ -9,6 +9,7 @@ import pytest
 
 from mgcl.errors import SearchError, SweepError
 from mgcl.reporting.report import write
+from mgcl.search.questions import Search, questions
 from mgcl.sweep import Sweep
 from mgcl.sweep.flags import drawn
 from mgcl.sweep.grid import left_out, plan
@@ -23,7 +24,7 @@ def unit(vectors):
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
-@pytest.mark.parametrize("sentences", zero_shot.SENTENCES)
+@pytest.mark.parametrize("sentences", zero_shot.TEXTS)
 def test_answers_are_the_nearest_sentences(bank, sentences, monkeypatch) -> None:
     (planned,) = plan(replace(SWEEP, draws=zero_shot.Draws((sentences,))), bank)
     result = run_trial(planned.trial, bank)
@@ -46,12 +47,12 @@ def test_methods_that_learn_from_clips_are_left_out_and_said(bank) -> None:
 
 
 def test_what_cannot_be_is_refused(bank) -> None:
-    with pytest.raises(SweepError, match="`sentences` captions: choose prompt or explanations"):
+    with pytest.raises(SweepError, match="`texts` captions: choose prompt or explanations"):
         zero_shot.Draws(("captions",))
     with pytest.raises(SweepError, match="`params`"):
         zero_shot.cells(zero_shot.Draws(), bank, only=("fold",))
-    with pytest.raises(SearchError, match="nothing to search"):
-        zero_shot.problems(zero_shot.Draws(), bank, shared=False)
+    with pytest.raises(SearchError, match="the task zero_shot has nothing to search"):
+        questions(Search("s", zero_shot.Draws()), bank)
 
 
 def test_runs_come_back_and_a_report_is_drawn_with_an_interval_over_clips(bank, tmp_path) -> None:
@@ -79,6 +80,6 @@ def test_the_sweep_file(bank) -> None:
     spec = importlib.util.spec_from_file_location("zero_shot", Path(__file__).parents[2] / "sweeps" / "zero_shot.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert [each.trial.cell.sentences for each in plan(module.SWEEP, bank)] == ["prompt", "explanations"]
-    flags = type("Flags", (), {"sentences": ["prompt"], "protocol": None})
-    assert drawn(module.SWEEP.draws, flags).sentences == ("prompt",)
+    assert [each.trial.cell.texts for each in plan(module.SWEEP, bank)] == ["prompt", "explanations"]
+    flags = type("Flags", (), {"texts": ["prompt"], "protocol": None})
+    assert drawn(module.SWEEP.draws, flags).texts == ("prompt",)
