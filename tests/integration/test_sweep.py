@@ -80,12 +80,14 @@ def test_a_run_holds_what_the_contract_says(place: Place) -> None:
     assert [step for step, _ in steps] == [0, 1, 2, 3]
     (accuracy,) = place.query(f"SELECT value FROM latest_metrics WHERE run_uuid='{run_id}' AND key='accuracy'")[0]
     assert accuracy == pytest.approx(sum(value for _, value in steps) / 4)
-    assert [float(score) for score in tags["scores.accuracy"].split()] == pytest.approx([value for _, value in steps])
+    assert [float(score) for score in tags["scores.accuracy"].split()] == pytest.approx(
+        [value for _, value in steps], abs=1e-6
+    )
 
     content = json.loads((Path(urlparse(artifacts).path) / "trial.json").read_text())
-    episodes, explained = content["result"]["episodes"], content["result"]["explained"]
+    confusions, explained = content["result"]["confusions"], content["result"]["explained"]
     assert content["result"]["key"] == tags["trial_key"]
-    assert [sum(map(sum, episode["confusion"])) for episode in episodes] == [15] * 4
+    assert [sum(map(sum, each["counts"])) for each in confusions] == [15] * 4
     assert set(explained["parts"]) == {"coarse_cache", "fine_cache", "coarse_contrast", "fine_contrast"}
     assert len(explained["segment_times"]) == 5
     for name, plan in explained["plans"].items():

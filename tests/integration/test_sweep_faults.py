@@ -20,7 +20,7 @@ import pytest
 from mgcl.cli import main
 from mgcl.features import FeatureBank
 from mgcl.sweep.grid import plan
-from mgcl.tracking import record as tracking
+from mgcl.tracking import parent
 from sweeps.full_grid import SWEEP
 from tests.generated_bank import write_generated_bank
 from tests.integration.conftest import ROOT, Place, free_port, wait_until
@@ -138,7 +138,7 @@ def test_eight_readers_reports_and_a_killed_driver(place: Place, reference: Plac
 
     driver.kill()
     assert "Traceback" not in driver.communicate()[1]
-    monkeypatch.setattr(tracking, "_SILENT_SECONDS", 0)
+    monkeypatch.setattr(parent, "_SILENT_SECONDS", 0)
     killed = said_by_status()
     assert "no word from its driver for 0:" in killed
     assert " 0 running, " in killed
