@@ -22,6 +22,7 @@ from mgcl.features import FeatureBank
 from mgcl.sweep.grid import plan
 from mgcl.tracking import parent
 from sweeps.full_grid import SWEEP
+from tests import cases
 from tests.generated_bank import write_generated_bank
 from tests.integration.conftest import ROOT, Place, free_port, wait_until
 
@@ -59,7 +60,7 @@ main(SWEEP)
 
 
 def keys(bank: FeatureBank) -> list[str]:
-    sweep = replace(SWEEP, ways=WAYS, shots=SHOTS, variants=VARIANTS, episodes=30, queries=5)
+    sweep = cases.changed_sweep(SWEEP, ways=WAYS, shots=SHOTS, variants=VARIANTS, episodes=30, queries=5)
     return [cell.trial.key for cell in plan(sweep, bank)]
 
 
