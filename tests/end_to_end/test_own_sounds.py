@@ -38,7 +38,7 @@ def test_on_the_clips_of_an_episode_it_is_as_accurate_as_the_sweep(tmp_path) -> 
         for episode, expected in enumerate(run_trial(trial, bank).confusions):
             drawn = draw(
                 pool(bank.clip_records), dataset=trial.dataset, fold=trial.cell.fold, way=5, shot=5, queries=15,
-                seed=trial.seed, index=episode,
+                seed=trial.cell.seed, index=episode,
             )  # fmt: skip
             support, query = (
                 ([path_of[clip] for row in clips for clip in row], [label for label in drawn.classes for _ in clips[0]])
