@@ -1,9 +1,8 @@
 """``FewShotClassifier``: fit, predict and explain on a user's own clips, as scikit-learn has it."""
 
 import inspect
-import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from numbers import Integral
 from pathlib import Path
@@ -12,28 +11,24 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
-from mgcl.backbones.backbone import Backbone
-from mgcl.classifier import embedding, learning, storage
+from mgcl.classifier import learning, storage
 from mgcl.classifier.answers import Answer
 from mgcl.classifier.arguments import Captions, check_as_many, check_captions, check_choices, labels_of, seed_of
-from mgcl.classifier.calibration import TurnedAway, check_enough
-from mgcl.classifier.given import Clip, Samples, Sounds, clips
+from mgcl.classifier.calibration import check_enough
+from mgcl.classifier.fitted import Fitted
+from mgcl.classifier.given import Sounds
 from mgcl.classifier.learner import DEFAULT, Learner, options_of
 from mgcl.classifier.learning import Sentences
-from mgcl.classifier.model import Examples, Model
 from mgcl.classifier.reasons import Reasons
 from mgcl.classifier.recogniser import Recogniser
-from mgcl.classifier.sounds import Sound, all_decoded, decoded, read
-from mgcl.errors import ClassifierError, DataError, MgclWarning
+from mgcl.classifier.sounds import Sound, decoded
+from mgcl.errors import ClassifierError, DataError
 from mgcl.language.explanations import ClassText, class_texts
-from mgcl.progress import Bar
 from mgcl.records import Value
 
 
-class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Recognises sounds from a handful of labelled clips (MGCL, ACM MM 2024, doi 10.1145/3664647.3681389).
 
     A clip is a path, or an array of samples; what is longer than the backbone's five seconds is cropped (``windows``
@@ -269,97 +264,6 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"weights here have {loaded._backbone.fingerprint}; name those that it was fitted with, or fit again"
             )
         return loaded._set(model)
-
-    @property
-    def temperature_(self) -> float:
-        """τ of softmax(logits / τ)."""
-        return self._model.temperature
-
-    @property
-    def sample_rate_(self) -> int:
-        """Sample rate of what the backbone is given, in Hz."""
-        return self._backbone.sample_rate
-
-    @property
-    def seconds_(self) -> float:
-        """Length of what the backbone is given, in seconds."""
-        return self._backbone.seconds
-
-    @property
-    def threshold_(self) -> float | None:
-        """The least greatest logit of a clip that is one of the classes."""
-        return self._model.threshold
-
-    @property
-    def turned_away_(self) -> TurnedAway | None:
-        """Shares of known and foreign clips below the threshold; None too of a model that an older mgcl made."""
-        return self._model.turned_away
-
-    @property
-    def _model(self) -> Model:
-        check_is_fitted(self, "model_")
-        fitted: Model = self.model_
-        return fitted
-
-    @property
-    def _backbone(self) -> Backbone:
-        return embedding.loaded_backbone(self.backbone, self.weights, self.device)
-
-    @property
-    def _choices(self) -> Tensor | None:
-        return embedding.caption_choices(self.backbone, self.weights, self.device)
-
-    def _options(self) -> dict[str, Value]:
-        """The method's; where it was changed after the constructor, with its defaults."""
-        return {name: getattr(self, name, default) for name, default in options_of(self.method).items()}
-
-    def _clips(self, X: Sounds) -> list[Clip]:
-        return clips(X, sample_rate=self.sample_rate or self._backbone.sample_rate, channels=self.channels)
-
-    def _examples(
-        self, given: Sequence[Clip], labels: list[Value], captions: Captions, choices: Tensor | None
-    ) -> Examples:
-        check_as_many(given, captions)
-        bar = Bar(self._read(given), desc="embedding clips", unit="clip", total=len(given), disable=not self.verbose)
-        return learning.embedded_examples(all_decoded(bar), labels, self._backbone, captions, choices)
-
-    def _learn(
-        self, examples: Examples, explanations: Sentences, learner: Learner, choices: Tensor | None, *, seed: int
-    ) -> Self:
-        backbone = self._backbone
-        return self._set(
-            learning.fit(
-                examples,
-                learning.described_classes(examples.labels, explanations, backbone, self.reject_label),
-                learner,
-                logit_scale=backbone.logit_scale,
-                choices=choices,
-                reject_rate=None if self.reject_label is None else self.reject_rate,
-                seed=seed,
-            )
-        )
-
-    def _set(self, model: Model) -> Self:
-        self.model_ = model
-        self.classes_ = np.array(model.classes.labels)
-        return self
-
-    def _read(self, given: Sequence[Clip]) -> Iterator[Sound | DataError]:
-        backbone = self._backbone
-        without = any(isinstance(each, Samples) and each.sample_rate is None for each in given)
-        if self.sample_rate is None and without:
-            warnings.warn(
-                f"arrays are taken to be at {backbone.sample_rate} Hz, the backbone's rate; give theirs: `sample_rate`",
-                MgclWarning,
-                stacklevel=3,
-            )
-        return read(
-            given,
-            sample_rate=backbone.sample_rate,
-            seconds=backbone.seconds,
-            array_rate=self.sample_rate,
-            channels=self.channels,
-        )
 
     def _recogniser(self, captions: str | Captions) -> Recogniser:
         check_captions(self._model, captions)

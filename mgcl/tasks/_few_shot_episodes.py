@@ -12,7 +12,6 @@ from mgcl.methods.method import ClipFeatures, Prediction, Support
 from mgcl.records import NO_TRANSPORT, Confusion, Convergence, Episode, ExplainedClip, Matching
 from mgcl.tasks import Measured, Setup
 from mgcl.tasks._features import clip_features, units
-from mgcl.tasks.few_shot import Cell
 from mgcl.transport import Similarity, SimilarityStore
 
 # On a GPU as many episodes are computed together as fill two gigabytes, and no more than this.
@@ -27,12 +26,12 @@ def largest_stack(setup: Setup) -> int:
     """
     if setup.device.type == "cpu":
         return 1
-    cell: Cell = setup.trial.cell
+    cell = setup.trial.cell
     header = setup.bank.header
     rows = cell.way * (cell.shot + cell.queries) * header.segments
     # Five d x d matrices with a gradient and Adam's two moments, and some copies of each segment.
     numbers = 20 * header.embedding_dim**2 + 8 * rows * header.embedding_dim
-    return max(1, min(_LARGEST_STACK, cell.episodes, _STACK_NUMBERS // numbers))
+    return int(max(1, min(_LARGEST_STACK, cell.episodes, _STACK_NUMBERS // numbers)))
 
 
 def run(setup: Setup, stack: int) -> Measured:
@@ -54,7 +53,7 @@ def run(setup: Setup, stack: int) -> Measured:
 
 
 def _draw(setup: Setup, clips: Pool, index: int) -> Episode:
-    cell: Cell = setup.trial.cell
+    cell = setup.trial.cell
     return draw(
         clips,
         dataset=setup.trial.dataset,

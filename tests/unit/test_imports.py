@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import mgcl
 
 PLAN = """
 from mgcl.features import FeatureBank
@@ -29,3 +32,10 @@ def test_loads_nothing_heavy(code: str, bank) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_no_module_is_long() -> None:
+    """One job per module: what is longer has several."""
+    package = Path(mgcl.__file__).parent
+    lengths = {str(file.relative_to(package)): len(file.read_text().splitlines()) for file in package.rglob("*.py")}
+    assert {file: length for file, length in lengths.items() if length > 300} == {}

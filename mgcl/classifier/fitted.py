@@ -1,0 +1,131 @@
+"""What an estimator has once it is fitted: a model, and the backbone that embeds clips for it."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from mgcl.backbones.backbone import Backbone
+from mgcl.classifier import embedding, learning
+from mgcl.classifier.arguments import Captions, check_as_many
+from mgcl.classifier.calibration import TurnedAway
+from mgcl.classifier.given import Clip, Samples, Sounds, clips
+from mgcl.classifier.learner import Learner, options_of
+from mgcl.classifier.learning import Sentences
+from mgcl.classifier.model import Examples, Model
+from mgcl.classifier.sounds import Sound, all_decoded, read
+from mgcl.errors import DataError, MgclWarning
+from mgcl.progress import Bar
+from mgcl.records import Value
+
+
+class Fitted:
+    """The fitted part of ``FewShotClassifier``, which has these parameters."""
+
+    backbone: str
+    weights: str | None
+    device: str
+    sample_rate: int | None
+    channels: Any
+    reject_label: Any
+    reject_rate: float
+    verbose: bool
+    method: str
+
+    model_: Model
+    classes_: NDArray[Any]
+
+    @property
+    def temperature_(self) -> float:
+        """τ of softmax(logits / τ)."""
+        return self._model.temperature
+
+    @property
+    def sample_rate_(self) -> int:
+        """Sample rate of what the backbone is given, in Hz."""
+        return self._backbone.sample_rate
+
+    @property
+    def seconds_(self) -> float:
+        """Length of what the backbone is given, in seconds."""
+        return self._backbone.seconds
+
+    @property
+    def threshold_(self) -> float | None:
+        """The least greatest logit of a clip that is one of the classes."""
+        return self._model.threshold
+
+    @property
+    def turned_away_(self) -> TurnedAway | None:
+        """Shares of known and foreign clips below the threshold; None too of a model that an older mgcl made."""
+        return self._model.turned_away
+
+    @property
+    def _model(self) -> Model:
+        check_is_fitted(self, "model_")
+        fitted: Model = self.model_
+        return fitted
+
+    @property
+    def _backbone(self) -> Backbone:
+        return embedding.loaded_backbone(self.backbone, self.weights, self.device)
+
+    @property
+    def _choices(self) -> Tensor | None:
+        return embedding.caption_choices(self.backbone, self.weights, self.device)
+
+    def _options(self) -> dict[str, Value]:
+        """The method's; where it was changed after the constructor, with its defaults."""
+        return {name: getattr(self, name, default) for name, default in options_of(self.method).items()}
+
+    def _clips(self, given: Sounds) -> list[Clip]:
+        return clips(given, sample_rate=self.sample_rate or self._backbone.sample_rate, channels=self.channels)
+
+    def _examples(
+        self, given: Sequence[Clip], labels: list[Value], captions: Captions, choices: Tensor | None
+    ) -> Examples:
+        check_as_many(given, captions)
+        bar = Bar(self._read(given), desc="embedding clips", unit="clip", total=len(given), disable=not self.verbose)
+        return learning.embedded_examples(all_decoded(bar), labels, self._backbone, captions, choices)
+
+    def _learn(
+        self, examples: Examples, explanations: Sentences, learner: Learner, choices: Tensor | None, *, seed: int
+    ) -> Self:
+        backbone = self._backbone
+        return self._set(
+            learning.fit(
+                examples,
+                learning.described_classes(examples.labels, explanations, backbone, self.reject_label),
+                learner,
+                logit_scale=backbone.logit_scale,
+                choices=choices,
+                reject_rate=None if self.reject_label is None else self.reject_rate,
+                seed=seed,
+            )
+        )
+
+    def _set(self, model: Model) -> Self:
+        self.model_ = model
+        self.classes_ = np.array(model.classes.labels)
+        return self
+
+    def _read(self, given: Sequence[Clip]) -> Iterator[Sound | DataError]:
+        backbone = self._backbone
+        without = any(isinstance(each, Samples) and each.sample_rate is None for each in given)
+        if self.sample_rate is None and without:
+            warnings.warn(
+                f"arrays are taken to be at {backbone.sample_rate} Hz, the backbone's rate; give theirs: `sample_rate`",
+                MgclWarning,
+                stacklevel=3,
+            )
+        return read(
+            given,
+            sample_rate=backbone.sample_rate,
+            seconds=backbone.seconds,
+            array_rate=self.sample_rate,
+            channels=self.channels,
+        )
