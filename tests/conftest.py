@@ -22,6 +22,8 @@ from tests.generated_bank import write_generated_bank
 HUB = Path(os.environ["HF_HOME"])
 atexit.register(shutil.rmtree, HUB, ignore_errors=True)
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+# Eight processes that no test needs, beside each server.
+os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
 # A busy machine is no failure.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
