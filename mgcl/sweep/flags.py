@@ -114,7 +114,7 @@ def repeated(flags: argparse.Namespace, draws: Any, *, but: Collection[str] = ()
     add_machine_flags(parser)
     for action in parser._actions:
         value = getattr(flags, action.dest, None)
-        if value in (None, False, (), action.default):
+        if value is None or value is False or value == () or value == action.default:
             continue
         if action.dest == "tracking_uri" and urlsplit(str(value)).password:
             continue

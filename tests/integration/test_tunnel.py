@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from mgcl import tunnel
+from mgcl.cluster import tunnel
 from mgcl.errors import ClusterError
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
