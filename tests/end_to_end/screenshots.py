@@ -3,12 +3,11 @@
     pip install playwright
     python tests/end_to_end/screenshots.py --tracking-uri sqlite:///.mgcl/mlflow.db --report reports/full_grid
 
-It shows the store's newest sweep; the comparison is of its trials of one way and shot. The demo is drawn if --model and
---clip are named.
+It shows the rows of the store's newest sweep, and all of them compared. The demo is drawn if --model and --clip are
+named.
 """
 
 import argparse
-import json
 import re
 import shutil
 import signal
@@ -18,9 +17,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
-
-from mlflow import MlflowClient
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -32,31 +28,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Draw the README's screenshots.")
     parser.add_argument("--tracking-uri", required=True, metavar="URI")
     parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="with its index.html")
-    parser.add_argument("--way", default="5", help="of the comparison (default: 5)")
-    parser.add_argument("--shot", default="5", help="of the comparison (default: 5)")
     parser.add_argument("--model", type=Path, metavar="DIR", help="that `mgcl fit` wrote, for the demo")
     parser.add_argument("--clip", type=Path, metavar="FILE", help="to show in the demo")
     parser.add_argument("--out", type=Path, default=Path("reports/screenshots"), metavar="DIR")
     parser.add_argument("--chromium", default=shutil.which("chromium"), metavar="FILE")
     flags = parser.parse_args()
     flags.out.mkdir(parents=True, exist_ok=True)
-    one_cell = f"params.way = '{flags.way}' and params.shot = '{flags.shot}'"
     with sync_playwright() as playwright, _served("ui", "--tracking-uri", flags.tracking_uri) as address:
         browser = playwright.chromium.launch(executable_path=flags.chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1400, "height": 860})
         page.goto(address)
         _close_what_is_in_the_way(page)
-        page.get_by_placeholder("metrics.rmse").fill(one_cell)
-        page.keyboard.press("Enter")
-        page.wait_for_timeout(3000)
+        page.locator("a[href*='/runs/']").first.wait_for()
         page.screenshot(path=flags.out / "runs.png")
 
-        page.goto(_comparison(address, flags.tracking_uri, one_cell))
-        page.get_by_text("Box Plot").click()
-        for axis, name in enumerate(("variant", "accuracy")):
-            page.get_by_role("combobox").nth(axis).click()
-            page.get_by_role("option", name=name, exact=True).click()
-        page.wait_for_timeout(2000)
+        page.get_by_role("checkbox", name="Select all runs").click()
+        page.get_by_role("button", name="Compare").click()
+        page.get_by_text(re.compile(r"Comparing \d+ Runs")).first.wait_for()
+        page.wait_for_timeout(5000)
         page.screenshot(path=flags.out / "compare.png")
 
         page.set_viewport_size({"width": 1100, "height": 1400})
@@ -99,12 +88,6 @@ def _close_what_is_in_the_way(page: "Page") -> None:
     for name in ("Close", "Exit"):
         for button in page.get_by_role("button", name=name, exact=True).all():
             button.click()
-
-
-def _comparison(address: str, uri: str, which: str) -> str:
-    server, experiment = re.match(r"(.*)/#/experiments/(\d+)/", address).groups()
-    runs = [run.info.run_id for run in MlflowClient(uri).search_runs([experiment], which)]
-    return f"{server}/#/compare-runs?runs={quote(json.dumps(runs))}&experiments={quote(json.dumps([experiment]))}"
 
 
 if __name__ == "__main__":
