@@ -52,15 +52,15 @@ def run_trial(
         measured, stack = _run(task, setup)
     scores = _checked(measured, task)
     return TrialResult(
-        trial.key,
-        scores,
-        measured.convergence,
-        time.perf_counter() - started,
-        device,
-        stack,
-        platform.node(),
-        measured.confusions,
-        measured.explained,
+        key=trial.key,
+        scores=scores,
+        convergence=measured.convergence,
+        seconds=time.perf_counter() - started,
+        device=device,
+        stack=stack,
+        host=platform.node(),
+        confusions=measured.confusions,
+        explained=measured.explained,
     )
 
 

@@ -10,7 +10,7 @@ from mlflow.entities import Run, ViewType
 
 from mgcl.records import TrialRun
 from mgcl.tracking.artifacts import read_artifact
-from mgcl.tracking.store import answering, connect, exists, experiment_of, reading, search
+from mgcl.tracking.store import recorded, search
 
 PROGRESS = "progress.json"
 """The artifact that holds ``Progress``."""
@@ -51,12 +51,8 @@ def last_progress(sweep: str, uri: str) -> Progress | None:
     Raises:
         TrackingError: the store cannot be opened, or the sweep's experiment was deleted.
     """
-    if not exists(uri):
-        return None
-    with answering(uri), reading(uri):
-        client = connect(uri)
-        experiment = experiment_of(client, uri, sweep)
-        return progress_in(client, uri, experiment.experiment_id) if experiment else None
+    with recorded(sweep, uri) as found:
+        return progress_in(found[0], uri, found[1]) if found else None
 
 
 def comparisons(sweep: str, uri: str) -> tuple[str, ...]:
@@ -65,13 +61,9 @@ def comparisons(sweep: str, uri: str) -> tuple[str, ...]:
     Raises:
         TrackingError: the store cannot be opened, or the sweep's experiment was deleted.
     """
-    if not exists(uri):
-        return ()
-    with answering(uri), reading(uri):
-        client = connect(uri)
-        experiment = experiment_of(client, uri, sweep)
-        found = parents(client, experiment.experiment_id) if experiment else ()
-        named = (run.data.tags[COMPARISONS] for run in found if COMPARISONS in run.data.tags)
+    with recorded(sweep, uri) as found:
+        runs = parents(*found) if found else ()
+        named = (run.data.tags[COMPARISONS] for run in runs if COMPARISONS in run.data.tags)
         return tuple(json.loads(next(named, "[]")))
 
 

@@ -34,9 +34,8 @@ from mgcl.tracking.store import (
     alone,
     answering,
     connect,
-    exists,
     experiment_of,
-    reading,
+    recorded,
     search,
     set_view,
     was_deleted,
@@ -218,12 +217,8 @@ def recorded_runs(sweep: str, uri: str) -> tuple[TrialRun, ...]:
     Raises:
         TrackingError: the store cannot be opened, or the sweep's experiment was deleted.
     """
-    if not exists(uri):
-        return ()
-    with answering(uri), reading(uri):
-        client = connect(uri)
-        experiment = experiment_of(client, uri, sweep)
-        return _trial_runs(client, experiment.experiment_id) if experiment else ()
+    with recorded(sweep, uri) as found:
+        return _trial_runs(*found) if found else ()
 
 
 def details(runs: Sequence[TrialRun], uri: str) -> dict[str, TrialResult]:

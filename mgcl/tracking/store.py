@@ -124,6 +124,22 @@ def experiment_of(client: MlflowClient, uri: str, name: str) -> Experiment | Non
     return experiment
 
 
+@contextmanager
+def recorded(sweep: str, uri: str) -> Iterator[tuple[MlflowClient, str] | None]:
+    """A sweep's store, to be read, and the sweep's experiment; None: it never ran.
+
+    Raises:
+        TrackingError: the store cannot be opened, or the experiment was deleted.
+    """
+    if not exists(uri):
+        yield None
+        return
+    with answering(uri), reading(uri):
+        client = connect(uri)
+        experiment = experiment_of(client, uri, sweep)
+        yield (client, str(experiment.experiment_id)) if experiment else None
+
+
 def was_deleted(uri: str, experiment: Experiment) -> str:
     """A sentence that says so, and how it comes back."""
     file = database_file(uri)
