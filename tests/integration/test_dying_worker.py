@@ -1,6 +1,7 @@
 """Workers that die: a trial that takes its worker down each time fails alone; a node that cannot work is said so."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -53,7 +54,10 @@ def run(place: Place):
 
     def run(when: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(script), str(place.folder), when]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}  # laion-clap installs a package `tests` too
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
+        )
 
     return run
 

@@ -1,6 +1,7 @@
 """Trials pinned to shares of a GPU: fake devices, real Ray, the worker's own view of its device."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -54,6 +55,7 @@ def test_never_more_trials_on_a_device_than_its_shares(place: Place, share: floa
     done = subprocess.run(
         [sys.executable, str(script), str(share), str(place.folder)],
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},  # laion-clap installs a package `tests` too
         capture_output=True,
         text=True,
         check=False,
