@@ -10,7 +10,7 @@ setup: .venv/.done
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mgcl needs Python 3.11 or newer: make setup PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
 	touch $@
 
 # From sounds to a report: generated soundscapes, the tiny backbone, every published variant and baseline.

@@ -1,12 +1,11 @@
 """Few-shot sound recognition by multi-grained correspondence learning on a frozen audio-language model."""
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mgcl.classifier.estimator import FewShotClassifier
 
-__version__ = version("mgcl")
+__version__ = "0.1.0"
 __all__ = ["FewShotClassifier", "__version__"]
 
 

@@ -11,8 +11,10 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
+from mgcl.extras import missing
 from mgcl.masking import scrubbed
 
 _START = 60
@@ -131,12 +133,17 @@ ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 """What ends a command as Ctrl-C does."""
 
 
-def run_and_exit(job: Callable[[], int], flags: Mapping[str, str] | None = None) -> NoReturn:
+def run_and_exit(
+    job: Callable[[], int], flags: Mapping[str, str] | None = None, *, command: str | None = None
+) -> NoReturn:
     """Run a command and leave with its exit code: 2 with a line for a user's error, 130 after Ctrl-C or ``ENDINGS``.
+
+    A failed import of a package that comes with an extra is a user's error.
 
     Args:
         job: the command; returns the exit code.
         flags: parameter -> the command's flag for it, for ``with_flags``.
+        command: its name, for messages (default: that of the program).
     """
     _end_as_after_ctrl_c()
     _print_anything_at_once()
@@ -144,6 +151,11 @@ def run_and_exit(job: Callable[[], int], flags: Mapping[str, str] | None = None)
         code = job()
     except MgclError as error:
         print(f"error: {scrubbed(with_flags(error, flags or {}))}", file=sys.stderr)
+        code = 2
+    except ModuleNotFoundError as error:
+        if (lacking := missing(error.name or "")) is None:
+            raise
+        print(f"error: {command or Path(sys.argv[0]).name} needs {lacking}", file=sys.stderr)
         code = 2
     except BrokenPipeError:  # whoever read the output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

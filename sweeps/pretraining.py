@@ -3,14 +3,9 @@
 python sweeps/pretraining.py
 """
 
-from pathlib import Path
-
-from joblib import cpu_count
-
-from mgcl.home import home
 from mgcl.pretraining.training import Plan
 from mgcl.sweep import Sweep
-from mgcl.sweep.parts import PartsStudy, run_parts
+from mgcl.sweep.parts import PartsStudy, main
 from mgcl.tasks import few_shot
 
 STUDY = PartsStudy(
@@ -31,4 +26,4 @@ STUDY = PartsStudy(
 )
 
 if __name__ == "__main__":
-    print(f"report: {run_parts(STUDY, home(), Path('reports'), workers=cpu_count()) / 'report.md'}")
+    main(STUDY)

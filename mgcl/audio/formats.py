@@ -68,5 +68,5 @@ def advice(path: Path) -> str | None:
     if suffix in VIDEO_SUFFIXES:
         return f"is a video; take its sound out: {command}"
     if suffix in PYAV and not has_pyav():
-        return f"{suffix} needs PyAV: pip install av; or write it as wav: {command}"
+        return f"{suffix} needs PyAV: pip install 'mgcl[m4a]'; or write it as wav: {command}"
     return None

@@ -33,6 +33,7 @@ from mgcl.backbones.weights import (
     without_module,
 )
 from mgcl.errors import BackboneError
+from mgcl.extras import missing
 from mgcl.pretrained import hub_file, quietly
 
 DEFAULT = "lukewys/laion_clap/630k-audioset-best.pt"
@@ -118,10 +119,10 @@ def build(audio_tower: str) -> Any:
     Raises:
         BackboneError: the package is not installed, or RoBERTa cannot be had.
     """
-    if importlib.util.find_spec("laion_clap") is None:
+    if lacking := missing("laion_clap"):
         raise BackboneError(
-            "the package laion-clap is not installed: it needs numpy < 2, which Python 3.13 and newer do not have; use "
-            "Python 3.11 or 3.12, or the backbone transformers_clap with laion/clap-htsat-unfused"
+            f"the backbone laion_clap needs {lacking}, on Python 3.11 or 3.12 (it needs numpy < 2); or use "
+            "transformers_clap with laion/clap-htsat-unfused"
         )
     for name in _TEXT_FILES:
         hub_file(_TEXT_TOWER, name, fetch=" ".join(_TEXT_FILES))

@@ -20,14 +20,15 @@ from mgcl.cli import (
     report,
     similarities,
     status,
+    sweep,
     sync,
     ui,
 )
 from mgcl.errors import flag_names, run_and_exit
 
 _COMMANDS = (
-    fit, predict, evaluate, demo, data, caption, explain, extract, bank, similarities, report, status, ui, sync,
-    pretrain,
+    fit, predict, evaluate, demo, data, caption, explain, extract, bank, similarities, sweep, report, status, ui,
+    sync, pretrain,
 )  # fmt: skip
 
 
@@ -40,4 +41,4 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         command.add(commands)
     flags = parser.parse_args(arguments)
     flags.called = flag_names(commands.choices[flags.command]) | getattr(flags, "called", {})
-    run_and_exit(functools.partial(flags.job, flags), flags.called)
+    run_and_exit(functools.partial(flags.job, flags), flags.called, command=f"mgcl {flags.command}")

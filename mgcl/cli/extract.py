@@ -1,17 +1,21 @@
 """``mgcl extract``: from sounds to a feature bank."""
 
 import argparse
-import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgcl.catalogue import load, names
 from mgcl.cli.commands import Commands, add_channels, say_what_is_passed_over, warn_of_named_classes
-from mgcl.errors import with_flags
+from mgcl.errors import MgclError, with_flags
+from mgcl.extras import missing
 
 if TYPE_CHECKING:
+    from mgcl.backbones.backbone import Facts
+    from mgcl.cluster.machines import Machines
     from mgcl.data.dataset import Dataset
+    from mgcl.extraction.extract import Run
     from mgcl.language.explanations import ClassText
 
 
@@ -20,7 +24,8 @@ def add(commands: Commands) -> None:
     extract = commands.add_parser(
         "extract",
         help="embed a data set with a backbone: makes a feature bank",
-        description="Embed a data set with a backbone, on Ray. Killed, the same command goes on where it was.",
+        description="Embed a data set with a backbone, on Ray; where Ray is not installed, in this process. "
+        "Killed, the same command goes on where it was.",
     )
     what = extract.add_argument_group("what to embed")
     what.add_argument("--dataset", required=True, metavar="NAME", help=f"of {', '.join(names('dataset'))}")
@@ -52,16 +57,19 @@ def add(commands: Commands) -> None:
 
 
 def _extract(flags: argparse.Namespace) -> int:
-    from joblib import cpu_count
-
     from mgcl.captioners.file import read_captions
     from mgcl.cluster.machines import Machines
     from mgcl.errors import BankError
-    from mgcl.extraction.actors import start_actors
     from mgcl.extraction.extract import extract_by
     from mgcl.extraction.texts import Texts, class_texts
 
     machines = Machines(flags.address, flags.actors, flags.gpus_per_actor)
+    if flags.decode_workers < 1:
+        raise MgclError(f"--decode-workers {flags.decode_workers}: at least 1")
+    if lacking := missing("ray"):
+        if machines != Machines():
+            raise MgclError(f"--address, --actors and --gpus-per-actor need {lacking}; or leave them out")
+        print(f"extracting in this process, on one CPU or GPU; on all of them needs {lacking}", flush=True)
     if flags.out.exists():
         raise BankError(f"{flags.out}: exists already; name another folder, or remove it first")
     module = load("dataset", flags.dataset)
@@ -75,10 +83,9 @@ def _extract(flags: argparse.Namespace) -> int:
     classes = class_texts(dataset, _given_classes(flags.explanations, dataset))
     captions = read_captions(flags.captions) if flags.captions else None
     flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    start = functools.partial(start_actors, flags.backbone, flags.weights, decode_workers=flags.decode_workers)
-    with start(machines, cpus=cpu_count()) as actors:
-        texts = Texts.of(dataset, actors.about, classes=classes, captions=captions)
-        bank = extract_by(actors.run, dataset, actors.about, flags.out, texts, strict=flags.strict)
+    with _started(flags, machines) as (about, run):
+        texts = Texts.of(dataset, about, classes=classes, captions=captions)
+        bank = extract_by(run, dataset, about, flags.out, texts, strict=flags.strict)
     print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
     warn_of_named_classes(bank.captions_naming_class)
     if texts.choices:
@@ -88,6 +95,27 @@ def _extract(flags: argparse.Namespace) -> int:
     for reason in bank.left_out.values():
         print(f"left out: {with_flags(reason, flags.called)}")
     return 0
+
+
+@contextmanager
+def _started(flags: argparse.Namespace, machines: "Machines") -> "Iterator[tuple[Facts, Run]]":
+    """The loaded backbone's facts, and what embeds with it: actors, or this process where Ray is not installed."""
+    if missing("ray"):
+        import torch
+
+        from mgcl.extraction.embedding import load_exact
+        from mgcl.extraction.extract import in_process
+
+        backbone = load_exact(flags.backbone, flags.weights, "cuda" if torch.cuda.is_available() else "cpu")
+        yield backbone, in_process(backbone, flags.decode_workers)
+        return
+    from joblib import cpu_count
+
+    from mgcl.extraction.actors import start_actors
+
+    choice = flags.backbone, flags.weights
+    with start_actors(*choice, machines, cpus=cpu_count(), decode_workers=flags.decode_workers) as actors:
+        yield actors.about, actors.run
 
 
 def _given_classes(given: str | None, dataset: "Dataset") -> "Mapping[str, ClassText] | None":

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from mgcl.cli.commands import Commands
 from mgcl.home import home
-from mgcl.sweep.estimates import time_left
 
 if TYPE_CHECKING:
     from mgcl.records import TrialRun
@@ -113,6 +112,8 @@ def pace(
     took = [run.seconds for run in ended if run.seconds is not None]
     if not took:
         return "too early to tell the pace"
+    from mgcl.sweep.estimates import time_left
+
     began = min([run.ended - (run.seconds or 0.0) for run in ended] + [since for *_, since in running])
     each = sum(took) / len(took)
     under_way = [(max(now - since, 0.0), each) for *_, since in running]

@@ -34,7 +34,7 @@ def _ui(flags: argparse.Namespace) -> int:
     experiment = newest_experiment(uri)
     if experiment is None:
         raise TrackingError(
-            f"{masked(uri)}: no sweep is recorded there; run a file of sweeps/ first, or name a --tracking-uri"
+            f"{masked(uri)}: no sweep is recorded there; run one with `mgcl sweep NAME` first, or name a --tracking-uri"
         )
     if uri.startswith("http"):
         _show(runs_page(uri, experiment), browser=not flags.no_browser)

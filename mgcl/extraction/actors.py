@@ -14,10 +14,10 @@ from ray.exceptions import RayActorError, RayTaskError
 from threadpoolctl import threadpool_limits
 
 from mgcl.backbones.backbone import Backbone, Facts, facts
-from mgcl.catalogue import load
 from mgcl.cluster.connect import cluster
 from mgcl.cluster.machines import Machines
 from mgcl.errors import ClusterError, MgclError
+from mgcl.extraction.embedding import load_exact
 from mgcl.extraction.plan import Shard
 from mgcl.extraction.workbench import Workbench
 
@@ -75,8 +75,6 @@ def start_actors(
         ClusterError: no cluster answers, or the actors do not stay alive.
         BackboneError: the weights cannot be loaded.
     """
-    if decode_workers < 1:
-        raise ClusterError(f"`decode_workers` {decode_workers}: at least 1")
     with cluster(machines, cpus=cpus) as there:
         options = {"num_cpus": 1, "num_gpus": there.gpus_per_slot, "max_concurrency": _AT_ONCE, "max_restarts": -1}
         kind = ray.remote(_Actor).options(**options, max_task_retries=_ATTEMPTS - 1)
@@ -96,15 +94,8 @@ class _Actor:
 
     @cached_property
     def _backbone(self) -> Backbone:
-        import torch
-
         name, weights = self._choice
-        device = "cuda" if ray.get_gpu_ids() else "cpu"
-        if device == "cpu":
-            torch.set_num_threads(1)
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-        loaded: Backbone = load("backbone", name).load(weights, device)
-        return loaded
+        return load_exact(name, weights, "cuda" if ray.get_gpu_ids() else "cpu")
 
     def about(self) -> Facts:
         """Load the backbone, once, and return its facts."""

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from mgcl.backbones.backbone import AudioFeatures, Backbone
+from mgcl.catalogue import load
 from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
@@ -21,6 +22,26 @@ from mgcl.features.mel_statistics import mel_statistics
 
 # Batches whose clips are decoded, or waiting for it, while one is embedded.
 _AHEAD = 2
+
+
+def load_exact(backbone: str, weights: str | None, device: str) -> Backbone:
+    """Load a backbone of the catalogue so that its embeddings are the same in every process.
+
+    The whole process gets one torch thread on a CPU, and no TF32.
+
+    Args:
+        backbone: its name.
+        weights: as its ``load`` takes them.
+        device: a torch device.
+
+    Raises:
+        BackboneError: the weights cannot be loaded.
+    """
+    if device == "cpu":
+        torch.set_num_threads(1)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    loaded: Backbone = load("backbone", backbone).load(weights, device)
+    return loaded
 
 
 @dataclass(frozen=True)

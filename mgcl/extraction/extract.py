@@ -34,17 +34,28 @@ def extract(
     dataset: Dataset, backbone: Backbone, out: Path, *, texts: Texts | None = None, strict: bool = False
 ) -> FeatureBank:
     """Embed a data set in this process; see ``extract_by``."""
+    texts = texts or Texts.of(dataset, backbone)
+    return extract_by(in_process(backbone), dataset, backbone, out, texts, strict=strict)
+
+
+def in_process(backbone: Backbone, decode_workers: int = 1) -> Run:
+    """Embedding in this process, shard by shard.
+
+    Args:
+        backbone: what embeds.
+        decode_workers: threads that read audio, at least 1.
+    """
 
     def run(bench: Workbench) -> Iterator[Shard]:
         # The mel statistics' last digits depend on how many threads BLAS has.
-        with ThreadPoolExecutor(1) as decoders, threadpool_limits(1, user_api="blas"):
+        with ThreadPoolExecutor(decode_workers) as decoders, threadpool_limits(1, user_api="blas"):
             if any(shard.files for shard in bench.todo):
                 refuse_outputs(backbone)  # of the catalogue's this was seen when it was loaded; others come as they are
             for shard in bench.todo:
                 bench.finish(shard, backbone, decoders)
                 yield shard
 
-    return extract_by(run, dataset, backbone, out, texts or Texts.of(dataset, backbone), strict=strict)
+    return run
 
 
 def extract_by(

@@ -176,7 +176,7 @@ def _finding(study: Study, question: Question, folder: Path) -> Finding:
 def _test(search: Search, flags: argparse.Namespace, params: Path) -> str:
     """The sweep that tests what was found, on the same cells but for the folds, which are the file's."""
     shared = repeated(flags, drawn(search.draws, flags), but=("folds", "fold_classes", "seeds", "episodes"))
-    return shlex.join(["python", "sweeps/full_grid.py", "--params", str(params), "--variants", search.variant, *shared])
+    return shlex.join(["mgcl", "sweep", "full_grid", "--params", str(params), "--variants", search.variant, *shared])
 
 
 def _slug(*words: str) -> str:
@@ -208,7 +208,7 @@ def _override(search: Search, flags: argparse.Namespace) -> Search:
 def _parser(search: Search) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Search parameters on classes outside each fold's test classes, and hand the best to a sweep "
-        "(`python sweeps/full_grid.py --params FILE`). Stopped, the same command goes on.",
+        "(`mgcl sweep full_grid --params FILE`). Stopped, the same command goes on.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     what = parser.add_argument_group("what to search")

@@ -1,4 +1,4 @@
-"""Values that a search chose, as a sweep takes them: ``sweeps/full_grid.py --params FILE``."""
+"""Values that a search chose, as a sweep takes them: ``mgcl sweep full_grid --params FILE``."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -84,9 +84,9 @@ def read_chosen(file: Path, bank: str) -> Chosen:
             raise SweepError(f"`params` {file}: format {content['format']}, not {_FORMAT}; search again")
         chosen = Chosen(content["bank"], content["variant"], tuple(map(_choice, content["choices"])))
     except FileNotFoundError:
-        raise SweepError(f"`params` {file}: no such file; `python sweeps/search.py` writes it") from None
+        raise SweepError(f"`params` {file}: no such file; `mgcl sweep search` writes it") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise SweepError(f"`params` {file}: not what `python sweeps/search.py` writes ({error!r})") from None
+        raise SweepError(f"`params` {file}: not what `mgcl sweep search` writes ({error!r})") from None
     if chosen.bank != bank:
         raise SweepError(
             f"`params` {file}: was searched on bank {chosen.bank[:16]}, not on this one ({bank[:16]}); search again"

@@ -14,6 +14,7 @@ from mgcl.catalogue import load
 from mgcl.cluster.machines import Machines
 from mgcl.errors import SweepError, flag_names, run_and_exit, with_flags
 from mgcl.extraction.embedded import embedded_sounds
+from mgcl.extras import missing as not_installed
 from mgcl.home import home, similarity_limit
 from mgcl.methods.variants import VARIANTS
 from mgcl.progress import at_work
@@ -49,6 +50,8 @@ def _called(sweep: Sweep) -> dict[str, str]:
 
 def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     flags = _parser(sweep).parse_args(arguments)
+    if lacking := not_installed("mlflow", "ray"):
+        raise SweepError(f"a sweep needs {lacking}")
     sweep, where = override(sweep, flags), machines(flags)
     if flags.local and where != Machines():
         raise SweepError("--local runs trials in this process: leave --address, --workers and --gpus-per-trial out")

@@ -1,16 +1,21 @@
 """What the parts of the tiny model's objective are worth: trained with and without, judged on development classes."""
 
-from collections.abc import Mapping
+import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
+from joblib import cpu_count
 
 from mgcl.backbones import tiny
 from mgcl.data import soundscapes
 from mgcl.data.soundscapes.recipes import VERSION
+from mgcl.errors import run_and_exit
 from mgcl.extraction.extract import extract
 from mgcl.features import FeatureBank
+from mgcl.home import home
 from mgcl.pretraining import pretrain
 from mgcl.pretraining.training import Plan
 from mgcl.reporting import report
@@ -31,6 +36,17 @@ class PartsStudy:
     """Of the full run's steps."""
     sweep: Sweep
     """How a model is judged; its bank is made here."""
+
+
+def main(study: PartsStudy, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a study, which has no flags, and exit: 0, 2 on bad input, 130 after Ctrl-C."""
+    argparse.ArgumentParser(description=f"Run what is missing of the study {study.name!r}.").parse_args(arguments)
+
+    def job() -> int:
+        print(f"report: {run_parts(study, home(), Path('reports'), workers=cpu_count()) / 'report.md'}")
+        return 0
+
+    run_and_exit(job)
 
 
 def run_parts(study: PartsStudy, home: Path, reports: Path, *, workers: int) -> Path:

@@ -165,7 +165,7 @@ def no_sweep(uri: str, name: str) -> TrackingError:
     names = experiment_names(uri)
     there = f"; recorded there: {', '.join(names)}" if names else ""
     return TrackingError(
-        f"{masked(uri)}: no sweep called {name!r} is recorded there; run its file in sweeps/ first{there}"
+        f"{masked(uri)}: no sweep called {name!r} is recorded there; run it with `mgcl sweep` first{there}"
     )
 
 

@@ -167,8 +167,8 @@ def test_the_command_of_a_search_repeats_its_flags_and_the_sweep_takes_them() ->
     search = cases.search("search", queries=9)
     flags = search_parser(search).parse_args(shlex.split(given))
     said = shlex.split(_test(search, flags, Path("my reports/params.json")))
-    assert said[:2] == ["python", "sweeps/full_grid.py"]
-    taken = sweep_parser(SWEEP).parse_args(said[2:])
+    assert said[:3] == ["mgcl", "sweep", "full_grid"]
+    taken = sweep_parser(SWEEP).parse_args(said[3:])
     for name in (
         "banks",
         "ways",

@@ -13,6 +13,7 @@ import pytest
 import torch
 from transformers import RobertaTokenizer
 
+from mgcl import extras
 from mgcl.backbones.laion_clap import DEFAULT, LaionClap, build, load
 from mgcl.errors import BackboneError
 from tests.checkpoints.laion_clap import make
@@ -143,8 +144,8 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path) -> None:
 
 
 def test_what_is_not_installed_is_named(monkeypatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(BackboneError, match="laion-clap is not installed: it needs numpy < 2"):
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    with pytest.raises(BackboneError, match=r"needs laion_clap: pip install 'mgcl\[laion\]', on Python 3.11 or 3.12"):
         build("HTSAT-tiny")
 
 

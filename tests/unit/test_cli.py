@@ -137,7 +137,7 @@ def test_a_report_of_nothing_is_refused(capsys, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("MGCL_HOME", str(tmp_path / "home"))
     code, _, errors = run(capsys, "report", "full_grid", "--out", tmp_path)
     assert code == 2
-    assert "no sweep called 'full_grid' is recorded there; run its file in sweeps/ first" in errors
+    assert "no sweep called 'full_grid' is recorded there; run it with `mgcl sweep` first" in errors
     assert list(tmp_path.iterdir()) == []
 
 

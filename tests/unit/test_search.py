@@ -290,8 +290,8 @@ def test_what_is_written_is_read(tmp_path) -> None:
     ("content", "words"),
     [
         (None, "no such file"),
-        ("", "not what `python sweeps/search.py` writes"),
-        ("[]", "not what `python sweeps/search.py` writes"),
+        ("", "not what `mgcl sweep search` writes"),
+        ("[]", "not what `mgcl sweep search` writes"),
         ('{"format": 2}', "format 2, not 1"),
         (json.dumps({"format": 1, "bank": "c" * 64, "variant": "full", "choices": []}), "was searched on bank cccc"),
         (json.dumps({"format": 1, "bank": "b" * 64, "variant": "full", "choices": [{}]}), "not what"),

@@ -19,7 +19,7 @@ def run(capsys, *flags: str) -> tuple[int, str, str]:
 def test_a_store_that_is_not_there_is_refused_and_not_made(tmp_path, capsys) -> None:
     code, _, errors = run(capsys, "--tracking-uri", f"sqlite:///{tmp_path / 'none.db'}")
     assert (code, errors.count("\n")) == (2, 1)
-    assert "no sweep is recorded there; run a file of sweeps/" in errors
+    assert "no sweep is recorded there; run one with `mgcl sweep NAME`" in errors
     assert list(tmp_path.iterdir()) == []
 
 
