@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from mgcl.reporting.tables import Table, caption, failures, frame
+from mgcl.reporting.notes import caption, failures
+from mgcl.reporting.printing import frame
+from mgcl.reporting.tables import Table
 
 _SPECIAL = str.maketrans(
     {each: f"\\{each}" for each in "&%$#_{}"}

@@ -15,7 +15,8 @@ from mgcl.reporting.figure import Figure
 from mgcl.reporting.latex import latex
 from mgcl.reporting.outline import Outline
 from mgcl.reporting.page import html
-from mgcl.reporting.tables import Column, Entry, Table, build, by_setting, markdown
+from mgcl.reporting.printing import markdown
+from mgcl.reporting.tables import Column, Entry, Table, build, by_setting
 
 OUTLINE = Outline()
 _SUFFIXED = ("half_width_percent", "paper_percent", "minus_paper_points")

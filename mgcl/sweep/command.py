@@ -18,7 +18,7 @@ from mgcl.home import home, similarity_limit
 from mgcl.methods.variants import VARIANTS
 from mgcl.progress import at_work
 from mgcl.records import PlannedTrial, Trial, TrialRun
-from mgcl.reporting import report, tables
+from mgcl.reporting import printing, report, tables
 from mgcl.sweep.driver import Todo, count, missing, run, state
 from mgcl.sweep.estimates import estimator
 from mgcl.sweep.flags import (
@@ -157,7 +157,7 @@ def _print_tables(planned: Sequence[PlannedTrial], runs: Sequence[TrialRun]) -> 
     keys = {each.trial.key for each in planned}
     print()
     for table in tables.build([each for each in runs if each.key in keys], order=tuple(VARIANTS)):
-        print(tables.markdown(table), end="\n\n")
+        print(printing.markdown(table), end="\n\n")
 
 
 def _conclude(planned: Sequence[PlannedTrial], runs: Sequence[TrialRun]) -> int:

@@ -6,8 +6,9 @@ from scipy import stats
 from mgcl.errors import ReportError
 from mgcl.records import Convergence, TrialRun
 from mgcl.reporting import differences
+from mgcl.reporting.printing import markdown
 from mgcl.reporting.report import write
-from mgcl.reporting.tables import build, markdown
+from mgcl.reporting.tables import build
 from mgcl.tasks import Metric, few_shot
 from tests.cases import changed_run, changed_setting, setting
 
