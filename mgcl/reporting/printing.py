@@ -1,38 +1,36 @@
-"""A table's cells as text, and the table with its caption in markdown."""
+"""A table's means as text, with its caption."""
 
 import math
+from collections.abc import Mapping
 
-import pandas as pd
-
+from mgcl.reporting.blocks import Block, Grid, Shown, Verdict, grid
 from mgcl.reporting.notes import caption, failures
 from mgcl.reporting.tables import Column, Table
 
 
-def frame(table: Table, *, best: str = "{}") -> pd.DataFrame:
-    """What the table shows, as text.
+def means(table: Table, verdicts: Mapping[tuple[str, Column], Verdict], reference: str) -> Grid:
+    """What the table shows.
 
     Args:
         table: to show.
-        best: how the best entries of a column are marked, {} standing for their text.
+        verdicts: (row, column) -> how it compares with the reference row.
+        reference: the row.
     """
-    cells = [
-        [(best if table.is_best(row, column) else "{}").format(_cell(table, row, column)) for column in table.columns]
-        for row in table.rows
-    ]
-    return pd.DataFrame(
-        cells, index=pd.Index(table.rows, name="variant"), columns=[table.name_of(column) for column in table.columns]
-    )
-
-
-def markdown(table: Table) -> str:
-    """The table with its caption, in GitHub's markdown."""
-    return "\n".join(
-        [
-            frame(table, best="**{}**").to_markdown(disable_numparse=True),
-            "",
-            "  \n".join([*caption(table), *failures(table)]),
+    cells = {
+        row: [
+            Shown(_cell(table, row, column), table.is_best(row, column), verdicts.get((row, column), ""))
+            for column in table.columns
         ]
-    )
+        for row in table.rows
+    }
+    return grid("variant", list(map(table.name_of, table.columns)), table.groups, cells, reference)
+
+
+def blocks(
+    table: Table, verdicts: Mapping[tuple[str, Column], Verdict] | None = None, reference: str = ""
+) -> list[Block]:
+    """The table with its caption; arguments as of ``means``."""
+    return [means(table, verdicts or {}, reference), "  \n".join([*caption(table), *failures(table)])]
 
 
 def _cell(table: Table, row: str, column: Column) -> str:

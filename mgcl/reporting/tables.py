@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from types import MappingProxyType
 from typing import Literal
 
 from mgcl.catalogue import load
@@ -14,6 +15,10 @@ from mgcl.tasks import Metric, Task
 
 Column = tuple[Value, ...]
 """Values of the task's ``COLUMNS``."""
+
+NO_GROUPS: Mapping[str, Sequence[str]] = MappingProxyType({})
+OTHER = "Other"
+"""Heading of the rows whose variant is in no group."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class Table:
     entries: dict[tuple[str, Column], Entry]
     variants: Mapping[str, str]
     """Row -> the variant that it is of: several rows are of one where their parameters differ."""
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
+    """Headings under which its rows are printed, each with its rows; every row is in one."""
 
     @property
     def task(self) -> Task:
@@ -107,12 +114,15 @@ class Table:
         return own == (max(means) if self.metric.higher_is_better else min(means))
 
 
-def build(runs: Iterable[TrialRun], order: Sequence[str] = ()) -> tuple[Table, ...]:
+def build(
+    runs: Iterable[TrialRun], order: Sequence[str] = (), groups: Mapping[str, Sequence[str]] = NO_GROUPS
+) -> tuple[Table, ...]:
     """One table per setting and metric; of a method's versions only the newest counts, and settings are never mixed.
 
     Args:
         runs: of one sweep, one a key.
         order: variant names as they should stand; others follow by name.
+        groups: heading -> the variants whose rows are printed under it; others stand last, under ``OTHER``.
     """
     found: defaultdict[Setting, list[TrialRun]] = defaultdict(list)
     for run in newest_versions(sorted(runs, key=lambda run: run.key)):
@@ -120,7 +130,7 @@ def build(runs: Iterable[TrialRun], order: Sequence[str] = ()) -> tuple[Table, .
     return tuple(
         table
         for setting, each in sorted(found.items(), key=lambda item: _place_of(item[0]))
-        for table in _tables(setting, each, order)
+        for table in _tables(setting, each, order, groups)
     )
 
 
@@ -147,7 +157,9 @@ def _place_of(setting: Setting) -> tuple[str, ...]:
     return setting.task, setting.dataset, setting.backbone, setting.bank, *drawn, f"{setting.protocol:06}"
 
 
-def _tables(setting: Setting, runs: Sequence[TrialRun], order: Sequence[str]) -> Iterator[Table]:
+def _tables(
+    setting: Setting, runs: Sequence[TrialRun], order: Sequence[str], groups: Mapping[str, Sequence[str]]
+) -> Iterator[Table]:
     labels = _labels(runs)
     members: defaultdict[tuple[str, Column], list[TrialRun]] = defaultdict(list)
     for run in runs:
@@ -171,7 +183,19 @@ def _tables(setting: Setting, runs: Sequence[TrialRun], order: Sequence[str]) ->
             place: Entry(_estimate(each, metric, task.INTERVAL), tuple(each), expected[place[1]])
             for place, each in members.items()
         }
-        yield Table(setting, metric, tuple(rows), tuple(columns), entries, variants)
+        yield Table(setting, metric, tuple(rows), tuple(columns), entries, variants, _grouped(rows, variants, groups))
+
+
+def _grouped(
+    rows: Sequence[str], variants: Mapping[str, str], groups: Mapping[str, Sequence[str]]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    headings = {variant: heading for heading, each in groups.items() for variant in each}
+    of = {row: headings.get(_unsearched(variants[row]), OTHER) for row in rows}
+    return tuple(
+        (heading, tuple(row for row in rows if of[row] == heading))
+        for heading in (*groups, OTHER)
+        if heading in of.values()
+    )
 
 
 def _unsearched(variant: str) -> str:
