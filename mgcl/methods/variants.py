@@ -75,6 +75,26 @@ VARIANTS: Mapping[str, Variant] = {
 }
 
 
+GROUPS: Mapping[str, Sequence[str]] = {
+    "Baselines": (
+        "mel-statistics",
+        "prototypical",
+        "matching",
+        "zero-shot",
+        "tip-adapter",
+        "tip-adapter-f",
+        "treff-adapter-training-free",
+        "treff-adapter",
+    ),
+    "Method": ("full",),
+    "Table 2: fusion": ("caption-only", "audio-only"),
+    "Table 3: explanations": ("category-name", *(f"explanations-{number}" for number in (2, 4, 6, 8))),
+    "Table 4: cache": ("without-coarse-cache", "without-fine-cache", "without-cache"),
+    "Table 5: contrast": ("without-coarse-contrast", "without-fine-contrast", "without-contrast"),
+    "Ours": ("without-transport", "best-match", "mean-weighting", "leave-one-out", "without-training"),
+}
+"""Headings of a report's tables, as in the paper, each with its rows. A variant that is in none stands last."""
+
 REFERENCE = "full"
 """The row that others are compared with, unless a sweep names another."""
 

@@ -9,9 +9,10 @@ from mgcl.methods.variants import Series
 from mgcl.reporting.differences import paired_difference
 from mgcl.reporting.drawing import LOOKS, band, canvas, finish
 from mgcl.reporting.figure import Figure
+from mgcl.reporting.notes import interval
 from mgcl.reporting.outline import Outline
 from mgcl.reporting.statistics import Estimate
-from mgcl.reporting.tables import Column, Table, interval
+from mgcl.reporting.tables import Column, Table
 
 Curves = Mapping[tuple[str, str], Mapping[int, Estimate]]
 """Panel and label (a line) -> place on the axis -> mean."""

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-import pandas as pd
-
 from mgcl.catalogue import load
 from mgcl.records import TrialRun
+from mgcl.reporting.blocks import Block, plain
 from mgcl.tasks import Task
 
 
-def markdown(runs: Sequence[TrialRun], reference: str) -> str:
-    """A line a choice with the values that the reference row had, in GitHub's markdown; then versions and seeds.
+def blocks(runs: Sequence[TrialRun], reference: str) -> list[Block]:
+    """A line a choice with the values that the reference row had; then versions and seeds.
 
     Args:
         runs: of a report.
@@ -27,13 +26,13 @@ def markdown(runs: Sequence[TrialRun], reference: str) -> str:
         for method in dict.fromkeys(run.method for run in own)
         for name, what in getattr(load("method", method), "OPEN_CHOICES", {}).items()
     ]
-    frame = pd.DataFrame([row for row in rows if row[2]], columns=["choice", "what it is", "taken"])
+    taken = plain("choice", ["what it is", "taken"], ((name, (about, each)) for name, about, each in rows if each))
     words = [
         f"Values of the row {reference}; the others differ in what they are named after." if own else "",
         f"{_pooled(runs)}Versions of the methods: {_every(f'{run.method} {run.version}' for run in runs)}. "
         f"Banks: {_every(map(_bank, runs))}. Commits: {_every(run.commit for run in runs) or 'not known'}.",
     ]
-    return "\n\n".join([frame.to_markdown(index=False, disable_numparse=True), *filter(None, words)])
+    return [taken, *filter(None, words)]
 
 
 def _pooled(runs: Sequence[TrialRun]) -> str:

@@ -4,15 +4,14 @@ import math
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 
-import pandas as pd
-
 from mgcl.records import SEARCHED, TrialRun, Value
+from mgcl.reporting.blocks import Block, Shown, Verdict, grid
 from mgcl.reporting.statistics import Estimate, block_estimate
 from mgcl.reporting.tables import Column, Entry, Table
 
 
-def markdown(table: Table, row: str) -> str:
-    """Mean of ``row`` minus every other's, in points, in GitHub's markdown; empty where nothing can be paired.
+def blocks(table: Table, row: str, verdicts: Mapping[tuple[str, Column], Verdict] | None = None) -> list[Block]:
+    """Mean of ``row`` minus every other's, in points; empty where nothing can be paired.
 
     Units (episodes) are the same for every variant, so their scores are subtracted one by one; the interval is over the
     differences of the block means, or over the units where there is one block.
@@ -20,22 +19,25 @@ def markdown(table: Table, row: str) -> str:
     others = {
         other: [_cell(table, row, other, column) for column in table.columns] for other in table.rows if other != row
     }
-    paired = {other: [cell or "-" for cell in cells] for other, cells in others.items() if any(cells)}
+    paired = {other: cells for other, cells in others.items() if any(cells)}
     if not paired:
-        return ""
-    frame = pd.DataFrame(
-        list(paired.values()),
-        index=pd.Index(list(paired), name=f"{row} minus"),
-        columns=list(map(table.name_of, table.columns)),
-    )
+        return []
+    cells = {
+        other: [
+            Shown(text or "-", verdict=(verdicts or {}).get((other, column), ""))
+            for text, column in zip(texts, table.columns, strict=True)
+        ]
+        for other, texts in paired.items()
+    }
+    found = grid(f"{row} minus", list(map(table.name_of, table.columns)), table.groups, cells, row)
     unit, block, over = table.task.WORDS.unit, table.task.WORDS.block, _interval(table)
     words = [
         f"Points of {table.metric.name}, {row} minus the row, on the same {unit}s: mean ± 95 % t interval over the "
         f"{over}."
     ]
-    if any("trials" in cell for cells in paired.values() for cell in cells):
+    if any("trials" in text for texts in paired.values() for text in texts):
         words.append(f"In brackets: trials that both finished; of a single {block}, the interval is over its {unit}s.")
-    return "\n\n".join([frame.to_markdown(disable_numparse=True), " ".join(words), *_searched(table)])
+    return [found, " ".join(words), *_searched(table)]
 
 
 def _interval(table: Table) -> str:

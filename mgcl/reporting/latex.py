@@ -1,8 +1,11 @@
-"""Tables as LaTeX, ruled by booktabs. pandas writes it."""
+"""Tables as LaTeX, ruled by booktabs."""
 
 from collections.abc import Sequence
 
-from mgcl.reporting.tables import Table, caption, failures, frame
+from mgcl.reporting.blocks import Grid, Line
+from mgcl.reporting.notes import caption, failures
+from mgcl.reporting.printing import means
+from mgcl.reporting.tables import Table
 
 _SPECIAL = str.maketrans(
     {each: f"\\{each}" for each in "&%$#_{}"}
@@ -11,7 +14,7 @@ _SPECIAL = str.maketrans(
 
 
 def latex(tables: Sequence[Table]) -> str:
-    """A ``table`` environment a setting, no wider than the text, the best of each column in bold.
+    """A ``table`` environment a setting, no wider than the text, its groups ruled off, the best of a column in bold.
 
     It asks for adjustbox and booktabs; failed trials are comments.
     """
@@ -19,7 +22,6 @@ def latex(tables: Sequence[Table]) -> str:
 
 
 def _environment(table: Table) -> str:
-    text = frame(table, best=r"\textbf{{{}}}").rename(index=_escaped).rename_axis(index=None)
     lines = [
         "",
         *(f"% {line}" for line in failures(table)),
@@ -28,12 +30,32 @@ def _environment(table: Table) -> str:
         rf"\caption{{{_escaped(' '.join(caption(table)))}}}",
         r"\medskip",
         r"\begin{adjustbox}{max width=\linewidth}",
-        text.to_latex(escape=False).strip(),
+        *_tabular(means(table, {}, "")),
         r"\end{adjustbox}",
         r"\end{table}",
         "",
     ]
     return "\n".join(lines).replace("±", r"$\pm$")
+
+
+def _tabular(grid: Grid) -> list[str]:
+    columns = 1 + len(grid.heads)
+    lines = [rf"\begin{{tabular}}{{{'l' * columns}}}", r"\toprule", _row("", *map(_escaped, grid.heads))]
+    for heading, rows in grid.groups:
+        lines.append(r"\midrule")
+        if heading:
+            lines.append(rf"\multicolumn{{{columns}}}{{l}}{{\emph{{{_escaped(heading)}}}}} \\")
+        lines += map(_line, rows)
+    return [*lines, r"\bottomrule", r"\end{tabular}"]
+
+
+def _line(line: Line) -> str:
+    texts = (rf"\textbf{{{_escaped(each.text)}}}" if each.best else _escaped(each.text) for each in line.cells)
+    return _row(_escaped(line.name), *texts)
+
+
+def _row(*cells: str) -> str:
+    return " & ".join(cells) + r" \\"
 
 
 def _escaped(text: str) -> str:

@@ -1,8 +1,9 @@
 """What a report compares, as data: a sweep names it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from mgcl.methods.variants import BASELINES, REFERENCE, SERIES, VARIANTS, Series
+from mgcl.methods.variants import BASELINES, GROUPS, REFERENCE, SERIES, VARIANTS, Series
 
 
 @dataclass(frozen=True)
@@ -11,6 +12,8 @@ class Outline:
 
     order: tuple[str, ...] = tuple(VARIANTS)
     """As they should stand; others follow by name."""
+    groups: Mapping[str, Sequence[str]] = field(default_factory=lambda: GROUPS)
+    """Heading -> the rows that are printed under it; others stand last."""
     reference: str = REFERENCE
     """The row that the others are compared with."""
     baselines: tuple[str, ...] = BASELINES

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
-
+from mgcl.reporting.blocks import Block, Groups, Shown, grid
 from mgcl.reporting.statistics import t_interval
 from mgcl.reporting.tables import Column, Table
 
 
-def markdown(tables: Sequence[Table]) -> str:
-    """For each metric a table in GitHub's markdown; empty where there is only one bank.
+def blocks(tables: Sequence[Table]) -> list[Block]:
+    """For each metric a table; empty where there is only one bank.
 
     Args:
         tables: of a report. Those of one metric and bank that differ in what was drawn are not pooled: then a bank's
@@ -18,22 +17,31 @@ def markdown(tables: Sequence[Table]) -> str:
     by_metric: dict[str, dict[str, Table]] = {}
     for table in tables:
         by_metric.setdefault(table.metric.name, {}).setdefault(table.setting.bank, table)
-    sections = [_section(list(banks.values())) for banks in by_metric.values() if len(banks) > 1]
-    return "\n\n".join(["## Over all banks", *sections]) if sections else ""
+    found = [block for banks in by_metric.values() if len(banks) > 1 for block in _section(list(banks.values()))]
+    return ["## Over all banks", *found] if found else []
 
 
-def _section(tables: Sequence[Table]) -> str:
+def _section(tables: Sequence[Table]) -> list[Block]:
     rows = list(dict.fromkeys(row for table in tables for row in table.rows))
     columns = sorted({column for table in tables for column in table.columns})
     first = tables[0]
-    cells = [[_cell(tables, row, column) for column in columns] for row in rows]
-    frame = pd.DataFrame(cells, index=pd.Index(rows, name="variant"), columns=list(map(first.name_of, columns)))
+    cells = {row: [Shown(_cell(tables, row, column)) for column in columns] for row in rows}
+    found = grid("variant", list(map(first.name_of, columns)), _groups(tables), cells)
     banks = "; ".join(f"{each.setting.dataset}, {each.setting.backbone}" for each in tables)
     words = (
         f"{first.metric.name.capitalize()} in {first.metric.symbol}: mean over {len(tables)} banks ({banks}), each as "
         "in its own table, ± 95 % t interval over the banks' means. -: a bank lacks the entry, or trials of it."
     )
-    return "\n\n".join([frame.to_markdown(disable_numparse=True), words])
+    return [found, words]
+
+
+def _groups(tables: Sequence[Table]) -> Groups:
+    """Of all tables: some have rows that others lack."""
+    rows: dict[str, dict[str, None]] = {}
+    for table in tables:
+        for heading, each in table.groups:
+            rows.setdefault(heading, {}).update(dict.fromkeys(each))
+    return [(heading, list(each)) for heading, each in rows.items()]
 
 
 def _cell(tables: Sequence[Table], row: str, column: Column) -> str:

@@ -7,27 +7,30 @@ import pandas as pd
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
+from mgcl.reporting.blocks import Block, plain
 from mgcl.reporting.figure import Figure
 
 
-def html(name: str, text: str, figures: Sequence[Figure], cells: pd.DataFrame) -> str:
+def html(name: str, blocks: Sequence[Block], figures: Sequence[Figure], cells: pd.DataFrame) -> str:
     """The page.
 
     Args:
         name: of the sweep.
-        text: the report in GitHub's markdown, without its figures; html in it is shown as it is written.
+        blocks: of the report, without its figures; html in them is shown as it is written.
         figures: drawn into the page.
         cells: of ``cells.csv`` what is listed.
     """
+    render = MarkdownIt("commonmark", {"html": False}).render
+    first, *others = cells.columns
+    lines = ((str(each), list(map(str, rest))) for each, *rest in cells.to_numpy())
     return (
         templates()
         .get_template("page.html")
         .render(
             name=name,
-            body=MarkdownIt("commonmark", {"html": False}).enable("table").render(text),
+            blocks=[render(each) if isinstance(each, str) else each for each in blocks],
             figures=[(figure.caption, inline(figure)) for figure in figures],
-            columns=list(cells),
-            cells=[[str(value) for value in line] for line in cells.to_numpy()],
+            cells=plain(first, others, lines),
         )
     )
 

@@ -16,8 +16,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import pandas as pd
-
+from mgcl.reporting.blocks import Block, Shown, grid
 from mgcl.reporting.tables import Column, Table
 
 MEAN = "mean"
@@ -102,17 +101,17 @@ def difference(table: Table, place: Place) -> float | None:
     return table.metric.factor * math.fsum(means) / len(means) - figure.value
 
 
-def markdown(table: Table) -> str:
-    """Each source's figures of the table's rows, in GitHub's markdown; empty where there are none."""
-    return "\n\n".join(filter(None, (_section(table, source) for source in sources(table))))
+def blocks(table: Table) -> list[Block]:
+    """Each source's figures of the table's rows; empty where there are none."""
+    return [block for source in sources(table) for block in _section(table, source)]
 
 
-def _section(table: Table, source: str) -> str:
+def _section(table: Table, source: str) -> list[Block]:
     figures = {(row, column): each for (whose, row, column), each in figures_for(table).items() if whose == source}
     columns = [*map(table.name_of, columns_of(table, source)), MEAN]
     rows = [row for row in table.rows if any((row, column) in figures for column in columns)]
     if not rows:
-        return ""
+        return []
     differs = what_differs(table, source)
     cells: dict[str, list[str]] = {}
     for column in columns:
@@ -127,8 +126,8 @@ def _section(table: Table, source: str) -> str:
     if not differs:
         words += f" {_conditions()[source]['note']}"
     heading = f"Paper (other {' and '.join(differs)})" if differs else "Published, and the difference"
-    frame = pd.DataFrame(cells, index=pd.Index(rows, name="variant"))
-    return "\n\n".join([f"### {heading}", frame.to_markdown(disable_numparse=True), words])
+    by_row = {row: [Shown(column[index]) for column in cells.values()] for index, row in enumerate(rows)}
+    return [f"### {heading}", grid("variant", list(cells), table.groups, by_row), words]
 
 
 def _names(source: str, table: Table) -> tuple[str, ...]:

@@ -10,12 +10,13 @@ import pandas as pd
 
 from mgcl.errors import ReportError
 from mgcl.records import NO_TRANSPORT, TrialRun
-from mgcl.reporting import choices, differences, over_banks, published, significance, standing
+from mgcl.reporting import choices, differences, over_banks, printing, published, significance, standing
+from mgcl.reporting.blocks import Block, markdown
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.latex import latex
 from mgcl.reporting.outline import Outline
 from mgcl.reporting.page import html
-from mgcl.reporting.tables import Column, Entry, Table, build, by_setting, markdown
+from mgcl.reporting.tables import Column, Entry, Table, build, by_setting
 
 OUTLINE = Outline()
 _SUFFIXED = ("half_width_percent", "paper_percent", "minus_paper_points")
@@ -66,7 +67,7 @@ def write(
         ReportError: it cannot be made or written.
     """
     folder = prepare(name, out)
-    tables = build(runs, outline.order)
+    tables = build(runs, outline.order, outline.groups)
     compared = [(table, significance.compare(table, outline.reference)) for table in tables]
     text = _text(name, runs, compared, outline, planned)
     pictures = [f"![{figure.caption}]({figure.name}.png)\n\n{figure.caption}" for figure in figures]
@@ -75,7 +76,7 @@ def write(
     )
     differing = pd.DataFrame([significance.csv_row(table, each) for table, found in compared for each in found])
     files: dict[str, str] = {
-        "report.md": "\n\n".join([text, *(["## Pictures", *pictures] if pictures else [])]) + "\n",
+        "report.md": markdown([*text, *(["## Pictures", *pictures] if pictures else [])]) + "\n",
         "index.html": html(name, text, figures, cells[_keys(tables)]),
         "cells.csv": _csv(cells),
         **({"differences.csv": _csv(differing)} if len(differing) else {}),
@@ -107,16 +108,15 @@ def _text(
     compared: Sequence[tuple[Table, Sequence[significance.Comparison]]],
     outline: Outline,
     planned: Collection[str] | None,
-) -> str:
-    parts = [
+) -> list[Block]:
+    return [
         f"# {name}",
         standing.markdown(runs, [table for table, _ in compared], planned),
-        *(_section(table, found, outline) for table, found in compared),
-        *filter(None, [over_banks.markdown([table for table, _ in compared])]),
+        *(block for table, found in compared for block in _section(table, found, outline.reference)),
+        *over_banks.blocks([table for table, _ in compared]),
         "## What the paper leaves open, and what was taken",
-        choices.markdown([run for table, _ in compared if table.ranked for run in table.runs], outline.reference),
+        *choices.blocks([run for table, _ in compared if table.ranked for run in table.runs], outline.reference),
     ]
-    return "\n\n".join(parts)
 
 
 def _heading(table: Table) -> str:
@@ -126,15 +126,15 @@ def _heading(table: Table) -> str:
     return f"{setting.dataset}, {setting.backbone}, bank {setting.bank[:16]}: {drawn}{metric}"
 
 
-def _section(table: Table, found: Sequence[significance.Comparison], outline: Outline) -> str:
-    parts = (
+def _section(table: Table, found: Sequence[significance.Comparison], reference: str) -> list[Block]:
+    verdicts = significance.verdicts(table, found)
+    return [
         f"## {_heading(table)}",
-        markdown(table),
-        differences.markdown(table, outline.reference),
-        significance.markdown(table, found),
-        published.markdown(table),
-    )
-    return "\n\n".join(part for part in parts if part)
+        *printing.blocks(table, verdicts, reference),
+        *differences.blocks(table, reference, verdicts),
+        *significance.blocks(table, found),
+        *published.blocks(table),
+    ]
 
 
 def _keys(tables: Sequence[Table]) -> list[str]:

@@ -5,8 +5,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
+from mgcl.reporting.blocks import Block, Shown, Verdict, grid
 from mgcl.reporting.differences import paired_units
 from mgcl.reporting.statistics import Estimate, Floats, block_estimate, bootstrap_interval, holm, sign_flip_p
 from mgcl.reporting.tables import Column, Table
@@ -87,19 +87,25 @@ def _adjusted(p: Mapping[_Place, float]) -> dict[_Place, float]:
     return adjusted
 
 
-def markdown(table: Table, comparisons: Sequence[Comparison]) -> str:
+def verdicts(table: Table, comparisons: Sequence[Comparison]) -> Mapping[_Place, Verdict]:
+    """Row and column -> what the row is than the reference, where the interval of their difference leaves out 0."""
+    sign = 1 if table.metric.higher_is_better else -1
+    return {
+        (each.row, each.column): "worse" if sign * each.difference.mean > 0 else "better"
+        for each in comparisons
+        if abs(each.difference.mean) > each.difference.half_width
+    }
+
+
+def blocks(table: Table, comparisons: Sequence[Comparison]) -> list[Block]:
     """Adjusted p and block counts, and what they cover; empty without comparisons."""
     if not comparisons:
-        return ""
+        return []
     nouns = table.task.WORDS
     reference, several = comparisons[0].reference, max(each.blocks for each in comparisons) > 1
-    cells = {(each.row, each.column): _cell(each, counted=several) for each in comparisons}
-    rows = [row for row in table.rows if any(place[0] == row for place in cells)]
-    frame = pd.DataFrame(
-        [[cells.get((row, column), "-") for column in table.columns] for row in rows],
-        index=pd.Index(rows, name=f"{reference} against"),
-        columns=list(map(table.name_of, table.columns)),
-    )
+    texts = {(each.row, each.column): _cell(each, counted=several) for each in comparisons}
+    cells = {row: [Shown(texts.get((row, column), "-")) for column in table.columns] for row, _ in texts}
+    found = grid(f"{reference} against", list(map(table.name_of, table.columns)), table.groups, cells)
     within = f" within {nouns.block}s" if nouns.block else ""
     words = [
         f"p of a two-sided sign-flip test of the paired {nouns.unit} differences{within}, adjusted over the rows of a "
@@ -114,7 +120,7 @@ def markdown(table: Table, comparisons: Sequence[Comparison]) -> str:
             f"{blocks} is p = {0.5 ** (blocks - 1):.4f} in a sign test, the least that it can give. differences.csv "
             f"has a bootstrap interval over {nouns.block}s and {nouns.unit}s."
         )
-    return "\n\n".join([frame.to_markdown(disable_numparse=True), " ".join(words).strip()])
+    return [found, " ".join(words).strip()]
 
 
 def _cell(each: Comparison, *, counted: bool) -> str:

@@ -5,18 +5,20 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from types import MappingProxyType
 from typing import Literal
 
-import pandas as pd
-
 from mgcl.catalogue import load
-from mgcl.methods.variants import on_audio_alone
-from mgcl.records import NO_TRANSPORT, SEARCHED, Setting, TrialRun, Value
+from mgcl.records import SEARCHED, Setting, TrialRun, Value
 from mgcl.reporting.statistics import Estimate, block_estimate
 from mgcl.tasks import Metric, Task
 
 Column = tuple[Value, ...]
 """Values of the task's ``COLUMNS``."""
+
+NO_GROUPS: Mapping[str, Sequence[str]] = MappingProxyType({})
+OTHER = "Other"
+"""Heading of the rows whose variant is in no group."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Table:
     entries: dict[tuple[str, Column], Entry]
     variants: Mapping[str, str]
     """Row -> the variant that it is of: several rows are of one where their parameters differ."""
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
+    """Headings under which its rows are printed, each with its rows; every row is in one."""
 
     @property
     def task(self) -> Task:
@@ -110,12 +114,15 @@ class Table:
         return own == (max(means) if self.metric.higher_is_better else min(means))
 
 
-def build(runs: Iterable[TrialRun], order: Sequence[str] = ()) -> tuple[Table, ...]:
+def build(
+    runs: Iterable[TrialRun], order: Sequence[str] = (), groups: Mapping[str, Sequence[str]] = NO_GROUPS
+) -> tuple[Table, ...]:
     """One table per setting and metric; of a method's versions only the newest counts, and settings are never mixed.
 
     Args:
         runs: of one sweep, one a key.
         order: variant names as they should stand; others follow by name.
+        groups: heading -> the variants whose rows are printed under it; others stand last, under ``OTHER``.
     """
     found: defaultdict[Setting, list[TrialRun]] = defaultdict(list)
     for run in newest_versions(sorted(runs, key=lambda run: run.key)):
@@ -123,40 +130,13 @@ def build(runs: Iterable[TrialRun], order: Sequence[str] = ()) -> tuple[Table, .
     return tuple(
         table
         for setting, each in sorted(found.items(), key=lambda item: _place_of(item[0]))
-        for table in _tables(setting, each, order)
+        for table in _tables(setting, each, order, groups)
     )
 
 
 def by_setting(tables: Sequence[Table]) -> list[list[Table]]:
     """The tables of each setting, which differ in their metric."""
     return [list(each) for _, each in groupby(tables, key=lambda table: table.setting)]
-
-
-def frame(table: Table, *, best: str = "{}") -> pd.DataFrame:
-    """What the table shows, as text.
-
-    Args:
-        table: to show.
-        best: how the best entries of a column are marked, {} standing for their text.
-    """
-    cells = [
-        [(best if table.is_best(row, column) else "{}").format(_cell(table, row, column)) for column in table.columns]
-        for row in table.rows
-    ]
-    return pd.DataFrame(
-        cells, index=pd.Index(table.rows, name="variant"), columns=[table.name_of(column) for column in table.columns]
-    )
-
-
-def markdown(table: Table) -> str:
-    """The table with its caption, in GitHub's markdown."""
-    return "\n".join(
-        [
-            frame(table, best="**{}**").to_markdown(disable_numparse=True),
-            "",
-            "  \n".join([*caption(table), *failures(table)]),
-        ]
-    )
 
 
 def newest_versions(runs: Sequence[TrialRun]) -> list[TrialRun]:
@@ -177,7 +157,9 @@ def _place_of(setting: Setting) -> tuple[str, ...]:
     return setting.task, setting.dataset, setting.backbone, setting.bank, *drawn, f"{setting.protocol:06}"
 
 
-def _tables(setting: Setting, runs: Sequence[TrialRun], order: Sequence[str]) -> Iterator[Table]:
+def _tables(
+    setting: Setting, runs: Sequence[TrialRun], order: Sequence[str], groups: Mapping[str, Sequence[str]]
+) -> Iterator[Table]:
     labels = _labels(runs)
     members: defaultdict[tuple[str, Column], list[TrialRun]] = defaultdict(list)
     for run in runs:
@@ -201,7 +183,19 @@ def _tables(setting: Setting, runs: Sequence[TrialRun], order: Sequence[str]) ->
             place: Entry(_estimate(each, metric, task.INTERVAL), tuple(each), expected[place[1]])
             for place, each in members.items()
         }
-        yield Table(setting, metric, tuple(rows), tuple(columns), entries, variants)
+        yield Table(setting, metric, tuple(rows), tuple(columns), entries, variants, _grouped(rows, variants, groups))
+
+
+def _grouped(
+    rows: Sequence[str], variants: Mapping[str, str], groups: Mapping[str, Sequence[str]]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    headings = {variant: heading for heading, each in groups.items() for variant in each}
+    of = {row: headings.get(_unsearched(variants[row]), OTHER) for row in rows}
+    return tuple(
+        (heading, tuple(row for row in rows if of[row] == heading))
+        for heading in (*groups, OTHER)
+        if heading in of.values()
+    )
 
 
 def _unsearched(variant: str) -> str:
@@ -233,61 +227,3 @@ def _estimate(runs: Sequence[TrialRun], metric: Metric, interval: Literal["t", "
         if metric.name in run.scores:
             blocks[run.block].extend(run.scores[metric.name])
     return block_estimate(blocks, interval) if blocks else None
-
-
-def _cell(table: Table, row: str, column: Column) -> str:
-    entry = table.entries.get((row, column))
-    if entry is None:
-        return "not run"
-    if entry.estimate is None:
-        return "failed"
-    mean, half_width = (table.metric.factor * each for each in (entry.estimate.mean, entry.estimate.half_width))
-    text = f"{mean:.2f}" if math.isnan(half_width) else f"{mean:.2f} ± {half_width:.2f}"
-    return text if entry.complete else f"{text} ({entry.finished} of {entry.expected} trials)"
-
-
-def interval(table: Table, kind: str = "") -> str:
-    """What its intervals are over, in words; ``kind``: of intervals of another kind than the means'."""
-    unit, block = table.task.WORDS.unit, table.task.WORDS.block
-    if table.blocks > 1:
-        return f"95 % t interval over the means of {table.blocks} {block}s"
-    names = {"t": "95 % t interval", "bootstrap": "95 % bootstrap interval (half its width)"}
-    where = f"{unit}s of the one {block}" if block else f"{unit}s"
-    return f"{names[kind or table.task.INTERVAL]} over the {where}"
-
-
-def caption(table: Table) -> list[str]:
-    """What the numbers are, on what, and what to know of them; a sentence or two a line."""
-    setting, runs, words = table.setting, table.runs, table.task.WORDS
-    over = f". {words.blocks_caveat}" if table.blocks > 1 else f": it covers the draw of {words.unit}s only."
-    name = table.metric.name.capitalize() if table.metric.name.islower() else table.metric.name
-    pooled = {each: sorted({run.pooled[index] for run in runs}) for index, each in enumerate(table.task.POOLED)}
-    lines = [
-        f"{name}{f' in {table.metric.symbol}' if table.metric.symbol else ''}: mean ± {interval(table)}{over}",
-        table.task.caption(dict(setting.drawn), pooled),
-        f"Data set {setting.dataset}, backbone {setting.backbone}, bank {setting.bank[:16]}.",
-    ]
-    if any(table.is_best(row, column) for row, column in table.entries):
-        which = "highest" if table.metric.higher_is_better else "lowest"
-        lines[0] += f" Bold: the {which} mean of a column, of cells that lack no trial."
-    shares = [run.captions_naming_class for run in runs if run.captions_naming_class is not None]
-    if shares:
-        lines.append(f"{100 * max(shares):.1f} % of the captions contain a word of their class's name.")
-    if any(on_audio_alone(run.variants, run.parameters) for run in runs):
-        lines.append("The bank has no captions: rows that read them ran on audio alone (--audio-only).")
-    devices = sorted({run.device for run in runs} - {""})
-    if len(devices) > 1:
-        lines.append(f"Devices are mixed ({', '.join(devices)}): accuracies may differ by one query in 1,000.")
-    convergence = sum((run.convergence for run in runs), start=NO_TRANSPORT)
-    if convergence.unconverged:
-        lines.append(
-            f"{convergence.unconverged:,} of {convergence.problems:,} transport problems missed their tolerance; "
-            "cells.csv says where."
-        )
-    return lines
-
-
-def failures(table: Table) -> list[str]:
-    """A line a failed trial, with its error."""
-    failed = [run for run in sorted(table.runs, key=lambda run: run.key) if run.status == "FAILED"]
-    return [f"Failed: trial {run.key} ({', '.join(run.variants)}): {run.error.splitlines()[0]}" for run in failed]

@@ -16,10 +16,10 @@ from mgcl.errors import SweepError, flag_names, run_and_exit, with_flags
 from mgcl.extraction.embedded import embedded_sounds
 from mgcl.extras import missing as not_installed
 from mgcl.home import home, similarity_limit
-from mgcl.methods.variants import VARIANTS
+from mgcl.methods.variants import GROUPS, VARIANTS
 from mgcl.progress import at_work
 from mgcl.records import PlannedTrial, Trial, TrialRun
-from mgcl.reporting import report, tables
+from mgcl.reporting import blocks, printing, report, tables
 from mgcl.sweep.driver import Todo, count, missing, run, state
 from mgcl.sweep.estimates import estimator
 from mgcl.sweep.flags import (
@@ -159,8 +159,9 @@ def _print_tables(planned: Sequence[PlannedTrial], runs: Sequence[TrialRun]) -> 
     """This sweep's own trials; the report has everything that the store has of it."""
     keys = {each.trial.key for each in planned}
     print()
-    for table in tables.build([each for each in runs if each.key in keys], order=tuple(VARIANTS)):
-        print(tables.markdown(table), end="\n\n")
+    own = [each for each in runs if each.key in keys]
+    for table in tables.build(own, order=tuple(VARIANTS), groups=GROUPS):
+        print(blocks.markdown(printing.blocks(table)), end="\n\n")
 
 
 def _conclude(planned: Sequence[PlannedTrial], runs: Sequence[TrialRun]) -> int:

@@ -2,10 +2,14 @@
 
 from scipy import stats
 
-from mgcl.reporting.differences import markdown
+from mgcl.reporting import blocks, differences
 from mgcl.reporting.tables import build
 from tests.cases import changed_run
 from tests.unit.test_tables import RUN, ZERO
+
+
+def markdown(*given) -> str:
+    return blocks.markdown(differences.blocks(*given))
 
 
 def difference(runs, row: str) -> str:

@@ -2,7 +2,7 @@
 
 from scipy import stats
 
-from mgcl.reporting.over_banks import markdown
+from mgcl.reporting import blocks, over_banks
 from mgcl.reporting.report import write
 from mgcl.reporting.tables import build
 from tests.cases import changed_run, changed_setting
@@ -10,6 +10,10 @@ from tests.unit.test_tables import RUN, SETTING, ZERO
 
 OTHER = changed_setting(SETTING, dataset="esc50", bank="c" * 64)
 THERE = changed_run(RUN, key="o", setting=OTHER, accuracies=(0.5, 0.6, 0.7))
+
+
+def markdown(*given) -> str:
+    return blocks.markdown(over_banks.blocks(*given))
 
 
 def test_a_row_is_the_mean_of_the_banks_means() -> None:

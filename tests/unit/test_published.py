@@ -2,11 +2,17 @@
 
 import pytest
 
+from mgcl.reporting import blocks
 from mgcl.reporting import published as published_figures
-from mgcl.reporting.published import MEAN, difference, markdown
+from mgcl.reporting.published import MEAN, difference
 from mgcl.reporting.tables import build
 from tests.cases import changed_run, changed_setting, setting
 from tests.unit.test_tables import RUN, ZERO
+
+
+def markdown(*given) -> str:
+    return blocks.markdown(published_figures.blocks(*given))
+
 
 PAPER = setting(
     dataset="fsdkaggle18", backbone="ms_clap CLAP_weights_2022.pth", folds="seeded 15", queries=50, episodes=100

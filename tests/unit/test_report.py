@@ -22,6 +22,7 @@ GOLDEN = Path(__file__).parent / "golden_report"
 FILES = ("report.md", "cells.csv", "table.tex")
 FOLDS, COLUMNS = 5, ((5, 1), (5, 10))
 ORDER = ("full", "audio-only", "zero-shot")
+GROUPS = {"Baselines": ("zero-shot", "prototypical"), "Method": ("full",), "Table 2: fusion & more": ("audio-only",)}
 CORRECT = {
     ("full", (5, 1)): ((61, 66), (70, 59), (64, 68), (57, 62), (69, 71)),
     ("audio-only", (5, 1)): ((60, 62), (66, 60), (61, 66), (58, 57), (63, 70)),
@@ -58,7 +59,7 @@ def recorded() -> list[TrialRun]:
 
 
 def draw(out: Path, runs: list[TrialRun] | None = None, **how) -> Path:
-    return write("golden", runs or recorded(), out, outline=Outline(ORDER), **{"planned": PLANNED, **how})
+    return write("golden", runs or recorded(), out, outline=Outline(ORDER, GROUPS), **{"planned": PLANNED, **how})
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +80,14 @@ def test_the_order_of_the_runs_changes_no_byte(folder, tmp_path) -> None:
 
 
 def test_mean_interval_and_p_are_what_scipy_says(folder) -> None:
-    text = (folder / "report.md").read_text()
+    text = re.sub(" +", " ", (folder / "report.md").read_text())
     full, audio, zero = (np.array(CORRECT[row, (5, 1)]) / 75 for row in ORDER)
     means = full.mean(axis=1)
     low, high = stats.t.interval(0.95, FOLDS - 1, loc=means.mean(), scale=stats.sem(means))
-    assert f"| full           | **{100 * means.mean():.2f} ± {50 * (high - low):.2f}** |" in text
+    assert f"| full | **{100 * means.mean():.2f} ± {50 * (high - low):.2f}** |" in text
 
     low, high = stats.ttest_rel(means, audio.mean(axis=1)).confidence_interval(0.95)
-    assert f"| audio-only   | {50 * (high + low):+.2f} ± {50 * (high - low):.2f} " in text
+    assert f"| audio-only | {50 * (high + low):+.2f} ± {50 * (high - low):.2f} " in text
 
     exact = [
         stats.permutation_test(
@@ -96,8 +97,8 @@ def test_mean_interval_and_p_are_what_scipy_says(folder) -> None:
     ]
     assert exact[1] < exact[0]
     ahead = [int(((full - other).mean(axis=1) > 0).sum()) for other in (audio, zero)]
-    assert f"| audio-only     | {exact[0]:.4f} ({ahead[0]}/5)   |" in text
-    assert f"| zero-shot      | {2 * exact[1]:.4f} ({ahead[1]}/5)   |" in text
+    assert f"| audio-only | {exact[0]:.4f} ({ahead[0]}/5) |" in text
+    assert f"| zero-shot | {2 * exact[1]:.4f} ({ahead[1]}/5) |" in text
 
 
 def test_a_half_done_sweep_with_failed_trials_says_so_at_the_top(folder) -> None:
@@ -135,7 +136,8 @@ def test_the_page_stands_alone_and_its_pictures_do_not_clash(tmp_path) -> None:
     figures = [Figure(name, f"What <{name}> shows.", PICTURE, b"png") for name in ("one", "two")]
     folder = draw(tmp_path, figures=figures)
     page = (folder / "index.html").read_text()
-    assert not re.search(r"(src|href)=\"(?!#)|@import|url\((?!#)|<link|<script", page)
+    assert not re.search(r"(src|href)=\"(?!#)|@import|url\((?!#)|<link|<script\s|fetch\(|import\(", page)
+    assert page.count("<script>") == 1
     assert page.count("<svg") == 2
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert ids == ["one-a", "two-a"]
@@ -160,7 +162,27 @@ def test_what_a_former_report_left_is_removed_and_nothing_else(tmp_path) -> None
 
 def test_what_a_run_says_is_text_in_the_page(tmp_path) -> None:
     failed = changed_run(RUN, key="f", shot=5, status="FAILED", accuracies=(), error="<script>alert(1)</script>")
-    assert "<script>" not in (draw(tmp_path, [RUN, failed]) / "index.html").read_text()
+    page = (draw(tmp_path, [RUN, failed]) / "index.html").read_text()
+    assert "<script>alert" not in page
+    assert page.count("<script>") == 1
+
+
+def test_the_page_marks_what_differs_from_the_reference_beyond_its_interval(folder) -> None:
+    page = (folder / "index.html").read_text()
+    cells = re.findall(r'<td class="(better|worse)">(?:<strong>)?([^<]*)', page)
+    assert cells == [("worse", text) for text in ("62.80 ± 6.09 ", "83.07 ± 5.51 ", "+23.47 ± 1.08 ", "+3.20 ± 1.23 ")]
+    assert page.count("▲ better, ▼ worse than full: the 95 % interval") == 2
+    csv = [line.split(",") for line in (folder / "differences.csv").read_text().splitlines()]
+    found = [dict(zip(csv[0], line, strict=True)) for line in csv[1:]]
+    beyond = [abs(float(each["difference_points"])) > float(each["half_width_points"]) for each in found]
+    assert 2 * sum(beyond) == len(cells)
+    assert not all(beyond)
+
+
+def test_without_the_reference_nothing_is_marked(tmp_path) -> None:
+    runs = [run for run in recorded() if "full" not in run.variants]
+    page = (draw(tmp_path, runs) / "index.html").read_text()
+    assert not re.search(r'class="(better|worse|legend)"', page)
 
 
 def test_searched_values_keep_their_line(tmp_path) -> None:

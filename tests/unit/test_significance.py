@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mgcl.reporting.significance import compare, markdown
+from mgcl.reporting import blocks, significance
+from mgcl.reporting.significance import compare
 from mgcl.reporting.statistics import RESAMPLES, bootstrap_interval, holm, sign_flip_p
 from mgcl.reporting.tables import build
 from tests.cases import changed_run
 from tests.unit.test_tables import RUN, ZERO
+
+
+def markdown(*given) -> str:
+    return blocks.markdown(significance.blocks(*given))
+
 
 RANDOM = np.random.default_rng(7)
 FEW = [RANDOM.normal(0.3, 1, (4, 3)), RANDOM.normal(0.3, 1, (4, 3))]

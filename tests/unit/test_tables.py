@@ -4,10 +4,11 @@ import pytest
 from scipy import stats
 
 from mgcl.errors import ReportError
+from mgcl.methods.variants import GROUPS, VARIANTS
 from mgcl.records import Convergence, TrialRun
-from mgcl.reporting import differences
+from mgcl.reporting import blocks, differences, printing
 from mgcl.reporting.report import write
-from mgcl.reporting.tables import build, markdown
+from mgcl.reporting.tables import build
 from mgcl.tasks import Metric, few_shot
 from tests.cases import changed_run, changed_setting, setting
 
@@ -29,6 +30,10 @@ RUN = TrialRun(
     error="",
 )
 ZERO = changed_run(RUN, key="z", variants=("zero-shot",), method="zero_shot", parameters={}, accuracies=(0.5, 0.5, 0.5))
+
+
+def markdown(table) -> str:
+    return blocks.markdown(printing.blocks(table))
 
 
 def cell(runs, row="full", column=(5, 1)) -> str:
@@ -89,7 +94,7 @@ def test_a_metric_that_older_runs_lack_is_a_table_of_those_that_have_it(monkeypa
     assert entry.estimate.mean == pytest.approx(0.2)
     assert ("zero-shot", (5, 1)) in table.entries
     assert "| full " in markdown(table)
-    assert "zero-shot" not in differences.markdown(table, "full")
+    assert "zero-shot" not in blocks.markdown(differences.blocks(table, "full"))
 
 
 def test_parameters_that_differ_are_different_rows() -> None:
@@ -100,6 +105,31 @@ def test_parameters_that_differ_are_different_rows() -> None:
 def test_rows_follow_the_given_order_then_their_names() -> None:
     runs = [RUN, ZERO, changed_run(RUN, key="a", variants=("zebra", "antelope"))]
     assert build(runs, order=("zero-shot", "full"))[0].rows == ("zero-shot", "full", "antelope", "zebra")
+
+
+def test_rows_stand_under_their_headings_and_the_others_last() -> None:
+    searched = changed_run(RUN, key="s", variants=("full (searched ab)",), parameters={"alpha": "2"})
+    runs = [RUN, ZERO, searched, changed_run(RUN, key="a", variants=("mine",))]
+    (table,) = build(runs, ("full", "zero-shot"), {"Baselines": ("zero-shot",), "Empty": (), "Method": ("full",)})
+    assert table.rows == ("full", "full (searched ab)", "zero-shot", "mine")
+    assert table.groups == (
+        ("Baselines", ("zero-shot",)),
+        ("Method", ("full", "full (searched ab)")),
+        ("Other", ("mine",)),
+    )
+    names = [line.split("|")[1].strip() for line in markdown(table).splitlines() if line.startswith("| ")]
+    assert names == [
+        *("variant", "*Baselines*", "zero-shot", "*Method*", "full", "full (searched ab)", "*Other*", "mine")
+    ]
+
+
+def test_rows_of_one_group_have_no_heading() -> None:
+    assert "*" not in markdown(build([RUN])[0])
+    assert "Method" not in markdown(build([RUN], groups={"Method": ("full",), "Baselines": ("zero-shot",)})[0])
+
+
+def test_every_variant_is_in_one_group() -> None:
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(VARIANTS)
 
 
 def test_a_trial_of_two_names_is_two_rows() -> None:

@@ -1,0 +1,52 @@
+"""What stands under a table: what its numbers are, what its intervals are over, which trials failed."""
+
+from mgcl.methods.variants import on_audio_alone
+from mgcl.records import NO_TRANSPORT
+from mgcl.reporting.tables import Table
+
+
+def interval(table: Table, kind: str = "") -> str:
+    """What its intervals are over, in words; ``kind``: of intervals of another kind than the means'."""
+    unit, block = table.task.WORDS.unit, table.task.WORDS.block
+    if table.blocks > 1:
+        return f"95 % t interval over the means of {table.blocks} {block}s"
+    names = {"t": "95 % t interval", "bootstrap": "95 % bootstrap interval (half its width)"}
+    where = f"{unit}s of the one {block}" if block else f"{unit}s"
+    return f"{names[kind or table.task.INTERVAL]} over the {where}"
+
+
+def caption(table: Table) -> list[str]:
+    """What the numbers are, on what, and what to know of them; a sentence or two a line."""
+    setting, runs, words = table.setting, table.runs, table.task.WORDS
+    over = f". {words.blocks_caveat}" if table.blocks > 1 else f": it covers the draw of {words.unit}s only."
+    name = table.metric.name.capitalize() if table.metric.name.islower() else table.metric.name
+    pooled = {each: sorted({run.pooled[index] for run in runs}) for index, each in enumerate(table.task.POOLED)}
+    lines = [
+        f"{name}{f' in {table.metric.symbol}' if table.metric.symbol else ''}: mean ± {interval(table)}{over}",
+        table.task.caption(dict(setting.drawn), pooled),
+        f"Data set {setting.dataset}, backbone {setting.backbone}, bank {setting.bank[:16]}.",
+    ]
+    if any(table.is_best(row, column) for row, column in table.entries):
+        which = "highest" if table.metric.higher_is_better else "lowest"
+        lines[0] += f" Bold: the {which} mean of a column, of cells that lack no trial."
+    shares = [run.captions_naming_class for run in runs if run.captions_naming_class is not None]
+    if shares:
+        lines.append(f"{100 * max(shares):.1f} % of the captions contain a word of their class's name.")
+    if any(on_audio_alone(run.variants, run.parameters) for run in runs):
+        lines.append("The bank has no captions: rows that read them ran on audio alone (--audio-only).")
+    devices = sorted({run.device for run in runs} - {""})
+    if len(devices) > 1:
+        lines.append(f"Devices are mixed ({', '.join(devices)}): accuracies may differ by one query in 1,000.")
+    convergence = sum((run.convergence for run in runs), start=NO_TRANSPORT)
+    if convergence.unconverged:
+        lines.append(
+            f"{convergence.unconverged:,} of {convergence.problems:,} transport problems missed their tolerance; "
+            "cells.csv says where."
+        )
+    return lines
+
+
+def failures(table: Table) -> list[str]:
+    """A line a failed trial, with its error."""
+    failed = [run for run in sorted(table.runs, key=lambda run: run.key) if run.status == "FAILED"]
+    return [f"Failed: trial {run.key} ({', '.join(run.variants)}): {run.error.splitlines()[0]}" for run in failed]
