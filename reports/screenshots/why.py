@@ -2,8 +2,8 @@
 
     python reports/screenshots/why.py MODEL CLIP     # writes why.png beside this file
 
-The committed one is of 1-006005-A-6.wav, a cuckoo of `mgcl data generate --root sounds --clips 15`. The model has the first
-five clips outside fold 1 of ambulance, cuckoo, gong, heartbeat and surf, and `explanations="soundscapes"`.
+The committed one is of 1-006005-A-6.wav, a cuckoo of `mgcl data generate --root sounds --clips 15`. The model has the
+first five clips outside fold 1 of ambulance, cuckoo, gong, heartbeat and surf, and `explanations="soundscapes"`.
 """
 
 import io
