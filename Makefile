@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup sweep check test bench drill pretrain
+.PHONY: setup sweep check test results bench drill pretrain
 
 setup: .venv/.done
 
@@ -26,6 +26,10 @@ check: setup
 
 test: check
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/end_to_end tests/integration tests/field
+
+# The tables and figures of README.md and docs/, from the committed reports.
+results: setup
+	$(BIN)/python reports/results.py
 
 bench: setup
 	mkdir -p .mgcl
