@@ -14,7 +14,8 @@ from mgcl.classifier.sounds import Sound
 from mgcl.records import Value
 from mgcl.reporting.drawing import LOOKS, STYLE, canvas, finish
 from mgcl.reporting.figure import Figure
-from mgcl.reporting.plan_drawing import Excerpt, Panel, over_time, shortened
+from mgcl.reporting.lettering import fitted
+from mgcl.reporting.plan_drawing import ROW, Excerpt, Panel, over_time, shortened
 
 _STRONGEST = 4
 _NAME = 48
@@ -37,7 +38,11 @@ def transport(reasons: Reasons, sound: Sound, sample_rate: int) -> Figure:
     """
     roles = ("most probable", "second") if reasons.is_turned_away else ("answered", "runner-up")
     panels = [
-        Panel(f"{label} ({role})", np.array(reasons.plans[label]).T, [*map(shortened, reasons.explanations[label])])
+        Panel(
+            f"{fitted(label, 3)} ({role})",
+            np.array(reasons.plans[label]).T,
+            [*map(shortened, reasons.explanations[label])],
+        )
         for label, role in zip(_compared(reasons), roles, strict=True)
         if label in reasons.plans
     ]
@@ -61,7 +66,7 @@ def shares(reasons: Reasons) -> Figure:
         axes = drawn.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
         for place, panel in zip(axes, panels, strict=True):
             _bars(place, panel)
-        axes[-1].set_xlabel(f"← for {second}     share of the logit     for {first} →")
+        axes[-1].set_xlabel(f"← for {fitted(second, 1.2)}     share of the logit     for {fitted(first, 1.2)} →")
         drawn.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False)
         away = f"it was turned away as {reasons.answer.label}, and " if reasons.is_turned_away else ""
         caption = (
@@ -94,10 +99,10 @@ def _panels(reasons: Reasons) -> Iterator[_Bars]:
     rows = {name: [part for part in lead if part.endswith(end)] for name, end in _ROWS.items()}
     rows |= {part: [part] for part in lead if not part.endswith(tuple(_ROWS.values()))}
     parts = [(name, {part: lead[part] for part in row}) for name, row in rows.items() if row]
-    yield _Bars(f"{first} before {second}: {sum(lead.values()):+.2f} in all", parts)
+    yield _Bars(f"{fitted(first, 1.4)} before {fitted(second, 1.4)}: {sum(lead.values()):+.2f} in all", parts)
     if reasons.support:
         clips = _strongest(reasons.support, first, second)
-        yield _Bars("support clips that say most", [(file_name(name), shares) for name, shares in clips])
+        yield _Bars("support clips that say most", [(shortened(file_name(name)), shares) for name, shares in clips])
     if reasons.sentences:
         words = _strongest(_above_average(reasons.sentences), first, second)
         yield _Bars(
@@ -146,6 +151,6 @@ def _bars(axes: Axes, panel: _Bars) -> None:
     most = 1.15 * max(abs(share) for _, row in panel.rows for share in row.values()) or 1.0
     axes.set_xlim(-most, most)
     axes.set_ylim(len(panel.rows) - 0.5, -0.5)
-    axes.set_yticks(range(len(panel.rows)), [name for name, _ in panel.rows], fontsize=7)
+    axes.set_yticks(range(len(panel.rows)), [name for name, _ in panel.rows], fontsize=ROW)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_title(panel.title, fontsize=9, loc="left")

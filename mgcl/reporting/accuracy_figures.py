@@ -1,5 +1,6 @@
 """Means of a table as pictures: against a number of its columns, against a series, and beside the reference row."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from mgcl.methods.variants import Series
 from mgcl.reporting.differences import paired_difference
 from mgcl.reporting.drawing import LOOKS, band, canvas, finish
 from mgcl.reporting.figure import Figure
+from mgcl.reporting.lettering import fitted, width, wrapped
 from mgcl.reporting.notes import interval
 from mgcl.reporting.outline import Outline
 from mgcl.reporting.statistics import Estimate
@@ -85,15 +87,17 @@ def forest(table: Table, row: str) -> Figure | None:
     if not others:
         return None
     down, across = _grid(table.columns)
-    drawn = canvas(2 + 2.4 * len(across), 0.6 + len(down) * (0.5 + 0.2 * len(others)))
+    names = [fitted(other, 2.6) for other in others]
+    wide = 0.5 + max(map(width, names)) + 2.4 * len(across)
+    drawn = canvas(wide, 0.7 + len(down) * (0.5 + 0.2 * len(others)))
     panels = drawn.subplots(len(down), len(across), sharex=True, sharey=True, squeeze=False)
     for column in table.columns:
         axes = panels[down.index(column[:-1])][across.index(column[-1])]
-        axes.set_title(table.name_of(column), fontsize=9)
+        axes.set_title(fitted(table.name_of(column), 2.2), fontsize=9)
         _differences(axes, others, found[column], table.metric.factor)
-    panels[0][0].set_yticks(range(len(others)), others)
+    panels[0][0].set_yticks(range(len(others)), names)
     panels[0][0].invert_yaxis()
-    drawn.supxlabel(f"{row} minus the row, points of {table.metric.name}", fontsize=9)
+    drawn.supxlabel(wrapped(f"{fitted(row, 2)} minus the row, points of {table.metric.name}", wide - 0.4), fontsize=9)
     better = "Right" if table.metric.higher_is_better else "Left"
     caption = (
         f"{table.metric.name.capitalize()} of {row} minus the row's, on the {table.task.WORDS.unit}s that both have: "
@@ -131,17 +135,21 @@ def _draw(table: Table, name: str, caption: str, curves: Curves, axis: str, tick
         return None
     titles = list(dict.fromkeys(panel for panel, _ in curves))
     labels = list(dict.fromkeys(label for _, label in curves))
-    drawn = canvas(1 + 3.2 * len(titles), 3.8)
+    wide = 1 + 3.2 * len(titles)
+    names = {label: fitted(label, wide - 1) for label in labels}
+    beside = max(1, min(4, int(wide / (0.9 + max(map(width, names.values()))))))  # a line's sample and gap: 0.9
+    drawn = canvas(wide, 3.6 + 0.2 * math.ceil(len(names) / beside))
     panels = drawn.subplots(1, len(titles), sharey=True, squeeze=False)[0]
     for axes, title in zip(panels, titles, strict=True):
         for look, label in zip(LOOKS, labels, strict=False):
-            band(axes, look, label, curves.get((title, label), {}), table.metric.factor)
-        axes.set_title(title, fontsize=9)
+            band(axes, look, names[label], curves.get((title, label), {}), table.metric.factor)
+        axes.set_title(fitted(title, 2.8), fontsize=9)
         axes.set_xticks(list(ticks), list(ticks.values()))
-        axes.set_xlabel(axis)
+        axes.set_xlabel(wrapped(axis, 2.8))
         axes.grid(axis="y", alpha=0.3)
-    panels[0].set_ylabel(f"{table.metric.name} ({table.metric.symbol})" if table.metric.symbol else table.metric.name)
-    drawn.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, handlelength=4)
+    measured = f"{table.metric.name} ({table.metric.symbol})" if table.metric.symbol else table.metric.name
+    panels[0].set_ylabel(fitted(measured, 2.5))
+    drawn.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=beside, handlelength=4)
     return finish(name, caption, drawn)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mgcl.records import Confusion
 from mgcl.reporting.drawing import LOOKS, canvas, finish
 from mgcl.reporting.figure import Figure
+from mgcl.reporting.lettering import fitted, width
 
 
 def confusion(name: str, where: str, episodes: Sequence[Confusion], unit: str) -> Figure:
@@ -21,8 +22,9 @@ def confusion(name: str, where: str, episodes: Sequence[Confusion], unit: str) -
     """
     labels = _labels(episodes)
     shares = confusion_shares(episodes, labels)
-    side = 1.6 + 0.34 * len(labels)
-    drawn = canvas(side + 0.9, side)
+    names = [fitted(label, 1.8) for label in labels]
+    side = 1 + max(map(width, names)) + 0.34 * len(labels)
+    drawn = canvas(side + 0.9, max(side, 2.8))  # the scale's name is long too
     axes = drawn.subplots()
     image = axes.imshow(100 * shares, cmap="cividis", vmin=0, vmax=100)
     for true, predicted in zip(*np.nonzero(np.nan_to_num(shares) >= 0.005), strict=True):
@@ -30,8 +32,8 @@ def confusion(name: str, where: str, episodes: Sequence[Confusion], unit: str) -
         color = "black" if share > 0.5 else "white"
         number = axes.text(predicted, true, f"{100 * share:.0f}", ha="center", va="center", color=color, fontsize=7)
         number.set_in_layout(False)  # it lies within: looking at each again is a third of the time
-    axes.set_xticks(range(len(labels)), labels, rotation=90)
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xticks(range(len(labels)), names, rotation=90)
+    axes.set_yticks(range(len(labels)), names)
     axes.set_xlabel("answered")
     axes.set_ylabel("true")
     drawn.colorbar(image, label="% of the true class's query clips", shrink=0.7)
@@ -71,12 +73,13 @@ def gain(
     low, high = (100 * np.diagonal(confusion_shares(each, labels)) for each in (before, after))
     order = np.argsort(high - low, kind="stable")
     places = range(len(labels))
-    drawn = canvas(6.5, 1.4 + 0.2 * len(labels))
+    rows = [f"{fitted(labels[each], 2.6)}  {high[each] - low[each]:+.0f}" for each in order]
+    drawn = canvas(5 + max(map(width, rows)), 1.4 + 0.2 * len(labels))
     axes = drawn.subplots()
     axes.hlines(places, low[order], high[order], color="grey", linewidth=1)
-    axes.plot(low[order], places, "s", color=LOOKS[1].color, markerfacecolor="white", label=names[1])
-    axes.plot(high[order], places, "o", color=LOOKS[5].color, label=names[0])
-    axes.set_yticks(places, [f"{labels[each]}  {high[each] - low[each]:+.0f}" for each in order])
+    axes.plot(low[order], places, "s", color=LOOKS[1].color, markerfacecolor="white", label=fitted(names[1], 2))
+    axes.plot(high[order], places, "o", color=LOOKS[5].color, label=fitted(names[0], 2))
+    axes.set_yticks(places, rows)
     axes.set_xlabel("query clips of the class that were recognised (%)")
     axes.grid(axis="x", alpha=0.3)
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)

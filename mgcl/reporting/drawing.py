@@ -15,12 +15,14 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
 
 from mgcl.reporting.figure import Figure
+from mgcl.reporting.lettering import SIZE, unmeasured
 from mgcl.reporting.statistics import Estimate
 
 STYLE = {
     "svg.hashsalt": "mgcl",  # ids are hashes, of a random salt if none is given
     "text.parse_math": False,  # a class may have a dollar in its name
-    "font.size": 9,
+    "text.hinting": "none",  # hinted letters are wider than the svg's, which the layout made room for
+    "font.size": SIZE,
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
@@ -67,6 +69,7 @@ def finish(name: str, caption: str, drawn: Canvas) -> Figure:
     Where matplotlib's own font lacks a letter (Chinese, say), the svg's text is left to the reader's fonts.
     """
     svg, png = io.StringIO(), io.BytesIO()
+    _make_room_for_any_script(drawn)
     with _any_script(drawn):
         paths: Any = FigureCanvasSVG(drawn)  # savefig would draw everything twice
         paths.print_svg(svg, metadata={"Date": None, "Creator": None})
@@ -75,6 +78,17 @@ def finish(name: str, caption: str, drawn: Canvas) -> Figure:
         dots: Any = FigureCanvasAgg(drawn)
         dots.print_png(png, metadata={"Software": None})
     return Figure(name, caption, svg.getvalue(), png.getvalue())
+
+
+def _make_room_for_any_script(drawn: Canvas) -> None:
+    """At the left of the rows' names, and below those of columns that are turned."""
+    left, below = (
+        max((unmeasured(each.get_text(), each.get_size()) for axes in drawn.axes for each in of(axes)), default=0.0)
+        for of in (Axes.get_yticklabels, Axes.get_xticklabels)
+    )
+    x, y = left / drawn.get_figwidth(), below / drawn.get_figheight()
+    layout: Any = drawn.get_layout_engine()
+    layout.set(rect=(x, y, 1 - x, 1 - y))
 
 
 @contextmanager

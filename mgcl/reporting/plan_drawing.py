@@ -1,6 +1,5 @@
 """A clip over its time: its spectrogram, and under it what its segments were matched with (MGCL Eq. 17-19)."""
 
-import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,9 +10,12 @@ from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from mgcl.reporting.drawing import canvas
+from mgcl.reporting.lettering import fitted
 
 _WINDOW = 512
 _RANGE = 80  # dB
+ROW = 7
+"""Size of the rows' names, in points."""
 
 
 class Excerpt(NamedTuple):
@@ -50,7 +52,7 @@ def over_time(sound: Excerpt | None, panels: Sequence[Panel], seconds: float) ->
 
 def shortened(sentence: str) -> str:
     """So that it fits beside a picture."""
-    return textwrap.shorten(sentence, 48, placeholder=" ...")
+    return fitted(sentence, 3.2, ROW)
 
 
 def _plans(drawn: Canvas, places: list[Axes], panels: Sequence[Panel], seconds: float) -> None:
@@ -59,7 +61,7 @@ def _plans(drawn: Canvas, places: list[Axes], panels: Sequence[Panel], seconds: 
     for axes, panel, share in zip(places, panels, shares, strict=True):
         extent = (0, seconds, len(share) - 0.5, -0.5)
         image = axes.imshow(share, cmap="cividis", vmin=least, vmax=most, aspect="auto", extent=extent)
-        axes.set_yticks(range(len(share)), panel.explanations, fontsize=7)
+        axes.set_yticks(range(len(share)), panel.explanations, fontsize=ROW)
         axes.set_title(panel.title, fontsize=9, loc="left")
     drawn.colorbar(image, ax=places, label="× uniform plan")
 

@@ -9,6 +9,7 @@ import numpy as np
 from mgcl.records import ExplainedClip
 from mgcl.reporting.drawing import finish
 from mgcl.reporting.figure import Figure
+from mgcl.reporting.lettering import fitted
 from mgcl.reporting.plan_drawing import Excerpt, Panel, over_time, shortened
 
 _PART = "fine_contrast: "
@@ -47,7 +48,7 @@ def transport(where: str, clip: ExplainedClip, material: Material) -> Figure:
     for label in dict.fromkeys((clip.label, clip.predicted)):
         plan = np.array(clip.plans[_PART + label]).T
         rows = _sentences(material.explanations.get(label, ()), len(plan))
-        panels.append(Panel(f"{label} ({_role(label, clip)})", plan, rows))
+        panels.append(Panel(f"{fitted(label, 3)} ({_role(label, clip)})", plan, rows))
     above = "" if file else " Its sound was not at hand: no spectrogram."
     caption = (
         f"{where}, query clip {clip.clip_id}: how the fine contrast's transport plan matches its segments (columns) "

@@ -1,0 +1,164 @@
+"""No text leaves its picture, however long names and sentences are; what is shortened stays readable."""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from matplotlib import style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+from PIL import Image
+
+from mgcl.classifier import figures as reasons_figures
+from mgcl.classifier.answers import Answer
+from mgcl.classifier.reasons import Reasons, Share
+from mgcl.classifier.sounds import Sound
+from mgcl.methods.variants import Series
+from mgcl.records import Confusion, ExplainedClip
+from mgcl.reporting import accuracy_figures, class_figures, drawing
+from mgcl.reporting.figure import Figure
+from mgcl.reporting.lettering import fitted, width, wrapped
+from mgcl.reporting.outline import Outline
+from mgcl.reporting.tables import build
+from mgcl.reporting.transport_figure import Material, transport
+from tests.cases import changed_run
+from tests.unit.test_tables import RUN
+
+LONG = {
+    "short": "dog",
+    "long": "treff-adapter-training-free with searched values of the whole method",
+    "sentences": "A dog barks in the distance while rain falls on the roof of a car. " * 5,
+    "one word": "W" * 300,
+    "another script": "犬が遠くで吠えている" * 20,
+}
+ROWS = (2, 8, 30)
+
+
+def names(text: str, count: int) -> list[str]:
+    return [f"{number} {text}" for number in range(count)]
+
+
+def shots(text: str, count: int) -> Figure | None:
+    rows = names(text, count)
+    return accuracy_figures.against_columns(table(rows), Outline(reference=rows[0], baselines=tuple(rows[1:7])))
+
+
+def series(text: str, count: int) -> Figure | None:
+    rows = names(text, count)
+    numbers = {row: 2 * number for number, row in enumerate(rows)}
+    return accuracy_figures.against_series(table(rows), Series("s", text, numbers, "class\nname", "About."))
+
+
+def forest(text: str, count: int) -> Figure | None:
+    rows = names(text, count)
+    return accuracy_figures.forest(table(rows), rows[0])
+
+
+def table(rows: list[str]):
+    runs = [
+        changed_run(RUN, key=f"{row}-{shot}", variants=(row,), shot=shot, accuracies=(0.5, 0.6, 0.7 + 0.01 * number))
+        for number, row in enumerate(rows)
+        for shot in (1, 5)
+    ]
+    return build(runs, rows)[0]
+
+
+def units(text: str, count: int) -> list[Confusion]:
+    return [Confusion(tuple(names(text, count)), tuple(map(tuple, np.eye(count, dtype=int) + 1)))]
+
+
+def confusion(text: str, count: int) -> Figure:
+    return class_figures.confusion("c", "where", units(text, count), "episode")
+
+
+def gain(text: str, count: int) -> Figure:
+    return class_figures.gain("where", (text, f"{text} too"), units(text, count), units(text, count), "episode")
+
+
+def plan(text: str, count: int) -> Figure:
+    labels = names(text, 2)
+    plans = {f"fine_contrast: {label}": np.full((4, count), 0.25 / count).tolist() for label in labels}
+    clip = ExplainedClip("clip", *labels, (0.5, 1.5, 2.5, 3.5), {}, plans)
+    return transport("where", clip, Material({label: names(text, count) for label in labels}))
+
+
+def reasons(text: str, count: int) -> Reasons:
+    labels = names(text, 2)
+    parts = ("coarse_cache", "fine_cache", "coarse_contrast", "fine_contrast")
+    shares = [Share(each, label, dict.fromkeys(parts, 0.5)) for each in names(text, count) for label in labels]
+    return Reasons(
+        answer=Answer(text, labels[0], dict(zip(labels, (0.6, 0.4), strict=True)), 0.0, 4.0),
+        caption=None,
+        parts={part: dict(zip(labels, (1e4, -1e4), strict=True)) for part in parts},
+        support=tuple(shares),
+        sentences=tuple(shares),
+        plans={label: np.full((4, count), 0.25 / count).tolist() for label in labels},
+        explanations={label: names(text, count) for label in labels},
+        segment_times=(0.5, 1.5, 2.5, 3.5),
+    )
+
+
+def shares(text: str, count: int) -> Figure:
+    return reasons_figures.shares(reasons(text, count))
+
+
+def explained(text: str, count: int) -> Figure:
+    noise = np.random.default_rng(0).normal(size=16000).astype(np.float32)
+    return reasons_figures.transport(reasons(text, count), Sound("s", noise), 4000)
+
+
+@pytest.fixture
+def canvases(monkeypatch) -> list[FigureCanvasAgg]:
+    """Of every picture that is drawn."""
+    drawn: list[FigureCanvasAgg] = []
+
+    def canvas(figure):
+        drawn.append(FigureCanvasAgg(figure))
+        return drawn[-1]
+
+    monkeypatch.setattr(drawing, "FigureCanvasAgg", canvas)
+    return drawn
+
+
+@pytest.mark.parametrize("draw", [shots, series, forest, confusion, gain, plan, shares, explained])
+@pytest.mark.parametrize("count", ROWS)
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from")
+def test_no_text_leaves_its_picture(draw: Callable[[str, int], Figure | None], text, count, canvases) -> None:
+    with style.context(["default", drawing.STYLE]):
+        figure = draw(text, count)
+        (canvas,) = canvases
+        outside = [each for each in canvas.figure.findobj(Text) if is_shown(each) and not is_inside(each, canvas)]
+    assert [each.get_text() for each in outside] == []
+    pixels = np.asarray(Image.open(io.BytesIO(figure.png)).convert("L"))
+    for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
+        assert edge.min() == 255  # white
+
+
+def is_shown(text: Text) -> bool:
+    return text.get_visible() and bool(text.get_text().strip())
+
+
+def is_inside(text: Text, canvas: FigureCanvasAgg) -> bool:
+    extent, page = text.get_window_extent(canvas.get_renderer()), canvas.figure.bbox
+    return page.x0 <= extent.x0 and page.y0 <= extent.y0 and extent.x1 <= page.x1 and extent.y1 <= page.y1
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+@pytest.mark.parametrize("inches", [0.5, 1, 3])
+def test_what_is_fitted_is_no_wider_and_a_beginning(text, inches) -> None:
+    line = fitted(text, inches)
+    assert width(line) <= inches
+    assert text == line or (line.endswith("…") and text.startswith(line[:-1]) and len(line) > 1)
+    for part in wrapped(text, inches, lines=3).splitlines():
+        assert width(part) <= inches
+
+
+def test_text_that_fits_stays_and_what_does_not_is_cut_at_a_word() -> None:
+    assert fitted("rain on a roof", 3) == "rain on a roof"
+    assert fitted(" rain\non a  roof", 3) == "rain on a roof"
+    assert fitted(5, 3) == "5"
+    assert fitted("thunder rolls over the hills", 1.4) == "thunder rolls over…"
+    assert wrapped("thunder rolls over the hills", 1.4) == "thunder rolls over\nthe hills"
+    assert wrapped("", 1) == ""
