@@ -3,12 +3,14 @@
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from mgcl.records import SEARCHED, TrialRun, Value
-from mgcl.reporting.statistics import Estimate, block_estimate
+from mgcl.reporting.statistics import Estimate, Units, block_estimate
 from mgcl.reporting.tables import Column, Entry, Table
+from mgcl.tasks import Metric
 
 
 def markdown(table: Table, row: str) -> str:
@@ -51,7 +53,7 @@ def _searched(table: Table) -> list[str]:
     for searched in (row for row in table.rows if SEARCHED in row):
         own = searched.split(SEARCHED)[0]
         for column in table.columns:
-            found = paired_difference(table.metric.name, *(table.entries.get((row, column)) for row in (searched, own)))
+            found = paired_difference(table.metric, *(table.entries.get((row, column)) for row in (searched, own)))
             if found and not math.isnan(found.half_width):
                 low, high = found.mean - found.half_width, found.mean + found.half_width
                 words = "better" if low > 0 else "worse" if high < 0 else "no better: 0 lies in the interval"
@@ -64,39 +66,37 @@ def _searched(table: Table) -> list[str]:
 
 def _cell(table: Table, row: str, other: str, column: Column) -> str:
     entries = [table.entries.get((name, column)) for name in (row, other)]
-    estimate = paired_difference(table.metric.name, *entries)
+    estimate = paired_difference(table.metric, *entries)
     if estimate is None:
         return ""
-    factor = table.metric.factor
-    text = f"{factor * estimate.mean:+.2f}"
+    text = table.metric.text(estimate.mean, "+")
     if not math.isnan(estimate.half_width):
-        text += f" ± {factor * estimate.half_width:.2f}"
-    finished, expected = len(_paired(table.metric.name, *entries)), max(entry.expected for entry in entries if entry)
+        text += f" ± {table.metric.text(estimate.half_width)}"
+    finished, expected = len(_paired(table.metric, *entries)), max(entry.expected for entry in entries if entry)
     return text if finished == expected else f"{text} ({finished} of {expected} trials)"
 
 
-def paired_difference(metric: str, one: Entry | None, other: Entry | None) -> Estimate | None:
-    """Of two entries' scores, over the trials that both finished; None without one, or for one and the same trial."""
-    differences = paired_units(metric, one, other)
-    return block_estimate(differences) if differences else None
+def paired_difference(metric: Metric, one: Entry | None, other: Entry | None) -> Estimate | None:
+    """Of two entries' figures, over the trials that both finished; None without one, or for one and the same trial."""
+    units = paired_units(metric, one, other)
+    return block_estimate(units, metric.paired_interval, metric.difference) if units else None
 
 
-def paired_units(metric: str, one: Entry | None, other: Entry | None) -> Mapping[Hashable, Sequence[float]]:
-    """Block -> differences of two entries' scores, one per unit; empty where ``paired_difference`` is None."""
-    differences: defaultdict[Hashable, list[float]] = defaultdict(list)
-    for pair in _paired(metric, one, other):
-        scores = (run.scores[metric] for run in pair)
-        differences[pair[0].block] += [a - b for a, b in zip(*scores, strict=True)]
-    return differences
+def paired_units(metric: Metric, one: Entry | None, other: Entry | None) -> Mapping[Hashable, Units]:
+    """Block -> ``Metric.paired`` of two entries, unit by unit; empty where ``paired_difference`` is None."""
+    units: defaultdict[Hashable, list[Any]] = defaultdict(list)
+    for first, second in _paired(metric, one, other):
+        units[first.block] += metric.paired(first.scores, second.scores)
+    return units
 
 
-def _paired(metric: str, one: Entry | None, other: Entry | None) -> Sequence[tuple[TrialRun, TrialRun]]:
+def _paired(metric: Metric, one: Entry | None, other: Entry | None) -> Sequence[tuple[TrialRun, TrialRun]]:
     """Trials of the same units that both finished, blocks and seeds in order; none if all are one and the same."""
     first, second = _by_place(metric, one), _by_place(metric, other)
     pairs = [(first[place], second[place]) for place in sorted(first.keys() & second.keys())]
     return pairs if any(a.key != b.key for a, b in pairs) else ()
 
 
-def _by_place(metric: str, entry: Entry | None) -> dict[tuple[Value, ...], TrialRun]:
+def _by_place(metric: Metric, entry: Entry | None) -> dict[tuple[Value, ...], TrialRun]:
     runs: tuple[TrialRun, ...] = entry.runs if entry else ()
-    return {run.pooled: run for run in runs if metric in run.scores}
+    return {run.pooled: run for run in runs if metric.measured(run.scores)}

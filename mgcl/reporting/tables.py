@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
+from typing import Any
 
 import pandas as pd
 
@@ -97,9 +97,7 @@ class Table:
     def shown(self, row: str, column: Column) -> float | None:
         """An entry's mean, as printed; None: there is none, or it is not whole."""
         entry = self.entries.get((row, column))
-        return (
-            round(self.metric.factor * entry.estimate.mean, 2) if entry and entry.estimate and entry.complete else None
-        )
+        return float(self.metric.text(entry.estimate.mean)) if entry and entry.estimate and entry.complete else None
 
     def is_best(self, row: str, column: Column) -> bool:
         """Whether an entry's mean, as printed, is the best of its column's whole entries, of which it beats one."""
@@ -195,11 +193,10 @@ def _tables(setting: Setting, runs: Sequence[TrialRun], order: Sequence[str]) ->
     }
     task: Task = load("task", setting.task)
     for metric in task.METRICS:
-        if metric != task.METRICS[0] and not any(metric.name in run.scores for run in runs):
+        if metric != task.METRICS[0] and not any(metric.measured(run.scores) for run in runs):
             continue  # recorded before the task measured it
         entries = {
-            place: Entry(_estimate(each, metric, task.INTERVAL), tuple(each), expected[place[1]])
-            for place, each in members.items()
+            place: Entry(_estimate(each, metric), tuple(each), expected[place[1]]) for place, each in members.items()
         }
         yield Table(setting, metric, tuple(rows), tuple(columns), entries, variants)
 
@@ -226,13 +223,13 @@ def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
     return labels
 
 
-def _estimate(runs: Sequence[TrialRun], metric: Metric, interval: Literal["t", "bootstrap"]) -> Estimate | None:
+def _estimate(runs: Sequence[TrialRun], metric: Metric) -> Estimate | None:
     """Blocks in order, seeds in order: the sums are the same whatever order the runs came in."""
-    blocks: defaultdict[Hashable, list[float]] = defaultdict(list)
+    blocks: defaultdict[Hashable, list[Any]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.pooled):
-        if metric.name in run.scores:
-            blocks[run.block].extend(run.scores[metric.name])
-    return block_estimate(blocks, interval) if blocks else None
+        if metric.measured(run.scores):
+            blocks[run.block].extend(metric.units(run.scores))
+    return block_estimate(blocks, metric.interval, metric.of) if blocks else None
 
 
 def _cell(table: Table, row: str, column: Column) -> str:
@@ -241,8 +238,8 @@ def _cell(table: Table, row: str, column: Column) -> str:
         return "not run"
     if entry.estimate is None:
         return "failed"
-    mean, half_width = (table.metric.factor * each for each in (entry.estimate.mean, entry.estimate.half_width))
-    text = f"{mean:.2f}" if math.isnan(half_width) else f"{mean:.2f} ± {half_width:.2f}"
+    mean, half_width = map(table.metric.text, (entry.estimate.mean, entry.estimate.half_width))
+    text = mean if math.isnan(entry.estimate.half_width) else f"{mean} ± {half_width}"
     return text if entry.complete else f"{text} ({entry.finished} of {entry.expected} trials)"
 
 
@@ -253,7 +250,7 @@ def interval(table: Table, kind: str = "") -> str:
         return f"95 % t interval over the means of {table.blocks} {block}s"
     names = {"t": "95 % t interval", "bootstrap": "95 % bootstrap interval (half its width)"}
     where = f"{unit}s of the one {block}" if block else f"{unit}s"
-    return f"{names[kind or table.task.INTERVAL]} over the {where}"
+    return f"{names[kind or table.metric.interval]} over the {where}"
 
 
 def caption(table: Table) -> list[str]:
@@ -261,15 +258,17 @@ def caption(table: Table) -> list[str]:
     setting, runs, words = table.setting, table.runs, table.task.WORDS
     over = f". {words.blocks_caveat}" if table.blocks > 1 else f": it covers the draw of {words.unit}s only."
     name = table.metric.name.capitalize() if table.metric.name.islower() else table.metric.name
+    figure = "value" if table.metric.summary else "mean"
+    what = f"over all {words.unit}s" if table.metric.summary and table.blocks < 2 else "mean"
     pooled = {each: sorted({run.pooled[index] for run in runs}) for index, each in enumerate(table.task.POOLED)}
     lines = [
-        f"{name}{f' in {table.metric.symbol}' if table.metric.symbol else ''}: mean ± {interval(table)}{over}",
+        f"{name}{f' in {table.metric.symbol}' if table.metric.symbol else ''}: {what} ± {interval(table)}{over}",
         table.task.caption(dict(setting.drawn), pooled),
         f"Data set {setting.dataset}, backbone {setting.backbone}, bank {setting.bank[:16]}.",
     ]
     if any(table.is_best(row, column) for row, column in table.entries):
         which = "highest" if table.metric.higher_is_better else "lowest"
-        lines[0] += f" Bold: the {which} mean of a column, of cells that lack no trial."
+        lines[0] += f" Bold: the {which} {figure} of a column, of cells that lack no trial."
     shares = [run.captions_naming_class for run in runs if run.captions_naming_class is not None]
     if shares:
         lines.append(f"{100 * max(shares):.1f} % of the captions contain a word of their class's name.")

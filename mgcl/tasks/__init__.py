@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mgcl.records import NO_TRANSPORT, Cell, Confusion, Convergence, ExplainedClip, Trial, Value
+from mgcl.tasks._metric import Metric as Metric
+from mgcl.tasks._metric import Summary as Summary
 
 if TYPE_CHECKING:
     import torch
@@ -21,21 +23,6 @@ if TYPE_CHECKING:
 
 FIRST = "few_shot"
 """The task of runs that were recorded before runs named theirs."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One of the figures that a task measures."""
-
-    name: str
-    symbol: str = "%"
-    """"%": scores are in 0..1 and printed times 100; else they are printed as they are."""
-    higher_is_better: bool = True
-
-    @property
-    def factor(self) -> float:
-        """What a score is printed times."""
-        return 100.0 if self.symbol == "%" else 1.0
 
 
 @dataclass(frozen=True)
@@ -114,8 +101,6 @@ class Task(Protocol):
     SETTING: Mapping[str, Coordinate]
     """The rest of a cell's coordinates, which is never mixed in one table."""
     WORDS: Words
-    INTERVAL: Literal["t", "bootstrap"]
-    """How a mean over the units of one block gets its 95 % interval."""
     PRESETS: Mapping[str, Mapping[str, Value]]
     """Name -> fields of ``Draws``, for ``--protocol``; may be empty."""
     Draws: type

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mgcl import records
 from mgcl.data.episodes import SPLITS, VERSION, check_drawable, pool
@@ -37,7 +37,6 @@ WORDS = Words(
     p_caveat="It is conditional on these recordings and class subsets: episodes reuse clips, so it says whether other "
     "episodes of them would show a difference, not whether other recordings would.",
 )
-INTERVAL: Literal["t", "bootstrap"] = "t"
 PRESETS: Mapping[str, Mapping[str, Value]] = {
     name: {"folds": count, "fold_classes": size} for name, (count, size) in PROTOCOLS.items()
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mgcl import records
 from mgcl.errors import SweepError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 READS = ("label", "clip", "segments", "prompt", "explanations")
-METRICS = (Metric("accuracy"),)
+METRICS = (Metric("accuracy", interval="bootstrap"),)
 COLUMNS = {"texts": Coordinate(str, "what describes a class")}
 POOLED: Mapping[str, Coordinate] = {}
 SETTING = {"classes": Coordinate(int, "that a clip may be of: all of the bank's")}
@@ -25,7 +25,6 @@ WORDS = Words(
     unit="clip",
     p_caveat="It is conditional on these classes: it says whether other clips of them would show a difference.",
 )
-INTERVAL: Literal["t", "bootstrap"] = "bootstrap"
 PRESETS: Mapping[str, Mapping[str, Value]] = {}
 
 TEXTS = ("prompt", "explanations")

@@ -73,13 +73,12 @@ def test_what_planning_and_reporting_read_is_there(name, task) -> None:
     assert isinstance(task.WORDS, Words)
     assert task.READS
     assert set(task.READS) <= set(NAMED)
-    assert task.INTERVAL in ("t", "bootstrap")
     assert all(isinstance(each, Metric) for each in task.METRICS)
     coordinates = [*task.COLUMNS.items(), *task.POOLED.items(), *task.SETTING.items()]
     assert all(isinstance(each, Coordinate) for _, each in coordinates)
     assert len({each for each, _ in coordinates}) == len(coordinates)
     assert not {each for each, _ in coordinates} & RESERVED
-    assert all(KEY.fullmatch(metric.name) for metric in task.METRICS)
+    assert all(KEY.fullmatch(each) for metric in task.METRICS for each in (metric.name, *metric.columns))
     assert all(each.metadata["about"] for each in fields(task.Draws))
 
 
