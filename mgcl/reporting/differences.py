@@ -56,7 +56,8 @@ def _searched(table: Table) -> list[str]:
             found = paired_difference(table.metric, *(table.entries.get((row, column)) for row in (searched, own)))
             if found and not math.isnan(found.half_width):
                 low, high = found.mean - found.half_width, found.mean + found.half_width
-                words = "better" if low > 0 else "worse" if high < 0 else "no better: 0 lies in the interval"
+                sides = ("better", "worse") if table.metric.higher_is_better else ("worse", "better")
+                words = sides[0] if low > 0 else sides[1] if high < 0 else "no better: 0 lies in the interval"
                 difference = _cell(table, searched, own, column)
                 lines.append(
                     f"- {searched} against its own values, {table.name_of(column)}: {difference} points, {words}"

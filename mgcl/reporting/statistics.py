@@ -79,19 +79,19 @@ def figure(units: Units, of: Function | None = None) -> float:
     return float(of(means) if of else means[0])
 
 
-def sign_flip_p(folds: Sequence[Floats]) -> Floats:
+def sign_flip_p(blocks: Sequence[Floats]) -> Floats:
     """Two-sided p of a paired permutation test: had the signs of the differences been drawn, how often as large a mean.
 
-    The statistic is the mean over folds of the mean difference of their episodes; each episode's sign is flipped by
+    The statistic is the mean over blocks of the mean difference of their units; each unit's sign is flipped by
     itself. It is ``scipy.stats.permutation_test`` of one sample, of many comparisons at once.
 
     Args:
-        folds: paired differences of each fold, shape (its episodes, comparisons).
+        blocks: paired differences of each block, shape (its units, comparisons).
 
     Returns:
-        Shape (comparisons,); exact for up to 13 episodes, else of 9,999 seeded draws, 0.0001 at least.
+        Shape (comparisons,); exact for up to 13 units, else of 9,999 seeded draws, 0.0001 at least.
     """
-    weighted = np.concatenate([fold / (len(fold) * len(folds)) for fold in folds])
+    weighted = np.concatenate([block / (len(block) * len(blocks)) for block in blocks])
     return _permutation_p(lambda signs: signs @ weighted, len(weighted))
 
 
@@ -140,40 +140,40 @@ def _drawn_signs(count: int) -> Iterator[Floats]:
         yield 2.0 * generator.integers(2, size=(_BATCH, count), dtype=np.int8) - 1.0
 
 
-def bootstrap_interval(folds: Sequence[Floats], of: Function | None = None) -> Floats:
-    """95 % percentile interval of the mean over folds: folds are drawn again, and in each its episodes.
+def bootstrap_interval(blocks: Sequence[Floats], of: Function | None = None) -> Floats:
+    """95 % percentile interval of the mean over blocks: blocks are drawn again, and in each its units.
 
-    SciPy's bootstrap knows no levels. How often an episode is drawn is multinomial, given how often its fold is: the
-    episodes of a fold that is drawn twice are pooled.
+    SciPy's bootstrap knows no levels. How often a unit is drawn is multinomial, given how often its block is: the
+    units of a block that is drawn twice are pooled.
 
     Args:
-        folds: of each fold its episodes' values, shape (episodes, comparisons); with ``of`` (..., columns).
-        of: a fold's figure, of the columns' means; None: the mean.
+        blocks: of each block its units' values, shape (units, comparisons); with ``of`` (..., columns).
+        of: a block's figure, of the columns' means; None: the mean.
 
     Returns:
         Low and high, shape (2, comparisons).
     """
     generator = np.random.default_rng(0)
-    drawn = generator.multinomial(len(folds), _uniform(len(folds)), size=RESAMPLES)
+    drawn = generator.multinomial(len(blocks), _uniform(len(blocks)), size=RESAMPLES)
     means = sum(
-        _resampled(generator, fold, times, of) / (len(fold) * len(folds))
-        for fold, times in zip(folds, drawn.T, strict=True)
+        _resampled(generator, block, times, of) / (len(block) * len(blocks))
+        for block, times in zip(blocks, drawn.T, strict=True)
     )
     return np.asarray(np.quantile(means, (0.025, 0.975), axis=0))
 
 
-def _resampled(generator: np.random.Generator, fold: Floats, times: NDArray[np.int64], of: Function | None) -> Floats:
-    """Sums of a fold's values, each drawn as often as its fold was times its units, shape (resamples, comparisons).
+def _resampled(generator: np.random.Generator, block: Floats, times: NDArray[np.int64], of: Function | None) -> Floats:
+    """Sums of a block's values, each drawn as often as its block was times its units, shape (resamples, comparisons).
 
     Of figures that are no means: the figure times as many units.
     """
     batches = np.split(times, range(_BATCH, len(times), _BATCH))  # a resample of many units is large
-    flat = fold.reshape(len(fold), -1)
-    sums = np.concatenate([generator.multinomial(each * len(fold), _uniform(len(fold))) @ flat for each in batches])
+    flat = block.reshape(len(block), -1)
+    sums = np.concatenate([generator.multinomial(each * len(block), _uniform(len(block))) @ flat for each in batches])
     if of is None:
         return sums
-    units = times * len(fold)
-    means = sums.reshape(len(times), *fold.shape[1:]) / np.maximum(units, 1)[:, None, None]
+    units = times * len(block)
+    means = sums.reshape(len(times), *block.shape[1:]) / np.maximum(units, 1)[:, None, None]
     return of(means) * units[:, None]
 
 

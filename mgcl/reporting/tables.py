@@ -76,7 +76,7 @@ class Table:
 
     @property
     def blocks(self) -> int:
-        """Blocks (few-shot: folds) that its runs are of."""
+        """Blocks that its runs are of."""
         return len({run.block for run in self.runs})
 
     @property
@@ -215,7 +215,7 @@ def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
     for variant, each in by_variant.items():
         names = sorted({name for run in each for name in run.parameters})
         if SEARCHED in variant:
-            names = []  # they differ from fold to fold: that is what they are
+            names = []  # they differ from block to block: that is what they are
         differing = [name for name in names if len({run.parameters.get(name) for run in each}) > 1]
         for run in each:
             suffix = ", ".join(f"{name}={run.parameters.get(name)}" for name in differing)
@@ -276,7 +276,7 @@ def caption(table: Table) -> list[str]:
         lines.append("The bank has no captions: rows that read them ran on audio alone (--audio-only).")
     devices = sorted({run.device for run in runs} - {""})
     if len(devices) > 1:
-        lines.append(f"Devices are mixed ({', '.join(devices)}): accuracies may differ by one query in 1,000.")
+        lines.append(f"Devices are mixed ({', '.join(devices)}){words.devices_caveat}.")
     convergence = sum((run.convergence for run in runs), start=NO_TRANSPORT)
     if convergence.unconverged:
         lines.append(

@@ -23,6 +23,7 @@ POOLED: Mapping[str, Coordinate] = {}
 SETTING = {"classes": Coordinate(int, "that a clip may be of: all of the bank's")}
 WORDS = Words(
     unit="clip",
+    devices_caveat=": accuracies may differ by one query in 1,000",
     p_caveat="It is conditional on these classes: it says whether other clips of them would show a difference.",
 )
 PRESETS: Mapping[str, Mapping[str, Value]] = {}
@@ -75,7 +76,7 @@ def place(cell: Cell) -> dict[str, Value]:
     return {"texts": cell.texts, "classes": cell.classes}
 
 
-def work(_cell: Cell, _epochs: int) -> float:
+def work(_cell: Cell, _parameters: Mapping[str, Value]) -> float:
     """All cells of a bank are alike."""
     return 1.0
 

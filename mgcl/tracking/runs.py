@@ -123,6 +123,8 @@ def trial_run(
         bank=tags["bank"],
         drawn=tuple(zip(task.SETTING, _values(task.SETTING, tags), strict=True)),
     )
+    columns = dict.fromkeys(column for metric in task.METRICS for column in metric.columns)
+    scores = {column: found for column in columns if (found := _scores(column, tags))}
     places = {"variant", *task.COLUMNS, *task.POOLED, *task.SETTING}
     return TrialRun(
         run_id=run_id,
@@ -135,11 +137,7 @@ def trial_run(
         method=tags["method"],
         version=int(tags["version"]),
         parameters={name: value for name, value in parameters.items() if name not in places},
-        scores={
-            column: scores
-            for column in dict.fromkeys(column for metric in task.METRICS for column in metric.columns)
-            if (scores := _scores(column, tags))
-        },
+        scores=scores or _first().older_scores(tags),
         convergence=Convergence(int(tags.get("problems", 0)), int(tags.get("unconverged", 0))),
         device=tags.get("device", ""),
         error=tags.get("error", ""),
@@ -159,18 +157,19 @@ def trial_json(planned: PlannedTrial, result: TrialResult) -> str:
 def trial_result(text: str) -> TrialResult:
     """The result that ``trial_json`` wrote, read back; also as it was written before there were tasks."""
     content = _tuples(json.loads(text)["result"])
-    if "episodes" in content:
-        content["confusions"] = tuple(
-            {"classes": each["classes"], "counts": each["confusion"]} for each in content.pop("episodes")
-        )
-    confusions = tuple(Confusion(**each) for each in content["confusions"])
+    if "scores" not in content:
+        content = _first().older_result(content)
     parts = {
-        "scores": content.get("scores") or {"accuracy": tuple(each.accuracy for each in confusions)},
-        "confusions": confusions,
+        "confusions": tuple(Confusion(**each) for each in content["confusions"]),
         "convergence": Convergence(**content["convergence"]),
         "explained": content["explained"] and ExplainedClip(**content["explained"]),
     }
     return TrialResult(**{**content, **parts})
+
+
+def _first() -> Any:
+    """The task of runs that were recorded before there were tasks, which reads what they kept."""
+    return load("task", FIRST)
 
 
 def _placed(trial: Trial) -> tuple[Task, Mapping[str, Value]]:
@@ -183,7 +182,7 @@ def _values(coordinates: Mapping[str, Coordinate], tags: Mapping[str, str]) -> t
 
 
 def _score_tags(column: str, scores: tuple[float, ...]) -> Iterator[tuple[str, str]]:
-    """Names and texts: ``scores.accuracy``, ``scores.accuracy.1`` ..., each as long as a tag may be."""
+    """Names and texts: ``scores.NAME``, ``scores.NAME.1`` ..., each as long as a tag may be."""
     texts = [repr(score).removesuffix(".0") for score in scores]
     part: list[str] = []
     length = number = 0
@@ -201,10 +200,7 @@ def _score_tag(column: str, number: int) -> str:
 
 
 def _scores(column: str, tags: Mapping[str, str]) -> tuple[float, ...]:
-    """Of a run: one number per unit; of a run before there were tasks, which kept counts of correct queries."""
-    if column == "accuracy" and "episode_correct" in tags:
-        queries = int(tags["way"]) * int(tags["queries"])
-        return tuple(int(count) / queries for count in tags["episode_correct"].split())
+    """Of a run: one number per unit."""
     texts = itertools.takewhile(bool, (tags.get(_score_tag(column, number)) for number in itertools.count()))
     return tuple(float(score) for text in texts for score in str(text).split())
 
