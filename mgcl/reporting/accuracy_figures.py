@@ -92,7 +92,7 @@ def forest(table: Table, row: str) -> Figure | None:
         _differences(axes, others, found[column], table.metric.factor)
     panels[0][0].set_yticks(range(len(others)), others)
     panels[0][0].invert_yaxis()
-    drawn.supxlabel(f"{row} minus the row, points of {table.metric.name}", fontsize=9)
+    drawn.supxlabel(f"{row} minus the row, {table.metric.in_points}", fontsize=9)
     better = "Right" if table.metric.higher_is_better else "Left"
     caption = (
         f"{table.metric.name.capitalize()} of {row} minus the row's, on the {table.task.WORDS.unit}s that both have: "

@@ -14,7 +14,7 @@ from mgcl.tasks import Metric
 
 
 def markdown(table: Table, row: str) -> str:
-    """Mean of ``row`` minus every other's, in points, in GitHub's markdown; empty where nothing can be paired.
+    """``row`` minus every other, in points or as figures are printed, in GitHub's markdown; empty where nothing can be paired.
 
     Units (episodes) are the same for every variant, so their scores are subtracted one by one; the interval is over the
     differences of the block means, or over the units where there is one block.
@@ -31,8 +31,12 @@ def markdown(table: Table, row: str) -> str:
         columns=list(map(table.name_of, table.columns)),
     )
     unit, block, over = table.task.WORDS.unit, table.task.WORDS.block, _interval(table)
+    figure, kind = "mean", "t interval"
+    if table.metric.summary and table.blocks < 2:
+        figure, kind = "difference over all of them", "bootstrap interval (half its width)"
+    what = table.metric.in_points
     words = [
-        f"Points of {table.metric.name}, {row} minus the row, on the same {unit}s: mean ± 95 % t interval over the "
+        f"{what[0].upper()}{what[1:]}, {row} minus the row, on the same {unit}s: {figure} ± 95 % {kind} over the "
         f"{over}."
     ]
     if any("trials" in cell for cells in paired.values() for cell in cells):
@@ -59,9 +63,9 @@ def _searched(table: Table) -> list[str]:
                 sides = ("better", "worse") if table.metric.higher_is_better else ("worse", "better")
                 words = sides[0] if low > 0 else sides[1] if high < 0 else "no better: 0 lies in the interval"
                 difference = _cell(table, searched, own, column)
-                lines.append(
-                    f"- {searched} against its own values, {table.name_of(column)}: {difference} points, {words}"
-                )
+                points = " points" if table.metric.symbol == "%" else ""
+                where = f"{searched} against its own values, {table.name_of(column)}"
+                lines.append(f"- {where}: {difference}{points}, {words}")
     return ["\n".join(lines)] if lines else []
 
 

@@ -67,6 +67,11 @@ class Metric:
         return 100.0 if self.symbol == "%" else 1.0
 
     @property
+    def in_points(self) -> str:
+        """What differences are of: "points of accuracy", or where figures are printed as they are, the name."""
+        return f"points of {self.name}" if self.symbol == "%" else self.name
+
+    @property
     def direction(self) -> int:
         """1 if the higher figure is the better, else -1."""
         return 1 if self.higher_is_better else -1
