@@ -167,7 +167,7 @@ class TrialResult:
 
     key: str
     scores: Mapping[str, tuple[float, ...]]
-    """Metric -> one number per unit of the task (episode, clip, class ...); units are paired across variants."""
+    """Column -> one number per unit of the task (episode, clip, class ...); units are paired across variants."""
     convergence: Convergence
     """Training and evaluation together."""
     seconds: float
@@ -181,9 +181,9 @@ class TrialResult:
     notes: tuple[str, ...] = ()
     """Warnings of the machine's: what changed no number, but should be mended."""
 
-    def mean(self, metric: str) -> float:
+    def mean(self, column: str) -> float:
         """Over the units."""
-        return sum(self.scores[metric]) / len(self.scores[metric])
+        return sum(self.scores[column]) / len(self.scores[column])
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ class TrialRun:
     version: int
     parameters: Mapping[str, str]
     scores: Mapping[str, tuple[float, ...]]
-    """Metric -> one number per unit; empty for a failed trial."""
+    """Column -> one number per unit; empty for a failed trial."""
     convergence: Convergence
     device: str
     error: str

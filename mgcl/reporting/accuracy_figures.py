@@ -81,7 +81,7 @@ def forest(table: Table, row: str) -> Figure | None:
     for column in table.columns:
         for other in table.rows:
             entries = (table.entries.get((name, column)) for name in (row, other))
-            if difference := paired_difference(table.metric.name, *entries):
+            if difference := paired_difference(table.metric, *entries):
                 found[column][other] = difference
     others = [other for other in table.rows if any(other in each for each in found.values())]
     if not others:
@@ -97,12 +97,12 @@ def forest(table: Table, row: str) -> Figure | None:
         _differences(axes, others, found[column], table.metric.factor)
     panels[0][0].set_yticks(range(len(others)), names)
     panels[0][0].invert_yaxis()
-    drawn.supxlabel(wrapped(f"{fitted(row, 2)} minus the row, points of {table.metric.name}", wide - 0.4), fontsize=9)
+    drawn.supxlabel(wrapped(f"{fitted(row, 2)} minus the row, {table.metric.in_points}", wide - 0.4), fontsize=9)
     better = "Right" if table.metric.higher_is_better else "Left"
     caption = (
         f"{table.metric.name.capitalize()} of {row} minus the row's, on the {table.task.WORDS.unit}s that both have: "
-        f"means and {_intervals(table, 't')}. {better} of the line {row} is better; a filled marker's interval does "
-        "not hold 0 (not corrected for the number of rows)."
+        f"means and {_intervals(table, table.metric.paired_interval)}. {better} of the line {row} is better; a filled "
+        "marker's interval does not hold 0 (not corrected for the number of rows)."
     )
     return finish("differences", caption, drawn)
 

@@ -11,17 +11,17 @@ from mgcl.reporting.figure import Figure
 from mgcl.reporting.lettering import fitted, width
 
 
-def confusion(name: str, where: str, episodes: Sequence[Confusion], unit: str) -> Figure:
-    """Shares of each class's query clips that were given each label, in the episodes that held both classes.
+def confusion(name: str, where: str, units: Sequence[Confusion], unit: str) -> Figure:
+    """Shares of each class's query clips that were given each label, in the units that held both classes.
 
     Args:
         name: of the picture.
-        where: what the episodes are of, in words.
-        episodes: the units of one block.
+        where: what the units are of, in words.
+        units: of one block.
         unit: what they are called.
     """
-    labels = _labels(episodes)
-    shares = confusion_shares(episodes, labels)
+    labels = _labels(units)
+    shares = confusion_shares(units, labels)
     names = [fitted(label, 1.8) for label in labels]
     side = 1 + max(map(width, names)) + 0.34 * len(labels)
     drawn = canvas(side + 0.9, max(side, 2.8))  # the scale's name is long too
@@ -44,13 +44,13 @@ def confusion(name: str, where: str, episodes: Sequence[Confusion], unit: str) -
     return finish(name, caption, drawn)
 
 
-def confusion_shares(episodes: Sequence[Confusion], labels: Sequence[str]) -> NDArray[np.float64]:
+def confusion_shares(units: Sequence[Confusion], labels: Sequence[str]) -> NDArray[np.float64]:
     """Shape (classes, classes), in 0..1: rows true, columns answered; NaN for classes never drawn together."""
     index = {label: place for place, label in enumerate(labels)}
     counts, asked = np.zeros((2, len(labels), len(labels)))
-    for episode in episodes:
-        places = np.ix_(*[[index[label] for label in episode.classes]] * 2)
-        matrix = np.asarray(episode.counts)
+    for each in units:
+        places = np.ix_(*[[index[label] for label in each.classes]] * 2)
+        matrix = np.asarray(each.counts)
         counts[places] += matrix
         asked[places] += matrix.sum(1, keepdims=True)
     shares: NDArray[np.float64] = np.divide(counts, asked, out=np.full_like(counts, np.nan), where=asked > 0)
@@ -89,5 +89,5 @@ def gain(
     return finish("gain", caption, drawn)
 
 
-def _labels(episodes: Sequence[Confusion]) -> list[str]:
-    return sorted({label for episode in episodes for label in episode.classes})
+def _labels(units: Sequence[Confusion]) -> list[str]:
+    return sorted({label for each in units for label in each.classes})

@@ -3,15 +3,17 @@
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 from mgcl.records import SEARCHED, TrialRun, Value
 from mgcl.reporting.blocks import Block, Shown, Verdict, grid
-from mgcl.reporting.statistics import Estimate, block_estimate
+from mgcl.reporting.statistics import Estimate, Units, block_estimate
 from mgcl.reporting.tables import Column, Entry, Table
+from mgcl.tasks import Metric
 
 
 def blocks(table: Table, row: str, verdicts: Mapping[tuple[str, Column], Verdict] | None = None) -> list[Block]:
-    """Mean of ``row`` minus every other's, in points; empty where nothing can be paired.
+    """``row`` minus every other, in points or as figures are printed; empty where nothing can be paired.
 
     Units (episodes) are the same for every variant, so their scores are subtracted one by one; the interval is over the
     differences of the block means, or over the units where there is one block.
@@ -31,8 +33,12 @@ def blocks(table: Table, row: str, verdicts: Mapping[tuple[str, Column], Verdict
     }
     found = grid(f"{row} minus", list(map(table.name_of, table.columns)), table.groups, cells, row)
     unit, block, over = table.task.WORDS.unit, table.task.WORDS.block, _interval(table)
+    figure, kind = "mean", "t interval"
+    if table.metric.summary and table.blocks < 2:
+        figure, kind = "difference over all of them", "bootstrap interval (half its width)"
+    what = table.metric.in_points
     words = [
-        f"Points of {table.metric.name}, {row} minus the row, on the same {unit}s: mean ± 95 % t interval over the "
+        f"{what[0].upper()}{what[1:]}, {row} minus the row, on the same {unit}s: {figure} ± 95 % {kind} over the "
         f"{over}."
     ]
     if any("trials" in text for texts in paired.values() for text in texts):
@@ -53,52 +59,51 @@ def _searched(table: Table) -> list[str]:
     for searched in (row for row in table.rows if SEARCHED in row):
         own = searched.split(SEARCHED)[0]
         for column in table.columns:
-            found = paired_difference(table.metric.name, *(table.entries.get((row, column)) for row in (searched, own)))
+            found = paired_difference(table.metric, *(table.entries.get((row, column)) for row in (searched, own)))
             if found and not math.isnan(found.half_width):
                 low, high = found.mean - found.half_width, found.mean + found.half_width
-                words = "better" if low > 0 else "worse" if high < 0 else "no better: 0 lies in the interval"
+                sides = ("better", "worse") if table.metric.higher_is_better else ("worse", "better")
+                words = sides[0] if low > 0 else sides[1] if high < 0 else "no better: 0 lies in the interval"
                 difference = _cell(table, searched, own, column)
-                lines.append(
-                    f"- {searched} against its own values, {table.name_of(column)}: {difference} points, {words}"
-                )
+                points = " points" if table.metric.symbol == "%" else ""
+                where = f"{searched} against its own values, {table.name_of(column)}"
+                lines.append(f"- {where}: {difference}{points}, {words}")
     return ["\n".join(lines)] if lines else []
 
 
 def _cell(table: Table, row: str, other: str, column: Column) -> str:
     entries = [table.entries.get((name, column)) for name in (row, other)]
-    estimate = paired_difference(table.metric.name, *entries)
+    estimate = paired_difference(table.metric, *entries)
     if estimate is None:
         return ""
-    factor = table.metric.factor
-    text = f"{factor * estimate.mean:+.2f}"
+    text = table.metric.text(estimate.mean, "+")
     if not math.isnan(estimate.half_width):
-        text += f" ± {factor * estimate.half_width:.2f}"
-    finished, expected = len(_paired(table.metric.name, *entries)), max(entry.expected for entry in entries if entry)
+        text += f" ± {table.metric.text(estimate.half_width)}"
+    finished, expected = len(_paired(table.metric, *entries)), max(entry.expected for entry in entries if entry)
     return text if finished == expected else f"{text} ({finished} of {expected} trials)"
 
 
-def paired_difference(metric: str, one: Entry | None, other: Entry | None) -> Estimate | None:
-    """Of two entries' scores, over the trials that both finished; None without one, or for one and the same trial."""
-    differences = paired_units(metric, one, other)
-    return block_estimate(differences) if differences else None
+def paired_difference(metric: Metric, one: Entry | None, other: Entry | None) -> Estimate | None:
+    """Of two entries' figures, over the trials that both finished; None without one, or for one and the same trial."""
+    units = paired_units(metric, one, other)
+    return block_estimate(units, metric.paired_interval, metric.difference) if units else None
 
 
-def paired_units(metric: str, one: Entry | None, other: Entry | None) -> Mapping[Hashable, Sequence[float]]:
-    """Block -> differences of two entries' scores, one per unit; empty where ``paired_difference`` is None."""
-    differences: defaultdict[Hashable, list[float]] = defaultdict(list)
-    for pair in _paired(metric, one, other):
-        scores = (run.scores[metric] for run in pair)
-        differences[pair[0].block] += [a - b for a, b in zip(*scores, strict=True)]
-    return differences
+def paired_units(metric: Metric, one: Entry | None, other: Entry | None) -> Mapping[Hashable, Units]:
+    """Block -> ``Metric.paired`` of two entries, unit by unit; empty where ``paired_difference`` is None."""
+    units: defaultdict[Hashable, list[Any]] = defaultdict(list)
+    for first, second in _paired(metric, one, other):
+        units[first.block] += metric.paired(first.scores, second.scores)
+    return units
 
 
-def _paired(metric: str, one: Entry | None, other: Entry | None) -> Sequence[tuple[TrialRun, TrialRun]]:
+def _paired(metric: Metric, one: Entry | None, other: Entry | None) -> Sequence[tuple[TrialRun, TrialRun]]:
     """Trials of the same units that both finished, blocks and seeds in order; none if all are one and the same."""
     first, second = _by_place(metric, one), _by_place(metric, other)
     pairs = [(first[place], second[place]) for place in sorted(first.keys() & second.keys())]
     return pairs if any(a.key != b.key for a, b in pairs) else ()
 
 
-def _by_place(metric: str, entry: Entry | None) -> dict[tuple[Value, ...], TrialRun]:
+def _by_place(metric: Metric, entry: Entry | None) -> dict[tuple[Value, ...], TrialRun]:
     runs: tuple[TrialRun, ...] = entry.runs if entry else ()
-    return {run.pooled: run for run in runs if metric in run.scores}
+    return {run.pooled: run for run in runs if metric.measured(run.scores)}

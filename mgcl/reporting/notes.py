@@ -12,7 +12,7 @@ def interval(table: Table, kind: str = "") -> str:
         return f"95 % t interval over the means of {table.blocks} {block}s"
     names = {"t": "95 % t interval", "bootstrap": "95 % bootstrap interval (half its width)"}
     where = f"{unit}s of the one {block}" if block else f"{unit}s"
-    return f"{names[kind or table.task.INTERVAL]} over the {where}"
+    return f"{names[kind or table.metric.interval]} over the {where}"
 
 
 def caption(table: Table) -> list[str]:
@@ -20,15 +20,17 @@ def caption(table: Table) -> list[str]:
     setting, runs, words = table.setting, table.runs, table.task.WORDS
     over = f". {words.blocks_caveat}" if table.blocks > 1 else f": it covers the draw of {words.unit}s only."
     name = table.metric.name.capitalize() if table.metric.name.islower() else table.metric.name
+    figure = "value" if table.metric.summary else "mean"
+    what = f"over all {words.unit}s" if table.metric.summary and table.blocks < 2 else "mean"
     pooled = {each: sorted({run.pooled[index] for run in runs}) for index, each in enumerate(table.task.POOLED)}
     lines = [
-        f"{name}{f' in {table.metric.symbol}' if table.metric.symbol else ''}: mean ± {interval(table)}{over}",
+        f"{name}{f' in {table.metric.symbol}' if table.metric.symbol else ''}: {what} ± {interval(table)}{over}",
         table.task.caption(dict(setting.drawn), pooled),
         f"Data set {setting.dataset}, backbone {setting.backbone}, bank {setting.bank[:16]}.",
     ]
     if any(table.is_best(row, column) for row, column in table.entries):
         which = "highest" if table.metric.higher_is_better else "lowest"
-        lines[0] += f" Bold: the {which} mean of a column, of cells that lack no trial."
+        lines[0] += f" Bold: the {which} {figure} of a column, of cells that lack no trial."
     shares = [run.captions_naming_class for run in runs if run.captions_naming_class is not None]
     if shares:
         lines.append(f"{100 * max(shares):.1f} % of the captions contain a word of their class's name.")
@@ -36,7 +38,7 @@ def caption(table: Table) -> list[str]:
         lines.append("The bank has no captions: rows that read them ran on audio alone (--audio-only).")
     devices = sorted({run.device for run in runs} - {""})
     if len(devices) > 1:
-        lines.append(f"Devices are mixed ({', '.join(devices)}): accuracies may differ by one query in 1,000.")
+        lines.append(f"Devices are mixed ({', '.join(devices)}){words.devices_caveat}.")
     convergence = sum((run.convergence for run in runs), start=NO_TRANSPORT)
     if convergence.unconverged:
         lines.append(

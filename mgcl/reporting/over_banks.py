@@ -28,9 +28,10 @@ def _section(tables: Sequence[Table]) -> list[Block]:
     cells = {row: [Shown(_cell(tables, row, column)) for column in columns] for row in rows}
     found = grid("variant", list(map(first.name_of, columns)), _groups(tables), cells)
     banks = "; ".join(f"{each.setting.dataset}, {each.setting.backbone}" for each in tables)
+    unit = f" in {first.metric.symbol}" if first.metric.symbol else ""
     words = (
-        f"{first.metric.name.capitalize()} in {first.metric.symbol}: mean over {len(tables)} banks ({banks}), each as "
-        "in its own table, ± 95 % t interval over the banks' means. -: a bank lacks the entry, or trials of it."
+        f"{first.metric.name.capitalize()}{unit}: mean over {len(tables)} banks ({banks}), each as in its own table, "
+        "± 95 % t interval over the banks' means. -: a bank lacks the entry, or trials of it."
     )
     return [found, words]
 
@@ -45,12 +46,13 @@ def _groups(tables: Sequence[Table]) -> Groups:
 
 
 def _cell(tables: Sequence[Table], row: str, column: Column) -> str:
+    metric = tables[0].metric
     means = [
-        table.metric.factor * entry.estimate.mean
+        metric.factor * entry.estimate.mean
         for table in tables
         if (entry := table.entries.get((row, column))) and entry.estimate and entry.complete
     ]
     if len(means) < len(tables):
         return "-"
     found = t_interval(means)
-    return f"{found.mean:.2f} ± {found.half_width:.2f}"
+    return f"{found.mean:.{metric.decimals}f} ± {found.half_width:.{metric.decimals}f}"

@@ -39,6 +39,6 @@ def _cell(table: Table, row: str, column: Column) -> str:
         return "not run"
     if entry.estimate is None:
         return "failed"
-    mean, half_width = (table.metric.factor * each for each in (entry.estimate.mean, entry.estimate.half_width))
-    text = f"{mean:.2f}" if math.isnan(half_width) else f"{mean:.2f} ± {half_width:.2f}"
+    mean, half_width = map(table.metric.text, (entry.estimate.mean, entry.estimate.half_width))
+    text = mean if math.isnan(entry.estimate.half_width) else f"{mean} ± {half_width}"
     return text if entry.complete else f"{text} ({entry.finished} of {entry.expected} trials)"

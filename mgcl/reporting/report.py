@@ -19,7 +19,6 @@ from mgcl.reporting.page import html
 from mgcl.reporting.tables import Column, Entry, Table, build, by_setting
 
 OUTLINE = Outline()
-_SUFFIXED = ("half_width_percent", "paper_percent", "minus_paper_points")
 
 
 def prepare(name: str, out: Path) -> Path:
@@ -170,10 +169,11 @@ def _measured(table: Table, row: str, column: Column) -> Mapping[str, object]:
     places = [(source, row, table.name_of(column)) for source in published.sources(table)]
     place = next((each for each in places if each in published.figures_for(table)), None)
     estimate = entry.estimate if entry else None
-    name = f"{metric.name}_percent" if metric.symbol == "%" else metric.name
-    half, paper, minus = _SUFFIXED if table.ranked else [f"{metric.name}_{each}" for each in _SUFFIXED]
+    percent, points = ("_percent", "_points") if metric.symbol == "%" else ("", "")
+    beside = [f"half_width{percent}", f"paper{percent}", f"minus_paper{points}"]
+    half, paper, minus = beside if table.ranked else [f"{metric.name}_{each}" for each in beside]
     return {
-        name: metric.factor * estimate.mean if estimate else None,
+        f"{metric.name}{percent}": metric.factor * estimate.mean if estimate else None,
         half: metric.factor * estimate.half_width if estimate else None,
         paper: published.figures_for(table)[place].value if place else None,
         minus: published.difference(table, place) if place else None,

@@ -3,13 +3,26 @@
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mgcl.reporting.blocks import Block, Shown, Verdict, grid
 from mgcl.reporting.differences import paired_units
-from mgcl.reporting.statistics import Estimate, Floats, block_estimate, bootstrap_interval, holm, sign_flip_p
+from mgcl.reporting.statistics import (
+    Estimate,
+    Floats,
+    Function,
+    Units,
+    block_estimate,
+    bootstrap_interval,
+    figure,
+    holm,
+    sign_flip_p,
+    swap_p,
+)
 from mgcl.reporting.tables import Column, Table
+from mgcl.tasks import Metric
 
 _Place = tuple[str, Column]
 
@@ -38,26 +51,25 @@ class Comparison:
 
 def compare(table: Table, reference: str) -> tuple[Comparison, ...]:
     """Every row that can be paired with the reference, by column and then as the rows stand."""
-    paired: dict[_Place, Mapping[Hashable, Sequence[float]]] = {}
+    paired: dict[_Place, Mapping[Hashable, Units]] = {}
     for column in table.columns:
         for row in table.rows:
-            units = paired_units(table.metric.name, *(table.entries.get((each, column)) for each in (reference, row)))
+            units = paired_units(table.metric, *(table.entries.get((each, column)) for each in (reference, row)))
             if units:
                 paired[row, column] = units
-    tests = _tests(paired)
-    better = 1 if table.metric.higher_is_better else -1
+    tests = _tests(paired, table.metric.difference)
     adjusted = _adjusted({place: test[0] for place, test in tests.items()})
     return tuple(
         Comparison(
             reference=reference,
             row=row,
             column=column,
-            difference=block_estimate(units),
+            difference=block_estimate(units, table.metric.paired_interval, table.metric.difference),
             low=tests[row, column][1],
             high=tests[row, column][2],
             p=tests[row, column][0],
             holm_p=adjusted[row, column],
-            ahead=sum(better * sum(each) > 0 for each in units.values()),
+            ahead=sum(_is_ahead(table.metric, each) for each in units.values()),
             blocks=len(units),
             units=sum(map(len, units.values())),
         )
@@ -65,7 +77,14 @@ def compare(table: Table, reference: str) -> tuple[Comparison, ...]:
     )
 
 
-def _tests(paired: Mapping[_Place, Mapping[Hashable, Sequence[float]]]) -> dict[_Place, tuple[float, float, float]]:
+def _is_ahead(metric: Metric, units: Any) -> bool:
+    difference = figure(units, metric.difference) if metric.difference else sum(units)
+    return metric.direction * difference > 0
+
+
+def _tests(
+    paired: Mapping[_Place, Mapping[Hashable, Units]], of: Function | None
+) -> dict[_Place, tuple[float, float, float]]:
     """Place -> p, low and high; those with the same number of units per block are resampled together."""
     alike: defaultdict[tuple[int, ...], list[_Place]] = defaultdict(list)
     for place, units in paired.items():
@@ -73,8 +92,8 @@ def _tests(paired: Mapping[_Place, Mapping[Hashable, Sequence[float]]]) -> dict[
     tests: dict[_Place, tuple[float, float, float]] = {}
     for places in alike.values():
         every = [list(paired[place].values()) for place in places]
-        blocks: list[Floats] = [np.array(each).T for each in zip(*every, strict=True)]
-        found = np.vstack([sign_flip_p(blocks), bootstrap_interval(blocks)])
+        blocks: list[Floats] = [np.array(each).swapaxes(0, 1) for each in zip(*every, strict=True)]
+        found = np.vstack([swap_p(blocks, of) if of else sign_flip_p(blocks), bootstrap_interval(blocks, of)])
         tests |= {place: (p, low, high) for place, (p, low, high) in zip(places, found.T.tolist(), strict=True)}
     return tests
 
@@ -107,10 +126,12 @@ def blocks(table: Table, comparisons: Sequence[Comparison]) -> list[Block]:
     cells = {row: [Shown(texts.get((row, column), "-")) for column in table.columns] for row, _ in texts}
     found = grid(f"{reference} against", list(map(table.name_of, table.columns)), table.groups, cells)
     within = f" within {nouns.block}s" if nouns.block else ""
-    words = [
-        f"p of a two-sided sign-flip test of the paired {nouns.unit} differences{within}, adjusted over the rows of a "
-        f"column (Holm). {nouns.p_caveat}"
-    ]
+    test = (
+        f"permutation test that swaps the rows' numbers of single {nouns.unit}s"
+        if table.metric.summary
+        else f"sign-flip test of the paired {nouns.unit} differences"
+    )
+    words = [f"p of a two-sided {test}{within}, adjusted over the rows of a column (Holm). {nouns.p_caveat}"]
     if several:
         blocks = max(each.blocks for each in comparisons)
         which = "higher" if table.metric.higher_is_better else "lower"
@@ -128,8 +149,9 @@ def _cell(each: Comparison, *, counted: bool) -> str:
 
 
 def csv_row(table: Table, each: Comparison) -> dict[str, object]:
-    """What ``differences.csv`` says of a comparison; differences in points."""
+    """What ``differences.csv`` says of a comparison; differences in points, or in the metric's own unit."""
     factor, nouns = table.metric.factor, table.task.WORDS
+    points = "_points" if table.metric.symbol == "%" else ""
     blocks = {f"paired_{nouns.block}s": each.blocks, f"{nouns.block}s_ahead": each.ahead} if nouns.block else {}
     return {
         **table.setting_columns,
@@ -137,10 +159,10 @@ def csv_row(table: Table, each: Comparison) -> dict[str, object]:
         "reference": each.reference,
         "variant": each.row,
         **table.column_values(each.column),
-        "difference_points": factor * each.difference.mean,
-        "half_width_points": factor * each.difference.half_width,
-        "bootstrap_low_points": factor * each.low,
-        "bootstrap_high_points": factor * each.high,
+        f"difference{points}": factor * each.difference.mean,
+        f"half_width{points}": factor * each.difference.half_width,
+        f"bootstrap_low{points}": factor * each.low,
+        f"bootstrap_high{points}": factor * each.high,
         "sign_flip_p": each.p,
         "holm_p": each.holm_p,
         **blocks,

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
-from typing import Literal
+from typing import Any
 
 from mgcl.catalogue import load
 from mgcl.records import SEARCHED, Setting, TrialRun, Value
@@ -80,7 +80,7 @@ class Table:
 
     @property
     def blocks(self) -> int:
-        """Blocks (few-shot: folds) that its runs are of."""
+        """Blocks that its runs are of."""
         return len({run.block for run in self.runs})
 
     @property
@@ -101,9 +101,7 @@ class Table:
     def shown(self, row: str, column: Column) -> float | None:
         """An entry's mean, as printed; None: there is none, or it is not whole."""
         entry = self.entries.get((row, column))
-        return (
-            round(self.metric.factor * entry.estimate.mean, 2) if entry and entry.estimate and entry.complete else None
-        )
+        return float(self.metric.text(entry.estimate.mean)) if entry and entry.estimate and entry.complete else None
 
     def is_best(self, row: str, column: Column) -> bool:
         """Whether an entry's mean, as printed, is the best of its column's whole entries, of which it beats one."""
@@ -177,11 +175,10 @@ def _tables(
     }
     task: Task = load("task", setting.task)
     for metric in task.METRICS:
-        if metric != task.METRICS[0] and not any(metric.name in run.scores for run in runs):
+        if metric != task.METRICS[0] and not any(metric.measured(run.scores) for run in runs):
             continue  # recorded before the task measured it
         entries = {
-            place: Entry(_estimate(each, metric, task.INTERVAL), tuple(each), expected[place[1]])
-            for place, each in members.items()
+            place: Entry(_estimate(each, metric), tuple(each), expected[place[1]]) for place, each in members.items()
         }
         yield Table(setting, metric, tuple(rows), tuple(columns), entries, variants, _grouped(rows, variants, groups))
 
@@ -212,7 +209,7 @@ def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
     for variant, each in by_variant.items():
         names = sorted({name for run in each for name in run.parameters})
         if SEARCHED in variant:
-            names = []  # they differ from fold to fold: that is what they are
+            names = []  # they differ from block to block: that is what they are
         differing = [name for name in names if len({run.parameters.get(name) for run in each}) > 1]
         for run in each:
             suffix = ", ".join(f"{name}={run.parameters.get(name)}" for name in differing)
@@ -220,10 +217,10 @@ def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
     return labels
 
 
-def _estimate(runs: Sequence[TrialRun], metric: Metric, interval: Literal["t", "bootstrap"]) -> Estimate | None:
+def _estimate(runs: Sequence[TrialRun], metric: Metric) -> Estimate | None:
     """Blocks in order, seeds in order: the sums are the same whatever order the runs came in."""
-    blocks: defaultdict[Hashable, list[float]] = defaultdict(list)
+    blocks: defaultdict[Hashable, list[Any]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.pooled):
-        if metric.name in run.scores:
-            blocks[run.block].extend(run.scores[metric.name])
-    return block_estimate(blocks, interval) if blocks else None
+        if metric.measured(run.scores):
+            blocks[run.block].extend(metric.units(run.scores))
+    return block_estimate(blocks, metric.interval, metric.of) if blocks else None

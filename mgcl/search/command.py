@@ -15,6 +15,7 @@ from joblib import cpu_count
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from mgcl.catalogue import load
 from mgcl.cluster.machines import Machines
 from mgcl.errors import SearchError, flag_names, run_and_exit
 from mgcl.home import similarity_limit
@@ -29,12 +30,12 @@ from mgcl.search.sampling import SAMPLERS
 from mgcl.search.space import MORE, SPACE
 from mgcl.search.study import (
     ERROR,
-    accuracy_of,
     best,
     check_storage,
     default_point,
     default_storage,
     ended,
+    figure_of,
     known_points,
     open_study,
 )
@@ -51,6 +52,7 @@ from mgcl.sweep.flags import (
     override,
     repeated,
 )
+from mgcl.tasks import Metric, Searchable
 
 if TYPE_CHECKING:
     from mgcl.search.export import Export
@@ -75,7 +77,9 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
     findings = _findings(search, asked, storage, location, folder, where, flags)
 
     params = folder / "params.json"
-    write_chosen(params, Chosen(bank.digest, search.variant, tuple(each.choice for each in findings)))
+    write_chosen(
+        params, Chosen(search.draws.task, bank.digest, search.variant, tuple(each.choice for each in findings))
+    )
     test = _test(search, flags, params)
     page = folder / "report.md"
     page.write_text(report.page(search.name, findings, params, test), encoding="utf-8")
@@ -100,7 +104,7 @@ def _findings(
         from mgcl.tracking.store import default_uri
 
     with at_work("opening the record of runs"):
-        export = Export.open(search.name, flags.tracking_uri or default_uri())
+        export = Export.open(search.name, flags.tracking_uri or default_uri(), asked[0].metric.name)
     print(f"runs:   {export.store.where_to_look()}\nstudy:  {masked(storage)}", flush=True)
     more = flags.trials is not None and flags.trials.startswith("+")
     wanted = {each.name: search.points + (known_points(each, storage) if more else 0) for each in asked}
@@ -123,7 +127,7 @@ def _taking(study: Study, question: Question, export: "Export", bar: Bar) -> Cal
     since = datetime.now()
 
     def take(point: FrozenTrial) -> None:
-        _show(point, bar)
+        _show(point, question.metric, bar)
         bar.expect(_seconds_left(study, bar.total - bar.n, since), began=since.timestamp())
         export.try_to_show(question, point)
 
@@ -148,11 +152,11 @@ def _seconds_left(study: Study, left: int, since: datetime) -> float | None:
     return time_left(sum(took), under_way, [usual] * (left - len(under_way)), elapsed=elapsed)
 
 
-def _show(point: FrozenTrial, bar: Bar) -> None:
+def _show(point: FrozenTrial, metric: Metric, bar: Bar) -> None:
     if ERROR in point.user_attrs:
         bar.write(f"failed: point {point.number} {point.params}: {point.user_attrs[ERROR]}", file=sys.stderr)
     elif point.state == TrialState.COMPLETE and point.value is not None:
-        bar.set_postfix_str(f"last {100 * point.value:.1f} %", refresh=False)
+        bar.set_postfix_str(f"last {metric.text(point.value)} {metric.symbol}".strip(), refresh=False)
     bar.update()
 
 
@@ -164,8 +168,8 @@ def _finding(study: Study, question: Question, folder: Path) -> Finding:
     stopped = sum(point.state == TrialState.PRUNED for point in points) - failed
     return Finding(
         question,
-        Choice(question.tests, question.shot, question.typed(found.params), accuracy_of(found), len(points)),
-        accuracy_of(own) if own else None,
+        Choice(question.tests, question.apart, question.typed(found.params), figure_of(found), len(points)),
+        figure_of(own) if own else None,
         stopped,
         failed,
         pictures.importances(study),
@@ -174,8 +178,9 @@ def _finding(study: Study, question: Question, folder: Path) -> Finding:
 
 
 def _test(search: Search, flags: argparse.Namespace, params: Path) -> str:
-    """The sweep that tests what was found, on the same cells but for the folds, which are the file's."""
-    shared = repeated(flags, drawn(search.draws, flags), but=("folds", "fold_classes", "seeds", "episodes"))
+    """The sweep that tests what was found, on the same cells but for what is tested, which is the file's."""
+    task: Searchable = load("task", search.draws.task)
+    shared = repeated(flags, drawn(search.draws, flags), but=task.BATCHES)
     return shlex.join(["mgcl", "sweep", "full_grid", "--params", str(params), "--variants", search.variant, *shared])
 
 
@@ -207,7 +212,7 @@ def _override(search: Search, flags: argparse.Namespace) -> Search:
 
 def _parser(search: Search) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Search parameters on classes outside each fold's test classes, and hand the best to a sweep "
+        description="Search parameters on classes outside the test classes, and hand the best to a sweep "
         "(`mgcl sweep full_grid --params FILE`). Stopped, the same command goes on.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
@@ -228,8 +233,13 @@ def _parser(search: Search) -> argparse.ArgumentParser:
     )
     what.add_argument("--sampler", choices=tuple(SAMPLERS), default=search.sampler, help="how points are proposed")
     what.add_argument("--seed", type=int, metavar="S", default=search.seed, help="of the sampler")
-    what.add_argument("--shared", action="store_true", default=search.shared, help="one study for all folds")
-    what.add_argument("--per-shot", action="store_true", default=search.per_shot, help="a study for each of --shots")
+    task = load("task", search.draws.task)
+    tests, apart = (getattr(task, name, "") for name in ("TESTS", "APART"))
+    what.add_argument("--shared", action="store_true", default=search.shared, help=f"one study for all {tests}")
+    if apart:
+        what.add_argument(
+            f"--per-{apart}", dest="apart", action="store_true", default=search.apart, help=f"a study for each {apart}"
+        )
     what.add_argument(
         "--no-stopping",
         dest="stopping",

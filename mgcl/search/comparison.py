@@ -18,10 +18,10 @@ from mgcl.features import FeatureBank
 from mgcl.progress import Bar
 from mgcl.reporting.report import prepare
 from mgcl.reporting.statistics import t_interval
-from mgcl.search.questions import Search, questions
-from mgcl.search.replay import Surrogate, best_so_far, design
+from mgcl.search.questions import Question, Search, questions
+from mgcl.search.replay import Surrogate, best_so_far, design, running_best
 from mgcl.search.sampling import SAMPLERS
-from mgcl.search.study import accuracy_of, complete, default_storage, ended, open_study
+from mgcl.search.study import complete, default_storage, ended, figure_of, open_study
 from mgcl.sweep.flags import (
     MACHINE_FLAGS,
     add_bank_flags,
@@ -31,6 +31,7 @@ from mgcl.sweep.flags import (
     one_bank,
     override,
 )
+from mgcl.tasks import Metric
 
 if TYPE_CHECKING:
     from mgcl.cluster.connect import Cluster
@@ -49,7 +50,7 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
     flags = _parser(search).parse_args(arguments)
     search = replace(override(search, flags), points=flags.trials, stopping=False)
     location, bank = one_bank(search.banks)
-    header = bank.header
+    header, metric = bank.header, questions(search, bank)[0].metric
     folder = prepare(f"{search.name}/{header.dataset}-{header.backbone}", Path(flags.out))
     storage = flags.study or default_storage()
     with cluster(machines(flags), cpus=flags.workers or cpu_count()) as there:
@@ -59,15 +60,22 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
         live = {}
         for name in SAMPLERS:
             found = run(replace(search, name=f"{search.name}-{name}", sampler=name))
-            live[name] = np.maximum.accumulate([accuracy_of(point) for point in found])
+            live[name] = running_best([figure_of(point) for point in found], higher_is_better=metric.higher_is_better)
     surrogate = Surrogate.fit(search.space, designed)
     replayed = {
-        name: np.stack([best_so_far(surrogate, name, seed, flags.trials) for seed in range(flags.seeds)])
+        name: np.stack(
+            [
+                best_so_far(surrogate, name, seed, flags.trials, higher_is_better=metric.higher_is_better)
+                for seed in range(flags.seeds)
+            ]
+        )
         for name in SAMPLERS
     }
-    picture = _draw(replayed, live, folder / "samplers.png")
+    picture = _draw(replayed, live, metric, folder / "samplers.png")
     page = folder / "report.md"
-    page.write_text(_page(search, flags, surrogate, replayed, live, picture), encoding="utf-8")
+    page.write_text(
+        _page(search, questions(search, bank)[0], flags, surrogate, replayed, live, picture), encoding="utf-8"
+    )
     print(f"held-out R2 of the regressor: {surrogate.r2:.2f}\nreport: {page}")
     return 0
 
@@ -94,28 +102,37 @@ def _run(
 
 
 def _page(
-    search: Search, flags: argparse.Namespace, surrogate: Surrogate, replayed: Curves, live: Curves, picture: Path
+    search: Search,
+    question: Question,
+    flags: argparse.Namespace,
+    surrogate: Surrogate,
+    replayed: Curves,
+    live: Curves,
+    picture: Path,
 ) -> str:
+    metric = question.metric
     ends = {name: t_interval(curves[:, -1].tolist()) for name, curves in replayed.items()}
     gain = t_interval((replayed["tpe"][:, -1] - replayed["random"][:, -1]).tolist())
     lines = [
-        f"- {name}: {100 * end.mean:.2f} ± {100 * end.half_width:.2f} % after {flags.trials} points replayed "
-        f"(95 % over {flags.seeds} seeds); {100 * live[name][-1]:.2f} % in one live study"
+        f"- {name}: {metric.text(end.mean)} ± {metric.text(end.half_width)} {metric.symbol} after {flags.trials} "
+        f"points replayed (95 % over {flags.seeds} seeds); "
+        f"{metric.text(live[name][-1])} {metric.symbol} in one live study"
         for name, end in ends.items()
     ]
-    draws = search.draws
-    episodes = search.batches * draws.episodes * len(draws.ways) * len(draws.shots)
+    units = question.task.WORDS.unit
+    drawn = question.task.heading(question.task.place(question.batches[0][0].cell))
     return "\n".join(
         [
             f"# {search.name}",
             "",
-            f"{flags.design} points of a scrambled Sobol' sequence (seed {search.seed}), each judged on {episodes} "
-            f"validation episodes, and a Gaussian process fitted to them: R² {surrogate.r2:.2f} on points held out, "
-            "five folds of them. Each sampler then searches the process instead of the episodes, and once the "
-            "episodes themselves. The two sequences share their seeds, so their difference is paired.",
+            f"{flags.design} points of a scrambled Sobol' sequence (seed {search.seed}), each judged on "
+            f"{len(question.batches)} batches of validation {units}s ({drawn}), and a Gaussian process fitted to them: "
+            f"R² {surrogate.r2:.2f} on points held out, five parts of them. Each sampler then searches the process "
+            f"instead of the {units}s, and once the {units}s themselves. The two sequences share their seeds, so their "
+            "difference is paired.",
             "",
             *lines,
-            f"- tpe minus random, replayed: {100 * gain.mean:+.2f} ± {100 * gain.half_width:.2f} points",
+            f"- tpe minus random, replayed: {metric.text(gain.mean, '+')} ± {metric.text(gain.half_width)} points",
             "",
             f"![{picture.stem}]({picture.name})",
             "",
@@ -123,20 +140,20 @@ def _page(
     )
 
 
-def _draw(replayed: Curves, live: Curves, file: Path) -> Path:
+def _draw(replayed: Curves, live: Curves, metric: Metric, file: Path) -> Path:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 5))
     for (name, curves), style in zip(replayed.items(), ("-", "--"), strict=True):
         intervals = [t_interval(column.tolist()) for column in curves.T]
-        mean = 100 * np.array([each.mean for each in intervals])
-        half = 100 * np.array([each.half_width for each in intervals])
+        mean = metric.factor * np.array([each.mean for each in intervals])
+        half = metric.factor * np.array([each.half_width for each in intervals])
         x = np.arange(1, len(mean) + 1)
         (line,) = axes.plot(x, mean, style, label=f"{name}, replayed ({len(curves)} seeds, 95 %)")
         axes.fill_between(x, mean - half, mean + half, alpha=0.2, color=line.get_color())
-        axes.plot(x, 100 * live[name], ":", color=line.get_color(), label=f"{name}, one live study")
-    axes.set(xlabel="points", ylabel="best validation accuracy so far (%)")
+        axes.plot(x, metric.factor * live[name], ":", color=line.get_color(), label=f"{name}, one live study")
+    axes.set(xlabel="points", ylabel=f"best validation {metric.name} so far ({metric.symbol})")
     axes.legend()
     figure.savefig(file, dpi=110, bbox_inches="tight", metadata={"Software": None})
     plt.close(figure)

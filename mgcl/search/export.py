@@ -15,13 +15,14 @@ from mgcl.records import digest
 from mgcl.search.questions import Question
 from mgcl.search.study import ERROR
 from mgcl.tracking.record import Tracking
-from mgcl.tracking.store import answering, connect, exists, experiment_of, reading, search
+from mgcl.tracking.store import answering, recorded, search
 
-_VALUE = "validation_accuracy"
 _PLANNED = "points"
 _PARENTS = "tags.kind = 'sweep'"
 _POINTS = "tags.kind = 'point'"
-_STATES = {TrialState.COMPLETE: "whole", TrialState.PRUNED: "stopped early"}
+_STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "stopped early"}
+_FORMER = {"whole": "complete"}
+"""Words of states that earlier runs have."""
 
 
 @dataclass(frozen=True)
@@ -29,24 +30,32 @@ class Export:
     """An experiment with one parent run, and a run a point below it."""
 
     store: Tracking
+    value: str
+    """MLflow's name of a point's value."""
     shown: set[tuple[str, int, str]] = field(default_factory=set)
     """Study, number and content of each point that has its run: another study may have taken the name since."""
 
     @classmethod
-    def open(cls, name: str, uri: str) -> "Export":
-        """Open a search's experiment, made if it is new, and drop runs that were cut off.
+    def open(cls, name: str, uri: str, metric: str) -> "Export":
+        """Open a search's experiment, made if it is new, and drop interrupted runs.
+
+        Args:
+            name: of the search.
+            uri: of the store.
+            metric: whose mean is a point's value.
 
         Raises:
             TrackingError: the store cannot be opened or written.
         """
-        export = cls(Tracking.open(name, uri, group_by="study", columns=[f"metrics.`{_VALUE}`"]))
+        value = f"validation_{metric}"
+        export = cls(Tracking.open(name, uri, group_by="study", columns=[f"metrics.`{value}`"]), value)
         with answering(uri):
             for run in search(export._client, export.store.experiment_id, _POINTS):
                 if run.info.status == "RUNNING":
                     export._client.delete_run(run.info.run_id)
                 else:
                     tags, metrics = run.data.tags, run.data.metrics
-                    content = tags.get("content") or _content("", run.data.params, metrics.get(_VALUE))
+                    content = tags.get("content") or _content("", run.data.params, metrics.get(value))
                     export.shown.add((tags["study"], int(tags["point"]), content))
         return export
 
@@ -97,10 +106,10 @@ class Export:
         run_id = self._client.create_run(self.store.experiment_id, tags=tags, run_name=name).info.run_id
         now = int(time.time() * 1000)
         metrics = [
-            Metric("validation_accuracy_so_far", value, now, step) for step, value in point.intermediate_values.items()
+            Metric(f"{self.value}_so_far", value, now, step) for step, value in point.intermediate_values.items()
         ]
         if point.state == TrialState.COMPLETE and point.value is not None:
-            metrics.append(Metric(_VALUE, point.value, now, 0))
+            metrics.append(Metric(self.value, point.value, now, 0))
         parameters = [Param(*each) for each in _parameters(question, point).items()]
         self._client.log_batch(run_id, metrics, parameters)
         self._client.set_terminated(run_id, "FAILED" if state == "failed" else "FINISHED")
@@ -128,18 +137,16 @@ def standing(name: str, uri: str) -> dict[str, tuple[Counter[str], int | None]]:
     Raises:
         TrackingError: the store cannot be opened, or the search's experiment was deleted.
     """
-    if not exists(uri):
-        return {}
-    with answering(uri), reading(uri):
-        client = connect(uri)
-        experiment = experiment_of(client, uri, name)
-        if experiment is None:
+    with recorded(name, uri) as opened:
+        if opened is None:
             return {}
-        parents = search(client, experiment.experiment_id, _PARENTS)
+        client, experiment = opened
+        parents = search(client, experiment, _PARENTS)
         planned = {
             study: points for run in parents for study, points in json.loads(run.data.tags.get(_PLANNED, "{}")).items()
         }
         states: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for run in search(client, experiment.experiment_id, _POINTS):
-            states[run.data.tags["study"]][run.data.tags.get("state", "under way")] += 1
+        for run in search(client, experiment, _POINTS):
+            state = run.data.tags.get("state", "under way")
+            states[run.data.tags["study"]][_FORMER.get(state, state)] += 1
     return {study: (states[study], planned.get(study)) for study in {**planned, **states}}

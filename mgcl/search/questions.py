@@ -1,6 +1,6 @@
 """A search as data, and the studies that it comes down to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -8,11 +8,11 @@ from mgcl.catalogue import load
 from mgcl.errors import SearchError
 from mgcl.features import FeatureBank
 from mgcl.methods.variants import REFERENCE, VARIANTS
-from mgcl.records import Fold, Trial, Value, canonical_json
+from mgcl.records import Trial, Value, canonical_json
 from mgcl.search.sampling import SAMPLERS
 from mgcl.search.space import SPACE, Range
 from mgcl.sweep.grid import Sweep, plan
-from mgcl.tasks import Searchable
+from mgcl.tasks import Draws, Metric, Problem, Searchable
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Search:
     """What to search, on what."""
 
     name: str
-    draws: Any
-    """``Draws`` of the task: what one batch holds. A point may be stopped between batches."""
+    draws: Draws
+    """Of the task: what one batch holds. A point may be stopped between batches."""
     banks: tuple[str, ...] = ()
     """One folder; (): generated soundscapes, embedded by the tiny backbone."""
     variant: str = REFERENCE
@@ -36,8 +36,8 @@ class Search:
     """End bad points early."""
     shared: bool = False
     """One study for all that is tested, on the classes outside all of it."""
-    per_shot: bool = False
-    """A study for each shot."""
+    apart: bool = False
+    """A study for each value of the task's ``APART`` (few-shot's shots)."""
     audio_only: bool = False
     """Of a bank without captions, search on audio alone."""
 
@@ -48,12 +48,12 @@ class Question:
 
     name: str
     """Of the study, in its database."""
-    tests: tuple[Fold, ...]
-    """The folds that the answer is for."""
-    shot: int | None
-    """That it is for; None: any."""
+    tests: tuple[Any, ...]
+    """What the answer is for, as the task's ``Problem.tests``."""
+    apart: Value
+    """The value of the task's ``APART`` that it is for; None: any."""
     batches: tuple[tuple[Trial, ...], ...]
-    """Validation episodes at the variant's own parameters; a point replaces some of them."""
+    """What it is validated on, at the variant's own parameters; a point replaces some of them."""
     space: Mapping[str, Range]
     sampler: str
     seed: int
@@ -72,13 +72,19 @@ class Question:
 
     @property
     def place(self) -> str:
-        """What tells it from the search's other studies: the folds and shot that it is for."""
-        return f"{_where(self.tests)} {self.shot}-shot" if self.shot else _where(self.tests)
+        """What tells it from the search's other studies, in words."""
+        return " ".join(self.task.study_name(self.tests, self.apart))
 
     @property
-    def metric(self) -> str:
-        """Whose mean is a point's value: the one that the task ranks."""
-        return str(load("task", self.batches[0][0].task).METRICS[0].name)
+    def task(self) -> Searchable:
+        """What is drawn and measured."""
+        task: Searchable = load("task", self.batches[0][0].task)
+        return task
+
+    @property
+    def metric(self) -> Metric:
+        """A point's value is the mean of its trials' figures by this one, which the task ranks."""
+        return self.task.METRICS[0]
 
     @property
     def bank(self) -> str:
@@ -91,7 +97,7 @@ class Question:
         return all(each.low <= _number(self.default[name]) <= each.high for name, each in self.space.items())
 
     def at(self, point: Mapping[str, Value]) -> tuple[tuple[Trial, ...], ...]:
-        """The trials whose mean accuracy is a point's value, batch by batch."""
+        """The trials whose mean figure is a point's value, batch by batch."""
         values = self.typed(point)
         return tuple(
             tuple(replace(trial, parameters={**trial.parameters, **values}) for trial in batch)
@@ -107,26 +113,21 @@ def questions(search: Search, bank: FeatureBank) -> tuple[Question, ...]:
     """The studies of a search; loads neither torch nor Ray.
 
     Raises:
-        SearchError: a space, a sampler or folds that the method or the bank cannot give.
-        SweepError: episodes that the bank cannot give, or a variant that does not exist.
+        SearchError: a space, a sampler or tests that the method or the bank cannot give.
+        SweepError: cells that the bank cannot give, or a variant that does not exist.
     """
     _check(search)
     task: Searchable = load("task", search.draws.task)
-    shots = [(shot,) for shot in search.draws.shots] if search.per_shot else [None]
     found = []
     for problem in task.problems(search.draws, bank, shared=search.shared):
-        for chosen in shots:
-            batches = tuple(
-                _batch(search, bank, problem.validation, chosen, number) for number in range(search.batches)
-            )
-            shot = chosen[0] if chosen else None
-            parts = [search.name, bank.header.dataset, bank.header.backbone, search.variant, _where(problem.tests)]
-            name = "/".join([*parts, *([f"{shot}-shot"] if shot else [])])
+        for apart in task.apart(search.draws) if search.apart else (None,):
+            batches = tuple(_batch(search, bank, problem, apart, number) for number in range(search.batches))
+            parts = [search.name, bank.header.dataset, bank.header.backbone, search.variant]
             found.append(
                 Question(
-                    name=name,
+                    name="/".join([*parts, *task.study_name(problem.tests, apart)]),
                     tests=problem.tests,
-                    shot=shot,
+                    apart=apart,
                     batches=batches,
                     space=search.space,
                     sampler=search.sampler,
@@ -138,18 +139,11 @@ def questions(search: Search, bank: FeatureBank) -> tuple[Question, ...]:
     return tuple(found)
 
 
-def _where(tests: Sequence[Fold]) -> str:
-    kind = tests[0].kind
-    return f"{kind} {'-'.join(str(fold.index) for fold in tests)}" if len(tests) < 2 else f"{kind} shared"
-
-
-def _batch(
-    search: Search, bank: FeatureBank, fold: Fold, shots: tuple[int, ...] | None, number: int
-) -> tuple[Trial, ...]:
-    only = {} if shots is None else {"shots": shots}
-    draws = replace(search.draws, seeds=(number,), folds=None, fold_classes=None, **only)
+def _batch(search: Search, bank: FeatureBank, problem: Problem, apart: Value, number: int) -> tuple[Trial, ...]:
+    task: Searchable = load("task", search.draws.task)
+    draws = task.batch(search.draws, number, apart)
     sweep = Sweep(search.name, draws, (search.variant,), audio_only=search.audio_only)
-    return tuple(each.trial for each in plan(sweep, bank, only=(fold,)))
+    return tuple(each.trial for each in plan(sweep, bank, only=(problem.validation,)))
 
 
 def _default(search: Search, trial: Trial, bank: FeatureBank) -> dict[str, Value]:
@@ -174,15 +168,11 @@ def _check(search: Search) -> None:
         raise SearchError("`batches` and `trials`: choose 1 or more")
     if not search.space:
         raise SearchError("`search` names nothing; give at least one parameter")
-    if search.per_shot and not hasattr(search.draws, "shots"):
-        raise SearchError(f"`per_shot`: the task {search.draws.task} has no shots; leave it out")
     task = load("task", search.draws.task)
     if not hasattr(task, "problems"):
         raise SearchError(f"the task {search.draws.task} has nothing to search: its methods learn nothing")
-    if not task.METRICS[0].higher_is_better:
-        raise SearchError(
-            f"the task {search.draws.task} ranks by {task.METRICS[0].name}, the less the better; a search maximises"
-        )
+    if search.apart and not task.APART:
+        raise SearchError(f"`apart`: the task {search.draws.task} has no studies apart; leave it out")
     for name, each in search.space.items():
         _check_range(search.variant, name, each)
 

@@ -17,7 +17,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 
 from mgcl.search.sampling import SAMPLERS, distributions
 from mgcl.search.space import Range
-from mgcl.search.study import accuracy_of
+from mgcl.search.study import figure_of
 
 Space = Mapping[str, Range]
 Point = Mapping[str, float]
@@ -42,18 +42,18 @@ def _spread(row: NDArray[np.float64], space: Space) -> list[float]:
 
 @dataclass(frozen=True)
 class Surrogate:
-    """A Gaussian process (Matérn 5/2, one length a parameter, with noise) in place of validation episodes."""
+    """A Gaussian process (Matérn 5/2, one length a parameter, with noise) in place of validation draws."""
 
     space: Space
     process: GaussianProcessRegressor
     r2: float
-    """Of the accuracies of points held out, five folds of them; 1 is perfect, 0 no better than their mean."""
+    """Of the figures of points held out, five parts of them; 1 is perfect, 0 no better than their mean."""
 
     @classmethod
     def fit(cls, space: Space, points: Sequence[FrozenTrial]) -> "Surrogate":
         """Fit points that are complete."""
         inputs = _unit([point.params for point in points], space)
-        values = np.array([accuracy_of(point) for point in points])
+        values = np.array([figure_of(point) for point in points])
         process = GaussianProcessRegressor(
             ConstantKernel() * Matern(np.ones(len(space)), nu=2.5) + WhiteKernel(0.1),
             normalize_y=True,
@@ -67,7 +67,7 @@ class Surrogate:
             return cls(space, process.fit(inputs, values), float(r2_score(values, held_out)))
 
     def __call__(self, point: Point) -> float:
-        """The accuracy that a point would have, in 0..1."""
+        """The figure that a point would have, unscaled."""
         return float(self.process.predict(_unit([point], self.space))[0])
 
 
@@ -82,12 +82,20 @@ def _unit(points: Sequence[Point], space: Space) -> NDArray[np.float64]:
     return np.stack(columns, 1)
 
 
-def best_so_far(surrogate: Surrogate, sampler: str, seed: int, points: int) -> NDArray[np.float64]:
-    """The best accuracy of the regressor's after each point that a sampler proposes, shape (points,)."""
-    study = optuna.create_study(direction="maximize", sampler=SAMPLERS[sampler](seed))
+def best_so_far(
+    surrogate: Surrogate, sampler: str, seed: int, points: int, *, higher_is_better: bool = True
+) -> NDArray[np.float64]:
+    """The best of the regressor's figures after each point that a sampler proposes, shape (points,)."""
+    direction = "maximize" if higher_is_better else "minimize"
+    study = optuna.create_study(direction=direction, sampler=SAMPLERS[sampler](seed))
     space = distributions(surrogate.space)
 
     for _ in range(points):
         trial = study.ask(fixed_distributions=space)
         study.tell(trial, surrogate(trial.params))
-    return np.maximum.accumulate([accuracy_of(point) for point in study.trials])
+    return running_best([figure_of(point) for point in study.trials], higher_is_better=higher_is_better)
+
+
+def running_best(figures: Sequence[float], *, higher_is_better: bool) -> NDArray[np.float64]:
+    """The best figure so far, of the first, the first two, ..."""
+    return (np.maximum if higher_is_better else np.minimum).accumulate(figures)

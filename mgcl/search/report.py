@@ -19,8 +19,8 @@ class Finding:
 
     question: Question
     choice: Choice
-    default_accuracy: float | None
-    """Of the variant's own values, on the same validation episodes; None: not judged to the end."""
+    default: float | None
+    """Of the variant's own values, on the same validation draws; None: not judged to the end."""
     stopped: int
     failed: int
     importances: Mapping[str, float]
@@ -41,20 +41,20 @@ def page(name: str, findings: Sequence[Finding], params: Path, test: str) -> str
     task: Task = load("task", trials[0].task)
     places = [task.place(trial.cell) for trial in trials]
     where = ", ".join(task.column_name([place[name] for name in task.COLUMNS]) for place in places)
-    units = task.WORDS.unit
+    units, metric = task.WORDS.unit, question.metric.name
     parts = [
         f"# {name}",
         f"{trials[0].dataset}, bank {question.bank[:16]}, {where}: a point is judged on {len(batches)} batches of "
         f"validation {units}s ({task.heading(places[0])}), sampler {question.sampler}, seed {question.seed}. "
         f"Validation {units}s hold classes that no test {units} holds.",
-        "The validation accuracy of the best of many points is too good: it was chosen by it. What counts is the test, "
-        f"with paper defaults and searched values on the same episodes:\n\n    {test}",
+        f"The validation {metric} of the best of many points is too good: it was chosen by it. What counts is the "
+        f"test, with paper defaults and searched values on the same {units}s:\n\n    {test}",
         "## Best values",
         _table([_values(each) for each in findings]),
         "## Importance",
         _table([{"study": each.question.place, **_percent(each.importances)} for each in findings if each.importances])
         or "Too few complete points to say.",
-        "Share of the variance of the validation accuracy that a parameter explains over the searched space (fANOVA).",
+        f"Share of the variance of the validation {metric} that a parameter explains over the searched space (fANOVA).",
         *(_pictures(each) for each in findings),
         f"The values are in `{params.name}`.",
     ]
@@ -63,14 +63,15 @@ def page(name: str, findings: Sequence[Finding], params: Path, test: str) -> str
 
 def _values(finding: Finding) -> dict[str, str]:
     choice = finding.choice
-    default = "" if finding.default_accuracy is None else f"{100 * finding.default_accuracy:.1f}"
+    metric = finding.question.metric
+    default = "" if finding.default is None else metric.text(finding.default)
     early = f" ({finding.stopped} stopped early, {finding.failed} failed)"
     stopped = early if finding.stopped or finding.failed else ""
     return {
         "study": finding.question.place,
         "points": f"{choice.points}{stopped}",
         "validation, own values": default,
-        "validation, best point": f"{100 * choice.validation_accuracy:.1f}",
+        "validation, best point": metric.text(choice.validation),
         **{name: _short(value) for name, value in choice.values.items()},
     }
 

@@ -44,7 +44,7 @@ def run_points(
 
     Args:
         study: from ``open_study``.
-        question: the same; if it is ``stopping``, a point ends early whose mean so far is below the median of the
+        question: the same; if it is ``stopping``, a point ends early whose mean so far is worse than the median of the
             whole ones' after as many batches.
         points: that it should have at the end.
         bank: where the bank lies, as every node sees it.
@@ -68,8 +68,8 @@ def run_points(
             tune_config=tune.TuneConfig(
                 search_alg=search,
                 scheduler=_Stopping(search),
-                metric="accuracy",
-                mode="max",
+                metric="figure",
+                mode=_mode(question),
                 num_samples=left,
                 max_concurrent_trials=min(there.slots, left),
                 reuse_actors=True,
@@ -86,14 +86,18 @@ def run_points(
         raise search.error
 
 
+def _mode(question: Question) -> str:
+    return "max" if question.metric.higher_is_better else "min"
+
+
 class _Search(OptunaSearch):
     """Tells Optuna of each batch, and of a point that was stopped or failed what it is: no whole one."""
 
     def __init__(self, question: Question, study: Study, on_point: Callable[[FrozenTrial], object]) -> None:
         super().__init__(
             distributions(question.space),
-            metric="accuracy",
-            mode="max",
+            metric="figure",
+            mode=_mode(question),
             sampler=SteadySampler.of(question.sampler, question.seed),
             study_name=study.study_name,
             storage=study._storage,
@@ -114,7 +118,7 @@ class _Search(OptunaSearch):
         if "error" in result or result["batches"] == self._batches:
             return False
         point = self._ot_trials[trial_id]
-        point.report(result["accuracy"], result["batches"])
+        point.report(result["figure"], result["batches"])
         return self._stopping and bool(point.should_prune())
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -131,7 +135,7 @@ class _Search(OptunaSearch):
         if cause or result["batches"] < self._batches:
             self._study.tell(point, state=TrialState.PRUNED)
         else:
-            self._study.tell(point, result["accuracy"])
+            self._study.tell(point, result["figure"])
         self._refuse_a_common_cause(cause)
         try:
             self._on_point(self._study.get_trials(deepcopy=False)[point.number])
@@ -193,11 +197,11 @@ def _run_point(config: dict[str, Value], question: Question, worker: Worker) -> 
         for trial in batch:
             outcome = worker.run(trial, computed)
             if isinstance(outcome, TrialFailure):
-                tune.report({"accuracy": 0.0, "batches": len(means), "error": outcome.error})
+                tune.report({"figure": 0.0, "batches": len(means), "error": outcome.error})  # Tune wants a figure
                 return
-            scores.append(outcome.mean(question.metric))
+            scores.append(question.metric.figure(outcome.scores))
         means.append(fsum(scores) / len(scores))
-        tune.report({"accuracy": fsum(means) / len(means), "batches": len(means)})
+        tune.report({"figure": fsum(means) / len(means), "batches": len(means)})
 
 
 _WORKERS: dict[str, Worker] = {}

@@ -10,7 +10,7 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.exceptions import StorageInternalError
 from optuna.storages import get_storage
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -47,12 +47,13 @@ def open_study(question: Question, storage: str) -> Iterator[Study]:
     with _alone(question.name, storage), _answering(storage):
         with _making_tables(storage):
             database = get_storage(storage)
+        direction = "maximize" if question.metric.higher_is_better else "minimize"
         study = optuna.create_study(
-            storage=database, study_name=question.name, direction="maximize", load_if_exists=True
+            storage=database, study_name=question.name, direction=direction, load_if_exists=True
         )
         if study.user_attrs.get("identity", question.identity) != question.identity:
             raise SearchError(
-                f"`study` {masked(storage)}: {question.name!r} searched another space, or other episodes, or with "
+                f"`study` {masked(storage)}: {question.name!r} searched another space, or on other draws, or with "
                 "another seed, sampler or stopping; name another `study`, or delete that one: "
                 f"`{_deletion(question, storage)}`"
             )
@@ -86,8 +87,8 @@ def complete(study: Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
-def accuracy_of(point: FrozenTrial) -> float:
-    """Of a complete point: its mean validation accuracy, in 0..1."""
+def figure_of(point: FrozenTrial) -> float:
+    """Of a complete point: its mean validation figure, unscaled (an accuracy is in 0..1)."""
     if point.value is None:
         raise ValueError(f"point {point.number} is not complete")
     return point.value
@@ -101,7 +102,8 @@ def best(study: Study) -> FrozenTrial:
     """
     if not (points := complete(study)):
         raise SearchError(f"study {study.study_name!r}: no point is complete; run it with more `trials`")
-    return max(points, key=lambda point: (accuracy_of(point), -point.number))
+    sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
+    return max(points, key=lambda point: (sign * figure_of(point), -point.number))
 
 
 def default_point(study: Study, question: Question) -> FrozenTrial | None:

@@ -14,8 +14,7 @@ from mgcl.tasks import Task
 def work(trial: Trial) -> float:
     """As its task reckons."""
     task: Task = load("task", trial.task)
-    epochs = trial.parameters.get("epochs")
-    return task.work(trial.cell, epochs if isinstance(epochs, int) else 0)
+    return task.work(trial.cell, trial.parameters)
 
 
 def estimator(trials: Iterable[Trial], runs: Iterable[TrialRun | TrialResult]) -> Callable[[Trial], float | None]:

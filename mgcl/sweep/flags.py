@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from mgcl.catalogue import load
@@ -14,14 +14,27 @@ from mgcl.extraction.embedded import embedded_bank
 from mgcl.features import FeatureBank
 from mgcl.features.copies import nearby
 from mgcl.home import home
+from mgcl.tasks import Draws
 
-_Asked = TypeVar("_Asked")
+_Draws = TypeVar("_Draws", bound=Draws)
+
+
+class _Asking(Protocol):
+    """A sweep or a search."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def draws(self) -> Draws: ...
+
+
+_Asked = TypeVar("_Asked", bound=_Asking)
 
 MACHINE_FLAGS = {"actors": "--workers", "gpus_per_actor": "--gpus-per-trial"}
 """Fields of ``Machines`` that these commands call otherwise."""
 
 
-def add_draw_flags(group: Any, draws: Any, *, but: Collection[str] = ()) -> None:
+def add_draw_flags(group: Any, draws: Draws, *, but: Collection[str] = ()) -> None:
     """What a task draws: one flag per field of its ``Draws`` but some, whose default is the field's."""
     for each, kind in _kinds(draws):
         if each.name in but:
@@ -67,7 +80,7 @@ class _Kind:
     several: bool
 
 
-def _kinds(draws: Any) -> Iterator[tuple[Field[Any], _Kind]]:
+def _kinds(draws: Draws) -> Iterator[tuple[Field[Any], _Kind]]:
     hints = get_type_hints(type(draws))
     for each in fields(draws):
         hint = hints[each.name]
@@ -95,7 +108,7 @@ def machines(flags: argparse.Namespace) -> Machines:
     return Machines(flags.address, flags.workers, flags.gpus_per_trial)
 
 
-def repeated(flags: argparse.Namespace, draws: Any, *, but: Collection[str] = ()) -> list[str]:
+def repeated(flags: argparse.Namespace, draws: Draws, *, but: Collection[str] = ()) -> list[str]:
     """The shared flags of a command, for another that goes on from it: what is drawn, and what is not as usual.
 
     An address with a password is left out: it is not to be printed.
@@ -123,7 +136,7 @@ def repeated(flags: argparse.Namespace, draws: Any, *, but: Collection[str] = ()
     return words
 
 
-def drawn(draws: _Asked, flags: argparse.Namespace) -> _Asked:
+def drawn(draws: _Draws, flags: argparse.Namespace) -> _Draws:
     """A task's draws with the flags' values.
 
     Raises:
@@ -132,12 +145,12 @@ def drawn(draws: _Asked, flags: argparse.Namespace) -> _Asked:
     given = {each.name: getattr(flags, each.name) for each, _ in _kinds(draws) if hasattr(flags, each.name)}
     chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     if preset := getattr(flags, "protocol", None):
-        fixed = load("task", draws.task).PRESETS[preset]  # type: ignore[attr-defined]
+        fixed = load("task", draws.task).PRESETS[preset]
         if any(chosen[name] != getattr(draws, name) for name in fixed):
             names = " and ".join(f"--{name.replace('_', '-')}" for name in fixed)
             raise SweepError(f"--protocol says what is drawn; leave {names} out")
         chosen |= fixed
-    return replace(draws, **chosen)  # type: ignore[type-var]
+    return replace(draws, **chosen)
 
 
 def override(asked: _Asked, flags: argparse.Namespace) -> _Asked:
@@ -146,12 +159,12 @@ def override(asked: _Asked, flags: argparse.Namespace) -> _Asked:
     Raises:
         SweepError: two flags say the same field, or a value is out of its range.
     """
-    chosen: dict[str, Any] = {"draws": drawn(asked.draws, flags)}  # type: ignore[attr-defined]
-    for each in fields(asked):  # type: ignore[arg-type]
+    chosen: dict[str, Any] = {"draws": drawn(asked.draws, flags)}
+    for each in fields(asked):
         if each.name != "draws" and hasattr(flags, each.name):
             value = getattr(flags, each.name)
             chosen[each.name] = tuple(value) if isinstance(value, list) else value
-    return replace(asked, **chosen)  # type: ignore[type-var]
+    return replace(asked, **chosen)
 
 
 def open_banks(banks: Sequence[str], *, make: bool = True) -> dict[str, FeatureBank]:

@@ -12,7 +12,7 @@ from mgcl.features.schema import NAMED
 from mgcl.methods.variants import BASELINES, REFERENCE, VARIANTS, ResolvedVariant, resolve
 from mgcl.records import SEARCHED, Cell, PlannedTrial, Trial, Value
 from mgcl.sweep.chosen import Chosen, read_chosen
-from mgcl.tasks import Task
+from mgcl.tasks import Draws, Task
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Sweep:
     """All trials of one file in ``sweeps/``. Flags of the command line override any field but the name."""
 
     name: str
-    draws: Any
-    """``Draws`` of the sweep's task: what is drawn, and so what is measured."""
+    draws: Draws
+    """Of the sweep's task: what is drawn, and so what is measured."""
     variants: tuple[str, ...]
     banks: tuple[str, ...] = ()
     """Folders of feature banks; (): the one that every installation can make."""
@@ -59,7 +59,7 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
         raise SweepError("`audio_only` is for banks without captions; this one has them: run the variant audio-only")
     variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
     chosen = _chosen(sweep, bank)
-    cells = sweep.task.cells(sweep.draws, bank, only or (chosen.folds if chosen else None))
+    cells = sweep.task.cells(sweep.draws, bank, only or (chosen.tests if chosen else None))
     planned: dict[str, PlannedTrial] = {}
     for name, variant in variants.items():
         if _lacks(sweep, bank, name):
@@ -86,7 +86,7 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
 
 
 def _chosen(sweep: Sweep, bank: FeatureBank) -> Chosen | None:
-    return read_chosen(Path(sweep.params), bank.digest) if sweep.params else None
+    return read_chosen(Path(sweep.params), bank.digest, sweep.draws.task) if sweep.params else None
 
 
 def _rows(
@@ -104,7 +104,7 @@ def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:
     """The cells that a sweep asks for and no plan can give, each in words."""
     variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
     chosen = _chosen(sweep, bank)
-    cells = sweep.task.cells(sweep.draws, bank, chosen.folds if chosen else None)
+    cells = sweep.task.cells(sweep.draws, bank, chosen.tests if chosen else None)
     words = [
         f"{name} {unfit}"
         for name, variant in variants.items()

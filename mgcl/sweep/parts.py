@@ -71,36 +71,43 @@ def run_parts(study: PartsStudy, home: Path, reports: Path, *, workers: int) -> 
             if not (folder / "bank").exists():
                 extract(dataset, tiny.load(str(folder)), folder / "bank")
             found.append({"row": row, "seed": seed, "steps": chosen.steps, **_judge(study.sweep, folder / "bank")})
-    return _write(study, pd.DataFrame(found), reports)
+    return _write(study, pd.DataFrame(found), _drawn(study.sweep, folder / "bank"), reports)
 
 
 def _judge(sweep: Sweep, path: Path) -> dict[str, float]:
-    """Accuracy in % a variant, way and shot."""
+    """What the task ranks, as it is printed, of each variant and column."""
     bank = FeatureBank.open(path)
-    similarities = similarity_store(bank)
+    similarities, metric = similarity_store(bank), sweep.task.METRICS[0]
     return {
-        row_and_column(each): 100 * run_trial(each.trial, bank, similarities=similarities).mean("accuracy")
+        row_and_column(each): metric.factor
+        * metric.figure(run_trial(each.trial, bank, similarities=similarities).scores)
         for each in plan(sweep, bank)
     }
 
 
-def _write(study: PartsStudy, models: pd.DataFrame, reports: Path) -> Path:
+def _drawn(sweep: Sweep, path: Path) -> str:
+    """What a model is judged on, in a few words."""
+    return sweep.task.heading(sweep.task.place(plan(sweep, FeatureBank.open(path))[0].trial.cell))
+
+
+def _write(study: PartsStudy, models: pd.DataFrame, drawn: str, reports: Path) -> Path:
     folder = report.prepare(study.name, reports)
     models.to_csv(folder / "models.csv", index=False, lineterminator="\n", float_format="%.4f")
     measured = [column for column in models if column not in ("row", "seed", "steps")]
     cells = {row: [_cell(each[column]) for column in measured] for row, each in models.groupby("row", sort=False)}
     table = pd.DataFrame.from_dict(cells, orient="index", columns=measured).to_markdown(disable_numparse=True)
+    metric = study.sweep.task.METRICS[0]
     about = (
         f"The tiny model trained with parts of its objective for {models['steps'].iloc[0]:,} steps "
         f"({study.share:.0%} of the full run's), seeds {', '.join(map(str, study.seeds))}, and "
-        f"judged on the development classes. Accuracy in %: mean ± 95 % t interval over the seeds; "
-        f"{study.sweep.draws.episodes} episodes, {study.sweep.draws.queries} queries a class."
+        f"judged on the development classes. {metric.name.capitalize()} in {metric.symbol}: mean ± 95 % t interval "
+        f"over the seeds; {drawn}."
     )
     lines = (f"# {study.name}", about, table)
     (folder / "report.md").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
     return folder
 
 
-def _cell(accuracies: "pd.Series[float]") -> str:
-    estimate = t_interval(list(accuracies))
+def _cell(figures: "pd.Series[float]") -> str:
+    estimate = t_interval(list(figures))
     return f"{estimate.mean:.2f} ± {estimate.half_width:.2f}"

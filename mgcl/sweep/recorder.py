@@ -149,6 +149,6 @@ class Recorder:
 
 
 def _ranked(planned: PlannedTrial, result: TrialResult) -> str:
-    """The trial's mean by the metric that is ranked: "92.0 %"."""
+    """The trial's figure by the metric that is ranked: "92.00 %"."""
     metric = load("task", planned.trial.task).METRICS[0]
-    return f"{metric.factor * result.mean(metric.name):.1f} {metric.symbol}".strip()
+    return f"{metric.text(metric.figure(result.scores))} {metric.symbol}".strip()

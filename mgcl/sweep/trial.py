@@ -81,15 +81,18 @@ def _checked(measured: Measured, task: Task) -> dict[str, tuple[float, ...]]:
     """Scores as plain numbers.
 
     Raises:
-        ValueError: one of the task's metrics is missing, has no unit, or a score is not finite: it would be recorded
-            and read by every later report.
+        ValueError: one of the task's columns is missing, has no unit or another number of units than those it is
+            summarised with, or a score is not finite: it would be recorded and read by every later report.
     """
-    scores = {metric: tuple(map(float, each)) for metric, each in measured.scores.items()}
+    scores = {column: tuple(map(float, each)) for column, each in measured.scores.items()}
     for metric in task.METRICS:
-        if not scores.get(metric.name):
-            raise ValueError(f"the task measured no {metric.name}")
-        if not all(map(math.isfinite, scores[metric.name])):
-            raise ValueError(f"a score of {metric.name} is not finite")
+        for column in metric.columns:
+            if not scores.get(column):
+                raise ValueError(f"the task measured no {column}")
+            if not all(map(math.isfinite, scores[column])):
+                raise ValueError(f"a score of {column} is not finite")
+        if len({len(scores[column]) for column in metric.columns}) > 1:
+            raise ValueError(f"{metric.name} is made of {', '.join(metric.columns)}, which differ in units")
     return scores
 
 

@@ -73,7 +73,7 @@ class Worker:
             if isinstance(outcome, TrialFailure):
                 print(f"{_now()} {outcome.traceback}")
             else:
-                means = ", ".join(f"{metric} {outcome.mean(metric):.4f}" for metric in outcome.scores)
+                means = ", ".join(f"{column} {outcome.mean(column):.4f}" for column in outcome.scores)
                 print(f"{_now()} finished: {means}")
             return outcome
 

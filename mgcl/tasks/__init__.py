@@ -7,10 +7,12 @@ MLflow keys: letters, digits, spaces and ``_ - . / :``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from dataclasses import MISSING, Field, dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from mgcl.records import NO_TRANSPORT, Cell, Confusion, Convergence, ExplainedClip, Trial, Value
+from mgcl.tasks._metric import Metric as Metric
+from mgcl.tasks._metric import Summary as Summary
 
 if TYPE_CHECKING:
     import torch
@@ -21,21 +23,6 @@ if TYPE_CHECKING:
 
 FIRST = "few_shot"
 """The task of runs that were recorded before runs named theirs."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One of the figures that a task measures."""
-
-    name: str
-    symbol: str = "%"
-    """"%": scores are in 0..1 and printed times 100; else they are printed as they are."""
-    higher_is_better: bool = True
-
-    @property
-    def factor(self) -> float:
-        """What a score is printed times."""
-        return 100.0 if self.symbol == "%" else 1.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +47,8 @@ class Words:
     """What intervals are taken over where there are several: "fold"; empty: a task without blocks."""
     blocks_caveat: str = ""
     """A sentence on intervals over blocks."""
+    devices_caveat: str = ""
+    """": what may differ where runs of several kinds of devices stand in one table"."""
     p_caveat: str = ""
     """A sentence on what a paired test of the units is conditional on."""
 
@@ -93,9 +82,17 @@ class Problem:
     """One search: values are chosen on one set of classes, for tests on others."""
 
     tests: tuple[Any, ...]
-    """What the values are for: few-shot's folds."""
+    """What the values are for, each of the task's ``Test``: few-shot's folds."""
     validation: Any
     """What they are chosen on; shares no class with any of the tests."""
+
+
+class Draws(Protocol):
+    """What a sweep says of a task: a frozen dataclass whose fields are ``flag``."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    task: ClassVar[str]
+    """The task's name."""
 
 
 class Task(Protocol):
@@ -114,12 +111,10 @@ class Task(Protocol):
     SETTING: Mapping[str, Coordinate]
     """The rest of a cell's coordinates, which is never mixed in one table."""
     WORDS: Words
-    INTERVAL: Literal["t", "bootstrap"]
-    """How a mean over the units of one block gets its 95 % interval."""
     PRESETS: Mapping[str, Mapping[str, Value]]
     """Name -> fields of ``Draws``, for ``--protocol``; may be empty."""
-    Draws: type
-    """What a sweep says of the task: a frozen dataclass of ``flag`` fields with the task's name as ``task``."""
+    Draws: type[Draws]
+    """What a sweep says of the task."""
 
     def cells(self, draws: Any, bank: FeatureBank, only: Sequence[Any] | None = None) -> Sequence[Cell]:
         """Every cell of a sweep.
@@ -142,8 +137,8 @@ class Task(Protocol):
         """The value of every coordinate."""
         ...
 
-    def work(self, cell: Cell, epochs: int) -> float:
-        """How long a trial is, in any unit that is proportional to seconds."""
+    def work(self, cell: Cell, parameters: Mapping[str, Value]) -> float:
+        """How long a trial of a method's parameters is, in any unit that is proportional to seconds."""
         ...
 
     def largest_stack(self, setup: Setup) -> int:
@@ -170,12 +165,37 @@ class Task(Protocol):
 class Searchable(Task, Protocol):
     """A task whose methods have values to search."""
 
+    Test: type
+    """What values are for: a frozen dataclass of plain values and tuples, which a file of values keeps."""
+    TESTS: str
+    """What they are called in that file: "folds"."""
+    APART: str
+    """The coordinate of whose values each may have a study of its own, "shot"; empty: there is none."""
+    BATCHES: tuple[str, ...]
+    """Fields of ``Draws`` that are a batch's own: a test of what was found leaves them to the sweep."""
+
     def problems(self, draws: Any, bank: FeatureBank, *, shared: bool) -> tuple[Problem, ...]:
         """What a search chooses values on, apart from what they are tested on.
 
         Raises:
             SearchError: the bank has too few classes.
         """
+        ...
+
+    def apart(self, draws: Any) -> tuple[Value, ...]:
+        """The values of ``APART`` that a sweep asks for."""
+        ...
+
+    def batch(self, draws: Any, number: int, apart: Value) -> Any:
+        """What one batch of a study draws, from a ``Problem.validation``; ``apart``: of this value, None: of all."""
+        ...
+
+    def tested(self, cell: Cell) -> Any:
+        """What a cell is of, as ``Problem.tests`` has it."""
+        ...
+
+    def study_name(self, tests: Sequence[Any], apart: Value) -> tuple[str, ...]:
+        """What tells a study from a search's others, in words: ("published 3", "5-shot"); they never change."""
         ...
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mgcl import records
 from mgcl.data.episodes import SPLITS, VERSION, check_drawable, pool
@@ -33,11 +33,11 @@ SETTING = {
 WORDS = Words(
     unit="episode",
     block="fold",
+    devices_caveat=": accuracies may differ by one query in 1,000",
     blocks_caveat="Folds share classes, so it is approximate and likely too short.",
     p_caveat="It is conditional on these recordings and class subsets: episodes reuse clips, so it says whether other "
     "episodes of them would show a difference, not whether other recordings would.",
 )
-INTERVAL: Literal["t", "bootstrap"] = "t"
 PRESETS: Mapping[str, Mapping[str, Value]] = {
     name: {"folds": count, "fold_classes": size} for name, (count, size) in PROTOCOLS.items()
 }
@@ -119,8 +119,10 @@ def place(cell: Cell) -> dict[str, Value]:
     }
 
 
-def work(cell: Cell, epochs: int) -> float:
+def work(cell: Cell, parameters: Mapping[str, Value]) -> float:
     """Clips that a trial goes through: each query clip once, each support clip once and once an epoch."""
+    found = parameters.get("epochs")
+    epochs = found if isinstance(found, int) else 0
     return float(cell.episodes * cell.way * (cell.queries + cell.shot * (1 + epochs)))
 
 
@@ -136,6 +138,22 @@ def run(setup: Setup, stack: int) -> Measured:
     from mgcl.tasks import _few_shot_episodes
 
     return _few_shot_episodes.run(setup, stack)
+
+
+def older_scores(tags: Mapping[str, str]) -> dict[str, tuple[float, ...]]:
+    """The scores of a run that was recorded before there were tasks: it kept counts of correct queries."""
+    if "episode_correct" not in tags:
+        return {}
+    queries = int(tags["way"]) * int(tags["queries"])
+    return {"accuracy": tuple(int(count) / queries for count in tags["episode_correct"].split())}
+
+
+def older_result(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of such a run, as it is written now."""
+    confusions = [{"classes": each["classes"], "counts": each["confusion"]} for each in content["episodes"]]
+    scores = tuple(records.Confusion(**each).accuracy for each in confusions)
+    rest = {name: value for name, value in content.items() if name != "episodes"}
+    return {**rest, "confusions": tuple(confusions), "scores": {"accuracy": scores}}
 
 
 def column_name(column: Sequence[Value]) -> str:
@@ -159,6 +177,11 @@ def caption(setting: Mapping[str, Value], pooled: Mapping[str, Sequence[Value]])
     )
 
 
+Test = Fold
+TESTS, APART = "folds", "shot"
+BATCHES = ("folds", "fold_classes", "seeds", "episodes")
+
+
 def problems(draws: Draws, bank: FeatureBank, *, shared: bool) -> tuple[Problem, ...]:
     """One problem a fold, on the classes outside it; folds share classes, so each needs its own.
 
@@ -174,6 +197,29 @@ def problems(draws: Draws, bank: FeatureBank, *, shared: bool) -> tuple[Problem,
     """
     labels = sorted({clip.label for clip in bank.clip_records})
     return development(bank.header.dataset, _folds(draws, bank), labels, way=max(draws.ways), shared=shared)
+
+
+def apart(draws: Draws) -> tuple[Value, ...]:
+    """Its shots."""
+    return draws.shots
+
+
+def batch(draws: Draws, number: int, apart: Value) -> Draws:
+    """The batch's number is its seed; the folds are the problem's."""
+    drawn = replace(draws, seeds=(number,), folds=None, fold_classes=None)
+    return drawn if apart is None else replace(drawn, shots=(apart,))
+
+
+def tested(cell: Cell) -> Fold:
+    """Its fold."""
+    return cell.fold
+
+
+def study_name(tests: Sequence[Fold], apart: Value) -> tuple[str, ...]:
+    """("published 3",), or with a shot of its own ("published 3", "5-shot")."""
+    kind = tests[0].kind
+    where = f"{kind} {'-'.join(str(fold.index) for fold in tests)}" if len(tests) < 2 else f"{kind} shared"
+    return (where,) if apart is None else (where, f"{apart}-shot")
 
 
 def development(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mgcl import records
 from mgcl.errors import SweepError
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 VERSION = 1
 READS = ("label", "clip", "segments", "prompt", "explanations")
-METRICS = (Metric("accuracy"),)
+METRICS = (Metric("accuracy", interval="bootstrap"),)
 COLUMNS = {"texts": Coordinate(str, "what describes a class")}
 POOLED: Mapping[str, Coordinate] = {}
 SETTING = {"classes": Coordinate(int, "that a clip may be of: all of the bank's")}
 WORDS = Words(
     unit="clip",
+    devices_caveat=": accuracies may differ by one query in 1,000",
     p_caveat="It is conditional on these classes: it says whether other clips of them would show a difference.",
 )
-INTERVAL: Literal["t", "bootstrap"] = "bootstrap"
 PRESETS: Mapping[str, Mapping[str, Value]] = {}
 
 TEXTS = ("prompt", "explanations")
@@ -76,7 +76,7 @@ def place(cell: Cell) -> dict[str, Value]:
     return {"texts": cell.texts, "classes": cell.classes}
 
 
-def work(_cell: Cell, _epochs: int) -> float:
+def work(_cell: Cell, _parameters: Mapping[str, Value]) -> float:
     """All cells of a bank are alike."""
     return 1.0
 

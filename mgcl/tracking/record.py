@@ -67,7 +67,7 @@ class Tracking:
             sweep: its name.
             uri: of the store.
             group_by: the parameter that MLflow's page groups its runs by, to begin with.
-            columns: metrics and parameters that it shows then, in MLflow's words (``metrics.`accuracy```).
+            columns: metrics and parameters that it shows then, in MLflow's words (``metrics.`NAME```).
 
         Raises:
             TrackingError: the store cannot be opened or written.

@@ -79,7 +79,7 @@ def parameters_of(planned: PlannedTrial) -> dict[str, str]:
 def result_tags(result: TrialResult) -> dict[str, str]:
     """Each unit's scores, exact, in as many tags as they fill, and what else a report needs."""
     return {
-        **{name: text for metric, scores in result.scores.items() for name, text in _score_tags(metric, scores)},
+        **{name: text for column, scores in result.scores.items() for name, text in _score_tags(column, scores)},
         "problems": str(result.convergence.problems),
         "unconverged": str(result.convergence.unconverged),
         "device": result.device,
@@ -90,15 +90,15 @@ def result_tags(result: TrialResult) -> dict[str, str]:
 
 def metrics_of(trial: Trial, result: TrialResult) -> list[tuple[str, float, int]]:
     """Name, value and step of each, short enough to read; the first is what MLflow's compare page draws unasked."""
-    unit = load("task", trial.task).WORDS.unit
-    once = {metric: result.mean(metric) for metric in result.scores}
+    task: Task = load("task", trial.task)
+    once = {metric.name: metric.figure(result.scores) for metric in task.METRICS}
     once |= {"unconverged": result.convergence.unconverged, "seconds": result.seconds}
-    steps = {metric: scores for metric, scores in result.scores.items() if len(scores) <= _STEPS}
+    steps = {column: scores for column, scores in result.scores.items() if len(scores) <= _STEPS}
     return [
         *((name, round(float(value), 6), 0) for name, value in once.items()),
         *(
-            (f"{unit}_{metric}", round(score, 6), step)
-            for metric, scores in steps.items()
+            (f"{task.WORDS.unit}_{column}", round(score, 6), step)
+            for column, scores in steps.items()
             for step, score in enumerate(scores)
         ),
     ]
@@ -123,6 +123,8 @@ def trial_run(
         bank=tags["bank"],
         drawn=tuple(zip(task.SETTING, _values(task.SETTING, tags), strict=True)),
     )
+    columns = dict.fromkeys(column for metric in task.METRICS for column in metric.columns)
+    scores = {column: found for column in columns if (found := _scores(column, tags))}
     places = {"variant", *task.COLUMNS, *task.POOLED, *task.SETTING}
     return TrialRun(
         run_id=run_id,
@@ -135,7 +137,7 @@ def trial_run(
         method=tags["method"],
         version=int(tags["version"]),
         parameters={name: value for name, value in parameters.items() if name not in places},
-        scores={metric.name: scores for metric in task.METRICS if (scores := _scores(metric.name, tags))},
+        scores=scores or _first().older_scores(tags),
         convergence=Convergence(int(tags.get("problems", 0)), int(tags.get("unconverged", 0))),
         device=tags.get("device", ""),
         error=tags.get("error", ""),
@@ -155,18 +157,19 @@ def trial_json(planned: PlannedTrial, result: TrialResult) -> str:
 def trial_result(text: str) -> TrialResult:
     """The result that ``trial_json`` wrote, read back; also as it was written before there were tasks."""
     content = _tuples(json.loads(text)["result"])
-    if "episodes" in content:
-        content["confusions"] = tuple(
-            {"classes": each["classes"], "counts": each["confusion"]} for each in content.pop("episodes")
-        )
-    confusions = tuple(Confusion(**each) for each in content["confusions"])
+    if "scores" not in content:
+        content = _first().older_result(content)
     parts = {
-        "scores": content.get("scores") or {"accuracy": tuple(each.accuracy for each in confusions)},
-        "confusions": confusions,
+        "confusions": tuple(Confusion(**each) for each in content["confusions"]),
         "convergence": Convergence(**content["convergence"]),
         "explained": content["explained"] and ExplainedClip(**content["explained"]),
     }
     return TrialResult(**{**content, **parts})
+
+
+def _first() -> Any:
+    """The task of runs that were recorded before there were tasks, which reads what they kept."""
+    return load("task", FIRST)
 
 
 def _placed(trial: Trial) -> tuple[Task, Mapping[str, Value]]:
@@ -178,30 +181,27 @@ def _values(coordinates: Mapping[str, Coordinate], tags: Mapping[str, str]) -> t
     return tuple(each.kind(tags[name]) if name in tags else each.default for name, each in coordinates.items())
 
 
-def _score_tags(metric: str, scores: tuple[float, ...]) -> Iterator[tuple[str, str]]:
-    """Names and texts: ``scores.accuracy``, ``scores.accuracy.1`` ..., each as long as a tag may be."""
+def _score_tags(column: str, scores: tuple[float, ...]) -> Iterator[tuple[str, str]]:
+    """Names and texts: ``scores.NAME``, ``scores.NAME.1`` ..., each as long as a tag may be."""
     texts = [repr(score).removesuffix(".0") for score in scores]
     part: list[str] = []
     length = number = 0
     for text in texts:
         if length + len(text) + 1 > TAG_LIMIT:
-            yield _score_tag(metric, number), " ".join(part)
+            yield _score_tag(column, number), " ".join(part)
             part, length, number = [], 0, number + 1
         part.append(text)
         length += len(text) + 1
-    yield _score_tag(metric, number), " ".join(part)
+    yield _score_tag(column, number), " ".join(part)
 
 
-def _score_tag(metric: str, number: int) -> str:
-    return f"scores.{metric}.{number}" if number else f"scores.{metric}"
+def _score_tag(column: str, number: int) -> str:
+    return f"scores.{column}.{number}" if number else f"scores.{column}"
 
 
-def _scores(metric: str, tags: Mapping[str, str]) -> tuple[float, ...]:
-    """Of a run: one number per unit; of a run before there were tasks, which kept counts of correct queries."""
-    if metric == "accuracy" and "episode_correct" in tags:
-        queries = int(tags["way"]) * int(tags["queries"])
-        return tuple(int(count) / queries for count in tags["episode_correct"].split())
-    texts = itertools.takewhile(bool, (tags.get(_score_tag(metric, number)) for number in itertools.count()))
+def _scores(column: str, tags: Mapping[str, str]) -> tuple[float, ...]:
+    """Of a run: one number per unit."""
+    texts = itertools.takewhile(bool, (tags.get(_score_tag(column, number)) for number in itertools.count()))
     return tuple(float(score) for text in texts for score in str(text).split())
 
 

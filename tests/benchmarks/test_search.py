@@ -6,7 +6,7 @@ from mgcl.cluster.connect import cluster
 from mgcl.cluster.machines import Machines
 from mgcl.search.questions import questions
 from mgcl.search.schedule import run_points
-from mgcl.search.study import accuracy_of, best, complete, ended, open_study
+from mgcl.search.study import best, complete, ended, figure_of, open_study
 from tests import cases
 from tests.generated_bank import write_generated_bank
 
@@ -33,5 +33,5 @@ def test_stopping(benchmark, stopping, generated, tmp_path, monkeypatch) -> None
         run_points(study, question, 1, str(generated.path), there)  # the worker's start is no part of it
         benchmark.pedantic(lambda: run_points(study, question, POINTS, str(generated.path), there), rounds=1)
         points = f"{len(complete(study))} of {len(ended(study))} points complete"
-        found = f"{100 * accuracy_of(best(study)):.2f} % at best, {points}"
+        found = f"{100 * figure_of(best(study)):.2f} % at best, {points}"
     benchmark.extra_info.update(scale=1, facts={"it": f"found {found}"})

@@ -1,8 +1,11 @@
 """Every task that the catalogue finds keeps the protocol, and nothing outside its own file knows its name."""
 
+import ast
+import io
 import re
 import subprocess
 import sys
+import tokenize
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
@@ -73,13 +76,12 @@ def test_what_planning_and_reporting_read_is_there(name, task) -> None:
     assert isinstance(task.WORDS, Words)
     assert task.READS
     assert set(task.READS) <= set(NAMED)
-    assert task.INTERVAL in ("t", "bootstrap")
     assert all(isinstance(each, Metric) for each in task.METRICS)
     coordinates = [*task.COLUMNS.items(), *task.POOLED.items(), *task.SETTING.items()]
     assert all(isinstance(each, Coordinate) for _, each in coordinates)
     assert len({each for each, _ in coordinates}) == len(coordinates)
     assert not {each for each, _ in coordinates} & RESERVED
-    assert all(KEY.fullmatch(metric.name) for metric in task.METRICS)
+    assert all(KEY.fullmatch(each) for metric in task.METRICS for each in (metric.name, *metric.columns))
     assert all(each.metadata["about"] for each in fields(task.Draws))
 
 
@@ -128,3 +130,40 @@ def test_no_room_that_runs_records_or_reports_names_a_task_a_method_or_a_variant
         if quoted.search(line) or imported.search(line)
     ]
     assert not found
+
+
+WORDS = re.compile(r"\b(folds?|shots?|episodes?|accurac(y|ies))\b", re.IGNORECASE)
+"""Of one task: what runs, records, reports and searches takes them from the task. Comments may have them."""
+FILES = {"accuracy_figures"}
+"""Names of modules."""
+
+
+def worded(text: str) -> list[str]:
+    """Names and strings of a module, but its docstrings, that hold one of ``WORDS``."""
+    documented = {
+        each.lineno
+        for each in ast.walk(ast.parse(text))
+        if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) and isinstance(each.value.value, str)
+    }
+    return [
+        f"{token.start[0]}: {token.string}"
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type in (tokenize.NAME, tokenize.STRING)
+        and not (token.type == tokenize.STRING and token.start[0] in documented)
+        and token.string not in FILES
+        and WORDS.search(token.string.replace("_", " "))
+    ]
+
+
+def test_words_are_found() -> None:
+    text = '"""Folds."""\nper_shot = 1  # a fold\nsaid = f"{per_shot} Episodes"\n"""An accuracy."""\nways = "shotgun"\n'
+    assert worded(text) == ["2: per_shot", '3: f"{per_shot} Episodes"']
+
+
+@pytest.mark.parametrize("room", [*ROOMS, "search"])
+def test_no_room_has_words_of_one_task(room) -> None:
+    found = {
+        str(file.relative_to(PACKAGE)): worded(file.read_text(encoding="utf-8"))
+        for file in (PACKAGE / room).rglob("*.py")
+    }
+    assert {file: words for file, words in found.items() if words} == {}

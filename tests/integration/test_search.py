@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from mgcl.features import FeatureBank
 from mgcl.search.questions import questions
-from mgcl.search.study import accuracy_of
+from mgcl.search.study import figure_of
 from mgcl.sweep.chosen import read_chosen
 from mgcl.sweep.trial import run_trial, similarity_store
 from tests import cases
@@ -90,20 +90,20 @@ def test_a_point_is_what_the_grid_says_and_the_report_has_both(place: Place) -> 
     assert done.returncode == 0, done.stderr
     (question,) = questions(SEARCH, bank)
     with_value = [each for each in points(place) if each.state == TrialState.COMPLETE]
-    found = max(with_value, key=accuracy_of)
+    found = max(with_value, key=figure_of)
     kept = similarity_store(bank, root=place.folder / "similarity")
     results = [
         run_trial(trial, bank, similarities=kept).mean("accuracy")
         for batch in question.at(found.params)
         for trial in batch
     ]
-    assert accuracy_of(found) == pytest.approx(np.mean(results), abs=1e-12)
+    assert figure_of(found) == pytest.approx(np.mean(results), abs=1e-12)
 
     folder = place.folder / "reports" / "search" / "generated-drawn-full"
     written = json.loads((folder / "params.json").read_text())
     assert written["choices"][0]["values"] == found.params
     page = (folder / "report.md").read_text()
-    assert f"{100 * accuracy_of(found):.1f}" in page
+    assert f"{100 * figure_of(found):.2f}" in page
     for picture in ("history", "slices"):
         assert f"({next(folder.glob(f'*{picture}.png')).name})" in page
 
@@ -112,7 +112,7 @@ def test_a_point_is_what_the_grid_says_and_the_report_has_both(place: Place) -> 
     assert done.returncode == 0, done.stderr
     with (place.report / "cells.csv").open() as file:
         rows = {row["variant"]: row for row in csv.DictReader(file)}
-    searched = f"full (searched {read_chosen(folder / 'params.json', bank.digest).name})"
+    searched = f"full (searched {read_chosen(folder / 'params.json', bank.digest, 'few_shot').name})"
     assert set(rows) == {"full", searched}
     assert f"- {searched} against its own values, 3-way 2-shot: " in (place.report / "report.md").read_text()
     again = place.run(*flags, "--episodes", "4", "--queries", "5", "--workers", "2")

@@ -19,7 +19,7 @@ from mgcl.search.replay import Surrogate, best_so_far, design
 from mgcl.search.report import Finding
 from mgcl.search.sampling import SAMPLERS, SteadySampler, distributions
 from mgcl.search.space import MORE, SPACE, Range
-from mgcl.search.study import accuracy_of, best, complete, default_point, ended, known_points, open_study
+from mgcl.search.study import best, complete, default_point, ended, figure_of, known_points, open_study
 from mgcl.sweep.chosen import Choice, Chosen, read_chosen, write_chosen
 from mgcl.sweep.grid import plan
 from mgcl.sweep.trial import run_trial, similarity_store
@@ -113,8 +113,8 @@ def test_every_batch_has_its_own_episodes(bank) -> None:
 
 
 def test_a_study_a_shot(bank) -> None:
-    found = questions(cases.changed_sweep(SEARCH, shots=(1, 3), per_shot=True), bank)
-    assert [(each.shot, {trial.cell.shot for batch in each.batches for trial in batch}) for each in found] == [
+    found = questions(cases.changed_sweep(SEARCH, shots=(1, 3), apart=True), bank)
+    assert [(each.apart, {trial.cell.shot for batch in each.batches for trial in batch}) for each in found] == [
         (1, {1}),
         (3, {3}),
     ]
@@ -176,7 +176,7 @@ def test_a_study_begins_with_the_variants_own_values(question, storage) -> None:
         own = default_point(study, question)
         assert own is not None
         assert own.params == question.default
-        assert accuracy_of(own) == accuracy(question.default)
+        assert figure_of(own) == accuracy(question.default)
 
 
 def test_own_values_outside_the_space_are_not_judged(bank, storage) -> None:
@@ -191,7 +191,7 @@ def test_a_study_that_asks_something_else_is_refused(bank, question, storage, ch
     with open_study(question, storage):
         pass
     (other,) = questions(cases.changed_sweep(SEARCH, **changes), bank)
-    with pytest.raises(SearchError, match="searched another space, or other episodes"), open_study(other, storage):
+    with pytest.raises(SearchError, match="searched another space, or on other draws"), open_study(other, storage):
         pass
 
 
@@ -221,7 +221,7 @@ def test_the_best_point_is_a_whole_one(question, storage) -> None:
         point = ask(study, question)
         point.report(0.99, 1)
         study.tell(point, state=TrialState.PRUNED)
-        assert accuracy_of(best(study)) == max(map(accuracy_of, complete(study)))
+        assert figure_of(best(study)) == max(map(figure_of, complete(study)))
         assert len(ended(study)) == 13
 
 
@@ -278,12 +278,12 @@ def test_poisoned_test_clips_change_nothing(bank, tmp_path) -> None:
     assert found["all poisoned"] != found["as it is"], "the poison is one"
 
 
-CHOSEN = Chosen("b" * 64, "full", (Choice((fold(0, 0, 1), fold(1, 1, 2)), 5, {"alpha": 2.5}, 0.75, 60),))
+CHOSEN = Chosen("few_shot", "b" * 64, "full", (Choice((fold(0, 0, 1), fold(1, 1, 2)), 5, {"alpha": 2.5}, 0.75, 60),))
 
 
 def test_what_is_written_is_read(tmp_path) -> None:
     write_chosen(tmp_path / "params.json", CHOSEN)
-    assert read_chosen(tmp_path / "params.json", CHOSEN.bank) == CHOSEN
+    assert read_chosen(tmp_path / "params.json", CHOSEN.bank, "few_shot") == CHOSEN
 
 
 @pytest.mark.parametrize(
@@ -302,13 +302,13 @@ def test_files_that_are_no_choice(tmp_path, content: str | None, words: str) -> 
     if content is not None:
         file.write_text(content)
     with pytest.raises(SweepError, match=words):
-        read_chosen(file, CHOSEN.bank)
+        read_chosen(file, CHOSEN.bank, "few_shot")
 
 
 @pytest.fixture
 def params(bank, question, tmp_path) -> Path:
     choice = Choice(question.tests, None, {"alpha": 2.5, "beta": 7.0}, 0.75, 60)
-    write_chosen(tmp_path / "params.json", Chosen(bank.digest, "full", (choice,)))
+    write_chosen(tmp_path / "params.json", Chosen("few_shot", bank.digest, "full", (choice,)))
     return tmp_path / "params.json"
 
 
@@ -318,7 +318,7 @@ SWEEP = cases.sweep("s", ("full", "zero-shot", "without-cache"), ways=(2,), shot
 def test_searched_values_stand_beside_the_variants_own(bank, question, params) -> None:
     cells = plan(cases.changed_sweep(SWEEP, params=str(params)), bank)
     rows = {(cell.variants, cell.trial.cell.shot): cell.trial for cell in cells}
-    name = read_chosen(params, bank.digest).name
+    name = read_chosen(params, bank.digest, "few_shot").name
     searched = f"full (searched {name})"
     assert {names for names, _ in rows} == {
         ("full",),
@@ -334,8 +334,8 @@ def test_searched_values_stand_beside_the_variants_own(bank, question, params) -
 
 def test_values_of_another_shot_are_not_used(bank, question, params) -> None:
     choice = Choice(question.tests, 1, {"alpha": 2.5}, 0.75, 60)
-    write_chosen(params, Chosen(bank.digest, "full", (choice,)))
-    with pytest.raises(SweepError, match="no values were searched for fold 0, 3-shot"):
+    write_chosen(params, Chosen("few_shot", bank.digest, "full", (choice,)))
+    with pytest.raises(SweepError, match="no values were searched for half 0 3-shot"):
         plan(cases.changed_sweep(SWEEP, params=str(params)), bank)
 
 
@@ -380,7 +380,7 @@ def test_a_replay_finds_what_the_regressor_thinks_best() -> None:
 def test_a_report_shows_what_was_found(question, storage, tmp_path) -> None:
     with open_study(question, storage) as study:
         run(study, question, 15)
-        choice = Choice(question.tests, None, question.typed(best(study).params), accuracy_of(best(study)), 15)
+        choice = Choice(question.tests, None, question.typed(best(study).params), figure_of(best(study)), 15)
         shares = pictures.importances(study)
         drawn = pictures.draw(study, tmp_path, "all-0")
     assert sum(shares.values()) == pytest.approx(1)
