@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mgcl.records import Confusion
 from mgcl.reporting.drawing import LOOKS, canvas, finish
 from mgcl.reporting.figure import Figure
-from mgcl.reporting.lettering import fitted, width
+from mgcl.reporting.lettering import fitted, width, wrapped
 
 
 def confusion(name: str, where: str, units: Sequence[Confusion], unit: str) -> Figure:
@@ -23,8 +23,8 @@ def confusion(name: str, where: str, units: Sequence[Confusion], unit: str) -> F
     labels = _labels(units)
     shares = confusion_shares(units, labels)
     names = [fitted(label, 1.8) for label in labels]
-    side = 1 + max(map(width, names)) + 0.34 * len(labels)
-    drawn = canvas(side + 0.9, max(side, 2.8))  # the scale's name is long too
+    side = 1 + max(map(width, names)) + 0.34 * max(len(labels), 5)  # so that there is room for the scale's name
+    drawn = canvas(side + 0.9, side)
     axes = drawn.subplots()
     image = axes.imshow(100 * shares, cmap="cividis", vmin=0, vmax=100)
     for true, predicted in zip(*np.nonzero(np.nan_to_num(shares) >= 0.005), strict=True):
@@ -36,7 +36,7 @@ def confusion(name: str, where: str, units: Sequence[Confusion], unit: str) -> F
     axes.set_yticks(range(len(labels)), names)
     axes.set_xlabel("answered")
     axes.set_ylabel("true")
-    drawn.colorbar(image, label="% of the true class's query clips", shrink=0.7)
+    drawn.colorbar(image, label=wrapped("% of the true class's query clips", 1.5), shrink=0.7)
     caption = (
         f"{where}: of a class's query clips (row), the share that was given each label (column), in the {unit}s that "
         "held both classes. Empty: under half a percent, or never drawn together (white)."

@@ -13,6 +13,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
+from PIL import Image
 
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.lettering import SIZE, unmeasured
@@ -64,7 +65,7 @@ def band(axes: Axes, look: Look, label: str, points: Mapping[int, Estimate], fac
 
 
 def finish(name: str, caption: str, drawn: Canvas) -> Figure:
-    """The picture as svg, its fonts as paths, and as png of 110 dots an inch.
+    """The picture as svg, its fonts as paths, and as png of 110 dots per inch.
 
     Where matplotlib's own font lacks a letter (Chinese, say), the svg's text is left to the reader's fonts.
     """
@@ -77,7 +78,16 @@ def finish(name: str, caption: str, drawn: Canvas) -> Figure:
         drawn.set_dpi(110)
         dots: Any = FigureCanvasAgg(drawn)
         dots.print_png(png, metadata={"Software": None})
-    return Figure(name, caption, svg.getvalue(), png.getvalue())
+    return Figure(name, caption, svg.getvalue(), palette(png.getvalue()))
+
+
+def palette(png: bytes) -> bytes:
+    """A png in 256 colours, which is a third as large."""
+    reduced = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
+        reduced, "png", optimize=True
+    )
+    return reduced.getvalue()
 
 
 def _make_room_for_any_script(drawn: Canvas) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from optuna.trial import FrozenTrial
 from mgcl.errors import flag_names, run_and_exit
 from mgcl.features import FeatureBank
 from mgcl.progress import Bar
+from mgcl.reporting.drawing import palette
 from mgcl.reporting.report import prepare
 from mgcl.reporting.statistics import t_interval
 from mgcl.search.questions import Question, Search, questions
@@ -155,7 +157,9 @@ def _draw(replayed: Curves, live: Curves, metric: Metric, file: Path) -> Path:
         axes.plot(x, metric.factor * live[name], ":", color=line.get_color(), label=f"{name}, one live study")
     axes.set(xlabel="points", ylabel=f"best validation {metric.name} so far ({metric.symbol})")
     axes.legend()
-    figure.savefig(file, dpi=110, bbox_inches="tight", metadata={"Software": None})
+    png = io.BytesIO()
+    figure.savefig(png, dpi=110, bbox_inches="tight", metadata={"Software": None})
+    file.write_bytes(palette(png.getvalue()))
     plt.close(figure)
     return file
 

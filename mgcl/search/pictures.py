@@ -1,5 +1,6 @@
 """What a study learned, as pictures. Optuna draws them."""
 
+import io
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.study import Study
 
+from mgcl.reporting.drawing import palette
 from mgcl.search.study import complete
 
 # Fewer points say nothing of importance.
@@ -63,6 +65,8 @@ def _save(draw_it: Callable[[], Any], file: Path) -> Path:
     figure = axes[0].figure
     rows = len({axis.get_subplotspec().rowspan.start for axis in axes})
     figure.set_size_inches(max(8, 3.5 * len(axes) / rows), max(5, 3.5 * rows))
-    figure.savefig(file, dpi=110, bbox_inches="tight", metadata={"Software": None})
+    png = io.BytesIO()
+    figure.savefig(png, dpi=110, bbox_inches="tight", metadata={"Software": None})
     plt.close(figure)
+    file.write_bytes(palette(png.getvalue()))
     return file

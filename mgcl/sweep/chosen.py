@@ -110,7 +110,9 @@ def read_chosen(file: Path, bank: str, task: str) -> Chosen:
     except FileNotFoundError:
         raise SweepError(f"`params` {file}: no such file; `mgcl sweep search` writes it") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise SweepError(f"`params` {file}: not what `mgcl sweep search` writes for the task {task} ({error!r})") from None
+        raise SweepError(
+            f"`params` {file}: not what `mgcl sweep search` writes for the task {task} ({error!r})"
+        ) from None
     if chosen.bank != bank:
         raise SweepError(
             f"`params` {file}: was searched on bank {chosen.bank[:16]}, not on this one ({bank[:16]}); search again"
