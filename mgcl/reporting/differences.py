@@ -14,7 +14,7 @@ from mgcl.tasks import Metric
 
 
 def markdown(table: Table, row: str) -> str:
-    """``row`` minus every other, in points or as figures are printed, in GitHub's markdown; empty where nothing can be paired.
+    """``row`` minus every other, as figures are printed, in GitHub's markdown; empty where nothing can be paired.
 
     Units (episodes) are the same for every variant, so their scores are subtracted one by one; the interval is over the
     differences of the block means, or over the units where there is one block.
