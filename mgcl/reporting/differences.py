@@ -13,7 +13,7 @@ from mgcl.tasks import Metric
 
 
 def blocks(table: Table, row: str, verdicts: Mapping[tuple[str, Column], Verdict] | None = None) -> list[Block]:
-    """``row`` minus every other, in points or as figures are printed; empty where nothing can be paired.
+    """``row`` minus every other, as figures are printed; empty where nothing can be paired.
 
     Units (episodes) are the same for every variant, so their scores are subtracted one by one; the interval is over the
     differences of the block means, or over the units where there is one block.

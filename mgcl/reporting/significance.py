@@ -78,7 +78,7 @@ def compare(table: Table, reference: str) -> tuple[Comparison, ...]:
 
 
 def _is_ahead(metric: Metric, units: Any) -> bool:
-    difference = figure(units, metric.difference) if metric.difference else sum(units)
+    difference: float = figure(units, metric.difference) if metric.difference else sum(units)
     return metric.direction * difference > 0
 
 

@@ -113,8 +113,8 @@ class Task(Protocol):
     WORDS: Words
     PRESETS: Mapping[str, Mapping[str, Value]]
     """Name -> fields of ``Draws``, for ``--protocol``; may be empty."""
-    Draws: type[Draws]
-    """What a sweep says of the task."""
+    Draws: type
+    """What a sweep says of the task, as the protocol of this name."""
 
     def cells(self, draws: Any, bank: FeatureBank, only: Sequence[Any] | None = None) -> Sequence[Cell]:
         """Every cell of a sweep.

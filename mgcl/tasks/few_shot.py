@@ -206,8 +206,8 @@ def apart(draws: Draws) -> tuple[Value, ...]:
 
 def batch(draws: Draws, number: int, apart: Value) -> Draws:
     """The batch's number is its seed; the folds are the problem's."""
-    drawn = replace(draws, seeds=(number,), folds=None, fold_classes=None)
-    return drawn if apart is None else replace(drawn, shots=(apart,))
+    shots = tuple(shot for shot in draws.shots if apart in (None, shot))
+    return replace(draws, shots=shots, seeds=(number,), folds=None, fold_classes=None)
 
 
 def tested(cell: Cell) -> Fold:

@@ -95,7 +95,7 @@ def test_a_cell_says_where_it_stands_in_the_types_that_a_store_gives_back(task, 
         assert place.keys() == coordinates.keys()
         assert all(coordinates[each].kind(str(value)) == value for each, value in place.items())
         assert KEY.fullmatch(task.column_name([place[each] for each in task.COLUMNS]))
-        assert task.work(cell, 20) > 0
+        assert task.work(cell, {"epochs": 20}) > 0
         assert task.heading(place)
         assert task.caption(place, {each: [place[each]] for each in task.POOLED}).endswith(".")
 
