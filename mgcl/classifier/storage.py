@@ -18,6 +18,7 @@ from mgcl.classifier.model import Classes, Examples, Model
 from mgcl.errors import DataError
 from mgcl.language.explanations import ClassText
 from mgcl.methods.method import ClipFeatures, Support
+from mgcl.parameters import flat
 from mgcl.records import canonical_json
 
 FORMAT = 3
@@ -41,7 +42,7 @@ def write(model: Model, about: Mapping[str, Any], folder: Path) -> None:
     )
     facts = {
         "format": FORMAT,
-        "method": {"name": learner.name, "version": learner.version, "parameters": asdict(learner.parameters)},
+        "method": {"name": learner.name, "version": learner.version, "parameters": flat(learner.parameters)},
         "logit_scale": support.logit_scale,
         "seed": int(support.seeds),
         "classes": [

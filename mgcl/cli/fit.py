@@ -3,7 +3,6 @@
 import argparse
 import ast
 import shlex
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +111,9 @@ def _fit(flags: argparse.Namespace) -> int:
 def _options(flags: argparse.Namespace) -> dict[str, Any]:
     """The method's, as they are written: 2, 0.5, True, None, or a word."""
     from mgcl.methods.few_shot.mgcl import Parameters
+    from mgcl.parameters import flat
 
-    known = asdict(Parameters())
+    known = flat(Parameters())
     options: dict[str, Any] = {"fusion": "audio"} if flags.audio_only else {}
     for name, text in flags.option:
         if name not in known:

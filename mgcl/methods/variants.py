@@ -1,11 +1,12 @@
 """Variants: the rows of a table, as data. A new ablation is one line here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from mgcl.catalogue import load
 from mgcl.errors import SweepError
+from mgcl.parameters import flat, from_flat
 from mgcl.records import Value
 
 
@@ -29,7 +30,7 @@ class ResolvedVariant:
     @property
     def parameters(self) -> Mapping[str, Value]:
         """The settings as a trial's key has them."""
-        return asdict(self.settings)
+        return flat(self.settings)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -123,13 +124,13 @@ def resolve(name: str, *, audio_only: bool = False) -> ResolvedVariant:
         raise SweepError(f"no variant is called {name!r}; there are: {', '.join(VARIANTS)}")
     variant = VARIANTS[name]
     method = load("method", variant.method)
-    known = [field.name for field in fields(method.Parameters)]
+    known = flat(method.Parameters())
     for parameter in variant.changes:
         if parameter not in known:
             names = ", ".join(known) or "none"
             raise SweepError(f"variant {name!r}: {variant.method} has no parameter {parameter!r}; it has: {names}")
     try:
-        parameters = method.Parameters(**variant.changes)
+        parameters = from_flat(method.Parameters, variant.changes)
     except ValueError as error:
         raise SweepError(f"variant {name!r}: {error}") from None
     if audio_only and "caption" in parameters.reads and "fusion" not in variant.changes:

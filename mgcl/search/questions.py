@@ -8,6 +8,7 @@ from mgcl.catalogue import load
 from mgcl.errors import SearchError
 from mgcl.features import FeatureBank
 from mgcl.methods.variants import REFERENCE, VARIANTS
+from mgcl.parameters import flat, from_flat
 from mgcl.records import Fold, Trial, Value, canonical_json
 from mgcl.search.sampling import SAMPLERS
 from mgcl.search.space import SPACE, Range
@@ -193,10 +194,11 @@ def _check_range(variant: str, name: str, each: Range) -> None:
     if name in changes:
         raise SearchError(f"variant {variant!r} is about {name}: leave it out of `search`")
     parameters: Any = load("method", method).Parameters
+    own = flat(parameters())
     for end in (each.low, each.high):
-        value = bool(end) if isinstance(getattr(parameters(), name, None), bool) else int(end) if each.whole else end
+        value = bool(end) if isinstance(own.get(name), bool) else int(end) if each.whole else end
         try:
-            parameters(**{**changes, name: value})
+            from_flat(parameters, {**changes, name: value})
         except TypeError:
             raise SearchError(f"`search` {name}: {method} has no such parameter") from None
         except ValueError as error:

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mgcl.records import Matching, canonical_json
+from mgcl.records import canonical_json
 from mgcl.transport import tiles
+from mgcl.transport.matching import Matching
 from mgcl.transport.similarity import Matched, Similarity, matched
 from mgcl.transport.sinkhorn import iteration_limit
 

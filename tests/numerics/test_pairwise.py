@@ -14,8 +14,10 @@ import torch
 
 from mgcl.errors import MgclError, MgclWarning
 from mgcl.home import similarity_limit
-from mgcl.records import Matching
-from mgcl.transport import ComputedSimilarities, SimilarityStore, similarity, tiles
+from mgcl.transport import tiles
+from mgcl.transport.matching import Matching
+from mgcl.transport.pairwise import ComputedSimilarities, SimilarityStore
+from mgcl.transport.similarity import similarity
 
 CLIPS, SEGMENTS, D = 50, 5, 12
 MATCHINGS = {
