@@ -3,13 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
 Value = str | int | float | bool | None
-SEARCHED = " (searched "
-"""In a row's name: what follows, up to a bracket, names the values that a search chose."""
 
 
 def canonical_json(value: Any) -> str:
@@ -110,6 +108,8 @@ class PlannedTrial:
 
     trial: Trial
     variants: tuple[str, ...]
+    searched: Mapping[str, str] = field(default_factory=dict)
+    """Those of its rows that have values which a search chose -> the row of their variant's own values."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +247,8 @@ class TrialRun:
     """What the trial took its worker; None: it failed."""
     ended: float = 0.0
     """Seconds since 1970."""
+    searched: Mapping[str, str] = field(default_factory=dict)
+    """Those of its rows that have values which a search chose -> the row of their variant's own values."""
 
     @property
     def block(self) -> Any:

@@ -140,7 +140,7 @@ def resolve(name: str, *, audio_only: bool = False) -> ResolvedVariant:
 
 def on_audio_alone(names: Sequence[str], parameters: Mapping[str, str]) -> bool:
     """Whether a trial fused no captions though one of its variants, as it stands above, fuses them."""
-    known = [VARIANTS.get(name.split(" ")[0]) for name in names]
+    known = [VARIANTS.get(name) for name in names]
     return parameters.get("fusion") == "audio" and any(
         variant is None or "fusion" not in variant.changes for variant in known
     )

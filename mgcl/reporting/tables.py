@@ -11,7 +11,7 @@ import pandas as pd
 
 from mgcl.catalogue import load
 from mgcl.methods.variants import on_audio_alone
-from mgcl.records import NO_TRANSPORT, SEARCHED, Setting, TrialRun, Value
+from mgcl.records import NO_TRANSPORT, Setting, TrialRun, Value
 from mgcl.reporting.statistics import Estimate, block_estimate
 from mgcl.tasks import Metric, Task
 
@@ -57,6 +57,8 @@ class Table:
     entries: dict[tuple[str, Column], Entry]
     variants: Mapping[str, str]
     """Row -> the variant that it is of: several rows are of one where their parameters differ."""
+    searched: Mapping[str, str]
+    """Row of values that a search chose -> the variant of its own values."""
 
     @property
     def task(self) -> Task:
@@ -184,8 +186,10 @@ def _tables(setting: Setting, runs: Sequence[TrialRun], order: Sequence[str]) ->
         for variant in run.variants:
             members[labels[run.key, variant], run.column].append(run)
     variants = {row: variant for (_, variant), row in labels.items()}
+    own = {variant: each for run in runs for variant, each in run.searched.items()}
+    searched = {row: own[variant] for row, variant in variants.items() if variant in own}
     rank = {name: index for index, name in enumerate(order)}
-    rows = sorted({row for row, _ in members}, key=lambda row: (rank.get(_unsearched(variants[row]), len(rank)), row))
+    rows = sorted({*labels.values()}, key=lambda row: (rank.get(searched.get(row, variants[row]), len(rank)), row))
     columns = sorted({column for _, column in members})
     expected = {
         column: math.prod(
@@ -201,11 +205,7 @@ def _tables(setting: Setting, runs: Sequence[TrialRun], order: Sequence[str]) ->
             place: Entry(_estimate(each, metric, task.INTERVAL), tuple(each), expected[place[1]])
             for place, each in members.items()
         }
-        yield Table(setting, metric, tuple(rows), tuple(columns), entries, variants)
-
-
-def _unsearched(variant: str) -> str:
-    return variant.partition(SEARCHED)[0]
+        yield Table(setting, metric, tuple(rows), tuple(columns), entries, variants, searched)
 
 
 def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
@@ -217,7 +217,7 @@ def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
     labels = {}
     for variant, each in by_variant.items():
         names = sorted({name for run in each for name in run.parameters})
-        if SEARCHED in variant:
+        if any(variant in run.searched for run in each):
             names = []  # they differ from fold to fold: that is what they are
         differing = [name for name in names if len({run.parameters.get(name) for run in each}) > 1]
         for run in each:
@@ -273,7 +273,7 @@ def caption(table: Table) -> list[str]:
     shares = [run.captions_naming_class for run in runs if run.captions_naming_class is not None]
     if shares:
         lines.append(f"{100 * max(shares):.1f} % of the captions contain a word of their class's name.")
-    if any(on_audio_alone(run.variants, run.parameters) for run in runs):
+    if any(on_audio_alone([run.searched.get(each, each) for each in run.variants], run.parameters) for run in runs):
         lines.append("The bank has no captions: rows that read them ran on audio alone (--audio-only).")
     devices = sorted({run.device for run in runs} - {""})
     if len(devices) > 1:

@@ -115,7 +115,7 @@ def copy_runs(sweep: str, source: Source, own_uri: str) -> int:
         for run in not_stored(sweep, source, own_uri):
             mine = stored.get(run.key)
             if mine and not _outranks(run, mine):
-                store.name_variants(mine, run.variants)
+                store.name_rows(mine, run)
             else:
                 new.append(run.run_id)
         copied = 0

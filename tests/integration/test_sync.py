@@ -1,5 +1,6 @@
 """Runs brought home from a real MLflow server: each once, as they were, whatever is stopped in between."""
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -21,7 +22,6 @@ from mgcl.records import TrialFailure
 from mgcl.sweep.grid import plan
 from mgcl.sweep.trial import run_trial
 from mgcl.tracking.record import Tracking, recorded_runs
-from mgcl.tracking.runs import variants_tag
 from mgcl.tracking.store import search
 from tests import cases
 
@@ -226,11 +226,14 @@ def test_a_row_that_a_trial_got_later_comes_home(source, at_home, bank, cells) -
     source.record(cells[0], run_trial(cells[0].trial, bank), bank, {})
     at_home.sync(source.uri)
     (run,) = source.runs()
-    source.client.set_tag(run.run_id, "variants", variants_tag((*run.variants, "explanations-8")))
+    source.name_rows(
+        run, dataclasses.replace(cells[0], variants=("explanations-8",), searched={"explanations-8": "full"})
+    )
     assert at_home.sync(source.uri, "--check")[0] == 1
     assert at_home.sync(source.uri)[0] == 0
     (run,) = recorded_runs("s", at_home.uri)
     assert run.variants == (*cells[0].variants, "explanations-8")
+    assert run.searched == {"explanations-8": "full"}
 
 
 def test_a_run_without_its_artifacts_is_left_out_and_said(source, at_home, bank, cells) -> None:
