@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mgcl.audio.excerpt import audible_clip
 from mgcl.backbones.backbone import WINDOW
 from mgcl.captioners.captioner import Captioner
-from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import DataError
 from mgcl.journal import journal

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from mgcl.audio.excerpt import duration
 from mgcl.backbones.backbone import Facts, facts_json
-from mgcl.data.audio import duration
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import DataError
 from mgcl.records import canonical_json

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mgcl.backbones.log_mel import log_mel
+from mgcl.backbones._log_mel import log_mel
 from mgcl.data.soundscapes.descriptions import describe
 from mgcl.data.soundscapes.recipes import Recipe, class_recipes, drawn_recipes
 from mgcl.data.soundscapes.scene import compose

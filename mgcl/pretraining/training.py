@@ -12,8 +12,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
 
-from mgcl.backbones.grained import Grained, contrastive_loss
-from mgcl.backbones.log_mel import STEPS
+from mgcl.backbones._grained import Grained, contrastive_loss
+from mgcl.backbones._log_mel import STEPS
 from mgcl.backbones.tiny import Config, make_model, tokenize, train_tokenizer
 from mgcl.errors import BackboneError
 from mgcl.pretraining.corpus import Corpus, texts

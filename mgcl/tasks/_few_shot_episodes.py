@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mgcl.data.episodes import Pool, draw, pool
+from mgcl.data._episodes import Pool, draw, pool
 from mgcl.methods.method import ClipFeatures, Prediction, Support
 from mgcl.records import NO_TRANSPORT, Confusion, Convergence, Episode, ExplainedClip
 from mgcl.tasks import Measured, Setup

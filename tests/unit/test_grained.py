@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mgcl.backbones.grained import Grained, contrastive_loss
-from mgcl.backbones.towers import AudioTower, Block, TextTower
+from mgcl.backbones._grained import Grained, contrastive_loss
+from mgcl.backbones._towers import AudioTower, Block, TextTower
 from mgcl.transport.cost import unit
 
 
