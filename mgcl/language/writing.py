@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mgcl.errors import MgclError
+from mgcl.files import replacing
 from mgcl.journal import Journal, journal
 from mgcl.language.explanations import ClassText, read_explanations
 from mgcl.language.prompts import prompt, spoken
@@ -154,10 +155,9 @@ def _asking_once(writer: Writer, answers: Journal, model: str) -> Writer:
 
 
 def _save(out: Path, written: Mapping[str, ClassText]) -> None:
-    draft = out.with_name(f".{out.name}.part")
     content = {label: asdict(text) for label, text in written.items()}
-    draft.write_text(f"{json.dumps(content, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
-    draft.replace(out)
+    with replacing(out) as draft:
+        draft.write_text(f"{json.dumps(content, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
 
 
 def _named(words: Sequence[str], label: str, others: Iterable[str]) -> str:

@@ -1,6 +1,5 @@
 """All-pairs similarity of a bank's clips, computed once: whatever fold, way, shot, variant or seed asks."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mgcl.records import canonical_json
+from mgcl import records
 from mgcl.transport import tiles
 from mgcl.transport.matching import Matching
 from mgcl.transport.similarity import Matched, Similarity, matched
@@ -145,7 +144,7 @@ def _identity(digest: str, device: str, matching: Matching) -> tuple[str, Mappin
         "device": device,
         "dtype": "float32",
     }
-    return hashlib.sha256(canonical_json(about).encode()).hexdigest()[:16], about
+    return records.digest(about)[:16], about
 
 
 def _sorted(places: Rows) -> tuple[Rows, Rows]:
