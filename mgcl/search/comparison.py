@@ -18,6 +18,7 @@ from mgcl.features import FeatureBank
 from mgcl.progress import Bar
 from mgcl.reporting.report import prepare
 from mgcl.reporting.statistics import t_interval
+from mgcl.search.flags import add_points_flag
 from mgcl.search.questions import Search, questions
 from mgcl.search.replay import Surrogate, best_so_far, design
 from mgcl.search.sampling import SAMPLERS
@@ -47,7 +48,7 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
     from mgcl.cluster.connect import cluster
 
     flags = _parser(search).parse_args(arguments)
-    search = replace(override(search, flags), points=flags.trials, stopping=False)
+    search = replace(override(search, flags), stopping=False)
     location, bank = one_bank(search.banks)
     header = bank.header
     folder = prepare(f"{search.name}/{header.dataset}-{header.backbone}", Path(flags.out))
@@ -62,7 +63,7 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
             live[name] = np.maximum.accumulate([accuracy_of(point) for point in found])
     surrogate = Surrogate.fit(search.space, designed)
     replayed = {
-        name: np.stack([best_so_far(surrogate, name, seed, flags.trials) for seed in range(flags.seeds)])
+        name: np.stack([best_so_far(surrogate, name, seed, flags.points) for seed in range(flags.seeds)])
         for name in SAMPLERS
     }
     picture = _draw(replayed, live, folder / "samplers.png")
@@ -99,7 +100,7 @@ def _page(
     ends = {name: t_interval(curves[:, -1].tolist()) for name, curves in replayed.items()}
     gain = t_interval((replayed["tpe"][:, -1] - replayed["random"][:, -1]).tolist())
     lines = [
-        f"- {name}: {100 * end.mean:.2f} ± {100 * end.half_width:.2f} % after {flags.trials} points replayed "
+        f"- {name}: {100 * end.mean:.2f} ± {100 * end.half_width:.2f} % after {flags.points} points replayed "
         f"(95 % over {flags.seeds} seeds); {100 * live[name][-1]:.2f} % in one live study"
         for name, end in ends.items()
     ]
@@ -152,7 +153,7 @@ def _parser(search: Search) -> argparse.ArgumentParser:
     add_bank_flags(parser, search)
     add_draw_flags(parser, search.draws, but=("seeds",))
     parser.add_argument("--design", type=int, metavar="N", default=400, help="points that the regressor is fitted to")
-    parser.add_argument("--trials", type=int, metavar="N", default=search.points, help="points a study")
+    add_points_flag(parser, type=int, default=search.points, help="points per study")
     parser.add_argument("--seeds", type=int, metavar="S", default=10, help="replays a sampler")
     parser.add_argument("--study", metavar="URL", help="Optuna's database (default: sqlite, $MGCL_HOME/studies.db)")
     add_machine_flags(parser)

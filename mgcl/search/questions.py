@@ -172,7 +172,7 @@ def _check(search: Search) -> None:
     if search.sampler not in SAMPLERS:
         raise SearchError(f"`sampler` {search.sampler}: choose {' or '.join(SAMPLERS)}")
     if search.batches < 1 or search.points < 1:
-        raise SearchError("`batches` and `trials`: choose 1 or more")
+        raise SearchError("`batches` and `points`: choose 1 or more")
     if not search.space:
         raise SearchError("`search` names nothing; give at least one parameter")
     if search.per_shot and not hasattr(search.draws, "shots"):
