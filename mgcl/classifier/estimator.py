@@ -43,7 +43,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
             with the higher level in the file.
         reject_label: the answer where a clip is like none of the classes; None: it is always one of them. It takes
             3 classes of 2 clips each.
-        reject_rate: with ``reject_label``: the greatest share of clips of the classes that may be turned away, as
+        reject_rate: with ``reject_label``: the greatest share of clips of the classes that may be rejected, as
             leave-out parts of the support estimate it; from 0 to less than 1.
         random_state: seeds what is drawn: the parts of the support that are left out to learn τ, random adapters. As
             scikit-learn has it: an integer, a generator, or None: another seed each time.

@@ -8,7 +8,7 @@ from typing import Any
 def add_points_flag(parser: argparse._ActionsContainer, **options: Any) -> None:
     """Add ``--points``; ``--trials`` is still taken, and a line says what it is called now."""
     parser.add_argument(
-        "--trials", dest="points", action=_Older, type=options.get("type"), default=argparse.SUPPRESS,
+        "--trials", dest="points", action=_Older, type=options.get("type", str), default=argparse.SUPPRESS,
         help=argparse.SUPPRESS,
     )  # fmt: skip
     parser.add_argument("--points", metavar="N", **options)

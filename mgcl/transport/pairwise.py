@@ -90,7 +90,7 @@ class SimilarityStore:
                 self._open.clear()
             file, shape = f"{i:04}-{j:04}.npy", (len(self._rows(i)), len(self._rows(j)))
             self._open[name, i, j] = (
-                tiles.kept(self._root / name / file, shape, about, lambda: self._compute(i, j, matching))
+                tiles.stored(self._root / name / file, shape, about, lambda: self._compute(i, j, matching))
                 if self._root
                 else self._compute(i, j, matching)
             )

@@ -49,7 +49,7 @@ def machine_root(home: Path) -> Path:
     return home / "similarity" / platform.node()
 
 
-def kept(
+def stored(
     file: Path, shape: tuple[int, int], about: Mapping[str, object], compute: Callable[[], NDArray[np.float32]]
 ) -> NDArray[np.float32]:
     """A tile of rows x columns by memory map, computed and written first if it is not there.

@@ -202,7 +202,7 @@ def slow():
     time.sleep(float(sys.argv[2]))
     return np.full((3, 4, 4), 5, np.float32)
 file = Path(sys.argv[1]) / "store" / "0000-0000.npy"
-print(tiles.kept(file, (4, 4), {"bank": "b"}, slow).sum())
+print(tiles.stored(file, (4, 4), {"bank": "b"}, slow).sum())
 """
 
 
