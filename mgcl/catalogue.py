@@ -1,7 +1,7 @@
 """Name = file: ``load("method", "zero_shot")`` is the module ``zero_shot`` of one of the folders of ``mgcl.methods``.
 
 A new task, method, data set or backbone is one new file in its room; nothing registers it. Files that begin with _ are
-parts of others.
+parts of others; the file of the kind's own name (``data/dataset.py``) is what all of the kind share.
 """
 
 import importlib
@@ -17,11 +17,6 @@ _ROOMS = {
     "dataset": "mgcl.data",
     "backbone": "mgcl.backbones",
     "captioner": "mgcl.captioners",
-}
-_SHARED = {
-    "dataset": {"audio", "check", "dataset", "download", "episodes", "splits"},
-    "backbone": {"backbone", "cnn14", "grained", "htsat", "log_mel", "probe", "sentences", "towers", "weights"},
-    "captioner": {"captioner"},
 }
 
 
@@ -60,5 +55,5 @@ def _files(kind: str) -> dict[str, str]:
         module.name: f"{room.__name__}.{module.name}"
         for room in rooms
         for module in pkgutil.iter_modules(room.__path__)
-        if not module.name.startswith("_") and module.name not in _SHARED.get(kind, ())
+        if not module.name.startswith("_") and module.name != kind
     }

@@ -186,3 +186,10 @@ def _print_anything_at_once() -> None:
             stream.reconfigure(
                 errors="backslashreplace" if stream.errors == "strict" else stream.errors, line_buffering=True
             )
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The first of the errors that were raised from one another."""
+    while error.__cause__:
+        error = error.__cause__
+    return error

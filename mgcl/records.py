@@ -3,15 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar
 
 Value = str | int | float | bool | None
-SEARCHED = " (searched "
-"""In a row's name: what follows, up to a bracket, names the values that a search chose."""
-Gradient = Literal["detached", "exact"]
-MatchingKind = Literal["transport", "uniform", "best-match"]
 
 
 def canonical_json(value: Any) -> str:
@@ -112,6 +108,8 @@ class PlannedTrial:
 
     trial: Trial
     variants: tuple[str, ...]
+    searched: Mapping[str, str] = field(default_factory=dict)
+    """Those of its rows that have values which a search chose -> the row of their variant's own values."""
 
 
 @dataclass(frozen=True)
@@ -249,45 +247,10 @@ class TrialRun:
     """What the trial took its worker; None: it failed."""
     ended: float = 0.0
     """Seconds since 1970."""
+    searched: Mapping[str, str] = field(default_factory=dict)
+    """Those of its rows that have values which a search chose -> the row of their variant's own values."""
 
     @property
     def block(self) -> Any:
         """What intervals are taken over, where there are several: few-shot's fold."""
         return self.pooled[0] if self.pooled else 0
-
-
-@dataclass(frozen=True)
-class Matching:
-    """How segments are matched.
-
-    Attributes:
-        kind: "transport" (the paper); "uniform": every pair counts alike; "best-match": each segment of x
-            takes the segment of y it is closest to.
-        epsilon: of the transport, > 0.
-        tolerance: of the transport, > 0.
-        max_iterations: of the transport; None allows 100 at epsilon >= 0.1 and 2,000 below.
-        entropy_weight: λ >= 0; adds λ h(T) / log(n m) to the similarity (MGCL Eq. 5). 0 is Eq. 9 as printed.
-        gradient: "detached" (the plan is a constant) or "exact".
-    """
-
-    kind: MatchingKind = "transport"
-    epsilon: float = 0.1
-    tolerance: float = 1e-4
-    max_iterations: int | None = None
-    entropy_weight: float = 0.0
-    gradient: Gradient = "detached"
-
-    def __post_init__(self) -> None:
-        """Refuse what no matching can be.
-
-        Raises:
-            ValueError: names the field and the value.
-        """
-        for name, choices in (("kind", get_args(MatchingKind)), ("gradient", get_args(Gradient))):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {getattr(self, name)!r}")
-        for name in ("epsilon", "tolerance"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
-        if not 0 <= self.entropy_weight < float("inf"):
-            raise ValueError(f"entropy_weight must be at least 0 and finite, got {self.entropy_weight}")

@@ -1,6 +1,6 @@
 """TPE against random search, by replay and for real, on one bank.
 
-python sweeps/samplers.py [--bank DIR] [--design 400] [--trials 60] [--seeds 10]
+python sweeps/samplers.py [--bank DIR] [--design 400] [--points 60] [--seeds 10]
 """
 
 from mgcl.search.comparison import main

@@ -1,6 +1,6 @@
 """Search of alpha, beta, epsilon, the entropy weight and the late weighting, on classes that no test episode holds.
 
-python sweeps/search.py [--bank DIR] [--variant full] [--ways 5] [--shots 5] [--trials 60|+60] [--shared] [--per-shot]
+python sweeps/search.py [--bank DIR] [--variant full] [--ways 5] [--shots 5] [--points 60|+60] [--shared] [--per-shot]
 """
 
 from mgcl.search import Search, main

@@ -20,10 +20,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from mgcl.backbones.backbone import WINDOW, AudioFeatures
-from mgcl.backbones.probe import probed
-from mgcl.backbones.sentences import check_vocabulary, tokenize
-from mgcl.backbones.weights import (
+from mgcl.backbones._probe import probed
+from mgcl.backbones._sentences import check_vocabulary, tokenize
+from mgcl.backbones._weights import (
     checkpoint_file,
     chosen,
     fingerprint,
@@ -32,6 +31,7 @@ from mgcl.backbones.weights import (
     whose,
     without_module,
 )
+from mgcl.backbones.backbone import WINDOW, AudioFeatures
 from mgcl.errors import BackboneError
 from mgcl.extras import missing
 from mgcl.pretrained import hub_file, quietly

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertModel, GPT2Config, GPT2Model
 
-from mgcl.backbones import cnn14, htsat
-from mgcl.backbones.backbone import WINDOW, AudioFeatures
-from mgcl.backbones.cnn14 import Cnn14
-from mgcl.backbones.htsat import Htsat, count_layers
-from mgcl.backbones.probe import probed
-from mgcl.backbones.sentences import BERT, GPT2, check_vocabulary, published_tokenizer, tokenize
-from mgcl.backbones.weights import (
+from mgcl.backbones import _cnn14 as cnn14
+from mgcl.backbones import _htsat as htsat
+from mgcl.backbones._cnn14 import Cnn14
+from mgcl.backbones._htsat import Htsat, count_layers
+from mgcl.backbones._probe import probed
+from mgcl.backbones._sentences import BERT, GPT2, check_vocabulary, published_tokenizer, tokenize
+from mgcl.backbones._weights import (
     checkpoint_file,
     chosen,
     fingerprint,
@@ -32,6 +32,7 @@ from mgcl.backbones.weights import (
     whose,
     without_module,
 )
+from mgcl.backbones.backbone import WINDOW, AudioFeatures
 from mgcl.errors import BackboneError
 
 DEFAULT = "microsoft/msclap/CLAP_weights_2022.pth"

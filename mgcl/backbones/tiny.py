@@ -12,13 +12,13 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 
+from mgcl.backbones._grained import Grained
+from mgcl.backbones._log_mel import MELS, SAMPLE_RATE, SECONDS, STEPS, log_mel
+from mgcl.backbones._probe import probed
+from mgcl.backbones._sentences import check_length
+from mgcl.backbones._towers import AudioTower, TextTower
+from mgcl.backbones._weights import chosen, fingerprint, load_strictly
 from mgcl.backbones.backbone import AudioFeatures
-from mgcl.backbones.grained import Grained
-from mgcl.backbones.log_mel import MELS, SAMPLE_RATE, SECONDS, STEPS, log_mel
-from mgcl.backbones.probe import probed
-from mgcl.backbones.sentences import check_length
-from mgcl.backbones.towers import AudioTower, TextTower
-from mgcl.backbones.weights import chosen, fingerprint, load_strictly
 from mgcl.errors import BackboneError
 
 SHIPPED = Path(__file__).parent / "tiny_weights"

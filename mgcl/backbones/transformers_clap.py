@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import AutoConfig, ClapAudioConfig, ClapFeatureExtractor, ClapModel, ClapProcessor
 
+from mgcl.backbones._probe import probed
+from mgcl.backbones._sentences import check_vocabulary, tokenize
+from mgcl.backbones._weights import chosen, fingerprint, refuse_differences
 from mgcl.backbones.backbone import WINDOW, AudioFeatures
-from mgcl.backbones.probe import probed
-from mgcl.backbones.sentences import check_vocabulary, tokenize
-from mgcl.backbones.weights import chosen, fingerprint, refuse_differences
 from mgcl.errors import BackboneError
 from mgcl.pretrained import hub_file, quietly
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mgcl.append_log import append_log
+from mgcl.audio.excerpt import audible_clip
 from mgcl.backbones.backbone import WINDOW
 from mgcl.captioners.captioner import Captioner
-from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import DataError
-from mgcl.journal import journal
 from mgcl.progress import Bar
 
 
@@ -34,7 +34,7 @@ def caption_dataset(
     """
     header = {"dataset": dataset.name, "captioner": name, "model": model}
     wrong: list[DataError] = []
-    with journal(out) as written:
+    with append_log(out) as written:
         if not written.records:
             written.append([header])
         _refuse_another(out, header, written.records[0])

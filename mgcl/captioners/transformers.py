@@ -16,8 +16,8 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES,
 )
 
+from mgcl.audio.excerpt import audible_clip
 from mgcl.backbones.backbone import WINDOW
-from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import DataError, MgclError
 from mgcl.pretrained import load_model, load_part, quietly

@@ -94,13 +94,13 @@ def threshold(support: Support, learner: Learner, *, most_known: float, seed: in
     """The least familiarity at which a clip is one of the classes, by leaving whole classes out.
 
     Clips of a class that was left out against clips that were cross-fitted: where the share of the former that are
-    turned away and of the latter that are not have the greatest sum (Youden 1950), among those thresholds that turn
+    rejected and of the latter that are not have the greatest sum (Youden 1950), among those thresholds that reject
     away no more of the latter than they may.
 
     Args:
         support: one episode, not a stack.
         learner: the method.
-        most_known: greatest share of known clips that may be turned away, in 0..1.
+        most_known: greatest share of known clips that may be rejected, in 0..1.
         seed: of the parts.
 
     Raises:

@@ -81,7 +81,7 @@ class Session:
                 self.classifier.add_classes(clips, [label] * len(clips), {label: lines} if lines else None)
                 count = len(self.classifier.model_.examples.names) - before
                 clips_learnt = "1 clip" if count == 1 else f"{count} clips"
-                learnt = f"Learnt {label} from {clips_learnt}; it is not kept yet."
+                learnt = f"Learnt {label} from {clips_learnt}; it is not saved yet."
                 outcome = f"{learnt if count else 'Nothing is new in these clips: they count once.'} {self.known()}"
         except (MgclError, ValueError) as error:
             return self._for_visitors(error)
@@ -101,7 +101,7 @@ class Session:
                 self._opened = self._facts()
         except OSError as error:
             return f"{error.filename or self.folder}: {error.strerror}; mend that, and keep it again"
-        return f"Kept in {self.folder.absolute()}: {len(self.classifier.classes_)} classes."
+        return f"Saved in {self.folder.absolute()}: {len(self.classifier.classes_)} classes."
 
     def _for_visitors(self, message: object) -> str:
         """A visitor knows a file by its name, not by where its copy lies."""

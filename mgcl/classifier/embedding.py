@@ -17,7 +17,7 @@ from mgcl.extraction.embedding import embed_sentences
 from mgcl.language.captions import nearest_captions
 from mgcl.language.explanations import ClassText
 from mgcl.methods.method import ClipFeatures
-from mgcl.transport import unit
+from mgcl.transport.cost import unit
 
 
 @functools.lru_cache(maxsize=2)

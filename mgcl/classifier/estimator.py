@@ -3,7 +3,6 @@
 import inspect
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +24,7 @@ from mgcl.classifier.recogniser import Recogniser
 from mgcl.classifier.sounds import Sound, decoded
 from mgcl.errors import ClassifierError, DataError
 from mgcl.language.explanations import ClassText, class_texts
+from mgcl.parameters import flat
 from mgcl.records import Value
 
 
@@ -43,7 +43,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
             with the higher level in the file.
         reject_label: the answer where a clip is like none of the classes; None: it is always one of them. It takes
             3 classes of 2 clips each.
-        reject_rate: with ``reject_label``: the greatest share of clips of the classes that may be turned away, as
+        reject_rate: with ``reject_label``: the greatest share of clips of the classes that may be rejected, as
             leave-out parts of the support estimate it; from 0 to less than 1.
         random_state: seeds what is drawn: the parts of the support that are left out to learn τ, random adapters. As
             scikit-learn has it: an integer, a generator, or None: another seed each time.
@@ -257,7 +257,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
             own["weights"] = storage.found_weights(own["weights"], Path(folder))
         if channels is not None:
             own["channels"] = channels
-        loaded = cls(**own, method=model.learner.name, **asdict(model.learner.parameters))
+        loaded = cls(**own, method=model.learner.name, **flat(model.learner.parameters))
         if loaded._backbone.fingerprint != about["fingerprint"]:
             raise DataError(
                 f"{folder}: fitted with the backbone {loaded.backbone} of fingerprint {about['fingerprint']}, and the "

@@ -1,7 +1,7 @@
 """A few-shot method by its name, with its parameters: all that the classifier knows of methods."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self, cast
 
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch import Tensor
 from mgcl.catalogue import load, names
 from mgcl.errors import ClassifierError
 from mgcl.methods.method import ClipFeatures, Match, Method, Prediction, Shares, Support
+from mgcl.parameters import flat, from_flat
 from mgcl.records import Value
 
 DEFAULT = "mgcl"
@@ -32,7 +33,7 @@ class Learner:
             ClassifierError: an option has a wrong value.
         """
         try:
-            return cls(name, _method(name).Parameters(**options))
+            return cls(name, from_flat(_method(name).Parameters, options))
         except ValueError as error:
             raise ClassifierError(str(error)) from None
 
@@ -102,7 +103,7 @@ class Learner:
 def options_of(name: object) -> dict[str, Value]:
     """The options of a method, with their defaults; of an unknown one, the default method's: ``named`` refuses it."""
     known = isinstance(name, str) and name in names("method")
-    return asdict(_method(str(name) if known else DEFAULT).Parameters())
+    return flat(_method(str(name) if known else DEFAULT).Parameters())
 
 
 def _method(name: str) -> Method:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from mgcl.audio.channels import SILENT
 from mgcl.audio.decoding import opened
+from mgcl.audio.excerpt import crop_start, excerpt, fit_length
 from mgcl.classifier.given import Clip, Samples, Stretch
-from mgcl.data.audio import crop_start, excerpt, fit_length
 from mgcl.errors import DataError
 from mgcl.files import as_text
 

@@ -16,9 +16,11 @@ from mgcl.classifier.calibration import TurnedAway
 from mgcl.classifier.learner import DEFAULT, Learner
 from mgcl.classifier.model import Classes, Examples, Model
 from mgcl.errors import DataError
+from mgcl.files import replacing
 from mgcl.language.explanations import ClassText
 from mgcl.methods.method import ClipFeatures, Support
-from mgcl.records import canonical_json
+from mgcl.parameters import flat
+from mgcl.records import digest
 
 FORMAT = 3
 """Raised whenever an older mgcl could not read the files rightly."""
@@ -41,15 +43,15 @@ def write(model: Model, about: Mapping[str, Any], folder: Path) -> None:
     )
     facts = {
         "format": FORMAT,
-        "method": {"name": learner.name, "version": learner.version, "parameters": asdict(learner.parameters)},
+        "method": {"name": learner.name, "version": learner.version, "parameters": flat(learner.parameters)},
         "logit_scale": support.logit_scale,
         "seed": int(support.seeds),
         "classes": [
             {"label": label, **asdict(text)} for label, text in zip(classes.labels, classes.texts, strict=True)
         ],
         "clips": [
-            {"name": _portable(name), "label": label, "digest": digest, "caption": caption}
-            for name, label, digest, caption in zip(
+            {"name": _portable(name), "label": label, "digest": sound, "caption": caption}
+            for name, label, sound, caption in zip(
                 examples.names,
                 examples.labels,
                 examples.digests,
@@ -64,11 +66,10 @@ def write(model: Model, about: Mapping[str, Any], folder: Path) -> None:
         "tensors": hashlib.sha256(tensors).hexdigest(),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({**facts, "digest": _digest(facts)}, indent=1, ensure_ascii=False)
+    text = json.dumps({**facts, "digest": digest(facts)}, indent=1, ensure_ascii=False)
     for name, content in ((TENSORS, tensors), (FACTS, text.encode())):
-        part = folder / f".{name}.part"
-        part.write_bytes(content)
-        part.replace(folder / name)
+        with replacing(folder / name) as draft:
+            draft.write_bytes(content)
 
 
 def _portable(name: str) -> str:
@@ -115,7 +116,7 @@ def _facts(folder: Path) -> dict[str, Any]:
         raise DataError(f"{file}: not a model that `mgcl fit` wrote; fit again") from None
     if newer:
         raise DataError(f"{file}: of format {version}, and this mgcl reads up to {FORMAT}; upgrade mgcl, or fit again")
-    if facts.pop("digest", None) != _digest(facts):
+    if facts.pop("digest", None) != digest(facts):
         raise DataError(f"{file}: changed since it was saved; copy both files again, or fit again")
     method = facts["method"]
     if method["version"] != (version := _learner(facts).version):
@@ -135,10 +136,6 @@ def _bytes(file: Path) -> bytes:
         return file.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise DataError(f"{file}: no such file; a model is a folder that `mgcl fit` wrote") from None
-
-
-def _digest(facts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical_json(facts).encode()).hexdigest()
 
 
 def _tensors(model: Model) -> dict[str, torch.Tensor]:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mgcl.audio.channels import Levels
 from mgcl.audio.decoding import opened
+from mgcl.audio.excerpt import fit_length
 from mgcl.classifier.sounds import Sound
-from mgcl.data.audio import fit_length
 from mgcl.errors import ClassifierError, DataError
 
 _REST = 0.01

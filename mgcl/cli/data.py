@@ -42,7 +42,7 @@ def add(commands: Commands) -> None:
 
 
 def _fetch(flags: argparse.Namespace) -> int:
-    from mgcl.data.download import fetch
+    from mgcl.data._download import fetch
 
     module = load("dataset", flags.name)
     if not hasattr(module, "ARCHIVES"):
@@ -58,7 +58,7 @@ def _fetch(flags: argparse.Namespace) -> int:
 def _check(flags: argparse.Namespace) -> int:
     from joblib import cpu_count
 
-    from mgcl.data.check import check
+    from mgcl.data._check import check
 
     workers = cpu_count() if flags.workers is None else flags.workers
     if workers < 1:

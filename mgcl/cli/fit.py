@@ -3,7 +3,6 @@
 import argparse
 import ast
 import shlex
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def add(commands: Commands) -> None:
         "--reject-rate",
         type=float,
         metavar="R",
-        help="with --none-of-these: the greatest share of clips of your classes that may be turned away, from 0 to "
+        help="with --none-of-these: the greatest share of clips of your classes that may be rejected, from 0 to "
         "less than 1 (default: 0.1)",
     )
     fit.add_argument(
@@ -63,7 +62,7 @@ def _fit(flags: argparse.Namespace) -> int:
         files, options = labelled(flags.clips), _options(flags)
     if flags.reject_rate is not None:
         if not flags.none_of_these:
-            raise MgclError("--reject-rate says how many clips --none-of-these may turn away: give that flag too")
+            raise MgclError("--reject-rate says how many clips --none-of-these may reject: give that flag too")
         options["reject_rate"] = flags.reject_rate
     if flags.backbone == "tiny" and not flags.weights and not flags.audio_only:
         print(
@@ -99,7 +98,7 @@ def _fit(flags: argparse.Namespace) -> int:
         print(f"{flags.out}: held a model, which this one has replaced")
     if away := classifier.turned_away_:
         print(
-            f'"none of these": of new clips of these classes about {100 * away.known:.0f} % will be turned away, of '
+            f'"none of these": of new clips of these classes about {100 * away.known:.0f} % will be rejected, of '
             f"clips of other classes {100 * away.foreign:.0f} % (estimated by leaving clips and classes out; "
             "--reject-rate moves it)"
         )
@@ -112,8 +111,9 @@ def _fit(flags: argparse.Namespace) -> int:
 def _options(flags: argparse.Namespace) -> dict[str, Any]:
     """The method's, as they are written: 2, 0.5, True, None, or a word."""
     from mgcl.methods.few_shot.mgcl import Parameters
+    from mgcl.parameters import flat
 
-    known = asdict(Parameters())
+    known = flat(Parameters())
     options: dict[str, Any] = {"fusion": "audio"} if flags.audio_only else {}
     for name, text in flags.option:
         if name not in known:

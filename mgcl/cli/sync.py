@@ -1,4 +1,4 @@
-"""``mgcl sync``: a cluster's runs, brought home."""
+"""``mgcl sync``: copies a cluster's runs into the user's own store."""
 
 import argparse
 from contextlib import nullcontext
@@ -17,14 +17,14 @@ def add(commands: Commands) -> None:
     """Add the command to the parser's."""
     sync = commands.add_parser(
         "sync",
-        help="bring runs home from another MLflow store, e.g. a cluster's, and draw their report",
+        help="copy runs from another MLflow store, e.g. a cluster's, and draw their report",
         description="Copy the finished and failed trials that are not in your own MLflow store yet, and write each "
-        "sweep's report. Stopped, the same command goes on. The exit code is 0 only if everything is home: "
+        "sweep's report. Stopped, the same command goes on. The exit code is 0 only if everything is synced: "
         "`mgcl sync cluster.yaml && ray down cluster.yaml`.",
     )
     sync.add_argument("source", metavar="SOURCE", help="an MLflow URI, or a Ray cluster's file: *.yaml")
     sync.add_argument("names", nargs="*", metavar="NAME", help="of sweeps (default: all that SOURCE has)")
-    sync.add_argument("--check", action="store_true", help="copy nothing; exit code 1 if something is not home yet")
+    sync.add_argument("--check", action="store_true", help="copy nothing; exit code 1 if something is not synced yet")
     sync.add_argument("--tracking-uri", metavar="URI", help="your own MLflow store (default: $MGCL_HOME/mlflow.db)")
     sync.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
     sync.set_defaults(job=_sync)
@@ -57,13 +57,13 @@ def _sync(flags: argparse.Namespace) -> int:
                     print(written.read_text(encoding="utf-8"))
                 print(f"{name}: {copied} trials copied, {written}")
             left = len(not_stored(name, source, home_uri))
-            print(f"{name}: {left} trials are not home yet" if left else f"{name}: all trials are home")
+            print(f"{name}: {left} trials are not synced yet" if left else f"{name}: all trials are synced")
             missing += left
     return 1 if missing else 0
 
 
 def _chosen(source: "Source", names: list[str]) -> tuple[str, ...]:
-    """The sweeps to bring, each of which the source must know."""
+    """The sweeps to copy, each of which the source must know."""
     from mgcl.tracking.store import newest_experiment
 
     known = source.sweeps()

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -58,6 +57,8 @@ def _server(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]
     Raises:
         TrackingError: it does not start; with its own last words.
     """
+    from mgcl.cluster.tunnel import comes_up
+
     command = ["-m", "mlflow", "server", "--host", host, "--port", str(port)]
     with tempfile.TemporaryFile() as said:
         server = subprocess.Popen(
@@ -70,7 +71,7 @@ def _server(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]
             start_new_session=True,
         )
         try:
-            if not _answers(f"http://{host}:{port}/health", server):
+            if not comes_up(f"http://{host}:{port}", server, seconds=_SECONDS):
                 said.seek(0)
                 words = said.read().decode(errors="replace").strip() or f"silent for {_SECONDS} s"
                 last = scrubbed(words.splitlines()[-1], uri)
@@ -78,18 +79,6 @@ def _server(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]
             yield server
         finally:
             _end(server)
-
-
-def _answers(address: str, server: subprocess.Popen[bytes]) -> bool:
-    import requests
-
-    end = time.monotonic() + _SECONDS
-    while server.poll() is None and time.monotonic() < end:
-        try:
-            return requests.get(address, timeout=5).ok
-        except requests.RequestException:
-            time.sleep(0.2)
-    return False
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:

@@ -45,7 +45,7 @@ def mlflow_tunnel(cluster_file: Path) -> Iterator[str]:
         )
         try:
             address = f"http://127.0.0.1:{port}"
-            if not _answers(address, tunnel):
+            if not comes_up(address, tunnel, seconds=_SECONDS):
                 said.seek(0)
                 raise ClusterError(_what_is_wrong(cluster_file, tunnel.poll() is not None, said.read().decode()))
             yield address
@@ -61,10 +61,21 @@ def _free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _answers(address: str, tunnel: subprocess.Popen[bytes]) -> bool:
-    """The port alone says little: ssh takes connections that nobody serves at the other end."""
-    end = time.monotonic() + _SECONDS
-    while tunnel.poll() is None and time.monotonic() < end:
+def comes_up(address: str, process: subprocess.Popen[bytes], *, seconds: float) -> bool:
+    """Wait until MLflow's server answers at an address.
+
+    The port alone says little: ssh takes connections that nobody serves at the other end.
+
+    Args:
+        address: of the server.
+        process: that should bring it up: the server, or the tunnel to it.
+        seconds: to wait at most.
+
+    Returns:
+        False: the process ended, the time is over, or the server says that it is not well.
+    """
+    end = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < end:
         try:
             return requests.get(f"{address}/health", timeout=5).ok
         except requests.RequestException:

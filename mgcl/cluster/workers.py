@@ -79,7 +79,7 @@ def run_on_workers(
                 storage_path=storage,
                 verbose=0,
                 callbacks=[listener],
-                stop=_AtTheEnd(listener),
+                stop=EndWhen(lambda: listener.finished),
                 failure_config=tune.FailureConfig(max_failures=-1),
             ),
         )
@@ -210,19 +210,19 @@ class _Listener(tune.Callback):
         return tune.Callback, ()
 
 
-class _AtTheEnd(tune.Stopper):
-    """Ends the experiment, with workers that still wait for a node."""
+class EndWhen(tune.Stopper):
+    """Ends Tune's experiment, with whatever still waits for a node, once a condition holds."""
 
-    def __init__(self, listener: _Listener) -> None:
-        self._listener = listener
+    def __init__(self, ended: Callable[[], bool]) -> None:
+        self._ended = ended
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
         """No worker is stopped by itself."""
         return False
 
     def stop_all(self) -> bool:
-        """Asked at every step."""
-        return self._listener.finished
+        """Tune asks at every step."""
+        return self._ended()
 
 
 def _work(config: dict[str, str], queue: Any, worker: Worker) -> None:

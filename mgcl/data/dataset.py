@@ -1,7 +1,7 @@
 """What every data set is, once it lies in a folder: labelled files, and where they come from.
 
 A data set is one module: ``read(root)`` gives its ``Dataset``. One that can be downloaded also says from where: its
-``ARCHIVES`` and ``LICENCE`` are what ``mgcl.data.download`` needs.
+``ARCHIVES`` and ``LICENCE`` are what ``mgcl.data._download`` needs.
 """
 
 import csv

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from mgcl.data import dataset
+from mgcl.data._download import Archive
 from mgcl.data.dataset import AudioFile, Dataset, complete
-from mgcl.data.download import Archive
 from mgcl.errors import DataError
 
 LICENCE = "CC BY-NC 3.0: no commercial use (its ESC-10 clips CC BY 3.0); Karol J. Piczak, github.com/karolpiczak/ESC-50"

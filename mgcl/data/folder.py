@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from mgcl.audio.excerpt import duration
 from mgcl.audio.formats import SUFFIXES, advice, is_audio
-from mgcl.data.audio import duration
+from mgcl.data._splits import published_subsets
 from mgcl.data.dataset import AudioFile, Dataset, complete, read_table
-from mgcl.data.splits import published_subsets
 from mgcl.errors import DataError, MgclWarning
 from mgcl.files import as_text
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mgcl.data._download import Archive
 from mgcl.data.dataset import AudioFile, Dataset, complete, read_table
-from mgcl.data.download import Archive
 from mgcl.errors import DataError
 
 LICENCE = (

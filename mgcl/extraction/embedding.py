@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mgcl.audio.excerpt import audible_clip
 from mgcl.backbones.backbone import AudioFeatures, Backbone
 from mgcl.catalogue import load
-from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
 from mgcl.extraction.plan import BATCH, batches

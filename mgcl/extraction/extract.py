@@ -14,8 +14,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 
+from mgcl.backbones._probe import refuse_outputs
 from mgcl.backbones.backbone import Backbone, Facts
-from mgcl.backbones.probe import refuse_outputs
 from mgcl.data.dataset import Dataset
 from mgcl.errors import BackboneError, BankError, DataError, SentenceError
 from mgcl.extraction.assembly import assemble

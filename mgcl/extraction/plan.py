@@ -1,15 +1,14 @@
 """The shards of an extraction, of clips and of sentences; the same whether one process embeds them or many."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from mgcl.audio.excerpt import duration
 from mgcl.backbones.backbone import Facts, facts_json
-from mgcl.data.audio import duration
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import DataError
-from mgcl.records import canonical_json
+from mgcl.records import digest
 
 VERSION = 2
 """Raised whenever the same files and weights give other numbers: an extraction of another version is not resumed."""
@@ -52,8 +51,7 @@ def identity(shards: Sequence[Shard], about: Facts) -> str:
     """Eight hex digits of all that the shards' contents depend on; of a file, its path, size and time of change."""
     files = [_stamp(file) for shard in shards for file in shard.files]
     sentences = [shard.sentences for shard in shards]
-    content = canonical_json([VERSION, BATCH, files, sentences, facts_json(about)])
-    return hashlib.sha256(content.encode()).hexdigest()[:8]
+    return digest([VERSION, BATCH, files, sentences, facts_json(about)])[:8]
 
 
 def _stamp(file: AudioFile) -> tuple[str | int, ...]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mgcl.audio.excerpt import audible_clip
 from mgcl.backbones.backbone import Facts
-from mgcl.data.audio import audible_clip
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import BankError, DataError
 from mgcl.language.explanations import ClassText, explanations

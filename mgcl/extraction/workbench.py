@@ -1,7 +1,6 @@
 """The folder of an extraction: a file per finished shard, complete or absent, so that a killed one can be resumed."""
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
@@ -16,6 +15,7 @@ from mgcl.backbones.backbone import Backbone
 from mgcl.extraction.embedding import Embedded, embed_clips, embed_sentences
 from mgcl.extraction.plan import Shard
 from mgcl.features.columns import Floats
+from mgcl.files import replacing
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,7 @@ class Workbench:
         return self.folder / f"{shard.name}.safetensors"
 
     def _write(self, shard: Shard, arrays: dict[str, Floats], about: dict[str, str]) -> None:
-        file = self._file(shard)
-        draft = file.with_suffix(f".{os.getpid()}.part")  # an actor whose driver was killed may be at it still
         # safetensors writes an array's memory, whatever its strides
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, draft, metadata=about)
-        draft.replace(file)
+        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        with replacing(self._file(shard)) as draft:  # an actor whose driver was killed may be writing it still
+            save_file(contiguous, draft, metadata=about)

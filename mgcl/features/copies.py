@@ -5,7 +5,6 @@ those sizes and times (a file that is replaced by one of the same size within th
 is ``$MGCL_NODE_DIR``, by default ``mgcl-UID`` in the folder for temporary files; it may be deleted between sweeps.
 """
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -19,10 +18,10 @@ from filelock import FileLock
 from pyarrow import fs
 from tqdm import tqdm
 
+from mgcl import records
 from mgcl.errors import BankError
 from mgcl.features.bank import FeatureBank
 from mgcl.features.schema import CLASSES, CLIPS, HEADER
-from mgcl.records import canonical_json
 
 _FILES = (HEADER, CLASSES, CLIPS)
 _CHUNK = 1 << 24
@@ -150,7 +149,7 @@ def _state(source: _Source) -> str:
                 "check the address"
             )
     content = [source.address, source.folder, *([each.size, each.mtime_ns] for each in found)]
-    return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:16]
+    return records.digest(content)[:16]
 
 
 def _copy(source: _Source, banks: Path, state: str) -> Path:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from mgcl.append_log import AppendLog, append_log
 from mgcl.errors import MgclError
-from mgcl.journal import Journal, journal
+from mgcl.files import replacing
 from mgcl.language.explanations import ClassText, read_explanations
 from mgcl.language.prompts import prompt, spoken
 from mgcl.progress import Bar
@@ -58,7 +59,7 @@ def write_explanations(labels: Sequence[str], writer: Writer, out: Path, *, mode
     """
     written = dict(read_explanations(out)) if out.exists() else {}
     refused = {}
-    with journal(out.with_suffix(".answers.jsonl")) as answers:
+    with append_log(out.with_suffix(".answers.jsonl")) as answers:
         ask = _asking_once(writer, answers, model)
         for label in Bar([label for label in labels if label not in written], desc="explaining classes", unit="label"):
             sentences, broken = _write(label, [other for other in labels if other != label], ask)
@@ -141,7 +142,7 @@ def _write(label: str, others: Sequence[str], ask: Writer) -> tuple[list[str], s
     return sentences, broken
 
 
-def _asking_once(writer: Writer, answers: Journal, model: str) -> Writer:
+def _asking_once(writer: Writer, answers: AppendLog, model: str) -> Writer:
     known = {(record["model"], record["prompt"]): record["answer"] for record in answers.records}
 
     def ask(asked: str) -> str:
@@ -154,10 +155,9 @@ def _asking_once(writer: Writer, answers: Journal, model: str) -> Writer:
 
 
 def _save(out: Path, written: Mapping[str, ClassText]) -> None:
-    draft = out.with_name(f".{out.name}.part")
     content = {label: asdict(text) for label, text in written.items()}
-    draft.write_text(f"{json.dumps(content, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
-    draft.replace(out)
+    with replacing(out) as draft:
+        draft.write_text(f"{json.dumps(content, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
 
 
 def _named(words: Sequence[str], label: str, others: Iterable[str]) -> str:

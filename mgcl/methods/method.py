@@ -7,20 +7,21 @@ A method is one module: ``VERSION`` and ``Parameters``, which planning reads wit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mgcl.records import NO_TRANSPORT, Convergence, Matching
+from mgcl.records import NO_TRANSPORT, Convergence
+from mgcl.transport.matching import Matching
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from torch import Tensor
 
-    from mgcl.transport import Similarity
+    from mgcl.transport.similarity import Similarity
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Support:
 
     def key_similarity(self, clips: ClipFeatures, matching: Matching) -> Similarity:
         """How alike the segments of clips and support clips are, shape (*stack, b, support); known or computed."""
-        from mgcl.transport import similarity
+        from mgcl.transport.similarity import similarity
 
         if self.known_similarity:
             return self.known_similarity(clips, self.clips, matching)
@@ -183,47 +184,3 @@ class Method(Protocol):
 def explain_nothing(_fitted: object, _clip: ClipFeatures, _classes: tuple[int, ...]) -> tuple[Match, ...]:
     """The ``explain`` of a method that matches no segments."""
     return ()
-
-
-def check_ranges(
-    parameters: object,
-    *,
-    positive: tuple[str, ...] = (),
-    at_least_zero: tuple[str, ...] = (),
-    at_least_one: tuple[str, ...] = (),
-) -> None:
-    """Refuse a number out of its range; None is in any.
-
-    Raises:
-        ValueError: names the field and the value.
-    """
-    ranges = {"positive": positive, "at least 0": at_least_zero, "at least 1": at_least_one}
-    for words, names in ranges.items():
-        for name in names:
-            value = getattr(parameters, name)
-            if value is None:
-                continue
-            inside = {"positive": value > 0, "at least 0": value >= 0, "at least 1": value >= 1}[words]
-            if not (inside and value < float("inf")):
-                raise ValueError(f"{name} must be {words} and finite, got {value}")
-
-
-def check_fields(parameters: object) -> None:
-    """Refuse a value that is not of its field's type, or not among its ``Literal``'s choices.
-
-    Raises:
-        ValueError: names the field, the value and what it may be.
-    """
-    hints = get_type_hints(type(parameters))
-    for name in (each.name for each in fields(parameters)):  # type: ignore[arg-type]
-        hint = hints[name]
-        value = getattr(parameters, name)
-        if get_origin(hint) is Literal:
-            if value not in get_args(hint):
-                raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(hint)))}, got {value!r}")
-            continue
-        types = get_args(hint) or (hint,)
-        whole_number_for_float = float in types and type(value) is int
-        if type(value) not in types and not whole_number_for_float:
-            words = " or ".join("None" if each is type(None) else each.__name__ for each in types)
-            raise ValueError(f"{name} must be of type {words}, got {value!r}")

@@ -1,11 +1,12 @@
 """Variants: the rows of a table, as data. A new ablation is one line here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from mgcl.catalogue import load
 from mgcl.errors import SweepError
+from mgcl.parameters import flat, from_flat
 from mgcl.records import Value
 
 
@@ -29,7 +30,7 @@ class ResolvedVariant:
     @property
     def parameters(self) -> Mapping[str, Value]:
         """The settings as a trial's key has them."""
-        return asdict(self.settings)
+        return flat(self.settings)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -143,13 +144,13 @@ def resolve(name: str, *, audio_only: bool = False) -> ResolvedVariant:
         raise SweepError(f"no variant is called {name!r}; there are: {', '.join(VARIANTS)}")
     variant = VARIANTS[name]
     method = load("method", variant.method)
-    known = [field.name for field in fields(method.Parameters)]
+    known = flat(method.Parameters())
     for parameter in variant.changes:
         if parameter not in known:
             names = ", ".join(known) or "none"
             raise SweepError(f"variant {name!r}: {variant.method} has no parameter {parameter!r}; it has: {names}")
     try:
-        parameters = method.Parameters(**variant.changes)
+        parameters = from_flat(method.Parameters, variant.changes)
     except ValueError as error:
         raise SweepError(f"variant {name!r}: {error}") from None
     if audio_only and "caption" in parameters.reads and "fusion" not in variant.changes:
@@ -159,7 +160,7 @@ def resolve(name: str, *, audio_only: bool = False) -> ResolvedVariant:
 
 def on_audio_alone(names: Sequence[str], parameters: Mapping[str, str]) -> bool:
     """Whether a trial fused no captions though one of its variants, as it stands above, fuses them."""
-    known = [VARIANTS.get(name.split(" ")[0]) for name in names]
+    known = [VARIANTS.get(name) for name in names]
     return parameters.get("fusion") == "audio" and any(
         variant is None or "fusion" not in variant.changes for variant in known
     )

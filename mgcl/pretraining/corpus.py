@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mgcl.backbones.log_mel import log_mel
+from mgcl.backbones._log_mel import log_mel
 from mgcl.data.soundscapes.descriptions import describe
 from mgcl.data.soundscapes.recipes import Recipe, class_recipes, drawn_recipes
 from mgcl.data.soundscapes.scene import compose
+from mgcl.files import replacing
 from mgcl.progress import Bar
 from mgcl.seeding import generator
 
@@ -93,10 +94,8 @@ def _write_shard(folder: Path, index: int, seed: int) -> None:
         (".npy", lambda file: np.save(file, spectrograms.numpy().astype(np.float16))),
         (".json", lambda file: file.write(json.dumps({"captions": captions, "named": named}).encode())),
     ):
-        partial = path.with_suffix(f"{suffix}.part")
-        with partial.open("wb") as stream:
+        with replacing(path.with_suffix(suffix)) as draft, draft.open("wb") as stream:
             write(stream)
-        partial.replace(path.with_suffix(suffix))
 
 
 def _draw_recipe(random: np.random.Generator) -> Recipe:

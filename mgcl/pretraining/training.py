@@ -1,6 +1,5 @@
 """Train the tiny model from nothing: every step is a function of (seed, step), so that a run can stop and go on."""
 
-import hashlib
 from collections import deque
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,13 +11,14 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
 
-from mgcl.backbones.grained import Grained, contrastive_loss
-from mgcl.backbones.log_mel import STEPS
+from mgcl.backbones._grained import Grained, contrastive_loss
+from mgcl.backbones._log_mel import STEPS
 from mgcl.backbones.tiny import Config, make_model, tokenize, train_tokenizer
 from mgcl.errors import BackboneError
+from mgcl.files import replacing
 from mgcl.pretraining.corpus import Corpus, texts
 from mgcl.progress import Bar
-from mgcl.records import canonical_json
+from mgcl.records import digest
 from mgcl.seeding import generator, seed_of
 
 
@@ -50,7 +50,7 @@ class Plan:
     @property
     def digest(self) -> str:
         """Names the plan."""
-        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()[:8]
+        return digest(asdict(self))[:8]
 
 
 def train(plan: Plan, corpus: Corpus, folder: Path, *, every: int = 100) -> tuple[Grained, Config, Tokenizer]:
@@ -110,11 +110,10 @@ def _resume(file: Path, model: Grained, optimiser: torch.optim.Optimizer, schedu
 
 
 def _keep(file: Path, model: Grained, optimiser: torch.optim.Optimizer, schedule: OneCycleLR, steps: int) -> None:
-    """Write a checkpoint, whole or not at all."""
+    """Write a checkpoint."""
     state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}
-    partial = file.with_suffix(".part")
-    torch.save(state | {"steps": steps}, partial)
-    partial.replace(file)
+    with replacing(file) as draft:
+        torch.save(state | {"steps": steps}, draft)
 
 
 def _groups(model: Grained, weight_decay: float) -> list[dict[str, object]]:

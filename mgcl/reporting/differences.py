@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-from mgcl.records import SEARCHED, TrialRun, Value
+from mgcl.records import TrialRun, Value
 from mgcl.reporting.blocks import Block, Shown, Verdict, grid
 from mgcl.reporting.statistics import Estimate, Units, block_estimate
 from mgcl.reporting.tables import Column, Entry, Table
@@ -56,8 +56,8 @@ def _interval(table: Table) -> str:
 def _searched(table: Table) -> list[str]:
     """Whether searched values are better than a row's own, in words."""
     lines = []
-    for searched in (row for row in table.rows if SEARCHED in row):
-        own = searched.split(SEARCHED)[0]
+    for searched in (row for row in table.rows if row in table.searched):
+        own = table.searched[searched]
         for column in table.columns:
             found = paired_difference(table.metric, *(table.entries.get((row, column)) for row in (searched, own)))
             if found and not math.isnan(found.half_width):

@@ -34,7 +34,7 @@ def caption(table: Table) -> list[str]:
     shares = [run.captions_naming_class for run in runs if run.captions_naming_class is not None]
     if shares:
         lines.append(f"{100 * max(shares):.1f} % of the captions contain a word of their class's name.")
-    if any(on_audio_alone(run.variants, run.parameters) for run in runs):
+    if any(on_audio_alone([run.searched.get(each, each) for each in run.variants], run.parameters) for run in runs):
         lines.append("The bank has no captions: rows that read them ran on audio alone (--audio-only).")
     devices = sorted({run.device for run in runs} - {""})
     if len(devices) > 1:

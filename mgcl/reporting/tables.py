@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mgcl.catalogue import load
-from mgcl.records import SEARCHED, Setting, TrialRun, Value
+from mgcl.records import Setting, TrialRun, Value
 from mgcl.reporting.statistics import Estimate, block_estimate
 from mgcl.tasks import Metric, Task
 
@@ -59,6 +59,8 @@ class Table:
     entries: dict[tuple[str, Column], Entry]
     variants: Mapping[str, str]
     """Row -> the variant that it is of: several rows are of one where their parameters differ."""
+    searched: Mapping[str, str]
+    """Row of values that a search chose -> the variant of its own values."""
     groups: tuple[tuple[str, tuple[str, ...]], ...]
     """Headings under which its rows are printed, each with its rows; every row is in one."""
 
@@ -164,8 +166,11 @@ def _tables(
         for variant in run.variants:
             members[labels[run.key, variant], run.column].append(run)
     variants = {row: variant for (_, variant), row in labels.items()}
+    own = {variant: each for run in runs for variant, each in run.searched.items()}
+    searched = {row: own[variant] for row, variant in variants.items() if variant in own}
+    named = {**variants, **searched}
     rank = {name: index for index, name in enumerate(order)}
-    rows = sorted({row for row, _ in members}, key=lambda row: (rank.get(_unsearched(variants[row]), len(rank)), row))
+    rows = sorted(named, key=lambda row: (rank.get(named[row], len(rank)), row))
     columns = sorted({column for _, column in members})
     expected = {
         column: math.prod(
@@ -180,23 +185,20 @@ def _tables(
         entries = {
             place: Entry(_estimate(each, metric), tuple(each), expected[place[1]]) for place, each in members.items()
         }
-        yield Table(setting, metric, tuple(rows), tuple(columns), entries, variants, _grouped(rows, variants, groups))
+        grouped = _grouped(rows, named, groups)
+        yield Table(setting, metric, tuple(rows), tuple(columns), entries, variants, searched, grouped)
 
 
 def _grouped(
-    rows: Sequence[str], variants: Mapping[str, str], groups: Mapping[str, Sequence[str]]
+    rows: Sequence[str], named: Mapping[str, str], groups: Mapping[str, Sequence[str]]
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
     headings = {variant: heading for heading, each in groups.items() for variant in each}
-    of = {row: headings.get(_unsearched(variants[row]), OTHER) for row in rows}
+    of = {row: headings.get(named[row], OTHER) for row in rows}
     return tuple(
         (heading, tuple(row for row in rows if of[row] == heading))
         for heading in (*groups, OTHER)
         if heading in of.values()
     )
-
-
-def _unsearched(variant: str) -> str:
-    return variant.partition(SEARCHED)[0]
 
 
 def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
@@ -208,7 +210,7 @@ def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
     labels = {}
     for variant, each in by_variant.items():
         names = sorted({name for run in each for name in run.parameters})
-        if SEARCHED in variant:
+        if any(variant in run.searched for run in each):
             names = []  # they differ from block to block: that is what they are
         differing = [name for name in names if len({run.parameters.get(name) for run in each}) > 1]
         for run in each:

@@ -72,6 +72,6 @@ def _sentences(known: Sequence[str], count: int) -> list[str]:
 
 
 def _excerpt(file: Path, clip_id: str, seconds: float) -> Excerpt:
-    from mgcl.data.audio import load_clip
+    from mgcl.audio.excerpt import load_clip
 
     return Excerpt(load_clip(file, clip_id=clip_id, sample_rate=_SAMPLE_RATE, seconds=seconds), _SAMPLE_RATE)

@@ -24,6 +24,7 @@ from mgcl.methods.variants import VARIANTS
 from mgcl.progress import Bar, at_work
 from mgcl.reporting.report import prepare
 from mgcl.search import report
+from mgcl.search.flags import add_points_flag
 from mgcl.search.questions import Question, Search, questions
 from mgcl.search.report import Finding
 from mgcl.search.sampling import SAMPLERS
@@ -106,7 +107,7 @@ def _findings(
     with at_work("opening the record of runs"):
         export = Export.open(search.name, flags.tracking_uri or default_uri(), asked[0].metric.name)
     print(f"runs:   {export.store.where_to_look()}\nstudy:  {masked(storage)}", flush=True)
-    more = flags.trials is not None and flags.trials.startswith("+")
+    more = flags.points.startswith("+")
     wanted = {each.name: search.points + (known_points(each, storage) if more else 0) for each in asked}
     export.plan(wanted)
     findings = []
@@ -189,11 +190,9 @@ def _slug(*words: str) -> str:
 
 
 def _override(search: Search, flags: argparse.Namespace) -> Search:
-    search = override(search, flags)
-    if flags.trials is not None:
-        if not re.fullmatch(r"\+?[1-9]\d*", flags.trials):
-            raise SearchError(f"--trials {flags.trials}: say how many points, or +N for N more")
-        search = replace(search, points=int(flags.trials))
+    if not re.fullmatch(r"\+?[1-9]\d*", flags.points):
+        raise SearchError(f"--points {flags.points}: give the number of points, or +N for N more")
+    search = override(search, argparse.Namespace(**vars(flags) | {"points": int(flags.points)}))
     known = {**SPACE, **MORE, **search.space}
     names = flags.search or list(search.space)
     ends = {name: (low, high) for name, low, high in flags.range}
@@ -228,9 +227,7 @@ def _parser(search: Search) -> argparse.ArgumentParser:
         "--range", nargs=3, action="append", default=[], metavar=("NAME", "LOW", "HIGH"), help="where; may be repeated"
     )
     what.add_argument("--variant", metavar="NAME", default=search.variant, help=f"of {', '.join(VARIANTS)}")
-    what.add_argument(
-        "--trials", metavar="N", default=str(search.points), help="points each study should have, or +N: so many more"
-    )
+    add_points_flag(what, default=str(search.points), help="points each study should have, or +N: so many more")
     what.add_argument("--sampler", choices=tuple(SAMPLERS), default=search.sampler, help="how points are proposed")
     what.add_argument("--seed", type=int, metavar="S", default=search.seed, help="of the sampler")
     task = load("task", search.draws.task)

@@ -20,6 +20,7 @@ from mgcl.progress import Bar
 from mgcl.reporting.drawing import palette
 from mgcl.reporting.report import prepare
 from mgcl.reporting.statistics import t_interval
+from mgcl.search.flags import add_points_flag
 from mgcl.search.questions import Question, Search, questions
 from mgcl.search.replay import Surrogate, best_so_far, design, running_best
 from mgcl.search.sampling import SAMPLERS
@@ -50,7 +51,7 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
     from mgcl.cluster.connect import cluster
 
     flags = _parser(search).parse_args(arguments)
-    search = replace(override(search, flags), points=flags.trials, stopping=False)
+    search = replace(override(search, flags), stopping=False)
     location, bank = one_bank(search.banks)
     header, metric = bank.header, questions(search, bank)[0].metric
     folder = prepare(f"{search.name}/{header.dataset}-{header.backbone}", Path(flags.out))
@@ -67,7 +68,7 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
     replayed = {
         name: np.stack(
             [
-                best_so_far(surrogate, name, seed, flags.trials, higher_is_better=metric.higher_is_better)
+                best_so_far(surrogate, name, seed, flags.points, higher_is_better=metric.higher_is_better)
                 for seed in range(flags.seeds)
             ]
         )
@@ -116,7 +117,7 @@ def _page(
     ends = {name: t_interval(curves[:, -1].tolist()) for name, curves in replayed.items()}
     gain = t_interval((replayed["tpe"][:, -1] - replayed["random"][:, -1]).tolist())
     lines = [
-        f"- {name}: {metric.text(end.mean)} ± {metric.text(end.half_width)} {metric.symbol} after {flags.trials} "
+        f"- {name}: {metric.text(end.mean)} ± {metric.text(end.half_width)} {metric.symbol} after {flags.points} "
         f"points replayed (95 % over {flags.seeds} seeds); "
         f"{metric.text(live[name][-1])} {metric.symbol} in one live study"
         for name, end in ends.items()
@@ -173,7 +174,7 @@ def _parser(search: Search) -> argparse.ArgumentParser:
     add_bank_flags(parser, search)
     add_draw_flags(parser, search.draws, but=("seeds",))
     parser.add_argument("--design", type=int, metavar="N", default=400, help="points that the regressor is fitted to")
-    parser.add_argument("--trials", type=int, metavar="N", default=search.points, help="points a study")
+    add_points_flag(parser, type=int, default=search.points, help="points per study")
     parser.add_argument("--seeds", type=int, metavar="S", default=10, help="replays a sampler")
     parser.add_argument("--study", metavar="URL", help="Optuna's database (default: sqlite, $MGCL_HOME/studies.db)")
     add_machine_flags(parser)

@@ -8,6 +8,7 @@ from mgcl.catalogue import load
 from mgcl.errors import SearchError
 from mgcl.features import FeatureBank
 from mgcl.methods.variants import REFERENCE, VARIANTS
+from mgcl.parameters import flat, from_flat
 from mgcl.records import Trial, Value, canonical_json
 from mgcl.search.sampling import SAMPLERS
 from mgcl.search.space import SPACE, Range
@@ -165,7 +166,7 @@ def _check(search: Search) -> None:
     if search.sampler not in SAMPLERS:
         raise SearchError(f"`sampler` {search.sampler}: choose {' or '.join(SAMPLERS)}")
     if search.batches < 1 or search.points < 1:
-        raise SearchError("`batches` and `trials`: choose 1 or more")
+        raise SearchError("`batches` and `points`: choose 1 or more")
     if not search.space:
         raise SearchError("`search` names nothing; give at least one parameter")
     task = load("task", search.draws.task)
@@ -183,10 +184,11 @@ def _check_range(variant: str, name: str, each: Range) -> None:
     if name in changes:
         raise SearchError(f"variant {variant!r} is about {name}: leave it out of `search`")
     parameters: Any = load("method", method).Parameters
+    own = flat(parameters())
     for end in (each.low, each.high):
-        value = bool(end) if isinstance(getattr(parameters(), name, None), bool) else int(end) if each.whole else end
+        value = bool(end) if isinstance(own.get(name), bool) else int(end) if each.whole else end
         try:
-            parameters(**{**changes, name: value})
+            from_flat(parameters, {**changes, name: value})
         except TypeError:
             raise SearchError(f"`search` {name}: {method} has no such parameter") from None
         except ValueError as error:

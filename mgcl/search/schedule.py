@@ -14,18 +14,18 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
 from mgcl.cluster.connect import Cluster
+from mgcl.cluster.workers import EndWhen
 from mgcl.errors import SearchError
 from mgcl.home import home
 from mgcl.records import TrialFailure, Value
 from mgcl.search.questions import Question
 from mgcl.search.sampling import SteadySampler, distributions
 from mgcl.search.study import ERROR, ended
+from mgcl.sweep.alike import FIRST, CommonCause
 from mgcl.sweep.worker import Worker
 
 # A point whose worker dies is started this often in all.
 _ATTEMPTS = 3
-# The first points that all fail alike say that the rest would.
-_FAILED_ALIKE = 5
 # Points that are whole before others are compared with them, and batches before any is stopped.
 _MEDIAN_OF, _GRACE = 5, 2
 
@@ -78,7 +78,7 @@ def run_points(
                 name="search",
                 storage_path=storage,
                 verbose=0,
-                stop=_AtOnce(search),
+                stop=EndWhen(lambda: search.error is not None),
                 failure_config=tune.FailureConfig(max_failures=_ATTEMPTS - 1),
             ),
         ).fit()
@@ -106,7 +106,7 @@ class _Search(OptunaSearch):
         own.pruner = MedianPruner(_MEDIAN_OF, _GRACE)
         self._study = own
         self._batches, self._stopping, self._on_point = len(question.batches), question.stopping, on_point
-        self._causes: list[str] | None = []
+        self._common_cause = CommonCause()
         self.error: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -143,15 +143,9 @@ class _Search(OptunaSearch):
             self.error = self.error or raised
 
     def _refuse_a_common_cause(self, cause: str | None) -> None:
-        if self._causes is None or not cause:
-            self._causes = None
-            return
-        self._causes.append(cause)
-        if len(set(self._causes)) > 1:
-            self._causes = None
-        elif len(self._causes) == _FAILED_ALIKE:
+        if self._common_cause.found(cause):
             self.error = SearchError(
-                f"the first {_FAILED_ALIKE} points failed alike, so the rest was not run: {cause}; mend that, then "
+                f"the first {FIRST} points failed alike, so the rest was not run: {cause}; mend that, then "
                 "name another --study"
             )
 
@@ -170,21 +164,6 @@ class _Stopping(FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ARG002
         """Tune's contract."""
         return TrialScheduler.STOP if self._search.judge(trial.trial_id, result) else TrialScheduler.CONTINUE
-
-
-class _AtOnce(tune.Stopper):
-    """Ends the experiment when the search cannot go on."""
-
-    def __init__(self, search: _Search) -> None:
-        self._search = search
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
-        """No point is stopped by itself."""
-        return False
-
-    def stop_all(self) -> bool:
-        """Asked at every step."""
-        return self._search.error is not None
 
 
 def _run_point(config: dict[str, Value], question: Question, worker: Worker) -> None:

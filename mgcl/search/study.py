@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from mgcl.databases import check_writable, database_file
-from mgcl.errors import MgclError, SearchError
+from mgcl.errors import MgclError, SearchError, root_cause
 from mgcl.home import home
 from mgcl.masking import masked, scrubbed
 from mgcl.search.questions import Question
@@ -165,8 +165,6 @@ def _answering(storage: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, StorageInternalError, ImportError) as error:
-        first: BaseException = error
-        while first.__cause__:
-            first = first.__cause__
+        first = root_cause(error)
         reason = scrubbed((str(first).strip() or type(first).__name__).splitlines()[0], storage)
         raise SearchError(f"`study` {masked(storage)}: the database does not answer ({reason})") from None

@@ -115,7 +115,7 @@ def _name_rows(store: "Tracking", planned: Sequence[PlannedTrial]) -> None:
     for each in planned:
         found = recorded.get(each.trial.key)
         if found and not set(each.variants) <= set(found.variants):
-            store.name_variants(found, each.variants)
+            store.name_rows(found, each)
 
 
 def _announce(name: str, todo: Todo, store: "Tracking") -> None:

@@ -10,7 +10,7 @@ from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
 from mgcl.features.schema import NAMED
 from mgcl.methods.variants import BASELINES, REFERENCE, VARIANTS, ResolvedVariant, resolve
-from mgcl.records import SEARCHED, Cell, PlannedTrial, Trial, Value
+from mgcl.records import Cell, PlannedTrial, Trial, Value
 from mgcl.sweep.chosen import Chosen, read_chosen
 from mgcl.tasks import Draws, Task
 
@@ -78,8 +78,9 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
                     version=variant.version,
                     parameters=parameters,
                 )
-                names = planned[trial.key].variants if trial.key in planned else ()
-                planned[trial.key] = PlannedTrial(trial, (*names, row))
+                known = planned.get(trial.key, PlannedTrial(trial, ()))
+                searched = known.searched if row == name else {**known.searched, row: name}
+                planned[trial.key] = PlannedTrial(trial, (*known.variants, row), searched)
     if not planned:
         raise SweepError("; ".join(left_out(sweep, bank)))
     return tuple(planned.values())
@@ -97,7 +98,7 @@ def _rows(
     if chosen and variant.method == VARIANTS[chosen.variant].method:
         own = VARIANTS[name].changes
         found = {each: value for each, value in chosen.values(cell).items() if each not in own}
-        yield f"{name}{SEARCHED}{chosen.name})", {**variant.parameters, **found}
+        yield f"{name} (searched {chosen.name})", {**variant.parameters, **found}
 
 
 def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:

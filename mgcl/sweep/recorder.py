@@ -15,14 +15,13 @@ from mgcl.errors import SweepError, TrackingError
 from mgcl.features import FeatureBank
 from mgcl.progress import Bar
 from mgcl.records import PlannedTrial, TrialFailure, TrialResult
+from mgcl.sweep.alike import FIRST, CommonCause
 from mgcl.sweep.estimates import Pace
 from mgcl.sweep.provenance import source_revision
 from mgcl.tracking.parent import Progress
 from mgcl.tracking.record import Tracking
 from mgcl.tracking.runs import row_and_column, run_name
 
-# The first trials that all fail alike say that the rest would.
-_FAILED_ALIKE = 5
 # A store that did not answer is not asked with every outcome.
 _RETRY_SECONDS = 15
 _LAST_RETRIES_SECONDS = 10 * 60
@@ -41,7 +40,7 @@ class Recorder:
         self._started = time.time()
         self._waiting: deque[Outcome] = deque()
         self._ask_again = 0.0
-        self._causes: list[str] | None = []
+        self._common_cause = CommonCause()
         self._failed = 0
         self._warned: set[str] = set()
         self._latest = "none yet"
@@ -107,17 +106,11 @@ class Recorder:
             self._waiting.popleft()
 
     def _refuse_a_common_cause(self, outcome: Outcome) -> None:
-        if self._causes is None:
-            return
-        if isinstance(outcome, TrialResult):
-            self._causes = None
-            return
-        self._causes.append(outcome.cause)
-        if len(set(self._causes)) > 1:
-            self._causes = None
-        elif len(self._causes) == _FAILED_ALIKE:
+        if not isinstance(outcome, TrialFailure):
+            self._common_cause.found(None)
+        elif self._common_cause.found(outcome.cause):
             raise SweepError(
-                f"the first {_FAILED_ALIKE} trials failed alike, so the rest was not run: {outcome.error}; mend that, "
+                f"the first {FIRST} trials failed alike, so the rest was not run: {outcome.error}; mend that, "
                 "then `--retry failed` runs these again too"
             )
 

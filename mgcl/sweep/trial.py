@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +16,10 @@ from mgcl.catalogue import load
 from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
 from mgcl.methods.method import Method
+from mgcl.parameters import from_flat
 from mgcl.records import Trial, TrialResult
 from mgcl.tasks import Measured, Setup, Task
-from mgcl.transport import ComputedSimilarities, SimilarityStore
+from mgcl.transport.pairwise import ComputedSimilarities, SimilarityStore
 
 
 def similarity_store(
@@ -110,7 +112,8 @@ def _setup(trial: Trial, task: Task, bank: FeatureBank, device: str, similaritie
             f"method {trial.method} is version {method.VERSION} here, {trial.version} where the sweep was "
             "planned; install one mgcl everywhere"
         )
-    return Setup(trial, bank, method, method.Parameters(**trial.parameters), similarities, torch.device(device))
+    parameters: Any = from_flat(method.Parameters, trial.parameters)
+    return Setup(trial, bank, method, parameters, similarities, torch.device(device))
 
 
 @contextmanager

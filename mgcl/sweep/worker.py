@@ -21,7 +21,7 @@ from mgcl.features import FeatureBank
 from mgcl.features.copies import nearby
 from mgcl.records import Trial, TrialFailure
 from mgcl.sweep.trial import run_trial, similarity_store
-from mgcl.transport import SimilarityStore
+from mgcl.transport.pairwise import SimilarityStore
 from mgcl.transport.tiles import machine_root
 
 

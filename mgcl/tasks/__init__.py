@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mgcl.features import FeatureBank
     from mgcl.methods.method import Method
-    from mgcl.transport import SimilarityStore
+    from mgcl.transport.pairwise import SimilarityStore
 
 FIRST = "few_shot"
 """The task of runs that were recorded before runs named theirs."""

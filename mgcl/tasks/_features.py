@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mgcl.features import FeatureBank
 from mgcl.methods.method import ClipFeatures
-from mgcl.transport import unit
+from mgcl.transport.cost import unit
 
 
 def clip_features(bank: FeatureBank, rows: NDArray[Any], device: torch.device) -> ClipFeatures:

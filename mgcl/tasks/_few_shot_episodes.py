@@ -7,12 +7,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mgcl.data.episodes import Pool, draw, pool
+from mgcl.data._episodes import Pool, draw, pool
 from mgcl.methods.method import ClipFeatures, Prediction, Support
-from mgcl.records import NO_TRANSPORT, Confusion, Convergence, Episode, ExplainedClip, Matching
+from mgcl.records import NO_TRANSPORT, Confusion, Convergence, Episode, ExplainedClip
 from mgcl.tasks import Measured, Setup
 from mgcl.tasks._features import clip_features, units
-from mgcl.transport import Similarity, SimilarityStore
+from mgcl.transport.matching import Matching
+from mgcl.transport.pairwise import SimilarityStore
+from mgcl.transport.similarity import Similarity
 
 # On a GPU as many episodes are computed together as fill two gigabytes, and no more than this.
 _LARGEST_STACK = 32

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mgcl import records
-from mgcl.data.episodes import SPLITS, VERSION, check_drawable, pool
-from mgcl.data.splits import PROTOCOLS, folds
+from mgcl.data._episodes import SPLITS, VERSION, check_drawable, pool
+from mgcl.data._splits import PROTOCOLS, folds
 from mgcl.errors import SearchError, SweepError
 from mgcl.records import Fold, Value
 from mgcl.seeding import generator

@@ -131,7 +131,7 @@ def _support(setup: Setup) -> Support:
 
     from mgcl.methods.method import Support
     from mgcl.tasks._features import clip_features, units
-    from mgcl.transport import unit
+    from mgcl.transport.cost import unit
 
     bank, device = setup.bank, setup.device
     cell: Cell = setup.trial.cell

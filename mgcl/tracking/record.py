@@ -21,12 +21,12 @@ from mgcl.tracking.runs import (
     metrics_of,
     parameters_of,
     result_tags,
+    rows_tags,
     run_name,
     tags_of,
     trial_json,
     trial_result,
     trial_run,
-    variants_tag,
 )
 from mgcl.tracking.store import (
     PAGE,
@@ -192,10 +192,12 @@ class Tracking:
         with answering(self.uri):
             return _trial_runs(self.client, self.experiment_id)
 
-    def name_variants(self, run: TrialRun, variants: tuple[str, ...]) -> None:
-        """Tag a run with variants that turned out to resolve to its trial."""
+    def name_rows(self, run: TrialRun, more: TrialRun | PlannedTrial) -> None:
+        """Tag a run with the rows of the same trial, planned or recorded elsewhere, beside its own."""
+        tags = rows_tags(run.variants + more.variants, {**run.searched, **more.searched})
         with answering(self.uri):
-            self.client.set_tag(run.run_id, "variants", variants_tag(run.variants + variants))
+            for each in tags.items():
+                self.client.set_tag(run.run_id, *each)
 
     def delete_interrupted(self) -> None:
         """Delete runs that were begun and never completed, if they are old or their trial has a complete one.

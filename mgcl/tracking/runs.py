@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -41,9 +41,10 @@ def row_and_column(planned: PlannedTrial) -> str:
     return f"{planned.variants[0]} {task.column_name([place[name] for name in task.COLUMNS])}"
 
 
-def variants_tag(variants: tuple[str, ...]) -> str:
-    """Every row that a trial stands in."""
-    return ", ".join(dict.fromkeys(variants))
+def rows_tags(variants: Sequence[str], searched: Mapping[str, str]) -> dict[str, str]:
+    """Every row that a trial stands in, and which of them have searched values; ``_rows`` reads it."""
+    names = {"variants": json.dumps(list(dict.fromkeys(variants)))}
+    return {**names, "searched": json.dumps(dict(searched))} if searched else names
 
 
 def tags_of(planned: PlannedTrial, bank: FeatureBank) -> dict[str, str]:
@@ -55,7 +56,7 @@ def tags_of(planned: PlannedTrial, bank: FeatureBank) -> dict[str, str]:
         "kind": "trial",
         "trial_key": trial.key,
         "variant": planned.variants[0],
-        "variants": variants_tag(planned.variants),
+        **rows_tags(planned.variants, planned.searched),
         "method": trial.method,
         "version": str(trial.version),
         "task": trial.task,
@@ -114,6 +115,7 @@ def trial_run(
 ) -> TrialRun:
     """What the functions above wrote, read back."""
     name = tags.get("task", FIRST)
+    variants, searched = _rows(tags)
     task: Task = load("task", name)
     setting = Setting(
         task=name,
@@ -131,7 +133,7 @@ def trial_run(
         key=tags["trial_key"],
         status=status,
         setting=setting,
-        variants=tuple(tags["variants"].split(", ")),
+        variants=variants,
         column=_values(task.COLUMNS, tags),
         pooled=_values(task.POOLED, tags),
         method=tags["method"],
@@ -146,7 +148,17 @@ def trial_run(
         captions_naming_class=float(tags["captions_naming_class"]) if "captions_naming_class" in tags else None,
         seconds=metrics.get("seconds"),
         ended=ended,
+        searched=searched,
     )
+
+
+def _rows(tags: Mapping[str, str]) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """What ``rows_tags`` wrote; earlier, rows were joined by commas, and their names alone told what was searched."""
+    text = tags["variants"]
+    if text.startswith("["):
+        return tuple(json.loads(text)), json.loads(tags.get("searched", "{}"))
+    names = tuple(text.split(", "))
+    return names, {name: name.partition(" (searched ")[0] for name in names if " (searched " in name}
 
 
 def trial_json(planned: PlannedTrial, result: TrialResult) -> str:

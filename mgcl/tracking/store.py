@@ -21,7 +21,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from mgcl.databases import check_writable, database_file
-from mgcl.errors import TrackingError
+from mgcl.errors import TrackingError, root_cause
 from mgcl.home import home
 from mgcl.masking import masked, scrubbed, without_user
 
@@ -57,8 +57,7 @@ def answering(uri: str) -> Iterator[None]:
 
 def _reason(error: BaseException) -> str:
     """What went wrong, in the words of whoever knows, and what to do if those do not tell."""
-    while error.__cause__:  # SQLAlchemy and MLflow wrap the database's own words
-        error = error.__cause__
+    error = root_cause(error)  # SQLAlchemy and MLflow wrap the database's own words
     if isinstance(error, OSError) and error.filename:  # of artifacts: the database is well
         return f"{error.filename}: {error.strerror}; the store's files go there: make it writable, with room"
     words = " ".join(str(error).split()) or type(error).__name__

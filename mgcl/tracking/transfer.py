@@ -1,4 +1,4 @@
-"""Runs brought from another MLflow store into the user's own: each trial once, however often it is stopped."""
+"""Copies runs from another MLflow store into the user's own: each trial once, however often it is stopped."""
 
 import sys
 import tempfile
@@ -31,7 +31,7 @@ _RUNS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Source:
-    """The store that runs are brought from; it is only read.
+    """The store that runs are copied from; it is only read.
 
     Attributes:
         uri: where it answers now.
@@ -76,7 +76,7 @@ class _Recorded:
 
 
 def not_stored(sweep: str, source: Source, own_uri: str) -> tuple[TrialRun, ...]:
-    """The source's trials that a report at home lacks, or lacks in one of their rows.
+    """The source's trials that the user's own store lacks, or lacks in one of their rows.
 
     Raises:
         TrackingError: a store does not answer.
@@ -90,11 +90,11 @@ def not_stored(sweep: str, source: Source, own_uri: str) -> tuple[TrialRun, ...]
 
 
 def copy_runs(sweep: str, source: Source, own_uri: str) -> int:
-    """Copy what is not home yet; a run counts there once its last write, ``complete=1``, is there.
+    """Copy what is not synced yet; a run counts there once its last write, ``complete=1``, is there.
 
     Args:
         sweep: one of ``source.sweeps()``.
-        source: where from; a run that it does not give whole is said and left out.
+        source: where from; a run that it does not give complete is printed and left out.
         own_uri: the user's own store; the sweep's experiment and parent run are made there if they are new.
 
     Returns:
@@ -115,7 +115,7 @@ def copy_runs(sweep: str, source: Source, own_uri: str) -> int:
         for run in not_stored(sweep, source, own_uri):
             mine = stored.get(run.key)
             if mine and not _outranks(run, mine):
-                store.name_variants(mine, run.variants)
+                store.name_rows(mine, run)
             else:
                 new.append(run.run_id)
         copied = 0

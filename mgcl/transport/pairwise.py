@@ -1,6 +1,5 @@
 """All-pairs similarity of a bank's clips, computed once: whatever fold, way, shot, variant or seed asks."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -10,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mgcl.records import Matching, canonical_json
+from mgcl import records
 from mgcl.transport import tiles
+from mgcl.transport.matching import Matching
 from mgcl.transport.similarity import Matched, Similarity, matched
 from mgcl.transport.sinkhorn import iteration_limit
 
@@ -90,7 +90,7 @@ class SimilarityStore:
                 self._open.clear()
             file, shape = f"{i:04}-{j:04}.npy", (len(self._rows(i)), len(self._rows(j)))
             self._open[name, i, j] = (
-                tiles.kept(self._root / name / file, shape, about, lambda: self._compute(i, j, matching))
+                tiles.stored(self._root / name / file, shape, about, lambda: self._compute(i, j, matching))
                 if self._root
                 else self._compute(i, j, matching)
             )
@@ -144,7 +144,7 @@ def _identity(digest: str, device: str, matching: Matching) -> tuple[str, Mappin
         "device": device,
         "dtype": "float32",
     }
-    return hashlib.sha256(canonical_json(about).encode()).hexdigest()[:16], about
+    return records.digest(about)[:16], about
 
 
 def _sorted(places: Rows) -> tuple[Rows, Rows]:

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mgcl.records import Matching
 from mgcl.transport.cost import pairwise_cosine
 from mgcl.transport.gradient import attach_exact_gradient
+from mgcl.transport.matching import Matching
 from mgcl.transport.sinkhorn import iteration_limit, sinkhorn, solve
 
 # Without a gradient, clips of y that are matched at a time, and cosines: what stays in a processor's cache.

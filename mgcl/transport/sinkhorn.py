@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mgcl.records import Gradient
 from mgcl.transport.gradient import attach_exact_gradient
+from mgcl.transport.matching import Gradient
 
 # Iterations between two looks at the error. The scalings u and v start each round at 1 and spread by at most
 # a factor n m an iteration, so that eight of them stay inside float32 up to n m = 60,000.

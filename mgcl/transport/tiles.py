@@ -9,26 +9,24 @@ import os
 import platform
 import shutil
 import time
-import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from mgcl.errors import MgclWarning
+from mgcl.files import DRAFT, replacing
 from mgcl.home import similarity_limit
 
 # <T, cos>, h(T) / log(n m), and 1 where the problem converged: float32, shape (3, rows, columns).
 FIELDS = 3
 # Another worker computes the same tile: wait for it, but not for ever.
 _PATIENCE_SECONDS = 120
-_DRAFT = ".draft-"
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def machine_root(home: Path) -> Path:
     return home / "similarity" / platform.node()
 
 
-def kept(
+def stored(
     file: Path, shape: tuple[int, int], about: Mapping[str, object], compute: Callable[[], NDArray[np.float32]]
 ) -> NDArray[np.float32]:
     """A tile of rows x columns by memory map, computed and written first if it is not there.
@@ -121,28 +119,16 @@ def _read(file: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
 def _write(file: Path, about: Mapping[str, object], values: NDArray[np.float32]) -> None:
     label = file.with_name("about.json")
     if not label.exists():
-        _replace(label, lambda draft: draft.write(json.dumps(about, indent=1).encode()))
-    _replace(file, lambda draft: np.save(draft, values))
-
-
-def _replace(file: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write under a temporary name, then rename: a reader sees the whole file or none."""
-    path = file.with_name(f"{_DRAFT}{uuid.uuid4().hex}")
-    try:
-        with path.open("xb") as draft:
-            write(draft)
-            draft.flush()
-            os.fsync(draft.fileno())
-        path.replace(file)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        with replacing(label) as draft:
+            draft.write_text(json.dumps(about, indent=1), encoding="utf-8")
+    with replacing(file) as draft, draft.open("wb") as stream:
+        np.save(stream, values)
 
 
 def _evict(root: Path, newest: Path) -> None:
     """Delete the least recently opened tiles until the rest fit, and what a worker that died left half-written."""
     hour_ago = time.time() - 3600
-    for opened, _, draft in _files(root, f"*/{_DRAFT}*"):
+    for opened, _, draft in _files(root, f"*/{DRAFT}*"):
         if opened < hour_ago:
             draft.unlink(missing_ok=True)
     tiles = sorted(_files(root, "*/*.npy"))

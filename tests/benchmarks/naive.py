@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, linear, normalize
 
 from mgcl.methods.method import ClipFeatures, Support
-from mgcl.transport import similarity
+from mgcl.transport.similarity import similarity
 
 Matcher = Callable[[Tensor, Tensor], Tensor]
 ALPHA, BETA, EPSILON, LEARNING_RATE, EPOCHS = 1.1, 5.0, 0.1, 1e-4, 20

@@ -22,7 +22,7 @@ from mgcl.home import home
 from mgcl.methods.few_shot import mgcl
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.seeding import generator
-from mgcl.transport import unit
+from mgcl.transport.cost import unit
 
 WAY, QUERIES, EPISODES = 5, 10, 30
 

@@ -110,4 +110,4 @@ def _none_of_these(known, unknown, turned_away, shot: int) -> str:
     if shot == 1:
         return said
     foreign, own = 100 * np.mean(turned_away, axis=0)
-    return f"{said}; turned away are {foreign:.0f} % of its clips and {own:.0f} % of the known ones'"
+    return f"{said}; rejected are {foreign:.0f} % of its clips and {own:.0f} % of the known ones'"

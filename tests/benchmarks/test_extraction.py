@@ -9,10 +9,10 @@ import pytest
 import soundfile
 import torch
 
+from mgcl.audio.excerpt import load_clip
 from mgcl.backbones import tiny
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.data import soundscapes
-from mgcl.data.audio import load_clip
 from mgcl.data.dataset import AudioFile
 from mgcl.extraction.embedding import embed_clips
 from mgcl.features.mel_statistics import mel_statistics

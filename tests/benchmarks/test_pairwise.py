@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from mgcl.records import Matching
-from mgcl.transport import SimilarityStore, pairwise_cosine, similarity
+from mgcl.transport.cost import pairwise_cosine
+from mgcl.transport.matching import Matching
+from mgcl.transport.pairwise import SimilarityStore
+from mgcl.transport.similarity import similarity
 
 CLIPS, CLASSES, SEGMENTS, D = 2_000, 50, 16, 1024
 LABELS = np.arange(CLIPS) % CLASSES
@@ -19,8 +21,8 @@ EVERY = np.arange(CLIPS)
 PEAK = """
 import sys
 import numpy as np, psutil, torch
-from mgcl.records import Matching
-from mgcl.transport import SimilarityStore
+from mgcl.transport.matching import Matching
+from mgcl.transport.pairwise import SimilarityStore
 torch.set_num_threads(1)
 before = psutil.Process().memory_info().rss
 segments = np.load(sys.argv[1], mmap_mode="r")

@@ -5,7 +5,7 @@ import torch
 
 from mgcl.methods.few_shot import mgcl
 from mgcl.methods.method import ClipFeatures, Support
-from mgcl.transport import unit
+from mgcl.transport.cost import unit
 from tests.benchmarks import naive
 
 SEGMENTS, D = 16, 1024

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mgcl.transport import pairwise_cosine, sinkhorn
-from mgcl.transport.sinkhorn import iteration_limit
+from mgcl.transport.cost import pairwise_cosine
+from mgcl.transport.sinkhorn import iteration_limit, sinkhorn
 from tests.numerics.problems import hard_costs
 
 PROBLEMS, LOOPED, CHECKED = 20_000, 400, 4_000

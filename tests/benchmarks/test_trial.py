@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mgcl.data.episodes import pool
+from mgcl.data._episodes import pool
 from mgcl.features import FeatureBank
 from mgcl.sweep.grid import plan
 from mgcl.sweep.trial import _setup, run_trial, similarity_store

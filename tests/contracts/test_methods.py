@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from mgcl.catalogue import load, names
 from mgcl.features.schema import NAMED
 from mgcl.methods.method import ClipFeatures, Support
-from mgcl.transport import unit
+from mgcl.parameters import flat, from_flat
+from mgcl.transport.cost import unit
 
 GOLDEN = Path(__file__).with_name("golden_logits.json")
 WAY, SHOT, D = 3, 2, 12
@@ -56,13 +57,15 @@ def test_parameters_are_a_frozen_record_of_plain_values(method) -> None:
     parameters = method.Parameters()
     assert dataclasses.is_dataclass(parameters)
     assert type(parameters).__dataclass_params__.frozen
-    assert json.loads(json.dumps(dataclasses.asdict(parameters))) == dataclasses.asdict(parameters)
+    values = flat(parameters)
+    assert json.loads(json.dumps(values)) == values
+    assert from_flat(method.Parameters, values) == parameters
 
 
 def test_no_parameter_hides_a_column_of_the_record(method) -> None:
     tasks = [load("task", name) for name in names("task")]
     places = {name for task in tasks for name in (*task.COLUMNS, *task.POOLED, *task.SETTING)}
-    assert {field.name for field in dataclasses.fields(method.Parameters)}.isdisjoint({"variant", *places})
+    assert set(flat(method.Parameters())).isdisjoint({"variant", *places})
 
 
 def test_it_says_which_columns_of_a_bank_it_reads(method) -> None:

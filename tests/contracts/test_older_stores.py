@@ -14,7 +14,7 @@ from mgcl.reporting.report import write
 from mgcl.sweep.driver import count
 from mgcl.sweep.grid import plan
 from mgcl.tracking.record import details, recorded_runs
-from mgcl.tracking.runs import trial_result, trial_run
+from mgcl.tracking.runs import rows_tags, trial_result, trial_run
 from tests import cases
 
 OLDER = Path(__file__).with_name("older_runs.json")
@@ -36,6 +36,16 @@ def test_a_run_of_before_there_were_tasks_is_read() -> None:
         assert dict(run.setting.drawn) == setting
     assert [run["tags"]["variant"] for run in (full, zero_shot)] == ["full", "zero-shot"]
     assert trial_result(json.dumps(full["trial_json"])).explained.plans
+
+
+def test_rows_that_were_joined_by_commas_are_read() -> None:
+    older, _ = json.loads(OLDER.read_text(encoding="utf-8"))
+    tags = older["tags"] | {"variants": "full, full (searched ab12cd), explanations-8"}
+    run = trial_run("r", older["status"], 0.0, tags, older["params"], older["metrics"])
+    assert run.variants == ("full", "full (searched ab12cd)", "explanations-8")
+    assert run.searched == {"full (searched ab12cd)": "full"}
+    again = trial_run("r", older["status"], 0.0, tags | rows_tags(run.variants, run.searched), older["params"], {})
+    assert (again.variants, again.searched) == (run.variants, run.searched)
 
 
 @pytest.fixture

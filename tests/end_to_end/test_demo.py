@@ -82,7 +82,7 @@ def test_a_client_is_answered_and_the_server_leaves_nothing(model, sounds, tmp_p
         assert why.count("<svg") == 2
         beeps = [handle_file(path) for path in sounds["beeps"][:3]]
         learnt = client.predict("beeps", beeps, "", api_name="/add_class")
-        assert learnt == "Learnt beeps from 3 clips; it is not kept yet. The classes are beeps, hiss, hum."
+        assert learnt == "Learnt beeps from 3 clips; it is not saved yet. The classes are beeps, hiss, hum."
         assert client.predict(handle_file(sounds["beeps"][3]), api_name="/classify")[0]["label"] == "beeps"
         client.close()
     assert list(FewShotClassifier.load(model).classes_) == ["hiss", "hum"]
@@ -146,7 +146,7 @@ def test_a_visitor_drops_a_clip_adds_a_class_and_keeps_it(model, sounds) -> None
         )
         assert list(FewShotClassifier.load(model).classes_) == ["hiss", "hum"]
         page.get_by_role("button", name="Keep in").click()
-        page.wait_for_function("each => each.value.startsWith('Kept in ')", arg=outcome.element_handle())
+        page.wait_for_function("each => each.value.startsWith('Saved in ')", arg=outcome.element_handle())
         assert str(model) in outcome.input_value()
         assert list(FewShotClassifier.load(model).classes_) == ["beeps", "hiss", "hum"]
 

@@ -16,7 +16,7 @@ from mgcl import FewShotClassifier
 from mgcl.backbones import tiny
 from mgcl.cli import main
 from mgcl.data import esc50
-from mgcl.data.episodes import draw, pool
+from mgcl.data._episodes import draw, pool
 from mgcl.extraction.extract import extract
 from mgcl.sweep.grid import plan
 from mgcl.sweep.trial import run_trial

@@ -14,11 +14,11 @@ import soundfile
 
 from mgcl.audio import decoding, formats
 from mgcl.audio.decoding import opened
+from mgcl.audio.excerpt import audible_clip, duration, excerpt, load_clip
 from mgcl.classifier.given import clips
 from mgcl.classifier.sounds import Sound, read
 from mgcl.classifier.windows import windows
-from mgcl.data.audio import audible_clip, duration, excerpt, load_clip
-from mgcl.data.check import decode
+from mgcl.data._check import decode
 from mgcl.data.folder import labelled
 from mgcl.errors import DataError
 
@@ -209,7 +209,7 @@ def test_what_a_decoder_notes_is_not_printed(tmp_path: Path) -> None:
     content = mp3(path, frames_said=len(TONE) // 576 + 2)
     tag = b"ID3\x03\x00\x00\x00\x00\x00\x20" + b"TXXX\xff\xff\xff\xff" + bytes(24)
     path.write_bytes(tag + content + b"junk" * 300 + tag + content)
-    code = f"from pathlib import Path\nfrom mgcl.data.check import decode\nprint(decode(Path({str(path)!r})))"
+    code = f"from pathlib import Path\nfrom mgcl.data._check import decode\nprint(decode(Path({str(path)!r})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "fault=None" in done.stdout
     assert done.stderr == ""

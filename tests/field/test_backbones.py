@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer
 
-from mgcl.backbones import ms_clap, sentences, tiny
+from mgcl.backbones import _sentences as sentences
+from mgcl.backbones import ms_clap, tiny
+from mgcl.backbones._probe import probed
+from mgcl.backbones._sentences import published_tokenizer
+from mgcl.backbones._weights import read_checkpoint
 from mgcl.backbones.backbone import AudioFeatures
-from mgcl.backbones.probe import probed
-from mgcl.backbones.sentences import published_tokenizer
-from mgcl.backbones.weights import read_checkpoint
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import BackboneError, MgclError, MgclWarning, SentenceError
 from mgcl.extraction.extract import extract

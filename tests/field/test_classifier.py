@@ -212,7 +212,7 @@ def test_a_model_keeps_no_absolute_paths(support, tmp_path) -> None:
 
 
 def test_a_threshold_turns_away_no_more_than_it_may(support, tmp_path) -> None:
-    """BirdNET-Analyzer #823, openWakeWord #255: half of the known clips were turned away, and nothing said so."""
+    """BirdNET-Analyzer #823, openWakeWord #255: half of the known clips were rejected, and nothing said so."""
     found = [made(reject_label="none", reject_rate=rate).fit(*support).turned_away_ for rate in (0.0, 0.2, 0.9)]
     assert found[0].known == 0
     assert found[1].known <= 0.2

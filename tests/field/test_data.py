@@ -7,8 +7,8 @@ from urllib3.util import Retry
 
 from mgcl.cli.extract import _given_classes
 from mgcl.data import fsdkaggle18
+from mgcl.data._download import Archive, fetch
 from mgcl.data.dataset import AudioFile, Dataset
-from mgcl.data.download import Archive, fetch
 from mgcl.errors import DataError
 from tests.integration.test_download import Site, site  # noqa: F401
 

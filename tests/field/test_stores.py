@@ -159,7 +159,7 @@ def test_a_deleted_parent_run_gives_way_to_a_new_one(copy, capsys, tmp_path) -> 
     assert (code, "1 done" in output, "its parent run was deleted" in output) == (0, True, True)
     assert mgcl(capsys, "sync", uri(copy), "--check", "--tracking-uri", uri(tmp_path))[:2] == (
         1,
-        "s: 1 trials are not home yet\n",
+        "s: 1 trials are not synced yet\n",
     )
     again = Tracking.open("s", uri(copy))
     assert again.parent_id != store.parent_id

@@ -162,7 +162,7 @@ def test_the_command_of_a_search_repeats_its_flags_and_the_sweep_takes_them() ->
     """README: the printed test command lacked --queries and --split."""
     given = (
         "--bank 'my bank' --ways 3 4 --shots 2 --queries 5 --split source --audio-only --workers 1 --gpus-per-trial 0 "
-        "--address 127.0.0.1:6379 --tracking-uri sqlite:///x.db --out 'my reports' --episodes 2 --seed 4 --trials 3"
+        "--address 127.0.0.1:6379 --tracking-uri sqlite:///x.db --out 'my reports' --episodes 2 --seed 4 --points 3"
     )
     search = cases.search("search", queries=9)
     flags = search_parser(search).parse_args(shlex.split(given))

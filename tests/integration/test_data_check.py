@@ -8,7 +8,7 @@ import soundfile
 
 from mgcl.cli import main
 from mgcl.data import esc50, folder
-from mgcl.data.check import check
+from mgcl.data._check import check
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "esc10"
 

@@ -15,7 +15,7 @@ import soundfile
 
 from mgcl.cli import main
 from mgcl.data import esc50, fsdkaggle18
-from mgcl.data.download import Archive, fetch
+from mgcl.data._download import Archive, fetch
 from mgcl.errors import DataError
 
 ESC50 = """filename,fold,target,category,esc10,src_file,take

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mgcl.backbones import tiny
-from mgcl.backbones.log_mel import MELS, STEPS
+from mgcl.backbones._log_mel import MELS, STEPS
 from mgcl.data.soundscapes.recipes import class_recipes
 from mgcl.pretraining import pretrain, training
 from mgcl.pretraining.corpus import Corpus, build

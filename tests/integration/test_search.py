@@ -50,7 +50,7 @@ def told(place: Place) -> list[tuple[TrialState, dict[str, float], float | None,
 
 
 def search(place: Place):
-    return place.run(*FLAGS, "--trials", str(POINTS), "--workers", "1", script=SCRIPT)
+    return place.run(*FLAGS, "--points", str(POINTS), "--workers", "1", script=SCRIPT)
 
 
 def test_a_search_that_is_killed_ends_as_if_it_had_not_been(place: Place, another_place: Place) -> None:
@@ -61,7 +61,7 @@ def test_a_search_that_is_killed_ends_as_if_it_had_not_been(place: Place, anothe
     assert {state for state, *_ in undisturbed} == {TrialState.COMPLETE, TrialState.PRUNED}
 
     for enough in (1, 8):
-        process = place.start(*FLAGS, "--trials", str(POINTS), "--workers", "1", script=SCRIPT)
+        process = place.start(*FLAGS, "--points", str(POINTS), "--workers", "1", script=SCRIPT)
         wait_until(lambda enough=enough: whole(place) >= enough, process)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -78,7 +78,7 @@ def test_a_search_that_is_killed_ends_as_if_it_had_not_been(place: Place, anothe
     )
     assert [status for (status,) in runs] == ["FINISHED"] * POINTS
 
-    done = place.run(*FLAGS, "--trials", "+2", "--workers", "1", script=SCRIPT)
+    done = place.run(*FLAGS, "--points", "+2", "--workers", "1", script=SCRIPT)
     assert done.returncode == 0, done.stderr
     assert told(place)[:POINTS] == undisturbed
     assert len(told(place)) == POINTS + 2
@@ -86,7 +86,7 @@ def test_a_search_that_is_killed_ends_as_if_it_had_not_been(place: Place, anothe
 
 def test_a_point_is_what_the_grid_says_and_the_report_has_both(place: Place) -> None:
     bank = FeatureBank.open(place.bank)
-    done = place.run(*FLAGS, "--trials", "8", "--workers", "2", script=SCRIPT)
+    done = place.run(*FLAGS, "--points", "8", "--workers", "2", script=SCRIPT)
     assert done.returncode == 0, done.stderr
     (question,) = questions(SEARCH, bank)
     with_value = [each for each in points(place) if each.state == TrialState.COMPLETE]
@@ -130,7 +130,7 @@ def test_a_search_that_always_fails_stops_and_says_why(place: Place) -> None:
 def test_samplers_are_compared(place: Place) -> None:
     script = ROOT / "sweeps" / "samplers.py"
     flags = ("--ways", "3", "--shots", "2", "--queries", "5", "--episodes", "2", "--workers", "2")
-    small = ("--design", "16", "--trials", "6", "--seeds", "2")
+    small = ("--design", "16", "--points", "6", "--seeds", "2")
     done = place.run(*flags, *small, script=script)
     assert done.returncode == 0, done.stderr
     folder = place.folder / "reports" / "samplers" / "generated-drawn"

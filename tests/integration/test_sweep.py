@@ -61,7 +61,7 @@ def test_a_run_holds_what_the_contract_says(place: Place) -> None:
         "SELECT run_uuid, artifact_uri FROM runs JOIN tags t USING (run_uuid) WHERE t.key='kind' AND t.value='trial'"
     )
     tags = dict(place.query(f"SELECT key, value FROM tags WHERE run_uuid='{run_id}'"))
-    assert (tags["variant"], tags["variants"]) == ("full", "full, explanations-8")
+    assert (tags["variant"], tags["variants"]) == ("full", '["full", "explanations-8"]')
     assert {
         "way": "3",
         "shot": "2",

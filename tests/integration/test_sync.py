@@ -1,5 +1,6 @@
 """Runs brought home from a real MLflow server: each once, as they were, whatever is stopped in between."""
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -21,7 +22,6 @@ from mgcl.records import TrialFailure
 from mgcl.sweep.grid import plan
 from mgcl.sweep.trial import run_trial
 from mgcl.tracking.record import Tracking, recorded_runs
-from mgcl.tracking.runs import variants_tag
 from mgcl.tracking.store import search
 from tests import cases
 
@@ -200,10 +200,10 @@ def test_a_cut_off_copy_goes_at_once_and_a_drivers_unfinished_run_stays(source, 
 
 def test_check_copies_nothing_and_says_what_is_missing(server, at_home) -> None:
     code, output, _ = at_home.sync(server, "--check")
-    assert (code, output) == (1, "s: 20 trials are not home yet\n")
+    assert (code, output) == (1, "s: 20 trials are not synced yet\n")
     assert keys(at_home.uri) == []
     at_home.sync(server)
-    assert at_home.sync(server, "--check")[:2] == (0, "s: all trials are home\n")
+    assert at_home.sync(server, "--check")[:2] == (0, "s: all trials are synced\n")
 
 
 def test_a_finished_run_joins_a_failed_one_at_home(source, at_home, bank, cells) -> None:
@@ -226,11 +226,14 @@ def test_a_row_that_a_trial_got_later_comes_home(source, at_home, bank, cells) -
     source.record(cells[0], run_trial(cells[0].trial, bank), bank, {})
     at_home.sync(source.uri)
     (run,) = source.runs()
-    source.client.set_tag(run.run_id, "variants", variants_tag((*run.variants, "explanations-8")))
+    source.name_rows(
+        run, dataclasses.replace(cells[0], variants=("explanations-8",), searched={"explanations-8": "full"})
+    )
     assert at_home.sync(source.uri, "--check")[0] == 1
     assert at_home.sync(source.uri)[0] == 0
     (run,) = recorded_runs("s", at_home.uri)
     assert run.variants == (*cells[0].variants, "explanations-8")
+    assert run.searched == {"explanations-8": "full"}
 
 
 def test_a_run_without_its_artifacts_is_left_out_and_said(source, at_home, bank, cells) -> None:
@@ -239,7 +242,7 @@ def test_a_run_without_its_artifacts_is_left_out_and_said(source, at_home, bank,
     broken = source.runs()[1]
     shutil.rmtree(at_home.folder / "source" / "artifacts" / broken.run_id)
     code, output, errors = at_home.sync(source.uri)
-    assert (code, "2 trials copied" in output, "s: 1 trials are not home yet" in output) == (1, True, True)
+    assert (code, "2 trials copied" in output, "s: 1 trials are not synced yet" in output) == (1, True, True)
     assert f"run {broken.run_id} is left out" in errors
     assert broken.key not in keys(at_home.uri)
 

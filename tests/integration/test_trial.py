@@ -9,7 +9,7 @@ from mgcl.errors import SweepError
 from mgcl.sweep.grid import plan
 from mgcl.sweep.trial import run_trial, similarity_store
 from mgcl.tasks import few_shot
-from mgcl.transport import SimilarityStore
+from mgcl.transport.pairwise import SimilarityStore
 from tests import cases
 from tests.generated_bank import write_generated_bank
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mgcl.methods.method import ClipFeatures, Support
-from mgcl.transport import unit
+from mgcl.transport.cost import unit
 
 WAY, SHOT, QUERIES, N, D, SENTENCES = 3, 2, 2, 5, 10, 4
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mgcl.transport import unit
+from mgcl.transport.cost import unit
 
 
 def cosine_costs(count: int, n: int, m: int, *, d: int = 24, seed: int = 0) -> Tensor:

@@ -9,6 +9,7 @@ from torch import nn
 
 from mgcl.catalogue import load
 from mgcl.methods.method import ClipFeatures, Support
+from mgcl.parameters import from_flat
 from tests.numerics.conftest import QUERIES, SHOT, WAY, D
 
 CLIPS = range(WAY * QUERIES)
@@ -16,7 +17,9 @@ CLIPS = range(WAY * QUERIES)
 
 def logits(name: str, support: Support, query: ClipFeatures, **changes: float) -> np.ndarray:
     method = load("method", name)
-    predicted: np.ndarray = method.predict(method.fit(support, method.Parameters(**changes)), query).logits.numpy()
+    predicted: np.ndarray = method.predict(
+        method.fit(support, from_flat(method.Parameters, changes)), query
+    ).logits.numpy()
     return predicted
 
 
@@ -112,4 +115,4 @@ def test_treff_adapter(support, query) -> None:
 def test_wrong_parameters_are_refused(name, wrong) -> None:
     (field,) = wrong
     with pytest.raises(ValueError, match=f"{field} must be at least 0 and finite"):
-        load("method", name).Parameters(**wrong)
+        from_flat(load("method", name).Parameters, wrong)

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from mgcl.methods.few_shot import _contrast as contrast
-from mgcl.transport import inner
+from mgcl.transport.cost import inner
 
 D = 10
 

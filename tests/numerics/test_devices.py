@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from mgcl.records import Matching
 from mgcl.sweep.grid import plan
 from mgcl.sweep.trial import run_trial
-from mgcl.transport import similarity, unit
+from mgcl.transport.cost import unit
+from mgcl.transport.matching import Matching
+from mgcl.transport.similarity import similarity
 from tests import cases
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

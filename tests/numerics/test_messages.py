@@ -6,7 +6,9 @@ import sys
 import pytest
 
 START = """import torch
-from mgcl.transport import inner, similarity, sinkhorn
+from mgcl.transport.cost import inner
+from mgcl.transport.similarity import similarity
+from mgcl.transport.sinkhorn import sinkhorn
 x, p = torch.ones(5, 4, 3), torch.full((4,), 0.25)
 """
 CASES = {

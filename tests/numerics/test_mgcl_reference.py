@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mgcl.methods.few_shot import mgcl
 from mgcl.methods.method import ClipFeatures, Support
+from mgcl.parameters import from_flat
 from tests.numerics.conftest import SHOT, WAY, D
 
 
@@ -35,7 +36,7 @@ class Slow:
             np.full(n, 1 / n),
             np.full(m, 1 / m),
             1 - cosines.detach().numpy(),
-            self.p.epsilon,
+            self.p.matching.epsilon,
             "sinkhorn",
             numItermax=3000,
             stopThr=1e-10,
@@ -103,7 +104,10 @@ CASES: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_logits_are_the_slow_methods(case, support, query) -> None:
     # A larger step and few of them: what is trained must show.
-    parameters = mgcl.Parameters(epochs=3, learning_rate=3e-3, tolerance=1e-5, max_iterations=5000, **CASES[case])
+    parameters = from_flat(
+        mgcl.Parameters,
+        {"epochs": 3, "learning_rate": 3e-3, "tolerance": 1e-5, "max_iterations": 5000, **CASES[case]},
+    )
     slow = Slow(support, parameters)
     caches = slow.caches(query)
     before = slow.logits(query, caches).detach()

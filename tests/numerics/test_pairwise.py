@@ -14,8 +14,10 @@ import torch
 
 from mgcl.errors import MgclError, MgclWarning
 from mgcl.home import similarity_limit
-from mgcl.records import Matching
-from mgcl.transport import ComputedSimilarities, SimilarityStore, similarity, tiles
+from mgcl.transport import tiles
+from mgcl.transport.matching import Matching
+from mgcl.transport.pairwise import ComputedSimilarities, SimilarityStore
+from mgcl.transport.similarity import similarity
 
 CLIPS, SEGMENTS, D = 50, 5, 12
 MATCHINGS = {
@@ -200,7 +202,7 @@ def slow():
     time.sleep(float(sys.argv[2]))
     return np.full((3, 4, 4), 5, np.float32)
 file = Path(sys.argv[1]) / "store" / "0000-0000.npy"
-print(tiles.kept(file, (4, 4), {"bank": "b"}, slow).sum())
+print(tiles.stored(file, (4, 4), {"bank": "b"}, slow).sum())
 """
 
 

@@ -10,8 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgcl.records import Matching
-from mgcl.transport import inner, pairwise_cosine, plans, similarity, unit
+from mgcl.transport.cost import inner, pairwise_cosine, unit
+from mgcl.transport.matching import Matching
+from mgcl.transport.similarity import plans, similarity
 
 RANDOM = torch.Generator().manual_seed(0)
 X, Y = unit(torch.randn(5, 6, 12, generator=RANDOM)), unit(torch.randn(9, 4, 12, generator=RANDOM))
@@ -168,9 +169,19 @@ def test_half_precision_is_solved_in_float32(dtype) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"kind": "optimal"}, {"gradient": "x"}, {"entropy_weight": -1.0}, {"epsilon": 0.0}, {"tolerance": -1.0}]
+    "wrong",
+    [
+        {"kind": "optimal"},
+        {"gradient": "x"},
+        {"entropy_weight": -1.0},
+        {"epsilon": 0.0},
+        {"tolerance": -1.0},
+        {"max_iterations": 0},
+        {"epsilon": "0.1"},
+    ],
 )
 def test_a_matching_that_is_none_is_refused(wrong) -> None:
     (field,) = wrong
-    with pytest.raises(ValueError, match=f"{field} must be"):
+    name = {"kind": "matching"}.get(field, field)  # as users know it
+    with pytest.raises(ValueError, match=f"{name} must be"):
         Matching(**wrong)

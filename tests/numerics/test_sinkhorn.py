@@ -9,8 +9,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mgcl.transport import sinkhorn
-from mgcl.transport.sinkhorn import iteration_limit
+from mgcl.transport.sinkhorn import iteration_limit, sinkhorn
 from tests.numerics.problems import cosine_costs, hard_costs, two_by_two
 
 SETS = {"easy": cosine_costs(40, 16, 16), "hard": hard_costs(40, 16, 16), "oblong": cosine_costs(40, 16, 8)}

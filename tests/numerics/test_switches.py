@@ -9,14 +9,15 @@ import torch
 from mgcl.catalogue import load
 from mgcl.methods.few_shot import mgcl, zero_shot
 from mgcl.methods.method import ClipFeatures, Support
-from mgcl.transport import unit
+from mgcl.parameters import from_flat
+from mgcl.transport.cost import unit
 from tests.numerics.conftest import SHOT, WAY, D
 
 OFF = {"coarse_cache": False, "fine_cache": False, "coarse_contrast": False, "fine_contrast": False}
 
 
 def logits(support: Support, clips: ClipFeatures, **changes) -> torch.Tensor:
-    parameters = mgcl.Parameters(**changes)
+    parameters = from_flat(mgcl.Parameters, changes)
     return mgcl.predict(mgcl.fit(support, parameters), clips).logits
 
 
@@ -118,7 +119,7 @@ def test_opposite_audio_and_caption_cancel_without_harm(support, query) -> None:
 
 def baseline(name: str, support: Support, clips: ClipFeatures, **changes) -> torch.Tensor:
     method = load("method", name)
-    return method.predict(method.fit(support, method.Parameters(**changes)), clips).logits
+    return method.predict(method.fit(support, from_flat(method.Parameters, changes)), clips).logits
 
 
 @pytest.mark.parametrize("name", ["tip_adapter", "treff_adapter"])
@@ -177,7 +178,7 @@ def test_giving_the_clips_of_one_class_twice_changes_nothing(support, query, nam
 )
 def test_parameters_of_another_type_are_refused(changes, words) -> None:
     with pytest.raises(ValueError, match=words):
-        mgcl.Parameters(**changes)
+        from_flat(mgcl.Parameters, changes)
     assert mgcl.Parameters(alpha=2).alpha == 2
 
 

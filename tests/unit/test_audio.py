@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mgcl.data.audio import duration, fit_length, load_clip
+from mgcl.audio.excerpt import duration, fit_length, load_clip
 from mgcl.errors import DataError
 
 

@@ -14,6 +14,14 @@ def test_shared_modules_are_no_methods() -> None:
     assert {"cache", "contrast", "training", "method"}.isdisjoint(names("method"))
 
 
+def test_only_what_is_of_a_kind_has_a_name() -> None:
+    assert {"laion_clap", "ms_clap", "tiny", "transformers_clap"} <= set(names("backbone"))
+    assert names("captioner") == ("file", "msclap", "transformers")
+    for kind in ("dataset", "backbone", "captioner"):
+        for name in names(kind):
+            assert load(kind, name).__name__.endswith(f".{name}")
+
+
 def test_an_unknown_name_lists_the_known() -> None:
     with pytest.raises(
         MgclError, match=r"no method is called 'clap'; there are: matching, mel_statistics, mgcl, prototypical"

@@ -112,7 +112,7 @@ def height(png: bytes) -> int:
 
 def test_a_clip_that_is_turned_away_is_compared_with_what_it_is_nearest_to(reasons, sound) -> None:
     turned = replace(reasons, answer=replace(reasons.answer, label="none of these", clip="/somewhere/a.wav"))
-    assert "turned away as none of these" in figures.shares(turned).caption
+    assert "rejected as none of these" in figures.shares(turned).caption
     assert re.fullmatch(r"a\.wav: none of these \(the nearest is hum, \d+ %\)", title(turned))
     assert figures.transport(turned, sound, RATE).svg != figures.transport(reasons, sound, RATE).svg  # its roles
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from mgcl.cli import main
-from mgcl.records import Matching
-from mgcl.transport import SimilarityStore
+from mgcl.transport.matching import Matching
+from mgcl.transport.pairwise import SimilarityStore
 from mgcl.transport.tiles import machine_root
 
 

@@ -50,11 +50,11 @@ def test_no_clip_gets_no_answer(session) -> None:
 def test_a_new_class_is_there_at_once_and_kept_only_when_asked(session, sounds) -> None:
     before = (session.folder / "model.json").read_bytes()
     said = session.add_class(" beeps ", [str(path) for path in sounds["beeps"][:3]], "")
-    assert said == "Learnt beeps from 3 clips; it is not kept yet. The classes are beeps, hiss, hum."
+    assert said == "Learnt beeps from 3 clips; it is not saved yet. The classes are beeps, hiss, hum."
     probabilities, _ = session.classify(str(sounds["beeps"][3]))
     assert max(probabilities, key=probabilities.get) == "beeps"
     assert (session.folder / "model.json").read_bytes() == before
-    assert session.keep() == f"Kept in {session.folder}: 3 classes."
+    assert session.keep() == f"Saved in {session.folder}: 3 classes."
     assert list(FewShotClassifier.load(session.folder).classes_) == ["beeps", "hiss", "hum"]
 
 

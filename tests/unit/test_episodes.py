@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgcl.data.episodes import check_drawable, draw, pool
+from mgcl.data._episodes import check_drawable, draw, pool
 from mgcl.errors import SweepError
 from mgcl.records import Clip, Fold
 

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mgcl.backbones.grained import Grained, contrastive_loss
-from mgcl.backbones.towers import AudioTower, Block, TextTower
-from mgcl.transport import unit
+from mgcl.backbones._grained import Grained, contrastive_loss
+from mgcl.backbones._towers import AudioTower, Block, TextTower
+from mgcl.transport.cost import unit
 
 
 def model(codewords: int = 7, d: int = 6, score_temperature: float = 0.5) -> Grained:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mgcl.backbones import ms_clap
-from mgcl.backbones.cnn14 import STEP
+from mgcl.backbones._cnn14 import STEP
 from mgcl.errors import BackboneError
 from tests.checkpoints.ms_clap import D, make_2022, make_2023
 from tests.contracts.test_backbones import clicks

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mgcl.records import SEARCHED, TrialRun
+from mgcl.records import TrialRun
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.outline import Outline
 from mgcl.reporting.report import write
@@ -186,8 +186,9 @@ def test_without_the_reference_nothing_is_marked(tmp_path) -> None:
 
 
 def test_searched_values_keep_their_line(tmp_path) -> None:
+    name = "full (searched ab12cd)"
     searched = [
-        changed_run(run, key=f"{run.key}-s", variants=(f"full{SEARCHED}ab12cd)",), accuracies=(1.0, 1.0))
+        changed_run(run, key=f"{run.key}-s", variants=(name,), searched={name: "full"}, accuracies=(1.0, 1.0))
         for run in recorded()
         if "full" in run.variants and run.column[1] == 1
     ]

@@ -327,6 +327,7 @@ def test_searched_values_stand_beside_the_variants_own(bank, question, params) -
         ("without-cache",),
         (f"without-cache (searched {name})",),
     }
+    assert next(cell.searched for cell in cells if cell.variants == (searched,)) == {searched: "full"}
     assert {cell.trial.cell.fold for cell in cells} == set(question.tests)
     own, found = rows[("full",), 3].parameters, rows[(searched,), 3].parameters
     assert found == {**own, "alpha": 2.5, "beta": 7.0}

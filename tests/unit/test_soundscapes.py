@@ -10,12 +10,12 @@ import pytest
 import soundfile
 
 from mgcl.data import soundscapes
+from mgcl.data._splits import folds
 from mgcl.data.soundscapes.descriptions import describe
 from mgcl.data.soundscapes.movement import series
 from mgcl.data.soundscapes.recipes import GROUPS, PITCHES, SPLITS, Recipe, class_recipes, drawn_recipes
 from mgcl.data.soundscapes.scene import SAMPLE_RATE, compose
 from mgcl.data.soundscapes.sources import SOURCES
-from mgcl.data.splits import folds
 from mgcl.errors import DataError
 from mgcl.language.explanations import explanations
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mgcl.data.splits import PROTOCOLS, folds, published_subsets
+from mgcl.data._splits import PROTOCOLS, folds, published_subsets
 from mgcl.errors import SweepError
 
 LABELS = [f"c{index:02}" for index in range(20)]

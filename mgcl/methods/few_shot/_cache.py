@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mgcl.transport import inner
+from mgcl.transport.cost import inner
 
 
 def affinity(cosines: Float[Tensor, "*stack b s"], beta: float) -> Float[Tensor, "*stack b s"]:

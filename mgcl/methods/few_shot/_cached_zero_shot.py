@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from mgcl.methods.method import ClipFeatures, Prediction, Support, check_fields, check_ranges
+from mgcl.methods.method import ClipFeatures, Prediction, Support
+from mgcl.parameters import check_fields, check_ranges
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,7 +68,7 @@ def fit(fitted: Fitted) -> Fitted:
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
     """Scaled cosines with the prompts, plus alpha exp(-beta (1 - attention)) times the support's labels."""
     from mgcl.methods.few_shot import _cache as cache
-    from mgcl.transport import inner
+    from mgcl.transport.cost import inner
 
     support, parameters = fitted.support, fitted.parameters
     affinities = cache.affinity(fitted.attention(clips, support, fitted.weight), parameters.beta)

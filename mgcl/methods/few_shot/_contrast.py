@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mgcl.records import Matching
-from mgcl.transport import Similarity, inner, similarity, unit
+from mgcl.transport.cost import inner, unit
+from mgcl.transport.matching import Matching
+from mgcl.transport.similarity import Similarity, similarity
 
 Initialisation = Literal["halves", "audio", "random"]
 

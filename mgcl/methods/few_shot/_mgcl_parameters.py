@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from mgcl.methods.method import check_fields, check_ranges
-from mgcl.records import Matching
+from mgcl.parameters import check_fields, check_ranges
+from mgcl.transport.matching import Matching
 
 OPEN_CHOICES = {
     "coarse": "a clip's coarse representation: the backbone's embedding (clip), or its segments' mean (the paper's)",
@@ -35,8 +35,7 @@ class Parameters:
         beta: sharpness of the cache (Eq. 1), >= 0.
         coarse: the coarse representation of a clip: the backbone's own ("clip") or the segments' "mean".
         coarse_cache, fine_cache, coarse_contrast, fine_contrast: which of the four parts count; at least one.
-        matching, epsilon, tolerance, max_iterations, entropy_weight, gradient: of the segments; see
-            ``mgcl.records.Matching``.
+        matching: of the segments; its fields stand among these in a trial's key, a flag and an option.
         logit_scale: multiplies the contrast before Eq. 21, > 0; None is the bank's.
         late_weighting_scale: inverse temperature of the late weighting (Eq. 14), >= 0; 0 is a plain mean.
         leave_one_out: a training clip does not see its own key in the cache; needs 2 shots.
@@ -57,12 +56,7 @@ class Parameters:
     fine_cache: bool = True
     coarse_contrast: bool = True
     fine_contrast: bool = True
-    matching: Literal["transport", "uniform", "best-match"] = "transport"
-    epsilon: float = 0.1
-    tolerance: float = 1e-4
-    max_iterations: int | None = None
-    entropy_weight: float = 0.0
-    gradient: Literal["detached", "exact"] = "detached"
+    matching: Matching = field(default_factory=Matching)
     logit_scale: float | None = None
     late_weighting_scale: float = 1.0
     leave_one_out: bool = False
@@ -79,9 +73,9 @@ class Parameters:
         check_fields(self)
         check_ranges(
             self,
-            positive=("epsilon", "tolerance", "learning_rate", "logit_scale"),
-            at_least_zero=("alpha", "beta", "entropy_weight", "late_weighting_scale", "epochs"),
-            at_least_one=("explanations", "max_iterations"),
+            positive=("learning_rate", "logit_scale"),
+            at_least_zero=("alpha", "beta", "late_weighting_scale", "epochs"),
+            at_least_one=("explanations",),
         )
         if not (self.cached or self.contrasted):
             raise ValueError("without coarse and fine cache and contrast nothing is left to score with")
@@ -123,9 +117,3 @@ class Parameters:
     def least_shots(self) -> int:
         """With one shot a clip that does not see itself would find no key of its class."""
         return 2 if self.leave_one_out else 1
-
-    @property
-    def segment_matching(self) -> Matching:
-        """How segments are matched."""
-        names = ("epsilon", "tolerance", "max_iterations", "entropy_weight", "gradient")
-        return Matching(self.matching, **{name: getattr(self, name) for name in names})

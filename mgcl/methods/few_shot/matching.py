@@ -35,7 +35,7 @@ def fit(support: Support, _parameters: Parameters) -> Fitted:
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
     """The logarithm of the attention that each class's clips draw."""
-    from mgcl.transport import inner
+    from mgcl.transport.cost import inner
 
     support = fitted.support
     attention = inner(clips.clip, support.clips.clip).softmax(-1)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mgcl.methods.few_shot._contrast import Adapters
-    from mgcl.transport import Similarity
+    from mgcl.transport.similarity import Similarity
 
 __all__ = ["OPEN_CHOICES", "Parameters"]
 
@@ -84,9 +84,9 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
 
 def explain(fitted: Fitted, clip: ClipFeatures, classes: tuple[int, ...]) -> tuple[Match, ...]:
     """The plan to the support clip that its segments are most like, and to each class's explanations."""
-    from mgcl.transport import plans
+    from mgcl.transport.similarity import plans
 
-    parameters, matching = fitted.parameters, fitted.parameters.segment_matching
+    parameters, matching = fitted.parameters, fitted.parameters.matching
     if matching.kind != "transport":
         return ()
     matches = []
@@ -112,7 +112,7 @@ def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
         clip: one.
     """
     from mgcl.methods.few_shot import _contrast as contrast
-    from mgcl.transport import column_shares
+    from mgcl.transport.similarity import column_shares
 
     support, parameters, scale = fitted.support, fitted.parameters, fitted.logit_scale
     affinities, _ = _key_affinities(fitted, clip)
@@ -126,7 +126,7 @@ def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
         sentences["coarse_contrast"] = (scale * late * cosines)[0]
     if parameters.fine_contrast:
         segments = _fused_segments(fitted, clip)[0]
-        sentences["fine_contrast"] = scale * column_shares(segments, fitted.sentences, parameters.segment_matching)
+        sentences["fine_contrast"] = scale * column_shares(segments, fitted.sentences, parameters.matching)
     return Shares(keys, sentences, fitted.sentences)
 
 
@@ -163,7 +163,7 @@ def _sentences(support: Support, parameters: Parameters) -> Float[Tensor, "*stac
 
 
 def _coarse(clips: ClipFeatures, parameters: Parameters) -> Float[Tensor, "*stack b d"]:
-    from mgcl.transport import unit
+    from mgcl.transport.cost import unit
 
     return clips.clip if parameters.coarse == "clip" else unit(clips.segments.mean(-2))
 
@@ -180,7 +180,7 @@ def _key_affinities(
         query, keys = _coarse(clips, parameters), _coarse(support.clips, parameters)
         affinities["coarse_cache"] = cache.coarse_affinity(query, keys, parameters.beta)
     if parameters.fine_cache:
-        fine = support.key_similarity(clips, parameters.segment_matching)
+        fine = support.key_similarity(clips, parameters.matching)
         affinities["fine_cache"] = cache.affinity(fine.value, parameters.beta)
         convergence = _convergence(fine, parameters)
     if own and parameters.leave_one_out:
@@ -203,7 +203,7 @@ def _cache(fitted: Fitted, clips: ClipFeatures, *, own: bool = False) -> Predict
 
 
 def _convergence(matched: Similarity, parameters: Parameters) -> Convergence:
-    if parameters.matching != "transport":
+    if parameters.matching.kind != "transport":
         return NO_TRANSPORT
     return Convergence(matched.converged.numel(), int((~matched.converged).sum()))
 
@@ -218,7 +218,7 @@ def _contrast(fitted: Fitted, clips: ClipFeatures) -> Prediction:
         coarse = contrast.coarse_contrast(_fused_clips(fitted, clips), sentences, parameters.late_weighting_scale)
         parts["coarse_contrast"] = scale * coarse
     if parameters.fine_contrast:
-        fine = contrast.fine_contrast(_fused_segments(fitted, clips), sentences, parameters.segment_matching)
+        fine = contrast.fine_contrast(_fused_segments(fitted, clips), sentences, parameters.matching)
         parts["fine_contrast"] = scale * fine.value
         convergence = _convergence(fine, parameters)
     return Prediction(parts, convergence)

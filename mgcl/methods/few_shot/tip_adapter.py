@@ -31,7 +31,7 @@ def fit(support: Support, parameters: Parameters) -> cached_zero_shot.Fitted:
 
 
 def _attention(clips: ClipFeatures, _support: Support, keys: Tensor) -> Float[Tensor, "*stack b s"]:
-    from mgcl.transport import inner
+    from mgcl.transport.cost import inner
 
     return inner(clips.clip, keys)
 

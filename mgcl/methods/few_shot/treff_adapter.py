@@ -37,7 +37,7 @@ def fit(support: Support, parameters: Parameters) -> cached_zero_shot.Fitted:
 
 
 def _attention(clips: ClipFeatures, support: Support, weight: Tensor) -> Float[Tensor, "*stack b s"]:
-    from mgcl.transport import inner
+    from mgcl.transport.cost import inner
 
     return inner(inner(clips.clip, weight), inner(support.clips.clip, weight))
 

@@ -37,7 +37,7 @@ def fit(support: Support, _parameters: Parameters) -> Fitted:
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
     """Scaled cosines of the clip embeddings with the prompts."""
-    from mgcl.transport import inner
+    from mgcl.transport.cost import inner
 
     return Prediction({"contrast": fitted.logit_scale * inner(clips.clip, fitted.prompts)})
 

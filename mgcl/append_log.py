@@ -1,4 +1,4 @@
-"""Files of JSON lines that outlive their process: what was costly to get is appended at once and taken up again."""
+"""Append-only logs of JSON lines: what was costly to get is on the disk at once, and read again by the next process."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from filelock import FileLock, Timeout
 from mgcl.errors import MgclError
 
 
-class Journal:
-    """An open journal."""
+class AppendLog:
+    """An open log."""
 
     def __init__(self, stream: BinaryIO, records: list[dict[str, Any]]) -> None:
         self._stream = stream
@@ -31,8 +31,8 @@ class Journal:
 
 
 @contextmanager
-def journal(file: Path) -> Iterator[Journal]:
-    """Open a journal, or start one; a last line that a kill tore is dropped.
+def append_log(file: Path) -> Iterator[AppendLog]:
+    """Open a log, or start one; a last line that a kill tore is dropped.
 
     Raises:
         MgclError: another process has it open, or the file is something else.
@@ -44,7 +44,7 @@ def journal(file: Path) -> Iterator[Journal]:
             with file.open("r+b") as stream:
                 records, end = _whole_lines(file, stream.read())
                 stream.seek(end)
-                yield Journal(stream, records)
+                yield AppendLog(stream, records)
     except Timeout:
         raise MgclError(f"{file}: another process is writing it; wait for it, or name another file") from None
 

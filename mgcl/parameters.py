@@ -1,0 +1,98 @@
+"""Records of parameters: what their fields may be, and nested records as flat names and values."""
+
+from collections.abc import Mapping
+from dataclasses import Field, fields, is_dataclass
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from mgcl.records import Value
+
+_Record = TypeVar("_Record")
+
+
+def flat(record: object) -> dict[str, Any]:
+    """A record's values by their flat names: fields of a nested record stand among its own.
+
+    A field's flat name is its own, unless its metadata have another: ``flat``.
+    """
+    values: dict[str, Any] = {}
+    for each in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, each.name)
+        values |= flat(value) if is_dataclass(value) else {_flat_name(each): value}
+    return values
+
+
+def from_flat(kind: type[_Record], values: Mapping[str, Value]) -> _Record:
+    """The record that ``flat`` gave the values of; what is left out has its default.
+
+    Raises:
+        TypeError: the record has no such name.
+        ValueError: as the record itself does.
+    """
+    own: dict[str, Any] = dict(values)
+    hints = get_type_hints(kind)
+    for each in fields(kind):  # type: ignore[arg-type]
+        nested = hints[each.name]
+        if _is_record(nested):
+            own[each.name] = from_flat(nested, {name: own.pop(name) for name in _flat_names(nested) if name in own})
+        elif (name := _flat_name(each)) in own:
+            own[each.name] = own.pop(name)
+    return kind(**own)
+
+
+def check_ranges(
+    parameters: object,
+    *,
+    positive: tuple[str, ...] = (),
+    at_least_zero: tuple[str, ...] = (),
+    at_least_one: tuple[str, ...] = (),
+) -> None:
+    """Refuse a number out of its range; None is in any.
+
+    Raises:
+        ValueError: names the field and the value.
+    """
+    ranges = {"positive": positive, "at least 0": at_least_zero, "at least 1": at_least_one}
+    for words, names in ranges.items():
+        for name in names:
+            value = getattr(parameters, name)
+            if value is None:
+                continue
+            inside = {"positive": value > 0, "at least 0": value >= 0, "at least 1": value >= 1}[words]
+            if not (inside and value < float("inf")):
+                raise ValueError(f"{name} must be {words} and finite, got {value}")
+
+
+def check_fields(parameters: object) -> None:
+    """Refuse a value that is not of its field's type, or not among its ``Literal``'s choices.
+
+    Raises:
+        ValueError: names the field (its flat name), the value and what it may be.
+    """
+    hints = get_type_hints(type(parameters))
+    for each in fields(parameters):  # type: ignore[arg-type]
+        name, hint, value = _flat_name(each), hints[each.name], getattr(parameters, each.name)
+        if get_origin(hint) is Literal:
+            if value not in get_args(hint):
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(hint)))}, got {value!r}")
+            continue
+        types = get_args(hint) or (hint,)
+        whole_number_for_float = float in types and type(value) is int
+        if type(value) not in types and not whole_number_for_float:
+            words = " or ".join("None" if kind is type(None) else kind.__name__ for kind in types)
+            raise ValueError(f"{name} must be of type {words}, got {value!r}")
+
+
+def _is_record(hint: Any) -> bool:
+    return is_dataclass(hint)
+
+
+def _flat_name(each: "Field[Any]") -> str:
+    return str(each.metadata.get("flat", each.name))
+
+
+def _flat_names(kind: Any) -> list[str]:
+    hints = get_type_hints(kind)
+    names: list[str] = []
+    for each in fields(kind):
+        names += _flat_names(hints[each.name]) if _is_record(hints[each.name]) else [_flat_name(each)]
+    return names

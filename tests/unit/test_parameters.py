@@ -1,0 +1,31 @@
+"""Nested records as flat names and values."""
+
+import pytest
+
+from mgcl.methods.few_shot.mgcl import Parameters
+from mgcl.parameters import flat, from_flat
+from mgcl.transport.matching import Matching
+
+
+def test_fields_of_a_nested_record_stand_among_the_others() -> None:
+    values = flat(Parameters(alpha=2.0, matching=Matching("uniform", epsilon=0.2)))
+    assert (values["alpha"], values["matching"], values["epsilon"], values["gradient"]) == (
+        2.0, "uniform", 0.2, "detached",
+    )  # fmt: skip
+    assert not {"kind"} & values.keys()
+
+
+def test_flat_values_give_the_record_and_its_defaults() -> None:
+    assert from_flat(Parameters, {}) == Parameters()
+    assert from_flat(Parameters, {"epsilon": 0.2, "epochs": 3}) == Parameters(matching=Matching(epsilon=0.2), epochs=3)
+
+
+@pytest.mark.parametrize("name", ["kind", "epsilom"])
+def test_an_unknown_name_is_refused(name) -> None:
+    with pytest.raises(TypeError, match=name):
+        from_flat(Parameters, {name: 1.0})
+
+
+def test_a_wrong_value_is_named_as_users_know_it() -> None:
+    with pytest.raises(ValueError, match="matching must be one of 'transport', 'uniform', 'best-match', got 'x'"):
+        from_flat(Parameters, {"matching": "x"})
