@@ -10,7 +10,7 @@ import pandas as pd
 
 from mgcl.errors import ReportError
 from mgcl.records import NO_TRANSPORT, TrialRun
-from mgcl.reporting import choices, differences, over_banks, printing, published, significance, standing
+from mgcl.reporting import choices, differences, over_banks, printing, published, ranks, significance, standing
 from mgcl.reporting.blocks import Block, markdown
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.latex import latex
@@ -113,6 +113,7 @@ def _text(
         standing.markdown(runs, [table for table, _ in compared], planned),
         *(block for table, found in compared for block in _section(table, found, outline.reference)),
         *over_banks.blocks([table for table, _ in compared]),
+        *ranks.blocks(ranks.ranking([table for table, _ in compared])),
         "## What the paper leaves open, and what was taken",
         *choices.blocks([run for table, _ in compared if table.ranked for run in table.runs], outline.reference),
     ]

@@ -8,6 +8,8 @@ from mgcl.catalogue import load, names
 from mgcl.features import FeatureBank
 from mgcl.reporting import figures, report, tables
 from mgcl.reporting.outline import Outline
+from mgcl.reporting.ranks import ranking
+from mgcl.reporting.ranks_figure import critical_difference
 from mgcl.reporting.transport_figure import Material
 from mgcl.tracking.parent import comparisons, last_progress
 from mgcl.tracking.record import details, recorded_runs
@@ -59,7 +61,8 @@ def draw(
             file=sys.stderr,
         )
     material = {bank.digest: _material(bank, (roots or {}).get(bank.digest)) for bank in banks}
-    pictures = figures.draw(drawn, results, outline, material)
+    over_all = critical_difference(ranking(drawn))
+    pictures = (*figures.draw(drawn, results, outline, material), *([over_all] if over_all else []))
     return report.write(name, runs, out, outline=outline, figures=pictures, planned=planned)
 
 

@@ -1,0 +1,141 @@
+"""Which rows are behind the best: mean ranks over banks and blocks with their critical difference, and paired tests."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+from scipy.stats import friedmanchisquare, studentized_range
+
+from mgcl.reporting import significance
+from mgcl.reporting.blocks import Block, plain
+from mgcl.reporting.statistics import figure
+from mgcl.reporting.tables import Table
+
+LEAST = 5
+"""Observations below which ranks are not tested: Friedman's approximation is poor for fewer."""
+_LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The rows that have every column of every bank, compared over all of them."""
+
+    table: Table
+    """The first bank's."""
+    observed: pd.DataFrame
+    """Mean figure over the columns: a line per bank and block, a column per row. The blocks' draws are paired."""
+    behind: Mapping[str, int]
+    """Row -> columns, of all banks, in which its paired difference to the column's best row is significant."""
+    columns: int
+    """Of all banks."""
+    incomplete: tuple[str, ...]
+    """Rows that lack a column."""
+
+    @property
+    def ranks(self) -> "pd.Series[float]":
+        """Row -> mean rank, the best (1) first; ties share their mean rank."""
+        upwards = not self.table.metric.higher_is_better
+        return self.observed.rank(axis=1, ascending=upwards).mean().sort_values(kind="stable")
+
+    @property
+    def tested(self) -> bool:
+        """Whether there are enough observations, and rows, for a test of the ranks."""
+        return len(self.observed) >= LEAST and self.observed.shape[1] > 2
+
+    @property
+    def critical_difference(self) -> float:
+        """Mean ranks that are closer than this do not differ by Nemenyi's test (Demšar 2006, section 3.2.2)."""
+        count, rows = self.observed.shape
+        quantile = studentized_range.ppf(1 - _LEVEL, rows, math.inf) / math.sqrt(2)
+        return float(quantile * math.sqrt(rows * (rows + 1) / (6 * count)))
+
+
+def ranking(tables: Sequence[Table]) -> Ranking | None:
+    """The rows of a report's first task, by its ranked metric.
+
+    Args:
+        tables: of a report. Those of one bank that differ in what was drawn are not pooled: a bank's first counts.
+
+    Returns:
+        None where fewer than two rows are complete.
+    """
+    banks: dict[str, Table] = {}
+    for table in tables:
+        if table.ranked and table.setting.task == tables[0].setting.task:
+            banks.setdefault(table.setting.bank, table)
+    every = dict.fromkeys(row for table in banks.values() for row in table.rows)
+    complete = [row for row in every if all(_is_complete(table, row) for table in banks.values())]
+    if len(complete) < 2:
+        return None
+    return Ranking(
+        table=next(iter(banks.values())),
+        observed=pd.concat([_observed(table, complete) for table in banks.values()], ignore_index=True),
+        behind=_behind(list(banks.values()), complete),
+        columns=sum(len(table.columns) for table in banks.values()),
+        incomplete=tuple(row for row in every if row not in complete),
+    )
+
+
+def _is_complete(table: Table, row: str) -> bool:
+    entries = [table.entries.get((row, column)) for column in table.columns]
+    return all(entry is not None and entry.estimate is not None and entry.complete for entry in entries)
+
+
+def _observed(table: Table, rows: Sequence[str]) -> pd.DataFrame:
+    metric = table.metric
+    found: dict[str, pd.Series[float]] = {}
+    for row in rows:
+        of_columns = []
+        for column in table.columns:
+            units: dict[object, list[object]] = {}
+            for run in sorted(table.entries[row, column].runs, key=lambda run: run.pooled):
+                units.setdefault(run.block, []).extend(metric.units(run.scores))
+            of_columns.append(pd.Series({block: figure(each, metric.of) for block, each in units.items()}))
+        found[row] = pd.concat(of_columns, axis=1, join="inner").mean(axis=1)
+    return pd.DataFrame(found)
+
+
+def _behind(tables: Sequence[Table], rows: Sequence[str]) -> Mapping[str, int]:
+    counts: Counter[str] = Counter(dict.fromkeys(rows, 0))
+    for table in tables:
+        for column in table.columns:
+            means = {row: estimate.mean for row in rows if (estimate := table.entries[row, column].estimate)}
+            best = max(means, key=lambda row: table.metric.direction * means[row])
+            compared = significance.compare(replace(table, columns=(column,)), best)
+            counts.update(each.row for each in compared if each.row in means and each.holm_p < _LEVEL)
+    return counts
+
+
+def blocks(found: Ranking | None) -> list[Block]:
+    """The rows by mean rank, and what the test of the ranks shows; empty without a ranking."""
+    if found is None:
+        return []
+    metric, words = found.table.metric, found.table.task.WORDS
+    rows = [(row, [f"{rank:.1f}", f"{found.behind[row]} of {found.columns}"]) for row, rank in found.ranks.items()]
+    over = f"banks and {words.block}s" if words.block else "banks"
+    lines = [
+        f"Mean rank of {metric.name}, averaged over the columns, over {len(found.observed)} {over} (1 is the best; "
+        "equal rows share a rank). Behind the best: columns in which the paired test against the column's best row "
+        f"gives p < {_LEVEL}, adjusted over the rows of the column (Holm).",
+        *([_tested(found)] if found.tested else []),
+    ]
+    if not found.tested:
+        lines.append(f"The ranks are not tested: that takes three rows and {LEAST} {over}.")
+    if found.incomplete:
+        lines.append(f"Left out, because they lack a column: {', '.join(found.incomplete)}.")
+    return [
+        "## Which rows are behind the best",
+        plain("variant", ["mean rank", "behind the best in columns"], rows),
+        "  \n".join(lines),
+    ]
+
+
+def _tested(found: Ranking) -> str:
+    p = friedmanchisquare(*found.observed.to_numpy().T).pvalue
+    caveat = found.table.task.WORDS.blocks_caveat
+    return (
+        f"Friedman's test that all rows are alike: p = {p:.2g}. Rows whose mean ranks are less than "
+        f"{found.critical_difference:.1f} apart are not told apart (Nemenyi, 95 %; Demšar 2006). {caveat}"
+    ).strip()
