@@ -74,10 +74,11 @@ def bare(wheel, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("sounds")
-    for kind in KINDS[:3]:
-        (root / kind).mkdir()
-        for number in range(3):
-            soundfile.write(root / kind / f"{number}.wav", waveform(kind, number), RATE)
+    for part, numbers in (("train", range(3)), ("test", range(3, 5))):
+        for kind in KINDS[:3]:
+            (root / part / kind).mkdir(parents=True)
+            for number in numbers:
+                soundfile.write(root / part / kind / f"{number}.wav", waveform(kind, number), RATE)
     return root
 
 
@@ -114,13 +115,13 @@ def run(programs: Path, folder: Path, *commands: str) -> list[Done]:
 
 
 def test_a_classifier_and_a_bank_need_no_extra(bare, sounds, tmp_path) -> None:
-    extract = f"extract --dataset folder --root {sounds} --out"
+    extract = f"extract --dataset folder --root {sounds / 'train'} --out"
     fit, predict, evaluate, extracted, refused = run(
         bare,
         tmp_path,
-        f"fit {sounds} --out model",
-        f"predict model {sounds / KINDS[0] / '0.wav'}",
-        f"evaluate model {sounds}",
+        f"fit {sounds / 'train'} --out model",
+        f"predict model {sounds / 'test' / KINDS[0] / '3.wav'}",
+        f"evaluate model {sounds / 'test'}",
         f"{extract} bank",
         f"{extract} other --actors 2",
     )
