@@ -106,6 +106,9 @@ def explained(text: str, count: int) -> Figure:
     return reasons_figures.transport(reasons(text, count), Sound("s", noise), 4000)
 
 
+PICTURES = (shots, series, forest, confusion, gain, plan, shares, explained)
+
+
 @pytest.fixture
 def outside(monkeypatch) -> list[str]:
     """Every text that is drawn and leaves its picture, be it svg or png."""
@@ -123,8 +126,15 @@ def outside(monkeypatch) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("draw", [shots, series, forest, confusion, gain, plan, shares, explained])
-@pytest.mark.parametrize(("text", "count"), [("long", 2), ("one word", 8), ("sentences", 30), ("another script", 3)])
+@pytest.mark.parametrize(
+    ("draw", "text", "count"),
+    [
+        *((draw, "one word", 2) for draw in PICTURES),
+        *((draw, "sentences", 8) for draw in PICTURES),
+        *((draw, "another script", 3) for draw in (forest, plan)),
+        *((draw, "long", 30) for draw in (forest, gain)),
+    ],
+)
 @pytest.mark.filterwarnings("ignore:Glyph .* missing from")
 def test_no_text_leaves_its_picture(draw: Callable[[str, int], Figure | None], text, count, outside) -> None:
     with style.context(["default", drawing.STYLE]):
