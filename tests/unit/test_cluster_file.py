@@ -146,8 +146,6 @@ def test_what_it_costs_stands_at_the_top_and_adds_up() -> None:
 def test_its_page_uses_what_is_there() -> None:
     page = (ROOT / "docs" / "cluster.md").read_text()
     assert set(re.findall(r"/mnt/\w+", page)) == set(re.findall(r"MGCL_HOME=(\S+)", TEXT))
-    assert set(re.findall(r"ray attach cluster\.yaml -p (\d+)", page)) == set(
-        re.findall(r"--port (\d+)", HEAD_STARTS)
-    )
+    assert set(re.findall(r"ray attach cluster\.yaml -p (\d+)", page)) == set(re.findall(r"--port (\d+)", HEAD_STARTS))
     assert "~/mgcl/sweeps/full_grid.py" in page
     assert any(command.endswith(" ~/mgcl.git ~/mgcl") for command in CONFIG["setup_commands"])
