@@ -29,7 +29,7 @@ test: check
 
 # The tables and figures of README.md and docs/, from the committed reports.
 results: setup
-	$(BIN)/python reports/results.py
+	$(BIN)/python docs/results.py
 
 bench: setup
 	mkdir -p .mgcl

@@ -1,4 +1,4 @@
-"""The README's screenshots, drawn by a headless chromium from a store and a report.
+"""The screenshots of docs/, drawn by a headless chromium from a store and a report.
 
     pip install playwright
     python tests/end_to_end/screenshots.py --tracking-uri sqlite:///.mgcl/mlflow.db --report reports/full_grid
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def main() -> None:
     from playwright.sync_api import sync_playwright  # no dependency: only who draws them anew needs it
 
-    parser = argparse.ArgumentParser(description="Draw the README's screenshots.")
+    parser = argparse.ArgumentParser(description="Draw the screenshots of docs/.")
     parser.add_argument("--tracking-uri", required=True, metavar="URI")
     parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="with its index.html")
     parser.add_argument("--model", type=Path, metavar="DIR", help="that `mgcl fit` wrote, for the demo")

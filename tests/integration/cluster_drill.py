@@ -175,7 +175,7 @@ def complete_runs(cluster: str, **options) -> int:
 
 
 def drill(work: Path) -> None:
-    """All of the README's commands, on two machines that are up."""
+    """All commands of docs/cluster.md, on two machines that are up."""
     client = work / "client"
     home = {"HOME": str(client), "TMPDIR": str(client), "RAY_TMPDIR": str(client), "MGCL_HOME": str(client / "home")}
     path = f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}"

@@ -11,7 +11,7 @@ from mgcl.reporting import recorded
 from mgcl.reporting.tables import frame
 
 REPORTS = Path(__file__).parents[2] / "reports"
-_SPEC = importlib.util.spec_from_file_location("results", REPORTS / "results.py")
+_SPEC = importlib.util.spec_from_file_location("results", REPORTS.parent / "docs" / "results.py")
 results = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(results)
 

@@ -1,7 +1,7 @@
 """Write the figures of the pages from the committed reports, so that each figure is measured once and copied by no one.
 
-    python reports/results.py             # `make results`
-    python reports/results.py --check     # names the pages that differ; exit code 1
+    python docs/results.py             # `make results`
+    python docs/results.py --check     # names the pages that differ; exit code 1
 
 A page marks where figures stand: a table on its own lines, or one figure in a sentence. Values select; several are
 separated by commas, and a value with spaces is quoted.
@@ -70,7 +70,7 @@ def _table(report: Path, where: Mapping[str, str]) -> str:
         raise ReportError(f"{report}: no row {', '.join(sorted(absent))}; it has {', '.join(table.rows)}")
     wanted = where["columns"].split(",") if "columns" in where else list(map(table.name_of, table.columns))
     columns = tuple(each for each in table.columns if table.name_of(each) in wanted)
-    return frame(replace(table, rows=rows, columns=columns)).to_markdown(disable_numparse=True)
+    return frame(replace(table, rows=rows, columns=columns), best="**{}**").to_markdown(disable_numparse=True)
 
 
 def _is_of(table: Table, where: Mapping[str, str]) -> bool:

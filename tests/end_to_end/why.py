@@ -1,6 +1,6 @@
 """The picture at the top of the README: one clip, its answer, and the reasons, from a model that `mgcl fit` made.
 
-    python reports/screenshots/why.py MODEL CLIP     # writes why.png beside this file
+    python tests/end_to_end/why.py MODEL CLIP     # writes reports/screenshots/why.png
 
 The committed one is of 1-006005-A-6.wav, a cuckoo of `mgcl data generate --root sounds --clips 15`. The model has the
 first five clips outside fold 1 of ambulance, cuckoo, gong, heartbeat and surf, and `explanations="soundscapes"`.
@@ -21,6 +21,7 @@ from mgcl.classifier.reasons import Reasons
 from mgcl.classifier.sounds import Sound
 from mgcl.reporting.drawing import LOOKS, STYLE, canvas, finish
 
+PICTURE = Path(__file__).parents[2] / "reports" / "screenshots" / "why.png"
 _FOR, _AGAINST = LOOKS[5].color, LOOKS[4].color
 
 
@@ -40,7 +41,7 @@ def main() -> None:
         _support(axes["d"], reasons)
         picture = finish("why", "", drawn)
     with Image.open(io.BytesIO(picture.png)) as image:
-        image.convert("RGB").quantize(96).save(Path(__file__).with_name("why.png"), optimize=True)
+        image.convert("RGB").quantize(96).save(PICTURE, optimize=True)
 
 
 def _over_time(spectrogram: Axes, plan: Axes, reasons: Reasons, sound: Sound, rate: int) -> None:
