@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import optuna
 from numpy.typing import NDArray
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from scipy.stats import qmc
 from sklearn.exceptions import ConvergenceWarning
@@ -86,7 +87,7 @@ def best_so_far(
     surrogate: Surrogate, sampler: str, seed: int, points: int, *, higher_is_better: bool = True
 ) -> NDArray[np.float64]:
     """The best of the regressor's figures after each point that a sampler proposes, shape (points,)."""
-    direction = "maximize" if higher_is_better else "minimize"
+    direction = StudyDirection.MAXIMIZE if higher_is_better else StudyDirection.MINIMIZE
     study = optuna.create_study(direction=direction, sampler=SAMPLERS[sampler](seed))
     space = distributions(surrogate.space)
 

@@ -47,7 +47,7 @@ def open_study(question: Question, storage: str) -> Iterator[Study]:
     with _alone(question.name, storage), _answering(storage):
         with _making_tables(storage):
             database = get_storage(storage)
-        direction = "maximize" if question.metric.higher_is_better else "minimize"
+        direction = StudyDirection.MAXIMIZE if question.metric.higher_is_better else StudyDirection.MINIMIZE
         study = optuna.create_study(
             storage=database, study_name=question.name, direction=direction, load_if_exists=True
         )
