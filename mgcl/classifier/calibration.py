@@ -95,7 +95,7 @@ def threshold(support: Support, learner: Learner, *, most_known: float, seed: in
 
     Clips of a class that was left out against clips that were cross-fitted: where the share of the former that are
     rejected and of the latter that are not have the greatest sum (Youden 1950), among those thresholds that reject
-    away no more of the latter than they may.
+    no more of the latter than they may.
 
     Args:
         support: one episode, not a stack.
