@@ -70,7 +70,12 @@ def _table(report: Path, where: Mapping[str, str]) -> str:
         raise ReportError(f"{report}: no row {', '.join(sorted(absent))}; it has {', '.join(table.rows)}")
     wanted = where["columns"].split(",") if "columns" in where else list(map(table.name_of, table.columns))
     columns = tuple(each for each in table.columns if table.name_of(each) in wanted)
-    return frame(replace(table, rows=rows, columns=columns), best="**{}**").to_markdown(disable_numparse=True)
+    return drawn(replace(table, rows=rows, columns=columns))
+
+
+def drawn(table: Table) -> str:
+    """A table in markdown, the best of each column in bold."""
+    return frame(table, best="**{}**").to_markdown(disable_numparse=True)
 
 
 def _is_of(table: Table, where: Mapping[str, str]) -> bool:

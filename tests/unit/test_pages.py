@@ -27,8 +27,10 @@ def check(command: list[str]) -> None:
     """Let a command's own parser take its words; nothing is run."""
     program, *rest = command
     if program == "mgcl":
-        with patch.object(cli, "run_and_exit", side_effect=lambda *_: None):
+        with patch.object(cli, "run_and_exit", side_effect=lambda *_, **__: None):
             cli.main(rest)
+        if rest[0] == "sweep" and len(rest) > 1:
+            check_sweep(f"sweeps/{rest[1]}.py", rest[2:])
     elif program == "python" and rest[0].startswith("sweeps/"):
         check_sweep(rest[0], rest[1:])
     elif program in ("python", "pytest"):
