@@ -1,9 +1,14 @@
-"""Banks and a model hub that tests share, and one torch thread, as in a worker."""
+"""Banks, a model hub, a store and a Ray cluster that tests share, and one torch thread, as in a worker."""
 
 import atexit
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 # Read once, when huggingface_hub is imported; what tests start inherits it.
@@ -12,6 +17,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # Threads that wait shall sleep: many processes share the cores.
 os.environ["OMP_WAIT_POLICY"] = "passive"
 
+import psutil
 import pytest
 import torch
 from hypothesis import settings
@@ -28,6 +34,7 @@ os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+ROOT = Path(__file__).parents[1]
 REAL_BANK = Path(__file__).parents[2] / "shared" / "data" / "esc10-bank"
 
 
@@ -58,3 +65,59 @@ def real_bank() -> FeatureBank:
     if not REAL_BANK.is_dir():
         pytest.skip(f"{REAL_BANK} is not here")
     return FeatureBank.open(REAL_BANK)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated store, copied into each place: making one takes MLflow seconds."""
+    from mlflow import MlflowClient  # takes seconds to import
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments(max_results=1)
+    return path
+
+
+@dataclass(frozen=True)
+class SharedCluster:
+    """A Ray cluster on this machine that commands join."""
+
+    address: str
+    process: psutil.Process
+
+    @property
+    def joined(self) -> tuple[str, str]:
+        """The flags of a command that runs on it."""
+        return "--address", self.address
+
+    def workers(self, kind: str = "ImplicitFunc") -> list[psutil.Process]:
+        """The processes that Ray calls so, of whatever command."""
+        found = []
+        for each in self.process.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                found += [each] if each.name().startswith(f"ray::{kind}") else []
+        return found
+
+
+HOLD = """
+import sys
+import ray
+from mgcl.cluster.connect import cluster
+from mgcl.cluster.machines import Machines
+with cluster(Machines(), cpus=4):
+    print("address", ray.get_runtime_context().gcs_address, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="session")
+def shared_cluster() -> Iterator[SharedCluster]:
+    """One for all tests of this process; it ends when its standard input does."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        address = next(line.split()[1] for line in process.stdout if line.startswith("address "))
+        yield SharedCluster(address, psutil.Process(process.pid))
