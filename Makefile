@@ -22,7 +22,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n auto --dist loadfile $$(grep -rl '>>> ' --include='*.py' mgcl) tests/unit tests/numerics tests/contracts
+	$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder $$(grep -rl '>>> ' --include='*.py' mgcl) tests/unit tests/numerics tests/contracts
 
 test: check
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/end_to_end tests/integration tests/field

@@ -38,6 +38,15 @@ ROOT = Path(__file__).parents[1]
 REAL_BANK = Path(__file__).parents[2] / "shared" / "data" / "esc10-bank"
 
 
+# Files whose tests take the longest start first, so that no core idles at the end.
+LONGEST = ("test_sweep_faults.py", "test_sweep.py", "test_search.py", "test_drill.py", "test_backbones.py",
+           "test_classifier.py", "test_extraction_faults.py", "test_real_bank.py", "test_pairwise.py")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     torch.set_num_threads(1)
