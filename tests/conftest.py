@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-# Read once, when huggingface_hub is imported; what tests start inherits it.
+# Read once, when huggingface_hub and Ray are imported; what tests start inherits it.
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="mgcl-hub-")
+os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", secrets.token_hex(32)  # who has it may join
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Threads that wait shall sleep: many processes share the cores.
 os.environ["OMP_WAIT_POLICY"] = "passive"

@@ -1,8 +1,6 @@
 """From audio files to a bank, with the shipped tiny backbone."""
 
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +18,7 @@ from mgcl.extraction.texts import Texts
 from mgcl.features.mel_statistics import mel_statistics
 from mgcl.language.explanations import explanations
 from tests.commands import run_here
-
-MGCL = str(Path(sys.executable).with_name("mgcl"))
+from tests.conftest import SharedCluster
 
 
 @pytest.fixture(scope="module")
@@ -147,10 +144,10 @@ def test_the_shipped_weights_are_small() -> None:
     assert (tiny.SHIPPED / tiny.WEIGHTS).stat().st_size <= 8_000_000
 
 
-def test_the_command_line_does_the_same(dataset, bank, tmp_path) -> None:
+def test_the_command_line_does_the_same(dataset, bank, tmp_path, shared_cluster: SharedCluster) -> None:
     root, out = str(dataset.files[0].path.parents[1]), str(tmp_path / "bank")
     words = ["extract", "--dataset", "soundscapes", "--root", root, "--out", out]
-    done = subprocess.run([MGCL, *words, "--actors", "2"], capture_output=True, text=True, check=False)
+    done = run_here(lambda: main([*words, "--actors", "2", *shared_cluster.joined]))
     assert done.returncode == 0, done.stderr
     assert f"{out}: 45 clips, 15 classes, digest {bank.digest[:16]}" in done.stdout
     again = run_here(lambda: main(words))
