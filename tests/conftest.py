@@ -14,7 +14,8 @@ from pathlib import Path
 
 # Read once, when huggingface_hub and Ray are imported; what tests start inherits it.
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="mgcl-hub-")
-os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", secrets.token_hex(32)  # who has it may join
+os.environ["RAY_AUTH_MODE"] = "token"
+os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # who has it may join a cluster that tests start
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Threads that wait shall sleep: many processes share the cores.
 os.environ["OMP_WAIT_POLICY"] = "passive"
@@ -38,8 +39,6 @@ settings.load_profile("patient")
 
 ROOT = Path(__file__).parents[1]
 REAL_BANK = Path(__file__).parents[2] / "shared" / "data" / "esc10-bank"
-
-
 # Files whose tests take the longest start first, so that no core idles at the end.
 LONGEST = ("test_sweep_faults.py", "test_sweep.py", "test_search.py", "test_drill.py", "test_backbones.py",
            "test_classifier.py", "test_extraction_faults.py", "test_real_bank.py", "test_pairwise.py")  # fmt: skip
