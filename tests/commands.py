@@ -9,6 +9,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from unittest.mock import patch
 
+import jaxtyping
 import pytest
 
 
@@ -16,6 +17,8 @@ def run_here(
     job: Callable[[], object], *, folder: Path = Path(), stdin: str = "", **environment: str | Path
 ) -> CompletedProcess[str]:
     """Run a command, which leaves with an exit code, in a folder; what it returns is what a process of its own would.
+
+    Shapes are not checked meanwhile, as for a user: that takes four fifths of a trial's time.
 
     Args:
         job: calls the command's main function.
@@ -28,6 +31,7 @@ def run_here(
         chdir(folder),
         patch.dict(os.environ, {name: str(value) for name, value in environment.items()}),
         patch.object(sys, "stdin", io.StringIO(stdin)),
+        patch.object(jaxtyping.config, "jaxtyping_disable", True),
         redirect_stdout(out),
         redirect_stderr(errors),
         pytest.raises(SystemExit) as left,
