@@ -24,8 +24,9 @@ check: setup
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder $$(grep -rl '>>> ' --include='*.py' mgcl) tests/unit tests/numerics tests/contracts
 
+# Shapes are checked in `make check`, where every method, backbone and solver runs; it takes most of a trial's time.
 test: check
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/end_to_end tests/integration tests/field
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --jaxtyping-packages= tests/end_to_end tests/integration tests/field
 
 bench: setup
 	mkdir -p .mgcl

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 # Read once, when huggingface_hub and Ray are imported; what tests start inherits it.
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="mgcl-hub-")
@@ -20,6 +21,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # Threads that wait shall sleep: many processes share the cores.
 os.environ["OMP_WAIT_POLICY"] = "passive"
 
+import jaxtyping
 import psutil
 import pytest
 import torch
@@ -51,6 +53,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def unchecked_shapes() -> Iterator[None]:
+    """For whole trials and classifiers: contracts check the shapes of every method that they run."""
+    with patch.object(jaxtyping.config, "jaxtyping_disable", True):
+        yield
 
 
 @pytest.fixture(scope="session")

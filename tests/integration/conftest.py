@@ -131,7 +131,7 @@ def reference(tmp_path_factory, bank, empty_store) -> Place:
     return place
 
 
-def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 120) -> None:
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 400) -> None:
     """Poll while the process lives."""
     end = time.monotonic() + seconds
     while not condition():

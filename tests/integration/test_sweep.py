@@ -121,7 +121,7 @@ def test_ctrl_c_and_sigterm_keep_what_is_finished(
     process = place.start(*SLOW, "--workers", "2", *shared_cluster.joined)
     wait_until(lambda: place.complete_runs() >= 2, process)
     os.kill(process.pid, sign)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert "stopped early: the same command runs the rest" in errors

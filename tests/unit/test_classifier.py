@@ -21,6 +21,7 @@ from mgcl.classifier.windows import windows
 from mgcl.errors import BackboneError, ClassifierError, DataError, MgclWarning
 from tests.generated_sounds import KINDS, RATE, waveform
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 SECONDS = 5.0
 
 

@@ -26,6 +26,7 @@ from mgcl.sweep.trial import run_trial, similarity_store
 from mgcl.tasks import few_shot
 from tests import cases
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 SEARCH = cases.search("s", ways=(2,), shots=(1,), queries=5, episodes=2, batches=3)
 LABELS = [f"class_{index:02}" for index in range(12)]
 
