@@ -4,13 +4,14 @@ Where starting Ray is not what is tested, commands join one small cluster with `
 """
 
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
 
@@ -35,6 +36,7 @@ class Place:
 
     folder: Path
     bank: Path
+    started: list[subprocess.Popen[str]] = field(default_factory=list, compare=False)
 
     @property
     def store(self) -> Path:
@@ -52,7 +54,7 @@ class Place:
 
     def start(self, *flags: str, **options) -> subprocess.Popen[str]:
         environment = {**os.environ, "MGCL_HOME": str(self.folder / "home"), "PYTHONPATH": str(ROOT)}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.command(*flags, **options),
             cwd=self.folder,
             env=environment,
@@ -61,6 +63,8 @@ class Place:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        self.started.append(process)
+        return process
 
     def run(self, *flags: str, **options) -> Said:
         process = self.start(*flags, **options)
@@ -105,8 +109,14 @@ def new_place(folder: Path, bank: Path, empty_store: Path) -> Place:
 
 
 @pytest.fixture
-def place(tmp_path, bank, empty_store) -> Place:
-    return new_place(tmp_path, bank.path, empty_store)
+def place(tmp_path, bank, empty_store) -> Iterator[Place]:
+    """Its commands end with the test, even with one that fails."""
+    place = new_place(tmp_path, bank.path, empty_store)
+    yield place
+    for process in place.started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
 
 @pytest.fixture
