@@ -74,7 +74,7 @@ def demo(model: Path, ending: signal.Signals = signal.SIGINT) -> Iterator[str]:
         assert process.stdout.readline() == f"demo: http://127.0.0.1:{port}/\n", process.stderr.read()
         yield f"http://127.0.0.1:{port}/"
         process.send_signal(ending)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=SECONDS)
         assert (process.returncode, errors) == (0, "")
         assert list((model.parent / "temporary").iterdir()) == []
     finally:
