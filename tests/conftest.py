@@ -133,7 +133,8 @@ def shared_cluster() -> Iterator[SharedCluster]:
     """One for all tests of this process; it ends when its standard input does."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # Workers are no nicer than the tests that wait for them.
+        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_worker_niceness": "0"},
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

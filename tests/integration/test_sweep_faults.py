@@ -32,7 +32,7 @@ uri, stop = sys.argv[1], Path(sys.argv[2])
 def read():
     while not stop.exists():
         recorded_runs("full_grid", uri)
-        time.sleep(0.3)
+        time.sleep(1)
 
 readers = [multiprocessing.get_context("fork").Process(target=read) for _ in range(8)]
 for reader in readers:
