@@ -14,21 +14,8 @@ from tests.integration.conftest import Place, Said, new_place
 RECORDINGS = Path(__file__).parents[3] / "shared" / "data" / "esc10"
 pytestmark = pytest.mark.usefixtures("hub")  # text models are there
 CLIPS = 8
-SWEEP = [
-    "--folds",
-    "1",
-    "--fold-classes",
-    "10",
-    "--ways",
-    "5",
-    "--shots",
-    "1",
-    "--episodes",
-    "3",
-    "--queries",
-    "5",
-    "--local",
-]
+SWEEP = ["--folds", "1", "--fold-classes", "10", "--ways", "5", "--shots", "1"]
+SWEEP += ["--episodes", "3", "--queries", "5", "--local"]
 VARIANTS = ["--variants", "full", "zero-shot", "prototypical", "without-contrast"]
 
 
