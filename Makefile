@@ -22,10 +22,11 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n auto --dist loadfile mgcl tests/unit tests/numerics tests/contracts
+	$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder $$(grep -rl '>>> ' --include='*.py' mgcl) tests/unit tests/numerics tests/contracts
 
+# Shapes are checked in `make check`, where every method, backbone and solver runs; it takes most of a trial's time.
 test: check
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/end_to_end tests/integration tests/field
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --jaxtyping-packages= tests/end_to_end tests/integration tests/field
 
 # The tables and figures of README.md and docs/, from the committed reports.
 results: setup

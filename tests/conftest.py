@@ -1,17 +1,28 @@
-"""Banks and a model hub that tests share, and one torch thread, as in a worker."""
+"""Banks, a model hub, a store and a Ray cluster that tests share, and one torch thread, as in a worker."""
 
 import atexit
 import os
+import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
-# Read once, when huggingface_hub is imported; what tests start inherits it.
+# Read once, when huggingface_hub and Ray are imported; what tests start inherits it.
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="mgcl-hub-")
+os.environ["RAY_AUTH_MODE"] = "token"
+os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # who has it may join a cluster that tests start
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Threads that wait shall sleep: many processes share the cores.
 os.environ["OMP_WAIT_POLICY"] = "passive"
 
+import jaxtyping
+import psutil
 import pytest
 import torch
 from hypothesis import settings
@@ -28,12 +39,27 @@ os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+ROOT = Path(__file__).parents[1]
 REAL_BANK = Path(__file__).parents[2] / "shared" / "data" / "esc10-bank"
+# Files whose tests take the longest start first, so that no core idles at the end.
+LONGEST = ("test_sweep_faults.py", "test_sweep.py", "test_search.py", "test_drill.py", "test_backbones.py",
+           "test_classifier.py", "test_extraction_faults.py", "test_real_bank.py", "test_pairwise.py")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def unchecked_shapes() -> Iterator[None]:
+    """For whole trials and classifiers: contracts check the shapes of every method that they run."""
+    with patch.object(jaxtyping.config, "jaxtyping_disable", True):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +84,60 @@ def real_bank() -> FeatureBank:
     if not REAL_BANK.is_dir():
         pytest.skip(f"{REAL_BANK} is not here")
     return FeatureBank.open(REAL_BANK)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated store, copied into each place: making one takes MLflow seconds."""
+    from mlflow import MlflowClient  # takes seconds to import
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments(max_results=1)
+    return path
+
+
+@dataclass(frozen=True)
+class SharedCluster:
+    """A Ray cluster on this machine that commands join."""
+
+    address: str
+    process: psutil.Process
+
+    @property
+    def joined(self) -> tuple[str, str]:
+        """The flags of a command that runs on it."""
+        return "--address", self.address
+
+    def workers(self, kind: str = "ImplicitFunc") -> list[psutil.Process]:
+        """The processes that Ray calls so, of whatever command."""
+        found = []
+        for each in self.process.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                found += [each] if each.name().startswith(f"ray::{kind}") else []
+        return found
+
+
+HOLD = """
+import sys
+import ray
+from mgcl.cluster.connect import cluster
+from mgcl.cluster.machines import Machines
+with cluster(Machines(), cpus=4):
+    print("address", ray.get_runtime_context().gcs_address, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="session")
+def shared_cluster() -> Iterator[SharedCluster]:
+    """One for all tests of this process; it ends when its standard input does."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD],
+        # Workers are no nicer than the tests that wait for them.
+        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_worker_niceness": "0"},
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        address = next(line.split()[1] for line in process.stdout if line.startswith("address "))
+        yield SharedCluster(address, psutil.Process(process.pid))

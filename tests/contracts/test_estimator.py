@@ -8,6 +8,7 @@ from mgcl import FewShotClassifier
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.classifier import embedding
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 _ANY_LENGTH = "clips may have any length: there is no number of features to remember, nor to hold predict to"
 _LAST_DIGIT = "clips are embedded in batches, and float32 products differ in their last digit with what is beside them"
 LEFT_OUT = {

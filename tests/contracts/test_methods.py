@@ -134,7 +134,7 @@ def test_stacked_episodes_do_not_touch_each_other(method) -> None:
     kind=st.sampled_from(["random", "silent", "identical", "opposite"]),
     seed=st.integers(0, 100),
 )
-@settings(max_examples=40)
+@settings(max_examples=20)
 @pytest.mark.parametrize("name", names("method"))
 def test_degenerate_episodes_have_finite_logits(name, way, shot, segments, kind, seed) -> None:
     """One class, one segment, zero vectors, identical and opposite ones."""

@@ -1,8 +1,5 @@
 """From recordings to a table through a checkpoint of each family: random weights, so what counts is that it runs."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +8,14 @@ import pytest
 from mgcl.data import soundscapes
 from mgcl.features import FeatureBank
 from tests.checkpoints import captioners, laion_clap, ms_clap, transformers_clap
+from tests.conftest import SharedCluster
+from tests.integration.conftest import Place, Said, new_place
 
-ROOT = Path(__file__).parents[2]
-MGCL = str(Path(sys.executable).with_name("mgcl"))
 RECORDINGS = Path(__file__).parents[3] / "shared" / "data" / "esc10"
+pytestmark = pytest.mark.usefixtures("hub")  # text models are there
 CLIPS = 8
-SWEEP = ["--ways", "5", "--shots", "1", "--episodes", "3", "--queries", "5", "--workers", "2"]
+SWEEP = ["--folds", "1", "--fold-classes", "10", "--ways", "5", "--shots", "1"]
+SWEEP += ["--episodes", "3", "--queries", "5", "--local"]
 VARIANTS = ["--variants", "full", "zero-shot", "prototypical", "without-contrast"]
 
 
@@ -35,16 +34,13 @@ def root(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def run(hub, tmp_path):
-    """Runs a command that finds the models of the hub in its cache."""
+def place(tmp_path, empty_store) -> Place:
+    return new_place(tmp_path, tmp_path / "bank", empty_store)
 
-    def start(*words: str) -> str:
-        environment = {**os.environ, "HF_HOME": str(hub), "MGCL_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
-    return start
+def out(said: Said) -> str:
+    assert said.returncode == 0, said.stderr
+    return said.stdout
 
 
 FAMILIES = {
@@ -55,31 +51,28 @@ FAMILIES = {
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_recordings_become_a_bank_and_a_table(family, root, run, tmp_path) -> None:
+def test_recordings_become_a_bank_and_a_table(family, root, place: Place, shared_cluster: SharedCluster) -> None:
     make, rate, segments = FAMILIES[family]
-    weights, out = make(tmp_path / "weights"), tmp_path / "bank"
-    flags = ["--dataset", "esc50", "--root", str(root), "--explanations", "templates"]
-    said = run(MGCL, "extract", *flags, "--backbone", family, "--weights", weights, "--out", str(out))
+    weights = make(place.folder / "weights")
+    flags = ["--dataset", "esc50", "--root", str(root), "--explanations", "templates", "--actors", "1"]
+    flags += ["--backbone", family, "--weights", weights, "--out", str(place.bank), *shared_cluster.joined]
+    said = out(place.mgcl("extract", *flags))
     assert "no captions: write them with `mgcl caption`, or run sweeps of this bank with --audio-only" in said
-    header = FeatureBank.open(out).header
+    header = FeatureBank.open(place.bank).header
     assert (header.backbone.split()[0], header.sample_rate, header.segments) == (family, rate, segments)
-    asked = run(
-        sys.executable, str(ROOT / "sweeps" / "full_grid.py"), "--bank", str(out), *SWEEP, *VARIANTS, "--audio-only"
-    )
+    asked = out(place.here(*SWEEP, *VARIANTS, "--audio-only"))
     assert "The bank has no captions: rows that read them ran on audio alone" in asked
-    cells = pd.read_csv(tmp_path / "reports" / "full_grid" / "cells.csv")
+    cells = pd.read_csv(place.report / "cells.csv")
     assert set(cells["variant"]) == {"full", "zero-shot", "prototypical", "without-contrast"}
 
 
-def test_a_captioners_captions_are_read(root, run, tmp_path) -> None:
+def test_a_captioners_captions_are_read(root, place: Place, shared_cluster: SharedCluster) -> None:
     """Captioner, backbone, bank, sweep: the whole method on models of one's own."""
-    captions, out = tmp_path / "captions.jsonl", tmp_path / "bank"
-    data = ["--dataset", "esc50", "--root", str(root)]
-    speaker = captioners.whisper(tmp_path / "captioner")
-    run(MGCL, "caption", *data, "--captioner", "transformers", "--model", str(speaker), "--out", str(captions))
-    weights = transformers_clap.make(tmp_path / "weights")
-    flags = ["--backbone", "transformers_clap", "--weights", weights, "--explanations", "templates"]
-    run(MGCL, "extract", *data, *flags, "--captions", str(captions), "--out", str(out))
-    assert FeatureBank.open(out).captioned
-    table = run(sys.executable, str(ROOT / "sweeps" / "full_grid.py"), "--bank", str(out), *SWEEP, "--variants", "full")
-    assert "1 finished, 0 failed, 0 missing" in table
+    captions, data = str(place.folder / "captions.jsonl"), ["--dataset", "esc50", "--root", str(root)]
+    speaker = str(captioners.whisper(place.folder / "captioner"))
+    out(place.mgcl("caption", *data, "--captioner", "transformers", "--model", speaker, "--out", captions))
+    weights = transformers_clap.make(place.folder / "weights")
+    flags = ["--backbone", "transformers_clap", "--weights", weights, "--explanations", "templates", "--actors", "1"]
+    out(place.mgcl("extract", *data, *flags, "--captions", captions, "--out", str(place.bank), *shared_cluster.joined))
+    assert FeatureBank.open(place.bank).captioned
+    assert "1 finished, 0 failed, 0 missing" in out(place.here(*SWEEP, "--variants", "full"))

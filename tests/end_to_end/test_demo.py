@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mgcl import FewShotClassifier
+from mgcl.cli import main
+from tests.commands import run_here
 from tests.generated_sounds import write_sounds
 from tests.integration.conftest import ROOT, free_port
 
@@ -28,6 +30,15 @@ SECONDS = 120
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory) -> dict[str, list[Path]]:
     return write_sounds(tmp_path_factory.mktemp("sounds"), clips=4)
+
+
+@pytest.fixture(scope="module")
+def visited(sounds, tmp_path_factory) -> Iterator[str]:
+    """The address of a demo of hum and hiss, which no visitor changes."""
+    folder = tmp_path_factory.mktemp("visited")
+    save(folder / "model", {kind: sounds[kind][:3] for kind in ("hum", "hiss")})
+    with demo(folder / "model") as address:
+        yield address
 
 
 @pytest.fixture
@@ -63,7 +74,7 @@ def demo(model: Path, ending: signal.Signals = signal.SIGINT) -> Iterator[str]:
         assert process.stdout.readline() == f"demo: http://127.0.0.1:{port}/\n", process.stderr.read()
         yield f"http://127.0.0.1:{port}/"
         process.send_signal(ending)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=SECONDS)
         assert (process.returncode, errors) == (0, "")
         assert list((model.parent / "temporary").iterdir()) == []
     finally:
@@ -71,11 +82,11 @@ def demo(model: Path, ending: signal.Signals = signal.SIGINT) -> Iterator[str]:
         process.communicate()
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_a_client_is_answered_and_the_server_leaves_nothing(model, sounds, tmp_path, ending) -> None:
+def test_a_client_is_answered_and_the_server_leaves_nothing(model, sounds, tmp_path) -> None:
+    """Ended by SIGTERM, as a service is; the other demos here end by Ctrl-C."""
     from gradio_client import Client, handle_file
 
-    with demo(model, ending) as address:
+    with demo(model, signal.SIGTERM) as address:
         client = Client(address, verbose=False, analytics_enabled=False, download_files=str(tmp_path / "downloads"))
         answer, why = client.predict(handle_file(sounds["hum"][3]), api_name="/classify")
         assert answer["label"] == "hum"
@@ -91,14 +102,12 @@ def test_a_client_is_answered_and_the_server_leaves_nothing(model, sounds, tmp_p
 def test_a_taken_port_and_what_is_no_model_are_one_sentence(model, tmp_path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        process = start(model, port)
-        _, errors = process.communicate(timeout=SECONDS)
+        said = run_here(lambda: main(["demo", str(model), "--no-browser", "--port", str(port)]))
     expected = f"error: --port {port}: cannot be used on 127.0.0.1 (Address already in use); name another\n"
-    assert (process.returncode, errors) == (2, expected)
-    process = start(tmp_path / "none", free_port())
-    _, errors = process.communicate(timeout=SECONDS)
-    assert (process.returncode, errors.count("\n")) == (2, 1)
-    assert "a model is a folder that `mgcl fit` wrote" in errors
+    assert (said.returncode, said.stderr) == (2, expected)
+    said = run_here(lambda: main(["demo", str(tmp_path / "none"), "--no-browser", "--port", str(free_port())]))
+    assert (said.returncode, said.stderr.count("\n")) == (2, 1)
+    assert "a model is a folder that `mgcl fit` wrote" in said.stderr
 
 
 @contextmanager
@@ -159,11 +168,11 @@ def test_a_visitor_drops_a_clip_adds_a_class_and_keeps_it(model, sounds) -> None
         assert wrong == []
 
 
-def test_a_text_file_is_said_to_be_none(model, tmp_path) -> None:
+def test_a_text_file_is_said_to_be_none(visited, tmp_path) -> None:
     text = tmp_path / "text.wav"
     text.write_text("no sound")
-    with browser() as page, demo(model) as address:
-        page.goto(address)
+    with browser() as page:
+        page.goto(visited)
         give(page, text)
         page.get_by_role("alert").filter(has_text="text.wav: cannot be decoded, whatever its name says").wait_for()
         assert page.locator("figure").count() == 0
@@ -181,12 +190,9 @@ def test_an_odd_name_is_shown_as_it_is(sounds, tmp_path) -> None:
         assert page.locator("img").count() == 0
 
 
-def test_a_visitor_records_a_clip(model) -> None:
-    with (
-        browser("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as page,
-        demo(model) as address,
-    ):
-        page.goto(address)
+def test_a_visitor_records_a_clip(visited) -> None:
+    with browser("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as page:
+        page.goto(visited)
         page.get_by_label("Record audio").click()
         page.get_by_role("button", name="Record", exact=True).click()
         page.wait_for_timeout(2500)

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from mgcl.sweep import main
+from sweeps.full_grid import SWEEP
+from tests.commands import run_here
+
 ROOT = Path(__file__).parents[2]
 
 # Every Python process of the sweep, Ray's workers included, may talk to this machine alone.
@@ -83,7 +87,7 @@ def test_the_first_command_without_a_network(tmp_path) -> None:
     report = (tmp_path / "reports" / "full_grid" / "report.md").read_text()
     assert re.search(r"\d+\.\d % of the captions contain a word of their class's name", report)
 
-    again = run(tmp_path, *flags)
+    again = run_here(lambda: main(SWEEP, flags), folder=tmp_path, MGCL_HOME=tmp_path / "home")
     assert again.returncode == 0, again.stderr
     assert "nothing to run, all 15 trials are recorded" in again.stdout
     assert "generating" not in again.stderr

@@ -1,19 +1,33 @@
-"""Sweeps as a user starts them: the real command, in another process, on real Ray and a real MLflow store."""
+"""Sweeps as a user starts them: the real command on a real MLflow store, in another process or in this one.
+
+Where starting Ray is not what is tested, commands join one small cluster with ``--address``, or run with ``--local``.
+"""
 
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from mlflow import MlflowClient
 
+from mgcl import cli
+from mgcl.sweep import main as run_sweep
+from sweeps.full_grid import SWEEP
+from tests.commands import run_here
+
 ROOT = Path(__file__).parents[2]
+Said = subprocess.CompletedProcess[str]
+# Twelve trials: enough for something to happen meanwhile.
+SLOW = ("--ways", "3", "5", "--shots", "1", "3", "--variants", "full", "audio-only", "zero-shot", "--episodes", "15",
+        "--queries", "5")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,6 +36,7 @@ class Place:
 
     folder: Path
     bank: Path
+    started: list[subprocess.Popen[str]] = field(default_factory=list, compare=False)
 
     @property
     def store(self) -> Path:
@@ -39,7 +54,7 @@ class Place:
 
     def start(self, *flags: str, **options) -> subprocess.Popen[str]:
         environment = {**os.environ, "MGCL_HOME": str(self.folder / "home"), "PYTHONPATH": str(ROOT)}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.command(*flags, **options),
             cwd=self.folder,
             env=environment,
@@ -48,11 +63,23 @@ class Place:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        self.started.append(process)
+        return process
 
-    def run(self, *flags: str, **options) -> subprocess.CompletedProcess[str]:
+    def run(self, *flags: str, **options) -> Said:
         process = self.start(*flags, **options)
-        output, errors = process.communicate(timeout=300)
+        output, errors = process.communicate(timeout=500)
         return subprocess.CompletedProcess(flags, process.returncode, output, errors)
+
+    def here(self, *flags: str, asked: object = SWEEP, main: Callable[..., object] = run_sweep) -> Said:
+        """A sweep or search in this process; without ``--local`` or ``--address`` it starts Ray."""
+        return run_here(
+            lambda: main(asked, ["--bank", str(self.bank), *flags]), folder=self.folder, MGCL_HOME=self.folder / "home"
+        )
+
+    def mgcl(self, *words: str) -> Said:
+        """Another command of mgcl, in this process."""
+        return run_here(lambda: cli.main(words), folder=self.folder, MGCL_HOME=self.folder / "home")
 
     def query(self, sql: str) -> list[tuple]:
         with sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=30) as connection:
@@ -74,30 +101,47 @@ class Place:
             return 0
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory) -> Path:
-    """A migrated store, copied into each place: making one takes MLflow seconds."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments(max_results=1)
-    return path
+def new_place(folder: Path, bank: Path, empty_store: Path) -> Place:
+    """With an empty store."""
+    (folder / "home").mkdir(parents=True)
+    (folder / "home" / "mlflow.db").write_bytes(empty_store.read_bytes())
+    return Place(folder, bank)
 
 
 @pytest.fixture
-def place(tmp_path, bank, empty_store) -> Place:
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "mlflow.db").write_bytes(empty_store.read_bytes())
-    return Place(tmp_path, bank.path)
+def place(tmp_path, bank, empty_store) -> Iterator[Place]:
+    """Its commands end with the test, even with one that fails."""
+    place = new_place(tmp_path, bank.path, empty_store)
+    yield place
+    for process in place.started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
 
 @pytest.fixture
 def another_place(place, empty_store) -> Place:
-    folder = place.folder / "another"
-    (folder / "home").mkdir(parents=True)
-    (folder / "home" / "mlflow.db").write_bytes(empty_store.read_bytes())
-    return Place(folder, place.bank)
+    return new_place(place.folder / "another", place.bank, empty_store)
 
 
-def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 120) -> None:
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory, bank, empty_store) -> Place:
+    """The sweep SLOW trial by trial in one process, first one alone: what any other way to run it must equal."""
+    place = new_place(tmp_path_factory.mktemp("reference"), bank.path, empty_store)
+    first = place.here(*SLOW, "--plan").stdout.splitlines()[-2].split()[1]
+    with patch("ray.init", None):
+        only = place.here(*SLOW, "--local", "--only", first)
+        assert (only.returncode, place.complete_runs()) == (0, 1), only.stderr
+        rest = place.here(*SLOW, "--local")
+    assert rest.returncode == 0, rest.stderr
+    assert "12 trials, 1 recorded, 11 to run" in rest.stdout
+    runs = place.runs()
+    assert len({key for _, key, _, _ in runs}) == len(runs) == 13, "one parent run, one run a trial"
+    assert {(status, complete) for status, _, complete, _ in runs} == {("FINISHED", ""), ("FINISHED", "1")}
+    return place
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 400) -> None:
     """Poll while the process lives."""
     end = time.monotonic() + seconds
     while not condition():
@@ -112,6 +156,5 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-Flags = Sequence[str]
 SMALL = ("--ways", "2", "3", "--shots", "1", "2", "--variants", "full", "zero-shot", "without-contrast",
          "--episodes", "6", "--queries", "5")  # fmt: skip

@@ -2,11 +2,12 @@
 
     python tests/integration/drill.py [--trials 200] [--kills 3] [--seed 0]
 
-The same sweep runs undisturbed first. Then workers, nodes, the queue of trials, the driver and the shell that submitted
-it are killed with SIGKILL, ``--kills`` of each kind at seeded random times, and a lost node is replaced; the same
-command is given again until it ends by itself. The drill passes if each trial has one finished run then, every episode
-has the undisturbed sweep's accuracy, the report is the same to the byte, and no process is left. Trials run on CPUs;
-the nodes' GPUs are made up. The head runs no trials, as in cluster.yaml, and is not killed: it is the cluster.
+The same sweep runs undisturbed first, in one process. Then workers, nodes, the queue of trials, the driver and the
+shell that submitted it are killed with SIGKILL, ``--kills`` of each kind at seeded random times, and a lost node is
+replaced; the same command is given again until it ends by itself. The drill passes if each trial has one finished run
+then, every episode has the undisturbed sweep's accuracy, the report is the same to the byte, and no process is left.
+Trials run on CPUs; the nodes' GPUs are made up. The head runs no trials, as in cluster.yaml, and is not killed: it is
+the cluster.
 """
 
 import argparse
@@ -231,7 +232,7 @@ def drill(folder: Path, bank: Path, *, trials: int, kills: Sequence[str], seed: 
     for place in (calm, shot):
         place.folder.mkdir()
     started = time.monotonic()
-    assert start(calm.command("--workers", "2"), calm.folder, calm.environment).wait() == 0
+    assert start(calm.command("--local"), calm.folder, calm.environment).wait() == 0
     between = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="mgcl-", ignore_cleanup_errors=True) as short,  # for the paths of sockets

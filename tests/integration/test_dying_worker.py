@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.conftest import SharedCluster
 from tests.integration.conftest import ROOT, Place
 
 SCRIPT = """
@@ -36,7 +37,7 @@ original, workers._work = workers._work, work
 trials = [cases.trial(seed=seed) for seed in range(4)]
 seen = {}
 try:
-    with cluster(Machines(actors=1), cpus=1) as there:
+    with cluster(Machines(sys.argv[3], actors=1), cpus=1) as there:
         take = lambda outcome: seen.setdefault(outcome.key, outcome.error)
         worker = Worker({}, pathlib.Path(sys.argv[1]), 0.0)
         workers.run_on_workers(trials, worker, there, take, lambda held: None)
@@ -48,12 +49,12 @@ print(json.dumps([seen[trial.key] for trial in trials]))
 
 
 @pytest.fixture
-def run(place: Place):
+def run(place: Place, shared_cluster: SharedCluster):
     script = place.folder / "die.py"
     script.write_text(SCRIPT)
 
     def run(when: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(script), str(place.folder), when]
+        command = [sys.executable, str(script), str(place.folder), when, shared_cluster.address]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}  # laion-clap installs a package `tests` too
         return subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300

@@ -1,8 +1,6 @@
 """From audio files to a bank, with the shipped tiny backbone."""
 
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 
 from mgcl.backbones import tiny
+from mgcl.cli import main
 from mgcl.data import soundscapes
 from mgcl.data.dataset import Dataset
 from mgcl.errors import BackboneError, BankError, DataError
@@ -18,8 +17,8 @@ from mgcl.extraction.extract import extract, extract_by
 from mgcl.extraction.texts import Texts
 from mgcl.features.mel_statistics import mel_statistics
 from mgcl.language.explanations import explanations
-
-MGCL = str(Path(sys.executable).with_name("mgcl"))
+from tests.commands import run_here
+from tests.conftest import SharedCluster
 
 
 @pytest.fixture(scope="module")
@@ -145,19 +144,19 @@ def test_the_shipped_weights_are_small() -> None:
     assert (tiny.SHIPPED / tiny.WEIGHTS).stat().st_size <= 8_000_000
 
 
-def test_the_command_line_does_the_same(dataset, bank, tmp_path) -> None:
+def test_the_command_line_does_the_same(dataset, bank, tmp_path, shared_cluster: SharedCluster) -> None:
     root, out = str(dataset.files[0].path.parents[1]), str(tmp_path / "bank")
     words = ["extract", "--dataset", "soundscapes", "--root", root, "--out", out]
-    done = subprocess.run([MGCL, *words], capture_output=True, text=True, check=False)
+    done = run_here(lambda: main([*words, "--actors", "2", *shared_cluster.joined]))
     assert done.returncode == 0, done.stderr
     assert f"{out}: 45 clips, 15 classes, digest {bank.digest[:16]}" in done.stdout
-    again = subprocess.run([MGCL, *words], capture_output=True, text=True, check=False)
+    again = run_here(lambda: main(words))
     assert (again.returncode, again.stderr.strip().splitlines()[-1]) == (
         2,
         f"error: {out}: exists already; name another folder, or remove it first",
     )
     words[2], words[-1] = "esc51", str(tmp_path / "other")
-    unknown = subprocess.run([MGCL, *words], capture_output=True, text=True, check=False)
+    unknown = run_here(lambda: main(words))
     assert "no dataset is called 'esc51'; there are: esc10, esc50, " in unknown.stderr
 
 

@@ -8,10 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
+from mgcl.cli import main
 from mgcl.data import soundscapes
+from tests.commands import run_here
+from tests.conftest import SharedCluster
 
 MGCL = str(Path(sys.executable).with_name("mgcl"))
 
@@ -23,10 +25,13 @@ def root(tmp_path_factory) -> Path:
     return folder
 
 
-def start(root: Path, out: Path) -> "subprocess.Popen[str]":
-    words = ["extract", "--dataset", "soundscapes", "--root", str(root), "--out", str(out)]
-    words += ["--actors", "1", "--decode-workers", "1"]
-    return subprocess.Popen([MGCL, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def words(root: Path, out: Path, there: SharedCluster) -> list[str]:
+    asked = ["extract", "--dataset", "soundscapes", "--root", str(root), "--out", str(out)]
+    return [*asked, "--actors", "1", "--decode-workers", "1", *there.joined]
+
+
+def start(root: Path, out: Path, there: SharedCluster) -> "subprocess.Popen[str]":
+    return subprocess.Popen([MGCL, *words(root, out, there)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def finished_shards(out: Path) -> list[Path]:
@@ -44,37 +49,35 @@ def contents(bank: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(root, tmp_path_factory) -> dict[str, bytes]:
+def undisturbed(root, tmp_path_factory, shared_cluster) -> dict[str, bytes]:
     out = tmp_path_factory.mktemp("banks") / "bank"
-    process = start(root, out)
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
+    done = run_here(lambda: main(words(root, out, shared_cluster)))
+    assert done.returncode == 0, done.stderr
     assert sorted(each.name for each in out.parent.iterdir()) == ["bank"], "working files were left behind"
     return contents(out)
 
 
-def test_an_actor_is_killed(root, undisturbed, tmp_path) -> None:
+def test_an_actor_is_killed(root, undisturbed, tmp_path, shared_cluster) -> None:
     out = tmp_path / "bank"
-    process = start(root, out)
+    process = start(root, out, shared_cluster)
     wait_for_a_shard(process, out)
-    workers = psutil.Process(process.pid).children(recursive=True)
-    (actor,) = [each for each in workers if each.is_running() and "ray::_Actor" in " ".join(each.cmdline())]
+    (actor,) = shared_cluster.workers("_Actor")
     actor.send_signal(signal.SIGKILL)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert contents(out) == undisturbed
 
 
-def test_the_driver_is_killed(root, undisturbed, tmp_path) -> None:
+def test_the_driver_is_killed(root, undisturbed, tmp_path, shared_cluster) -> None:
     out = tmp_path / "bank"
-    process = start(root, out)
+    process = start(root, out, shared_cluster)
     wait_for_a_shard(process, out)
     process.kill()
     process.communicate(timeout=60)
     assert not out.exists()
     kept = {file.name: file.stat().st_mtime_ns for file in finished_shards(out)}
     assert len(kept) in (1, 2)
-    again = start(root, out)
+    again = start(root, out, shared_cluster)
     working = finished_shards(out)[0].parent
     seen = dict(kept)
     while again.poll() is None:

@@ -48,7 +48,7 @@ print(json.dumps(seen))
 """
 
 
-@pytest.mark.parametrize(("share", "at_once"), [(0.25, 4), (1.0, 1)])
+@pytest.mark.parametrize(("share", "at_once"), [(0.5, 2), (1.0, 1)])
 def test_never_more_trials_on_a_device_than_its_shares(place: Place, share: float, at_once: int) -> None:
     script = place.folder / "pin.py"
     script.write_text(SCRIPT)

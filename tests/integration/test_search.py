@@ -12,17 +12,20 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from mgcl.features import FeatureBank
+from mgcl.search import comparison, main
 from mgcl.search.questions import questions
 from mgcl.search.study import figure_of
 from mgcl.sweep.chosen import read_chosen
 from mgcl.sweep.trial import run_trial, similarity_store
+from sweeps import samplers, search
 from tests import cases
-from tests.integration.conftest import ROOT, Place, wait_until
+from tests.conftest import SharedCluster
+from tests.integration.conftest import ROOT, Place, Said, wait_until
 
 SCRIPT = ROOT / "sweeps" / "search.py"
 SEARCH = cases.search("search", ways=(3,), shots=(2,), queries=5, episodes=2, batches=4)
 FLAGS = ("--ways", "3", "--shots", "2", "--queries", "5", "--episodes", "2", "--batches", "4")
-POINTS = 20
+POINTS = 14
 
 
 def points(place: Place) -> list[FrozenTrial]:
@@ -49,23 +52,26 @@ def told(place: Place) -> list[tuple[TrialState, dict[str, float], float | None,
     ]
 
 
-def search(place: Place):
-    return place.run(*FLAGS, "--points", str(POINTS), "--workers", "1", script=SCRIPT)
+def run(place: Place, *flags: str) -> Said:
+    return place.here(*FLAGS, *flags, asked=search.SEARCH, main=main)
 
 
-def test_a_search_that_is_killed_ends_as_if_it_had_not_been(place: Place, another_place: Place) -> None:
-    done = search(another_place)
+def test_a_search_that_is_killed_ends_as_if_it_had_not_been(
+    place: Place, another_place: Place, shared_cluster: SharedCluster
+) -> None:
+    flags = ("--points", str(POINTS), "--workers", "1", *shared_cluster.joined)
+    done = run(another_place, *flags)
     assert done.returncode == 0, done.stderr
     undisturbed = told(another_place)
     assert len(undisturbed) == POINTS
     assert {state for state, *_ in undisturbed} == {TrialState.COMPLETE, TrialState.PRUNED}
 
-    for enough in (1, 8):
-        process = place.start(*FLAGS, "--points", str(POINTS), "--workers", "1", script=SCRIPT)
+    for enough in (1, 6):
+        process = place.start(*FLAGS, *flags, script=SCRIPT)
         wait_until(lambda enough=enough: whole(place) >= enough, process)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-    done = search(place)
+    done = run(place, *flags)
     assert done.returncode == 0, done.stderr
     assert told(place) == undisturbed
 
@@ -78,15 +84,15 @@ def test_a_search_that_is_killed_ends_as_if_it_had_not_been(place: Place, anothe
     )
     assert [status for (status,) in runs] == ["FINISHED"] * POINTS
 
-    done = place.run(*FLAGS, "--points", "+2", "--workers", "1", script=SCRIPT)
+    done = run(place, "--points", "+2", "--workers", "1", *shared_cluster.joined)
     assert done.returncode == 0, done.stderr
     assert told(place)[:POINTS] == undisturbed
     assert len(told(place)) == POINTS + 2
 
 
-def test_a_point_is_what_the_grid_says_and_the_report_has_both(place: Place) -> None:
+def test_a_point_is_what_the_grid_says_and_the_report_has_both(place: Place, shared_cluster: SharedCluster) -> None:
     bank = FeatureBank.open(place.bank)
-    done = place.run(*FLAGS, "--points", "8", "--workers", "2", script=SCRIPT)
+    done = run(place, "--points", "8", "--workers", "2", *shared_cluster.joined)
     assert done.returncode == 0, done.stderr
     (question,) = questions(SEARCH, bank)
     with_value = [each for each in points(place) if each.state == TrialState.COMPLETE]
@@ -107,31 +113,30 @@ def test_a_point_is_what_the_grid_says_and_the_report_has_both(place: Place) -> 
     for picture in ("history", "slices"):
         assert f"({next(folder.glob(f'*{picture}.png')).name})" in page
 
-    flags = ("--params", str(folder / "params.json"), "--ways", "3", "--shots", "2", "--variants", "full")
-    done = place.run(*flags, "--episodes", "4", "--queries", "5", "--workers", "2")
+    flags = ("--params", str(folder / "params.json"), "--ways", "3", "--shots", "2", "--variants", "full", "--local")
+    done = place.here(*flags, "--episodes", "4", "--queries", "5")
     assert done.returncode == 0, done.stderr
     with (place.report / "cells.csv").open() as file:
         rows = {row["variant"]: row for row in csv.DictReader(file)}
     searched = f"full (searched {read_chosen(folder / 'params.json', bank.digest, 'few_shot').name})"
     assert set(rows) == {"full", searched}
     assert f"- {searched} against its own values, 3-way 2-shot: " in (place.report / "report.md").read_text()
-    again = place.run(*flags, "--episodes", "4", "--queries", "5", "--workers", "2")
+    again = place.here(*flags, "--episodes", "4", "--queries", "5")
     assert "nothing to run, all 2 trials are recorded" in again.stdout
 
 
-def test_a_search_that_always_fails_stops_and_says_why(place: Place) -> None:
+def test_a_search_that_always_fails_stops_and_says_why(place: Place, shared_cluster: SharedCluster) -> None:
     flags = ("--search", "learning_rate", "--range", "learning_rate", "1e30", "1e37", "--workers", "1")
-    done = place.run(*FLAGS, *flags, script=SCRIPT)
+    done = run(place, *flags, *shared_cluster.joined)
     assert done.returncode == 2
     assert "the first 5 points failed alike, so the rest was not run: FloatingPointError" in done.stderr
     assert len(told(place)) == 5
 
 
-def test_samplers_are_compared(place: Place) -> None:
-    script = ROOT / "sweeps" / "samplers.py"
-    flags = ("--ways", "3", "--shots", "2", "--queries", "5", "--episodes", "2", "--workers", "2")
+def test_samplers_are_compared(place: Place, shared_cluster: SharedCluster) -> None:
+    flags = ("--ways", "3", "--shots", "2", "--queries", "5", "--episodes", "2", "--workers", "1")
     small = ("--design", "16", "--points", "6", "--seeds", "2")
-    done = place.run(*flags, *small, script=script)
+    done = place.here(*flags, *small, *shared_cluster.joined, asked=samplers.SEARCH, main=comparison.main)
     assert done.returncode == 0, done.stderr
     folder = place.folder / "reports" / "samplers" / "generated-drawn"
     page = (folder / "report.md").read_text()

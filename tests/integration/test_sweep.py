@@ -1,5 +1,6 @@
 """A sweep's life: run, run again, on other workers, interrupted, killed, failed, extended."""
 
+import functools
 import json
 import os
 import signal
@@ -9,11 +10,11 @@ from urllib.parse import urlparse
 import psutil
 import pytest
 
-from tests.integration.conftest import SMALL, Place, wait_until
-
-# Trials of about a second: long enough to be cut in half.
-SLOW = ("--ways", "3", "5", "--shots", "1", "3", "--variants", "full", "audio-only", "zero-shot", "--episodes", "40",
-        "--queries", "5")  # fmt: skip
+from mgcl.methods.variants import VARIANTS, Variant
+from mgcl.sweep import Sweep
+from mgcl.tasks import few_shot
+from tests.conftest import SharedCluster
+from tests.integration.conftest import SLOW, SMALL, Place, wait_until
 
 
 def test_a_sweep_ends_with_its_runs_and_its_table(place: Place) -> None:
@@ -45,18 +46,18 @@ def test_a_sweep_ends_with_its_runs_and_its_table(place: Place) -> None:
     assert all(row in done.stdout for row in rows)
     assert (place.report / "cells.csv").read_text().count("\n") == 13
 
-    again = place.run(*SMALL)
+    again = place.here(*SMALL)
     assert again.returncode == 0
     assert "nothing to run, all 12 trials are recorded" in again.stdout
     assert place.complete_runs() == 12
 
-    plan = place.run(*SMALL, "--shots", "1", "3", "--plan")
+    plan = place.here(*SMALL, "--shots", "1", "3", "--plan")
     assert plan.stdout.splitlines()[-1].startswith("12 trials: 6 done, 6 missing, 0 failed; about 0:")
 
 
 def test_a_run_holds_what_the_contract_says(place: Place) -> None:
     flags = ("--ways", "3", "--shots", "2", "--variants", "full", "explanations-8", "--episodes", "4", "--queries", "5")
-    assert place.run(*flags).returncode == 0
+    assert place.here(*flags, "--local").returncode == 0
     ((run_id, artifacts),) = place.query(
         "SELECT run_uuid, artifact_uri FROM runs JOIN tags t USING (run_uuid) WHERE t.key='kind' AND t.value='trial'"
     )
@@ -95,10 +96,7 @@ def test_a_run_holds_what_the_contract_says(place: Place) -> None:
         assert sum(map(sum, plan)) == pytest.approx(1, abs=1e-3)
 
 
-def test_workers_and_kills_change_no_byte(place: Place, another_place: Place) -> None:
-    undisturbed = another_place.run(*SLOW, "--workers", "1")
-    assert undisturbed.returncode == 0, undisturbed.stderr
-
+def test_workers_and_kills_change_no_byte(place: Place, reference: Place, shared_cluster: SharedCluster) -> None:
     killed = place.start(*SLOW, "--workers", "2")
     wait_until(lambda: place.complete_runs() >= 4, killed)
     # Ray's agents notice after a minute or two that their node is gone; what works or schedules must go at once.
@@ -109,77 +107,66 @@ def test_workers_and_kills_change_no_byte(place: Place, another_place: Place) ->
     assert 4 <= before < 12
     assert not psutil.wait_procs(children, timeout=60)[1], "Ray outlived its driver"
 
-    resumed = place.run(*SLOW, "--workers", "2")
+    resumed = place.here(*SLOW, "--workers", "2", *shared_cluster.joined)
     assert resumed.returncode == 0, resumed.stderr
     assert f"12 trials, {before} recorded, {12 - before} to run" in resumed.stdout
     assert place.complete_runs() == 12
-    assert place.report_bytes() == another_place.report_bytes()
+    assert place.report_bytes() == reference.report_bytes()
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_and_sigterm_keep_what_is_finished(place: Place, sign: signal.Signals) -> None:
-    process = place.start(*SLOW, "--workers", "2")
+def test_ctrl_c_and_sigterm_keep_what_is_finished(
+    place: Place, sign: signal.Signals, shared_cluster: SharedCluster
+) -> None:
+    process = place.start(*SLOW, "--workers", "2", *shared_cluster.joined)
     wait_until(lambda: place.complete_runs() >= 2, process)
     os.kill(process.pid, sign)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert "stopped early: the same command runs the rest" in errors
     kept = place.complete_runs()
     assert 2 <= kept < 12
     assert f"{kept} finished, 0 failed, {12 - kept} missing" in output
-    plan = place.run(*SLOW, "--plan")
+    plan = place.here(*SLOW, "--plan")
     assert plan.stdout.splitlines()[-1].startswith(f"12 trials: {kept} done, {12 - kept} missing, 0 failed")
 
 
-def test_a_worker_that_dies_is_replaced(place: Place) -> None:
-    process = place.start(*SLOW, "--workers", "1")
+def test_a_worker_that_dies_is_replaced(place: Place, shared_cluster: SharedCluster) -> None:
+    process = place.start(*SLOW, "--workers", "1", *shared_cluster.joined)
     wait_until(lambda: place.complete_runs() >= 1, process)
-
-    def workers() -> list[psutil.Process]:
-        every = psutil.Process(process.pid).children(recursive=True)
-        return [each for each in every if each.name().startswith("ray::ImplicitFunc")]
-
-    wait_until(workers, process)
-    for worker in workers():
+    wait_until(shared_cluster.workers, process)
+    for worker in shared_cluster.workers():
         worker.kill()
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert place.complete_runs() == 12
 
 
-DIVERGING = """
-from mgcl.sweep import Sweep, main
-from mgcl.tasks import few_shot
-from mgcl.methods.variants import VARIANTS, Variant
-VARIANTS["diverging"] = Variant("mgcl", {"learning_rate": 1e30})
-main(Sweep("full_grid", few_shot.Draws((3,), (1,), queries=5, episodes=3), ("diverging", "zero-shot")))
-"""
-
-
-def test_a_trial_that_fails_is_recorded_and_the_sweep_goes_on(place: Place) -> None:
-    script = place.folder / "diverging.py"
-    script.write_text(DIVERGING)
-    done = place.run(script=script)
+def test_a_trial_that_fails_is_recorded_and_the_sweep_goes_on(place: Place, monkeypatch) -> None:
+    monkeypatch.setitem(VARIANTS, "diverging", Variant("mgcl", {"learning_rate": 1e30}))
+    sweep = Sweep("full_grid", few_shot.Draws((3,), (1,), queries=5, episodes=3), ("diverging", "zero-shot"))
+    run = functools.partial(place.here, asked=sweep)
+    done = run("--local")
     assert done.returncode == 1
     assert "1 finished, 1 failed, 0 missing" in done.stdout
     assert "FloatingPointError: the training loss is nan in epoch" in done.stderr
     assert "| diverging | failed" in done.stdout.replace("  ", " ").replace("  ", " ")
     assert "Failed: trial" in (place.report / "report.md").read_text()
 
-    again = place.run(script=script)
+    again = run("--local")
     assert again.returncode == 1
     assert "nothing to run" in again.stdout
 
-    retried = place.run("--retry", "failed", script=script)
+    retried = run("--local", "--retry", "failed")
     assert "2 trials, 1 recorded, 1 to run" in retried.stdout
-    assert place.run("--plan", script=script).stdout.splitlines()[-1] == "2 trials: 1 done, 0 missing, 1 failed"
+    assert run("--plan").stdout.splitlines()[-1] == "2 trials: 1 done, 0 missing, 1 failed"
 
 
 def test_a_second_name_for_a_trial_runs_nothing(place: Place) -> None:
-    flags = ("--ways", "2", "--shots", "1", "--episodes", "2", "--queries", "5", "--variants")
-    assert place.run(*flags, "full").returncode == 0
-    done = place.run(*flags, "full", "explanations-8")
+    flags = ("--local", "--ways", "2", "--shots", "1", "--episodes", "2", "--queries", "5", "--variants")
+    assert place.here(*flags, "full").returncode == 0
+    done = place.here(*flags, "full", "explanations-8")
     assert "nothing to run" in done.stdout
     rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| ")]
     assert [row[1].strip() for row in rows[1:]] == ["full", "explanations-8"]
@@ -188,23 +175,10 @@ def test_a_second_name_for_a_trial_runs_nothing(place: Place) -> None:
 
 def test_two_drivers_that_start_together_on_a_new_store_both_end_well(place: Place) -> None:
     place.store.unlink()
-    flags = (
-        "--ways",
-        "2",
-        "--shots",
-        "1",
-        "--episodes",
-        "2",
-        "--queries",
-        "5",
-        "--variants",
-        "zero-shot",
-        "--workers",
-        "1",
-    )
+    flags = ("--local", "--ways", "2", "--shots", "1", "--episodes", "2", "--queries", "5", "--variants", "zero-shot")
     drivers = [place.start(*flags) for _ in range(2)]
     for driver in drivers:
         output, errors = driver.communicate(timeout=300)
         assert driver.returncode == 0, errors
         assert "1 finished, 0 failed, 0 missing" in output
-    assert place.run(*flags, "--plan").stdout.splitlines()[-1] == "1 trials: 1 done, 0 missing, 0 failed"
+    assert place.here(*flags, "--plan").stdout.splitlines()[-1] == "1 trials: 1 done, 0 missing, 0 failed"

@@ -1,34 +1,26 @@
-"""What goes wrong around a sweep: readers, a killed driver, a server or disk that is away, a bank that changes.
+"""What goes wrong around a sweep: readers, a killed driver, a server or disk that is away, a bank that changes."""
 
-One sweep, run trial by trial in one process, is what all others must equal to the byte.
-"""
-
-import os
 import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from mgcl.cli import main
 from mgcl.features import FeatureBank
 from mgcl.sweep.grid import plan
 from mgcl.tracking import parent
 from sweeps.full_grid import SWEEP
 from tests import cases
+from tests.conftest import SharedCluster
 from tests.generated_bank import write_generated_bank
-from tests.integration.conftest import ROOT, Place, free_port, wait_until
-
-WAYS, SHOTS, VARIANTS = (3, 5), (1, 3), ("full", "audio-only", "zero-shot")
-# Twelve trials: long enough for something to happen meanwhile.
-SLOW = ("--ways", "3", "5", "--shots", "1", "3", "--variants", *VARIANTS, "--episodes", "30", "--queries", "5")
+from tests.integration.conftest import ROOT, SLOW, Place, free_port, new_place, wait_until
 
 READERS = """
 import multiprocessing, sys, time
@@ -40,7 +32,7 @@ uri, stop = sys.argv[1], Path(sys.argv[2])
 def read():
     while not stop.exists():
         recorded_runs("full_grid", uri)
-        time.sleep(0.3)
+        time.sleep(1)
 
 readers = [multiprocessing.get_context("fork").Process(target=read) for _ in range(8)]
 for reader in readers:
@@ -60,74 +52,30 @@ main(SWEEP)
 
 
 def keys(bank: FeatureBank) -> list[str]:
-    sweep = cases.changed_sweep(SWEEP, ways=WAYS, shots=SHOTS, variants=VARIANTS, episodes=30, queries=5)
+    variants = ("full", "audio-only", "zero-shot")
+    sweep = cases.changed_sweep(SWEEP, ways=(3, 5), shots=(1, 3), variants=variants, episodes=15, queries=5)
     return [cell.trial.key for cell in plan(sweep, bank)]
-
-
-def mgcl(place: Place, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "MGCL_HOME": str(place.folder / "home")}
-    command = [str(Path(sys.executable).with_name("mgcl")), *words]
-    return subprocess.run(command, cwd=place.folder, env=environment, capture_output=True, text=True, check=False)
-
-
-def run_alone(place: Place, *flags: str) -> subprocess.CompletedProcess[str]:
-    """A sweep without Ray."""
-    process = place.start(*SLOW, "--local", *flags)
-    watched = psutil.Process(process.pid)
-    while process.poll() is None:
-        for child in watched.children():
-            with suppress(psutil.NoSuchProcess):
-                assert child.name() not in ("raylet", "gcs_server")
-        time.sleep(0.2)
-    return subprocess.CompletedProcess(flags, process.returncode, *process.communicate())
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory, bank, empty_store) -> Place:
-    folder = tmp_path_factory.mktemp("reference")
-    (folder / "home").mkdir()
-    shutil.copy(empty_store, folder / "home" / "mlflow.db")
-    place = Place(folder, bank.path)
-    first = keys(bank)[0]
-    only = run_alone(place, "--only", first)
-    assert only.returncode == 0, only.stderr
-    assert place.complete_runs() == 1
-    rest = run_alone(place)
-    assert rest.returncode == 0, rest.stderr
-    assert "12 trials, 1 recorded, 11 to run" in rest.stdout
-    runs = place.runs()
-    assert len({key for _, key, _, _ in runs}) == len(runs) == 13, "one parent run, one run a trial"
-    assert {(status, complete) for status, _, complete, _ in runs} == {("FINISHED", ""), ("FINISHED", "1")}
-    return place
-
-
-def workers_of(driver: subprocess.Popen[str]) -> list[psutil.Process]:
-    every = psutil.Process(driver.pid).children(recursive=True)
-    return [each for each in every if each.name().startswith("ray::ImplicitFunc")]
 
 
 def same(place: Place, reference: Place) -> bool:
     return place.runs() == reference.runs() and place.report_bytes() == reference.report_bytes()
 
 
-def test_a_key_that_no_trial_has_is_refused(place: Place) -> None:
-    done = place.run(*SLOW, "--only", "0123456789abcdef", "--local")
-    assert done.returncode == 2
-    assert done.stderr == "error: --only 0123456789abcdef: no such trial in this sweep; --plan lists their keys\n"
-
-
-def test_eight_readers_reports_and_a_killed_driver(place: Place, reference: Place, bank, monkeypatch, capsys) -> None:
+def test_eight_readers_reports_and_a_killed_driver(
+    place: Place, reference: Place, bank, monkeypatch, shared_cluster: SharedCluster
+) -> None:
     def said_by_status() -> str:
-        with pytest.raises(SystemExit, match="0"):
-            main(["status", "full_grid", "--tracking-uri", f"sqlite:///{place.store}"])
-        return capsys.readouterr().out
+        said = place.mgcl("status", "full_grid")
+        assert said.returncode == 0
+        return said.stdout
 
     stop = place.folder / "stop"
     command = [sys.executable, "-c", READERS, f"sqlite:///{place.store}", str(stop)]
     readers = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    driver = place.start(*SLOW, "--workers", "1")
+    driver = place.start(*SLOW, "--workers", "1", *shared_cluster.joined)
     wait_until(lambda: place.complete_runs() >= 2, driver)
-    (worker,) = workers_of(driver)
+    wait_until(lambda: len(shared_cluster.workers()) == 1, driver)
+    (worker,) = shared_cluster.workers()
     worker.suspend()
     wait_until(lambda: "1 running" in said_by_status(), driver)
     during = said_by_status()
@@ -146,7 +94,7 @@ def test_eight_readers_reports_and_a_killed_driver(place: Place, reference: Plac
 
     resumed = place.start(*SLOW, "--local")
     while resumed.poll() is None:
-        assert mgcl(place, "report", "full_grid", "--out", "meanwhile").returncode == 0
+        assert place.mgcl("report", "full_grid", "--out", "meanwhile").returncode == 0
     output, errors = resumed.communicate()
     assert resumed.returncode == 0, errors
     assert "12 finished, 0 failed, 0 missing" in output
@@ -154,7 +102,7 @@ def test_eight_readers_reports_and_a_killed_driver(place: Place, reference: Plac
     stop.touch()
     assert readers.communicate(timeout=60) == (f"{[0] * 8}\n", "")
     assert same(place, reference)
-    ended = mgcl(place, "status", "full_grid").stdout
+    ended = said_by_status()
     assert ended.startswith("full_grid: 12 trials: 12 done, 0 failed, 0 running, 0 waiting")
 
 
@@ -224,13 +172,13 @@ def fill(folder: Path) -> Path:
     return ballast
 
 
-def test_a_full_disk_keeps_what_is_recorded(small_disk, reference: Place, empty_store) -> None:
-    (small_disk / "home").mkdir()
-    shutil.copy(empty_store, small_disk / "home" / "mlflow.db")
-    place = replace(reference, folder=small_disk)
+def test_a_full_disk_keeps_what_is_recorded(
+    small_disk, reference: Place, empty_store, shared_cluster: SharedCluster
+) -> None:
+    place = new_place(small_disk, reference.bank, empty_store)
     script = small_disk / "impatient.py"
     script.write_text(IMPATIENT.format(at_the_end=1))
-    sweep = place.start(*SLOW, "--workers", "2", script=script)
+    sweep = place.start(*SLOW, "--workers", "2", *shared_cluster.joined, script=script)
     wait_until(lambda: place.complete_runs() >= 2, sweep)
     ballast = fill(small_disk)
     before = place.complete_runs()
@@ -241,18 +189,18 @@ def test_a_full_disk_keeps_what_is_recorded(small_disk, reference: Place, empty_
     assert "Traceback" not in errors, errors
     assert before <= place.complete_runs() < 12
     ballast.unlink()
-    again = place.run(*SLOW, "--local")
+    again = place.here(*SLOW, "--local")
     assert again.returncode == 0, again.stderr
     assert same(place, reference)
 
 
-def test_a_bank_that_changes_after_the_plan_stops_the_sweep(place: Place) -> None:
+def test_a_bank_that_changes_after_the_plan_stops_the_sweep(place: Place, shared_cluster: SharedCluster) -> None:
     bank = place.folder / "bank"
     shutil.copytree(place.bank, bank)
     write_generated_bank(place.folder / "other", classes=6, clips=16, segments=5, d=24, seed=1)
-    sweep = replace(place, bank=bank).start(*SLOW, "--workers", "1")
+    sweep = replace(place, bank=bank).start(*SLOW, "--workers", "1", *shared_cluster.joined)
     for line in sweep.stdout:
-        if line.endswith("12 to run\n"):  # Ray takes seconds to start
+        if line.endswith("12 to run\n"):  # a worker takes seconds to start
             break
     bank.rename(place.folder / "before")
     (place.folder / "other").rename(bank)

@@ -96,8 +96,8 @@ def test_the_view_groups_by_variant(store) -> None:
 
 
 @contextmanager
-def served(store: Tracking) -> "Iterator[tuple[subprocess.Popen[str], str]]":
-    """`mgcl ui` on a store, and the address that it prints."""
+def served(store: Tracking, ending: signal.Signals) -> "Iterator[str]":
+    """The address that `mgcl ui` prints; the server leaves with the command."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", MGCL, "ui", "--no-browser", "--port", str(port), "--tracking-uri", store.uri],
@@ -111,21 +111,20 @@ def served(store: Tracking) -> "Iterator[tuple[subprocess.Popen[str], str]]":
         page = process.stdout.readline().removeprefix("runs: ").strip()
         experiment = f"/#/experiments/{store.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey=mgcl"
         assert page == f"http://127.0.0.1:{port}{experiment}"
-        yield process, page
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-
-
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_the_server_answers_and_leaves_with_the_command(store, ending) -> None:
-    with served(store) as (process, page):
-        assert "<html" in requests.get(page, timeout=30).text
+        yield page
         family = psutil.Process(process.pid).children(recursive=True)
         assert family
         process.send_signal(ending)
         assert process.wait(timeout=30) == 0
         assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+
+
+def test_the_server_answers_and_leaves_with_the_command(store) -> None:
+    with served(store, signal.SIGTERM) as page:
+        assert "<html" in requests.get(page, timeout=30).text
 
 
 def _names(page: "Page") -> list[str]:
@@ -140,7 +139,7 @@ def test_the_page_opens_on_the_rows_which_are_sorted_and_compared(store) -> None
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     rows.write(store, store.runs())
     (table,) = build(store.runs())
-    with playwright.sync_playwright() as started, served(store) as (_, address):
+    with playwright.sync_playwright() as started, served(store, signal.SIGINT) as address:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(120_000)

@@ -32,9 +32,9 @@ def reference(x: np.ndarray, y: np.ndarray, epsilon: float, entropy_weight: floa
 @pytest.mark.parametrize("epsilon", [0.05, 0.1, 0.5])
 def test_transport_is_pots_pair_by_pair(epsilon, entropy_weight) -> None:
     matching = Matching(epsilon=epsilon, tolerance=1e-6, entropy_weight=entropy_weight)
-    got = similarity(X, Y, matching)
+    got = similarity(X[:3], Y[:5], matching)
     assert got.converged.all()
-    for i, j in np.ndindex(5, 9):
+    for i, j in np.ndindex(3, 5):
         expected = reference(X[i].double().numpy(), Y[j].double().numpy(), epsilon, entropy_weight)
         assert got.value[i, j].item() == pytest.approx(expected, abs=2e-6)
 

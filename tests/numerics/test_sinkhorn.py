@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mgcl.transport.sinkhorn import iteration_limit, sinkhorn
 from tests.numerics.problems import cosine_costs, hard_costs, two_by_two
 
-SETS = {"easy": cosine_costs(40, 16, 16), "hard": hard_costs(40, 16, 16), "oblong": cosine_costs(40, 16, 8)}
+SETS = {"easy": cosine_costs(16, 16, 16), "hard": hard_costs(16, 16, 16), "oblong": cosine_costs(16, 16, 8)}
 
 
 @given(
@@ -113,7 +113,7 @@ def test_marginals_are_constants_for_the_gradient() -> None:
 
 @pytest.mark.parametrize("epsilon", [0.1, 0.01, 0.005])
 def test_nothing_is_ever_infinite_or_nan(epsilon) -> None:
-    costs = torch.cat([SETS["easy"], SETS["hard"], 2 * torch.rand(40, 16, 16), torch.eye(16).expand(1, 16, 16)])
+    costs = torch.cat([SETS["easy"], SETS["hard"], 2 * torch.rand(16, 16, 16), torch.eye(16).expand(1, 16, 16)])
     solved = sinkhorn(costs, epsilon=epsilon)
     assert solved.plan.isfinite().all()
     assert solved.marginal_error.isfinite().all()
@@ -123,7 +123,7 @@ def test_nothing_is_ever_infinite_or_nan(epsilon) -> None:
 def test_shifting_rows_and_columns_changes_nothing() -> None:
     costs = SETS["easy"]
     random = torch.Generator().manual_seed(1)
-    shifted = costs + torch.rand(40, 16, 1, generator=random) + torch.rand(40, 1, 16, generator=random) - 3
+    shifted = costs + torch.rand(16, 16, 1, generator=random) + torch.rand(16, 1, 16, generator=random) - 3
     first, second = (sinkhorn(each, epsilon=0.1, tolerance=1e-6).plan for each in (costs, shifted))
     assert first.numpy() == pytest.approx(second.numpy(), abs=1e-6)
 
@@ -165,9 +165,9 @@ def test_more_problems_than_a_tile(monkeypatch) -> None:
 
 
 def test_batch_dimensions_are_kept() -> None:
-    solved = sinkhorn(SETS["oblong"].reshape(2, 4, 5, 16, 8), epsilon=0.1)
-    assert solved.plan.shape == (2, 4, 5, 16, 8)
-    assert solved.converged.shape == solved.iterations.shape == solved.marginal_error.shape == (2, 4, 5)
+    solved = sinkhorn(SETS["oblong"].reshape(2, 4, 2, 16, 8), epsilon=0.1)
+    assert solved.plan.shape == (2, 4, 2, 16, 8)
+    assert solved.converged.shape == solved.iterations.shape == solved.marginal_error.shape == (2, 4, 2)
 
 
 def test_no_problem_is_no_work() -> None:
@@ -196,8 +196,8 @@ def test_the_iteration_limit_by_default() -> None:
     assert (iteration_limit(0.1), iteration_limit(0.0999)) == (100, 2000)
 
 
-@settings(max_examples=25)
-@given(n=st.integers(1, 5), m=st.integers(1, 5), seed=st.integers(0, 1000))
+@settings(max_examples=15)
+@given(n=st.integers(1, 4), m=st.integers(1, 4), seed=st.integers(0, 1000))
 def test_the_exact_gradient_is_the_derivative_of_the_plan(n, m, seed) -> None:
     cost = cosine_costs(2, n, m, d=3, seed=seed).double().requires_grad_()
 

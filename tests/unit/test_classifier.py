@@ -21,6 +21,7 @@ from mgcl.classifier.windows import windows
 from mgcl.errors import BackboneError, ClassifierError, DataError, MgclWarning
 from tests.generated_sounds import KINDS, RATE, waveform
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 SECONDS = 5.0
 
 
@@ -44,7 +45,7 @@ def clips(folder: Path, numbers=range(3), kinds=KINDS) -> tuple[list[Path], list
 
 @pytest.fixture(scope="module")
 def fitted(folder) -> FewShotClassifier:
-    return FewShotClassifier().fit(*clips(folder))
+    return FewShotClassifier(epochs=1).fit(*clips(folder))
 
 
 def test_it_recognises_new_clips_and_says_how_sure_it_is(fitted, folder) -> None:
@@ -67,7 +68,7 @@ def test_files_and_arrays_are_the_same_clips(fitted, folder) -> None:
     paths, labels = clips(folder)
     arrays = [soundfile.read(path, dtype="float32")[0] for path in paths]
     for given in (arrays, np.stack(arrays)):
-        again = FewShotClassifier(sample_rate=RATE).fit(given, labels)
+        again = FewShotClassifier(epochs=1, sample_rate=RATE).fit(given, labels)
         assert (again.logits(paths) == fitted.logits(paths)).all()
     pcm = [(32768 * array).astype(np.int16) for array in arrays]
     assert again.logits(pcm) == pytest.approx(again.logits(arrays), abs=0.05)
@@ -80,8 +81,8 @@ def test_files_and_arrays_are_the_same_clips(fitted, folder) -> None:
 def test_adding_classes_is_fitting_on_everything(folder) -> None:
     first, second = clips(folder, kinds=("hiss", "siren")), clips(folder, kinds=("beeps", "hum"))
     more = clips(folder, range(3, 5), kinds=("hiss",))
-    grown = FewShotClassifier().fit(*first).add_classes(*second).add_classes(*more)
-    at_once = FewShotClassifier().fit(first[0] + second[0] + more[0], first[1] + second[1] + more[1])
+    grown = FewShotClassifier(epochs=1).fit(*first).add_classes(*second).add_classes(*more)
+    at_once = FewShotClassifier(epochs=1).fit(first[0] + second[0] + more[0], first[1] + second[1] + more[1])
     paths, _ = clips(folder, range(5, 6))
     assert list(grown.classes_) == sorted(KINDS)
     assert (grown.logits(paths) == at_once.logits(paths)).all()
@@ -138,25 +139,25 @@ def test_a_model_is_refused_by_another_backbone(fitted, tmp_path, folder) -> Non
 
 def test_none_of_these(folder) -> None:
     known = KINDS[:3]
-    classifier = FewShotClassifier(reject_label="?").fit(*clips(folder, range(4), kinds=known))
+    classifier = FewShotClassifier(epochs=1, reject_label="?").fit(*clips(folder, range(4), kinds=known))
     paths, labels = clips(folder, range(4, 6), kinds=known)
     turned_away = list(classifier.predict(clips(folder, kinds=KINDS[3:])[0]))
     assert turned_away == ["?"] * 3
     assert np.mean(classifier.predict(paths) == labels) >= 0.5
     with pytest.raises(ClassifierError, match="it needs 3 classes of 2 clips each"):
-        FewShotClassifier(reject_label="?").fit(*clips(folder, kinds=known[:2]))
+        FewShotClassifier(epochs=1, reject_label="?").fit(*clips(folder, kinds=known[:2]))
 
 
 def test_numbers_are_labels_too(folder) -> None:
     paths, labels = clips(folder)
     numbers = [KINDS.index(label) for label in labels]
-    classifier = FewShotClassifier(reject_label=-1).fit(paths, numbers)
+    classifier = FewShotClassifier(epochs=1, reject_label=-1).fit(paths, numbers)
     assert classifier.predict(paths).dtype == classifier.classes_.dtype == np.array(numbers).dtype
 
 
 def test_a_single_clip_a_class_warns_that_its_probabilities_are_the_packages(folder) -> None:
     with pytest.warns(MgclWarning, match="which was measured on other sounds"):
-        classifier = FewShotClassifier().fit(*clips(folder, range(1)))
+        classifier = FewShotClassifier(epochs=1).fit(*clips(folder, range(1)))
     assert classifier.temperature_ == calibration.PRIOR_TEMPERATURE * tiny.load().logit_scale
 
 
@@ -199,10 +200,12 @@ def test_labels_that_are_missing_or_mean_two_things(folder) -> None:
     paths, labels = clips(folder)
     for missing in (None, "", float("nan")):
         with pytest.raises((ClassifierError, ValueError), match=r"label is missing|contains NaN"):
-            FewShotClassifier().fit(paths, np.array([*labels[1:], missing], dtype=object))
+            FewShotClassifier(epochs=1).fit(paths, np.array([*labels[1:], missing], dtype=object))
     with pytest.raises(ClassifierError, match="`reject_label` is 'hum', which is a class too"):
         FewShotClassifier(reject_label="hum").fit(paths, labels)
-    others = FewShotClassifier(reject_label="hum").fit(*clips(folder, kinds=[kind for kind in KINDS if kind != "hum"]))
+    others = FewShotClassifier(epochs=1, reject_label="hum").fit(
+        *clips(folder, kinds=[kind for kind in KINDS if kind != "hum"])
+    )
     with pytest.raises(ClassifierError, match="`reject_label` is 'hum'"):
         others.add_classes(*clips(folder, kinds=["hum"]))
     with pytest.raises(ClassifierError, match="no clips were given"):
@@ -215,7 +218,7 @@ def test_silence_is_said_and_is_none_of_the_classes(fitted, folder, tmp_path) ->
     (answer,) = fitted.answers([quiet])
     assert answer.silent
     assert answer.label in KINDS
-    classifier = FewShotClassifier(reject_label="?").fit(*clips(folder))
+    classifier = FewShotClassifier(epochs=1, reject_label="?").fit(*clips(folder))
     assert list(classifier.predict([quiet])) == ["?"]
     paths, labels = clips(folder)
     with pytest.warns(MgclWarning, match=r"quiet\.wav: is silent"):
@@ -246,7 +249,7 @@ def test_one_sound_under_two_names(folder, tmp_path) -> None:
 def test_own_captions_are_needed_to_predict_too(folder) -> None:
     paths, labels = clips(folder)
     captions = [f"a sound of {label}" for label in labels]
-    classifier = FewShotClassifier().fit(paths, labels, captions=captions)
+    classifier = FewShotClassifier(epochs=1).fit(paths, labels, captions=captions)
     with pytest.raises(ClassifierError, match="give theirs: `captions`"):
         classifier.predict(paths)
     assert list(classifier.predict(paths, captions)) == labels
@@ -259,10 +262,10 @@ def test_a_backbone_without_captions_is_told_once_and_goes_by_audio(folder, tmp_
         (tmp_path / name).write_bytes((tiny.SHIPPED / name).read_bytes())
     (tmp_path / "captions.txt").touch()
     with pytest.warns(MgclWarning, match="clips are known by audio alone"):
-        mute = FewShotClassifier(weights=str(tmp_path)).fit(*clips(folder))
+        mute = FewShotClassifier(epochs=1, weights=str(tmp_path)).fit(*clips(folder))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        deaf = FewShotClassifier(fusion="audio").fit(*clips(folder))
+        deaf = FewShotClassifier(epochs=1, fusion="audio").fit(*clips(folder))
     paths, _ = clips(folder, range(3, 6))
     assert (mute.logits(paths) == deaf.logits(paths)).all()
 

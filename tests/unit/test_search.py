@@ -26,6 +26,7 @@ from mgcl.sweep.trial import run_trial, similarity_store
 from mgcl.tasks import few_shot
 from tests import cases
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 SEARCH = cases.search("s", ways=(2,), shots=(1,), queries=5, episodes=2, batches=3)
 LABELS = [f"class_{index:02}" for index in range(12)]
 
@@ -156,16 +157,16 @@ def run(study, question: Question, points: int) -> None:
 def test_a_study_that_was_killed_goes_on_as_if_it_had_not_been(question, tmp_path, sampler: str) -> None:
     question = replace(question, sampler=sampler)
     with open_study(question, f"sqlite:///{tmp_path / 'whole.db'}") as study:
-        run(study, question, 20)
+        run(study, question, 14)
         undisturbed = [(point.params, point.value) for point in ended(study)]
     storage = f"sqlite:///{tmp_path / 'killed.db'}"
-    for points in (0, 1, 5, 14):
+    for points in (0, 1, 5, 12):
         with open_study(question, storage) as study:
             run(study, question, points)
             ask(study, question)  # under way when the process is killed
-    assert known_points(question, storage) == 14
+    assert known_points(question, storage) == 12
     with open_study(question, storage) as study:
-        run(study, question, 20)
+        run(study, question, 14)
         assert [(point.params, point.value) for point in ended(study)] == undisturbed
         assert len(study.get_trials(states=(TrialState.FAIL,))) == 4
 
@@ -254,7 +255,7 @@ def poisoned(there: FeatureBank, labels: set[str], to: Path) -> FeatureBank:
 
 def test_poisoned_test_clips_change_nothing(bank, tmp_path) -> None:
     space = {"alpha": SPACE["alpha"], "beta": SPACE["beta"]}
-    search = cases.changed_sweep(SEARCH, variant="without-training", ways=(3,), space=space)
+    search = cases.changed_sweep(SEARCH, variant="without-training", ways=(3,), batches=1, space=space)
     (question,) = questions(search, bank)
     tested = classes(*question.tests)
     searched = classes(*(trial.cell.fold for batch in question.batches for trial in batch))
@@ -364,7 +365,7 @@ def test_a_design_lies_in_its_space_and_is_seeded() -> None:
 
 def test_a_replay_finds_what_the_regressor_thinks_best() -> None:
     study, noise = optuna.create_study(direction="maximize"), np.random.default_rng(0)
-    for point in design(SMOOTH, 64, seed=0):
+    for point in design(SMOOTH, 40, seed=0):
         study.enqueue_trial(point)
         trial = study.ask(fixed_distributions=distributions(SMOOTH))
         study.tell(trial, smooth(trial.params) + 0.01 * noise.standard_normal())
