@@ -15,15 +15,17 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from mgcl.errors import BackboneError, MgclError
+from mgcl.home import home
 
 
-def load_model(kind: Any, model: str, device: str) -> Any:
+def load_model(kind: Any, model: str, device: str, *, unused: str | None = None) -> Any:
     """A model's weights, frozen.
 
     Args:
         kind: an Auto class of transformers.
         model: an id on the hub, or a folder.
         device: a torch device.
+        unused: how the names begin of weights that the caller does not need: these may be missing.
 
     Raises:
         MgclError: it cannot be loaded, or lacks weights: transformers would draw those at random.
@@ -34,7 +36,8 @@ def load_model(kind: Any, model: str, device: str) -> Any:
             loaded, about = kind.from_pretrained(model, output_loading_info=True)
         except (OSError, ValueError, RuntimeError) as error:
             raise _refusal(model, error) from None
-    wrong = sorted(about["missing_keys"]) + sorted(str(key) for key, *_ in about["mismatched_keys"])
+    missing = [key for key in about["missing_keys"] if unused is None or not key.startswith(unused)]
+    wrong = sorted(missing) + sorted(str(key) for key, *_ in about["mismatched_keys"])
     if wrong:
         raise MgclError(
             f"{model}: {len(wrong)} weights are missing or of another shape ({', '.join(wrong[:10])}); fetch it again, "
@@ -61,6 +64,20 @@ def load_part(kind: Any, model: str) -> Any:
     return part
 
 
+def hub_folder() -> Path:
+    """Where ``mgcl weights fetch`` keeps files of the hub, laid out as the hub's own cache."""
+    return home() / "weights" / "hub"
+
+
+def hub_copy(repository: str, name: str) -> Path | None:
+    """A file of the Hugging Face hub that is on this machine, fetched or cached; None: it is not here."""
+    for cache in (hub_folder(), None):
+        found = try_to_load_from_cache(repository, name, cache_dir=cache)
+        if isinstance(found, str):
+            return Path(found)
+    return None
+
+
 def hub_file(repository: str, name: str, *, fetch: str | None = None) -> Path:
     """A file of the Hugging Face hub, from its cache if it is there.
 
@@ -73,9 +90,8 @@ def hub_file(repository: str, name: str, *, fetch: str | None = None) -> Path:
         BackboneError: it is not cached, and the hub does not give it.
     """
     try:
-        cached = try_to_load_from_cache(repository, name)
-        if isinstance(cached, str):
-            return Path(cached)
+        if copy := hub_copy(repository, name):
+            return copy
         # Asked first, because a download asks six times, over 24 seconds, where there is no network.
         get_hf_file_metadata(hf_hub_url(repository, name), timeout=10)
         return Path(hf_hub_download(repository, name))
