@@ -17,6 +17,21 @@ from transformers.utils import logging as transformers_logging
 from mgcl.errors import BackboneError, MgclError
 from mgcl.home import home
 
+HUB_ERRORS = (OSError, httpx.HTTPError)
+"""What the hub's library raises where a file cannot be had."""
+
+
+class MissingWeightsError(BackboneError):
+    """A file of the Hugging Face hub is neither here nor to be had.
+
+    Attributes:
+        repository: OWNER/NAME.
+    """
+
+    def __init__(self, repository: str, message: str) -> None:
+        super().__init__(message)
+        self.repository = repository
+
 
 def load_model(kind: Any, model: str, device: str, *, unused: str | None = None) -> Any:
     """A model's weights, frozen.
@@ -97,12 +112,13 @@ def hub_file(repository: str, name: str, *, fetch: str | None = None) -> Path:
         return Path(hf_hub_download(repository, name))
     except HFValidationError:
         raise BackboneError(f"{repository}: neither here nor an OWNER/REPOSITORY on the hub; give either") from None
-    except (OSError, httpx.HTTPError) as error:
+    except HUB_ERRORS as error:
         reason = str(error).splitlines()[0]
         command = f"hf download {repository} {name if fetch is None else fetch}".rstrip()
-        raise BackboneError(
+        raise MissingWeightsError(
+            repository,
             f"{repository}/{name}: neither here nor in the Hugging Face cache, and the hub does not give it "
-            f"({reason}); run `{command}` where it does, and set HF_HOME to that cache"
+            f"({reason}); run `{command}` where it does, and set HF_HOME to that cache",
         ) from None
 
 

@@ -20,13 +20,13 @@ from transformers import AutoModel, AutoTokenizer
 
 from mgcl.backbones._kaldi_mel import HOP, SAMPLE_RATE, log_mel
 from mgcl.backbones._mobilenet import STRIDE, MobileNet, width_of
-from mgcl.backbones._published import HubFiles, UrlFile, found, refuse_changed
 from mgcl.backbones.backbone import WINDOW, AudioFeatures
 from mgcl.backbones.probe import probed
 from mgcl.backbones.sentences import check_vocabulary, tokenize
 from mgcl.backbones.weights import chosen, fingerprint, load_strictly, read_checkpoint, whose
 from mgcl.errors import BackboneError
 from mgcl.pretrained import load_model, load_part
+from mgcl.published_weights import HubFiles, UrlFile, needed, refuse_changed
 
 TAGGER = UrlFile(
     url="https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
@@ -35,18 +35,18 @@ TAGGER = UrlFile(
     licence="MIT; Florian Schmid, github.com/fschmid56/EfficientAT",
 )
 ENCODER = HubFiles(
-    repository="sentence-transformers/all-MiniLM-L6-v2",
+    name="sentence-transformers/all-MiniLM-L6-v2",
     files=("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"),
-    bytes=91_335_456,
+    bytes=91_335_585,
     sha256={"model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"},
     licence="Apache-2.0",
 )
-WEIGHTS = (TAGGER, ENCODER)
+PUBLISHED = (TAGGER, ENCODER)
 
 LABELS = Path(__file__).with_name("audioset_labels.txt")
 """AudioSet's 527 classes in the order of the scores (Gemmeke et al., ICASSP 2017; CC BY 4.0, Google)."""
 _HIDDEN, _CLASSIFIER = "classifier.2.bias", "classifier.5.bias"
-_TEXT = "MGCL_EFFICIENTAT_TEXT"
+_WEIGHTS, _TEXT = "MGCL_EFFICIENTAT_WEIGHTS", "MGCL_EFFICIENTAT_TEXT"
 _OTHER_INPUT = ("_hop_", "_mels_")
 """In the names of the published files that take spectrograms of another resolution."""
 _BEST = 8
@@ -122,8 +122,8 @@ def load(weights: str | None = None, device: str = "cpu") -> EfficientAt:
     Raises:
         BackboneError: a file is missing, or it is no such tagger or encoder.
     """
-    file = Path(chosen("efficientat", weights, "") or found("efficientat", TAGGER, "MGCL_EFFICIENTAT_WEIGHTS"))
-    source = os.environ.get(_TEXT) or str(found("efficientat", ENCODER, _TEXT))
+    file = Path(chosen("efficientat", weights, "") or needed("efficientat", TAGGER, variable=_WEIGHTS))
+    source = os.environ.get(_TEXT) or str(needed("efficientat", ENCODER, variable=_TEXT))
     tagger, (encoder, tokenizer) = _tagger(file.expanduser()), _encoder(str(Path(source).expanduser()))
     name = f"efficientat {file.name}" + (f" with {source}" if os.environ.get(_TEXT) else "")
     return probed(EfficientAt(tagger, encoder, tokenizer, name, device))
