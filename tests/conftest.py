@@ -9,6 +9,8 @@ from pathlib import Path
 # Read once, when huggingface_hub is imported; what tests start inherits it.
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="mgcl-hub-")
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Where none is named, the tests' backbone is tiny.
+os.environ["MGCL_EFFICIENTAT_WEIGHTS"] = os.environ["MGCL_EFFICIENTAT_TEXT"] = ""
 # Threads that wait shall sleep: many processes share the cores.
 os.environ["OMP_WAIT_POLICY"] = "passive"
 

@@ -143,7 +143,7 @@ class _Gates(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        squeezed = _divisible(channels // 4)
+        squeezed = _divisible(channels / 4)
         gate = {"fc1": nn.Linear(channels, squeezed), "fc2": nn.Linear(squeezed, channels)}
         self.conc_se_layers = nn.ModuleList([nn.ModuleDict(gate)])
 

@@ -16,7 +16,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoModel, AutoTokenizer
 
 from mgcl.backbones._kaldi_mel import HOP, SAMPLE_RATE, log_mel
 from mgcl.backbones._mobilenet import STRIDE, MobileNet, width_of
@@ -26,7 +25,7 @@ from mgcl.backbones.sentences import check_vocabulary, tokenize
 from mgcl.backbones.weights import chosen, fingerprint, load_strictly, read_checkpoint, whose
 from mgcl.errors import BackboneError
 from mgcl.pretrained import load_model, load_part
-from mgcl.published_weights import HubFiles, UrlFile, needed, refuse_changed
+from mgcl.published_weights import HubFiles, UrlFile, copy_of, needed, refuse_changed
 
 TAGGER = UrlFile(
     url="https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
@@ -129,6 +128,12 @@ def load(weights: str | None = None, device: str = "cpu") -> EfficientAt:
     return probed(EfficientAt(tagger, encoder, tokenizer, name, device))
 
 
+def is_here() -> bool:
+    """Whether this machine has the weights, or is told where they are; loads none of them."""
+    tagger = os.environ.get(_WEIGHTS) or copy_of("efficientat", TAGGER)
+    return bool(tagger and (os.environ.get(_TEXT) or copy_of("efficientat", ENCODER)))
+
+
 def _tagger(file: Path) -> MobileNet:
     if not file.is_file():
         raise BackboneError(
@@ -153,6 +158,8 @@ def _tagger(file: Path) -> MobileNet:
 
 def _encoder(source: str) -> tuple[Any, Any]:
     """A sentence encoder, without the layer that some have for BERT's own task, and its tokenizer."""
+    from transformers import AutoModel, AutoTokenizer  # takes seconds, which is_here need not
+
     tokenizer = load_part(AutoTokenizer, source)
     encoder = load_model(AutoModel, source, "cpu", unused="pooler.")
     if getattr(encoder, "pooler", None) is not None:

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
@@ -121,7 +120,8 @@ def test_a_file_is_fetched_once_with_its_size_and_licence_and_kept_under_mgcl_ho
     assert len(site.asked) == 1
 
 
-def test_a_download_that_was_cut_is_resumed(tagger, site, tmp_path, capsys) -> None:
+@pytest.mark.usefixtures("tagger")
+def test_a_download_that_was_cut_is_resumed(site, tmp_path, capsys) -> None:
     site.cut_once = True
     assert run(capsys, "weights", "fetch", "efficientat")[0] == 0
     first, second = (asked[2] for asked in site.asked)
@@ -180,7 +180,8 @@ def test_files_of_the_hub_are_fetched_and_checked_by_its_digests(site, tmp_path,
     assert f"{REPOSITORY}: 0.0 MB; Apache-2.0" in done.stdout
 
 
-def test_every_backbone_is_listed_with_what_it_needs(monkeypatch, tmp_path, capsys, hub) -> None:
+@pytest.mark.usefixtures("hub")
+def test_every_backbone_is_listed_with_what_it_needs(monkeypatch, tmp_path, capsys) -> None:
     monkeypatch.setenv("MGCL_HOME", str(tmp_path))
     code, output, _ = run(capsys, "weights", "list")
     assert code == 0
@@ -199,8 +200,9 @@ def test_a_name_that_has_no_weights_is_refused(capsys) -> None:
     assert "clap: is no backbone; those" in run(capsys, "weights", "fetch", "clap")[2]
 
 
+@pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("name", ["efficientat", "laion_clap", "ms_clap", "transformers_clap"])
-def test_a_backbone_without_its_weights_names_the_command(name: str, monkeypatch, tmp_path, hub: Path) -> None:
+def test_a_backbone_without_its_weights_names_the_command(name: str, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("MGCL_HOME", str(tmp_path))
     monkeypatch.delenv(f"MGCL_{name.upper()}_WEIGHTS", raising=False)
     with pytest.raises(BackboneError, match=f"mgcl weights fetch {name}"):
