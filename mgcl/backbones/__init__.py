@@ -25,6 +25,6 @@ def default(weights: str | None = None) -> Choice:
     missing = sum(each.bytes or 0 for each in efficientat.PUBLISHED) / 1e6
     return Choice(
         "tiny",
-        "backbone: tiny, which knows generated sounds alone, as the weights of efficientat, which knows recordings, are "
+        "backbone: tiny, which knows generated sounds alone: the weights of efficientat, which knows recordings, are "
         f"not here; `mgcl weights fetch efficientat` fetches them ({missing:.0f} MB)",
     )

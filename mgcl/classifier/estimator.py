@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from mgcl.backbones import default
+from mgcl import backbones
 from mgcl.classifier import learning, storage
 from mgcl.classifier.answers import Answer
 from mgcl.classifier.arguments import (
@@ -141,7 +141,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
             reject_rate=self.reject_rate,
             random_state=self.random_state,
         )
-        self.backbone_ = self.backbone or announced(default(self.weights))
+        self.backbone_ = self.backbone or announced(backbones.default(self.weights))
         given = self._clips(X)
         labels = labels_of(given, y)
         if len(set(labels)) < 2:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from scipy.signal import get_window
 from torch.nn import functional as F
@@ -13,6 +14,8 @@ from mgcl import FewShotClassifier
 from mgcl.audio.decoding import opened
 from mgcl.backbones import default, efficientat
 from mgcl.backbones._kaldi_mel import log_mel
+from mgcl.captioners import tags
+from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError
 from tests.checkpoints.efficientat import make
 from tests.generated_sounds import RATE, waveform
@@ -185,3 +188,12 @@ def test_where_none_is_named_it_is_taken_if_its_weights_are_here(weights: str, m
         FewShotClassifier.load(tmp_path / "model").predict(sounds)
     again = FewShotClassifier.load(tmp_path / "model", weights=weights)
     assert (again.logits(sounds) == classifier.logits(sounds)).all()
+
+
+def test_captions_are_the_best_labels_in_a_sentence(weights: str, tmp_path) -> None:
+    file = tmp_path / "clip.wav"
+    soundfile.write(file, waveform("hum", 0, 5.0), RATE)
+    (caption,) = tags.load(weights).caption([AudioFile("clip", file, "hum")])
+    named = re.fullmatch("the sound of (.+), with (.+) and (.+)", caption)
+    assert named is not None
+    assert named[1] in {label.lower() for label in efficientat.load(weights).labels}
