@@ -15,6 +15,7 @@ from mgcl.audio.decoding import opened
 from mgcl.backbones import default, efficientat
 from mgcl.backbones._kaldi_mel import log_mel
 from mgcl.captioners import tags
+from mgcl.classifier.embedding import loaded_backbone
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError
 from tests.checkpoints.efficientat import make
@@ -184,6 +185,7 @@ def test_where_none_is_named_it_is_taken_if_its_weights_are_here(weights: str, m
     assert (classifier.backbone, classifier.backbone_) == (None, "efficientat")
     assert "backbone: efficientat" in capsys.readouterr().err
     monkeypatch.setenv("MGCL_EFFICIENTAT_WEIGHTS", "")
+    loaded_backbone.cache_clear()  # as in another process
     with pytest.raises(BackboneError, match="mgcl weights fetch efficientat"):
         FewShotClassifier.load(tmp_path / "model").predict(sounds)
     again = FewShotClassifier.load(tmp_path / "model", weights=weights)
