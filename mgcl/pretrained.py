@@ -15,15 +15,32 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from mgcl.errors import BackboneError, MgclError
+from mgcl.home import home
+
+HUB_ERRORS = (OSError, httpx.HTTPError)
+"""What the hub's library raises where a file cannot be had."""
 
 
-def load_model(kind: Any, model: str, device: str) -> Any:
+class MissingWeightsError(BackboneError):
+    """A file of the Hugging Face hub is neither here nor to be had.
+
+    Attributes:
+        repository: OWNER/NAME.
+    """
+
+    def __init__(self, repository: str, message: str) -> None:
+        super().__init__(message)
+        self.repository = repository
+
+
+def load_model(kind: Any, model: str, device: str, *, unused: str | None = None) -> Any:
     """A model's weights, frozen.
 
     Args:
         kind: an Auto class of transformers.
         model: an id on the hub, or a folder.
         device: a torch device.
+        unused: how the names begin of weights that the caller does not need: these may be missing.
 
     Raises:
         MgclError: it cannot be loaded, or lacks weights: transformers would draw those at random.
@@ -34,7 +51,8 @@ def load_model(kind: Any, model: str, device: str) -> Any:
             loaded, about = kind.from_pretrained(model, output_loading_info=True)
         except (OSError, ValueError, RuntimeError) as error:
             raise _refusal(model, error) from None
-    wrong = sorted(about["missing_keys"]) + sorted(str(key) for key, *_ in about["mismatched_keys"])
+    missing = [key for key in about["missing_keys"] if unused is None or not key.startswith(unused)]
+    wrong = sorted(missing) + sorted(str(key) for key, *_ in about["mismatched_keys"])
     if wrong:
         raise MgclError(
             f"{model}: {len(wrong)} weights are missing or of another shape ({', '.join(wrong[:10])}); fetch it again, "
@@ -61,6 +79,20 @@ def load_part(kind: Any, model: str) -> Any:
     return part
 
 
+def hub_folder() -> Path:
+    """Where ``mgcl weights fetch`` keeps files of the hub, laid out as the hub's own cache."""
+    return home() / "weights" / "hub"
+
+
+def hub_copy(repository: str, name: str) -> Path | None:
+    """A file of the Hugging Face hub that is on this machine, fetched or cached; None: it is not here."""
+    for cache in (hub_folder(), None):
+        found = try_to_load_from_cache(repository, name, cache_dir=cache)
+        if isinstance(found, str):
+            return Path(found)
+    return None
+
+
 def hub_file(repository: str, name: str, *, fetch: str | None = None) -> Path:
     """A file of the Hugging Face hub, from its cache if it is there.
 
@@ -73,20 +105,20 @@ def hub_file(repository: str, name: str, *, fetch: str | None = None) -> Path:
         BackboneError: it is not cached, and the hub does not give it.
     """
     try:
-        cached = try_to_load_from_cache(repository, name)
-        if isinstance(cached, str):
-            return Path(cached)
+        if copy := hub_copy(repository, name):
+            return copy
         # Asked first, because a download asks six times, over 24 seconds, where there is no network.
         get_hf_file_metadata(hf_hub_url(repository, name), timeout=10)
         return Path(hf_hub_download(repository, name))
     except HFValidationError:
         raise BackboneError(f"{repository}: neither here nor an OWNER/REPOSITORY on the hub; give either") from None
-    except (OSError, httpx.HTTPError) as error:
+    except HUB_ERRORS as error:
         reason = str(error).splitlines()[0]
         command = f"hf download {repository} {name if fetch is None else fetch}".rstrip()
-        raise BackboneError(
+        raise MissingWeightsError(
+            repository,
             f"{repository}/{name}: neither here nor in the Hugging Face cache, and the hub does not give it "
-            f"({reason}); run `{command}` where it does, and set HF_HOME to that cache"
+            f"({reason}); run `{command}` where it does, and set HF_HOME to that cache",
         ) from None
 
 

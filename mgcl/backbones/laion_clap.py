@@ -34,11 +34,16 @@ from mgcl.backbones._weights import (
 from mgcl.backbones.backbone import WINDOW, AudioFeatures
 from mgcl.errors import BackboneError
 from mgcl.extras import missing
-from mgcl.pretrained import hub_file, quietly
+from mgcl.pretrained import hub_copy, hub_file, hub_folder, quietly
+from mgcl.published_weights import HubFiles, fetchable
 
 DEFAULT = "lukewys/laion_clap/630k-audioset-best.pt"
 _TEXT_TOWER = "roberta-base"
 _TEXT_FILES = ("config.json", "tokenizer.json", "model.safetensors")
+PUBLISHED = (
+    HubFiles("lukewys/laion_clap", ("630k-audioset-best.pt",), "CC0-1.0; LAION, github.com/LAION-AI/CLAP"),
+    HubFiles(_TEXT_TOWER, _TEXT_FILES, "MIT"),
+)
 # By the channels of a patch; the package has both, and the publishers no checkpoint of its third.
 _AUDIO_TOWERS = {96: "HTSAT-tiny", 128: "HTSAT-base"}
 _PATCH = "audio_branch.patch_embed.proj.weight"
@@ -99,9 +104,10 @@ def load(weights: str | None = None, device: str = "cpu") -> LaionClap:
     Raises:
         BackboneError: the checkpoint, the package or RoBERTa cannot be had, or it is not LAION-CLAP's.
     """
-    file = checkpoint_file(chosen("laion_clap", weights, DEFAULT))
-    state = _state(read_checkpoint(file), str(file))
-    module = build(_AUDIO_TOWERS[state[_PATCH].shape[0]])
+    with fetchable("laion_clap", PUBLISHED):
+        file = checkpoint_file(chosen("laion_clap", weights, DEFAULT))
+        state = _state(read_checkpoint(file), str(file))
+        module = build(_AUDIO_TOWERS[state[_PATCH].shape[0]])
     load_strictly(module.model, state, str(file))
     check_vocabulary(module.tokenize, module.model.text_branch.config.vocab_size, _TEXT_TOWER)
     return probed(LaionClap(module, f"laion_clap {file.name}", device))
@@ -164,15 +170,19 @@ def _state(checkpoint: Mapping[str, Any], source: str) -> dict[str, Tensor]:
 def _contained() -> Iterator[None]:
     """What the package does to the process while it is imported and built is undone."""
     path, offline = list(sys.path), huggingface_hub.constants.HF_HUB_OFFLINE
+    cache = huggingface_hub.constants.HF_HUB_CACHE
     handlers = list(logging.root.handlers)
     absent = () if importlib.util.find_spec("torchvision") else _TORCHVISION
     sys.modules.update({name: _StandIn(name) for name in absent})
     # It also asks for the tokenizers of BERT and BART, which it does not use here: for minutes, without a network.
     huggingface_hub.constants.HF_HUB_OFFLINE = True
+    fetched = hub_copy(_TEXT_TOWER, _TEXT_FILES[0])
+    if fetched and fetched.is_relative_to(hub_folder()):
+        huggingface_hub.constants.HF_HUB_CACHE = str(hub_folder())
     try:
         yield
     finally:
-        huggingface_hub.constants.HF_HUB_OFFLINE = offline
+        huggingface_hub.constants.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_CACHE = offline, cache
         sys.path[:] = path
         logging.root.handlers[:] = handlers
         for name in absent:

@@ -34,8 +34,13 @@ from mgcl.backbones._weights import (
 )
 from mgcl.backbones.backbone import WINDOW, AudioFeatures
 from mgcl.errors import BackboneError
+from mgcl.published_weights import HubFiles, fetchable
 
 DEFAULT = "microsoft/msclap/CLAP_weights_2022.pth"
+PUBLISHED = (
+    HubFiles("microsoft/msclap", ("CLAP_weights_2022.pth",), "MIT; Microsoft, github.com/microsoft/CLAP"),
+    HubFiles(BERT, ("tokenizer.json",), "Apache-2.0"),
+)
 _ANY = ("audio_encoder.", "clap.")
 _AUDIO = "audio_encoder.base."
 _HEAD = 64
@@ -166,7 +171,8 @@ def load(weights: str | None = None, device: str = "cpu") -> MsClap:
         BackboneError: the checkpoint or the tokenizer is missing, or it is not MS-CLAP's.
     """
     weights = chosen("ms_clap", weights, DEFAULT)
-    file = checkpoint_file(weights)
+    with fetchable("ms_clap", PUBLISHED):
+        file = checkpoint_file(weights)
     version, state = _recognised(published(file), file)
     try:
         model = _sized(version, state)
@@ -174,7 +180,8 @@ def load(weights: str | None = None, device: str = "cpu") -> MsClap:
         reason = f"missing: {error}" if isinstance(error, KeyError) else str(error)
         raise BackboneError(f"{file}: not the weights of MS-CLAP {version.year} ({reason}); fetch it again") from None
     load_strictly(model, state, str(file))
-    tokenizer = _tokenizer(version)
+    with fetchable("ms_clap", PUBLISHED):
+        tokenizer = _tokenizer(version)
     check_vocabulary(tokenizer, model.vocabulary, version.tokenizer)
     name = file.name if Path(weights).expanduser().is_file() else weights
     return probed(MsClap(model, version, tokenizer, f"ms_clap {name}", device))

@@ -19,9 +19,23 @@ from mgcl.backbones._sentences import check_vocabulary, tokenize
 from mgcl.backbones._weights import chosen, fingerprint, refuse_differences
 from mgcl.backbones.backbone import WINDOW, AudioFeatures
 from mgcl.errors import BackboneError
-from mgcl.pretrained import hub_file, quietly
+from mgcl.pretrained import hub_file, hub_folder, quietly
+from mgcl.published_weights import HubFiles, fetchable
 
 DEFAULT = "laion/clap-htsat-unfused"
+PUBLISHED = (
+    HubFiles(
+        DEFAULT,
+        (
+            "config.json",
+            "preprocessor_config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "model.safetensors",
+        ),
+        "Apache-2.0; LAION, github.com/LAION-AI/CLAP",
+    ),
+)
 # Buffers that a model makes from its sizes; not every checkpoint has them.
 _CONSTANTS = ("position_ids", "token_type_ids", "relative_position_index")
 
@@ -78,9 +92,7 @@ def load(weights: str | None = None, device: str = "cpu") -> TransformersClap:
     """
     weights = chosen("transformers_clap", weights, DEFAULT)
     folder = Path(weights).expanduser()
-    if not folder.is_dir():
-        hub_file(weights, "config.json", fetch="")
-    source = str(folder) if folder.is_dir() else weights
+    source = str(folder) if folder.is_dir() else _from_hub(weights)
     try:
         with quietly():
             kind = AutoConfig.from_pretrained(source, trust_remote_code=False).model_type
@@ -105,6 +117,13 @@ def load(weights: str | None = None, device: str = "cpu") -> TransformersClap:
     check_vocabulary(processor.tokenizer, model.config.text_config.vocab_size, weights)
     name = folder.name if folder.is_dir() else weights
     return probed(TransformersClap(model, processor, f"transformers_clap {name}", device))
+
+
+def _from_hub(repository: str) -> str:
+    """Where transformers is to read: the folder that ``mgcl weights fetch`` filled, else the repository."""
+    with fetchable("transformers_clap", PUBLISHED):
+        config = hub_file(repository, "config.json", fetch="")
+    return str(config.parent) if config.is_relative_to(hub_folder()) else repository
 
 
 def log_mel(extractor: ClapFeatureExtractor, waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b time mels"]:

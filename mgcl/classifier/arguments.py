@@ -1,5 +1,7 @@
 """What a user gives to a classifier beside sounds, checked before any work is done."""
 
+import functools
+import sys
 from collections.abc import Sequence
 from numbers import Integral
 
@@ -9,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
 from mgcl.audio import CHANNELS
+from mgcl.backbones import Choice
 from mgcl.classifier.given import Clip
 from mgcl.classifier.labels import checked_labels
 from mgcl.classifier.model import Model
@@ -32,6 +35,13 @@ def check_choices(*, channels: str, reject_label: Value, reject_rate: float, ran
         raise ClassifierError(f"`channels` is {channels!r}; it is one of {', '.join(CHANNELS)}")
     if reject_label is not None and not 0 <= reject_rate < 1:
         raise ClassifierError(f"`reject_rate` is {reject_rate}; it is a share of clips, from 0 to less than 1")
+
+
+@functools.cache
+def announced(choice: Choice) -> str:
+    """The name of a backbone that nobody chose; once per process a line on stderr tells why it is taken."""
+    print(choice.why, file=sys.stderr, flush=True)
+    return choice.name
 
 
 def labels_of(clips: Sequence[Clip], labels: ArrayLike) -> list[Value]:

@@ -11,9 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from mgcl import backbones
 from mgcl.classifier import learning, storage
 from mgcl.classifier.answers import Answer
-from mgcl.classifier.arguments import Captions, check_as_many, check_captions, check_choices, labels_of, seed_of
+from mgcl.classifier.arguments import (
+    Captions,
+    announced,
+    check_as_many,
+    check_captions,
+    check_choices,
+    labels_of,
+    seed_of,
+)
 from mgcl.classifier.calibration import check_enough
 from mgcl.classifier.fitted import Fitted
 from mgcl.classifier.given import Sounds
@@ -35,8 +44,11 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
     answers all of it), what is shorter is repeated. Classes may have unequal numbers of clips.
 
     Args:
-        backbone: of ``mgcl extract``'s: "tiny", "laion_clap", "transformers_clap", "ms_clap".
-        weights: of the backbone: a path or a Hugging Face id; None: $MGCL_<BACKBONE>_WEIGHTS, or its own.
+        backbone: of ``mgcl extract``'s: "efficientat", "tiny", "laion_clap", "transformers_clap", "ms_clap". None:
+            "efficientat" where its weights are here (``mgcl weights fetch efficientat``), else "tiny"; a line on
+            stderr tells which and why.
+        weights: of the backbone: a path or a Hugging Face id; None: $MGCL_<BACKBONE>_WEIGHTS, or its own. Weights
+            without a backbone are tiny's.
         device: a torch device, for the backbone.
         sample_rate: of clips that are arrays, in Hz; None: the backbone's own.
         channels: what to take of clips with several: "average", "left", "right" (the first two), or "louder", the one
@@ -52,6 +64,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         **options: of the method, as in ``mgcl.methods.few_shot.mgcl.Parameters``: ``alpha=1.1``, ``epochs=0``, ...
 
     Attributes:
+        backbone_: that was taken.
         classes_: labels, sorted, shape (classes,).
         temperature_: τ of softmax(logits / τ).
         threshold_: the least greatest logit of a clip that is one of the classes; None without ``reject_label``.
@@ -60,7 +73,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
 
     def __init__(
         self,
-        backbone: str = "tiny",
+        backbone: str | None = None,
         *,
         weights: str | None = None,
         device: str = "cpu",
@@ -128,6 +141,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
             reject_rate=self.reject_rate,
             random_state=self.random_state,
         )
+        self.backbone_ = self.backbone or announced(backbones.default(self.weights))
         given = self._clips(X)
         labels = labels_of(given, y)
         if len(set(labels)) < 2:
@@ -230,6 +244,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         own = {name: getattr(self, name) for name in _OWN if name not in ("device", "method")}
         seed = self.random_state if isinstance(self.random_state, Integral) else self._model.support.seeds
         own["random_state"] = int(seed)
+        own["backbone"] = self._backbone_name
         if self.weights is not None:
             own["weights"] = storage.portable_weights(self.weights, Path(folder))
         storage.write(self._model, {"estimator": own, "fingerprint": self._backbone.fingerprint}, Path(folder))
@@ -263,6 +278,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
                 f"{folder}: fitted with the backbone {loaded.backbone} of fingerprint {about['fingerprint']}, and the "
                 f"weights here have {loaded._backbone.fingerprint}; name those that it was fitted with, or fit again"
             )
+        loaded.backbone_ = loaded._backbone_name
         return loaded._set(model)
 
     def _recogniser(self, captions: str | Captions) -> Recogniser:

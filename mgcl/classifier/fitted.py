@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from mgcl.backbones import default
 from mgcl.backbones.backbone import Backbone
 from mgcl.classifier import embedding, learning
 from mgcl.classifier.arguments import Captions, check_as_many
@@ -26,7 +27,7 @@ from mgcl.records import Value
 class Fitted:
     """The fitted part of ``FewShotClassifier``, which has these parameters."""
 
-    backbone: str
+    backbone: str | None
     weights: str | None
     device: str
     sample_rate: int | None
@@ -37,6 +38,7 @@ class Fitted:
     method: str
 
     model_: Model
+    backbone_: str
     classes_: NDArray[Any]
 
     @property
@@ -72,11 +74,16 @@ class Fitted:
 
     @property
     def _backbone(self) -> Backbone:
-        return embedding.loaded_backbone(self.backbone, self.weights, self.device)
+        return embedding.loaded_backbone(self._backbone_name, self.weights, self.device)
+
+    @property
+    def _backbone_name(self) -> str:
+        """As given; else the one that ``fit`` took, else that which it would take."""
+        return self.backbone or getattr(self, "backbone_", None) or default(self.weights).name
 
     @property
     def _choices(self) -> Tensor | None:
-        return embedding.caption_choices(self.backbone, self.weights, self.device)
+        return embedding.caption_choices(self._backbone_name, self.weights, self.device)
 
     def _options(self) -> dict[str, Value]:
         """The method's; where it was changed after the constructor, with its defaults."""

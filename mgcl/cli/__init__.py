@@ -23,12 +23,13 @@ from mgcl.cli import (
     sweep,
     sync,
     ui,
+    weights,
 )
 from mgcl.errors import flag_names, run_and_exit
 
 _COMMANDS = (
-    fit, predict, evaluate, demo, data, caption, explain, extract, bank, similarities, sweep, report, status, ui,
-    sync, pretrain,
+    fit, predict, evaluate, demo, weights, data, caption, explain, extract, bank, similarities, sweep, report, status,
+    ui, sync, pretrain,
 )  # fmt: skip
 
 

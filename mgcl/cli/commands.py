@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgcl.audio import CHANNELS
+from mgcl.backbones import default
+from mgcl.catalogue import names
 from mgcl.errors import MgclError, gathered_warnings, with_flags
 
 if TYPE_CHECKING:
@@ -33,6 +35,24 @@ def open_model(flags: argparse.Namespace) -> "FewShotClassifier":
     from mgcl import FewShotClassifier
 
     return FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device, channels=flags.channels)
+
+
+def add_backbone(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    """Which backbone embeds."""
+    command.add_argument(
+        "--backbone",
+        metavar="NAME",
+        help=f"of {', '.join(names('backbone'))} (default: efficientat where its weights are here, else tiny)",
+    )
+
+
+def chosen_backbone(flags: argparse.Namespace) -> str:
+    """The backbone that ``add_backbone``'s argument names; else the default, and a line tells why."""
+    if flags.backbone is not None:
+        return str(flags.backbone)
+    choice = default(flags.weights)
+    print(with_flags(choice.why, flags.called), flush=True)
+    return choice.name
 
 
 def add_channels(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgcl.catalogue import load, names
-from mgcl.cli.commands import Commands, add_channels, say_what_is_passed_over, warn_of_named_classes
+from mgcl.cli.commands import (
+    Commands,
+    add_backbone,
+    add_channels,
+    chosen_backbone,
+    say_what_is_passed_over,
+    warn_of_named_classes,
+)
 from mgcl.errors import MgclError, with_flags
 from mgcl.extras import missing
 
@@ -32,7 +39,7 @@ def add(commands: Commands) -> None:
     what.add_argument("--root", required=True, metavar="DIR", type=Path, help="where the data set lies")
     what.add_argument("--verified-only", action="store_true", help="leave out clips whose label no one has checked")
     what.add_argument("--strict", action="store_true", help="stop at a file that cannot be decoded")
-    what.add_argument("--backbone", default="tiny", metavar="NAME", help=f"of {', '.join(names('backbone'))}")
+    add_backbone(what)
     what.add_argument(
         "--weights",
         metavar="W",
@@ -63,6 +70,7 @@ def _extract(flags: argparse.Namespace) -> int:
     from mgcl.extraction.extract import extract_by
     from mgcl.extraction.texts import Texts, class_texts
 
+    flags.backbone = chosen_backbone(flags)
     machines = Machines(flags.address, flags.actors, flags.gpus_per_actor)
     if flags.decode_workers < 1:
         raise MgclError(f"--decode-workers {flags.decode_workers}: at least 1")

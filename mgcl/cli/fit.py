@@ -6,8 +6,15 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from mgcl.catalogue import names
-from mgcl.cli.commands import Commands, add_channels, check_out, say_what_is_passed_over, warnings_as_lines
+from mgcl.cli.commands import (
+    Commands,
+    add_backbone,
+    add_channels,
+    check_out,
+    chosen_backbone,
+    say_what_is_passed_over,
+    warnings_as_lines,
+)
 from mgcl.errors import MgclError
 
 
@@ -25,7 +32,7 @@ def add(commands: Commands) -> None:
         help="one sub-folder per class; or a csv of path, label, caption, start, end",
     )
     fit.add_argument("--out", required=True, type=Path, metavar="DIR", help="the model's folder")
-    fit.add_argument("--backbone", default="tiny", metavar="NAME", help=f"of {', '.join(names('backbone'))}")
+    add_backbone(fit)
     fit.add_argument("--weights", metavar="W", help="of the backbone: a path or a Hugging Face id")
     fit.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
     fit.add_argument(
@@ -53,6 +60,7 @@ def add(commands: Commands) -> None:
 def _fit(flags: argparse.Namespace) -> int:
     from mgcl.data.folder import labelled
 
+    backbone = chosen_backbone(flags)
     check_out(flags.out, folder=True)
     if flags.out.absolute() == flags.clips.absolute():
         raise MgclError(f"--out {flags.out}: that is where the clips are; name another folder")
@@ -64,9 +72,10 @@ def _fit(flags: argparse.Namespace) -> int:
         if not flags.none_of_these:
             raise MgclError("--reject-rate says how many clips --none-of-these may reject: give that flag too")
         options["reject_rate"] = flags.reject_rate
-    if flags.backbone == "tiny" and not flags.weights and not flags.audio_only:
+    if backbone == "tiny" and not flags.weights and not flags.audio_only:
         print(
-            "the tiny backbone knows generated sounds alone: for recordings use --audio-only too, or bring a CLAP",
+            "the tiny backbone knows generated sounds alone: for recordings use --backbone efficientat, or at least "
+            "--audio-only",
             flush=True,
         )
 
@@ -77,7 +86,7 @@ def _fit(flags: argparse.Namespace) -> int:
     if captions and len(captions) < len(files):
         raise MgclError(f"{flags.clips}: {len(captions)} of {len(files)} clips have a caption; give all one, or none")
     classifier = FewShotClassifier(
-        flags.backbone,
+        backbone,
         weights=flags.weights,
         device=flags.device,
         channels=flags.channels,

@@ -30,7 +30,7 @@ _EXPLANATIONS = Path(mgcl.language.__file__).parent / "explanations"
 
 
 def write(home: Path) -> None:
-    """Fill HF_HOME with roberta-base, bert-base-uncased, facebook/bart-base and gpt2: one layer each, 94 MB in all."""
+    """Fill HF_HOME with four text towers and a sentence encoder: one layer each, 94 MB in all."""
     torch.manual_seed(0)
     layer = {"hidden_size": WIDTH, "num_hidden_layers": 1, "intermediate_size": 64, "vocab_size": VOCABULARY}
     halves = {"d_model": WIDTH, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64}
@@ -41,6 +41,8 @@ def write(home: Path) -> None:
     _store(home, "roberta-base", roberta, RobertaModel(roberta_config))
     _store(home, "bert-base-uncased", bert, BertModel(BertConfig(**layer)))
     _store(home, "facebook/bart-base", roberta, BartModel(bart_config))
+    sentences = layer | {"hidden_size": 48, "num_attention_heads": 4, "initializer_range": 0.3}
+    _store(home, "sentence-transformers/all-MiniLM-L6-v2", bert, BertModel(BertConfig(**sentences)))
     _store(home, "gpt2", trained(GPT2Tokenizer(model_max_length=1024)), GPT2LMHeadModel(gpt2_config))
 
 

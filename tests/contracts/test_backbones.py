@@ -10,7 +10,7 @@ import torch
 
 from mgcl.catalogue import load, names
 from mgcl.errors import BackboneError
-from tests.checkpoints import laion_clap, ms_clap, transformers_clap
+from tests.checkpoints import efficientat, laion_clap, ms_clap, transformers_clap
 
 GOLDEN = Path(__file__).with_name("golden_embeddings.json")
 SENTENCES = ("a high-pitched whistle rising in pitch", "deep rumbling thunder", "zyxwv quokka")
@@ -18,6 +18,7 @@ SENTENCES = ("a high-pitched whistle rising in pitch", "deep rumbling thunder", 
 
 # What makes weights for a backbone; None: it brings its own.
 CHECKPOINTS = {
+    "efficientat": efficientat.make,
     "laion_clap": laion_clap.make,
     "ms_clap": ms_clap.make_2022,
     "ms_clap 2023": ms_clap.make_2023,

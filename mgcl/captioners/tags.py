@@ -1,0 +1,60 @@
+"""Captions by the tags of EfficientAT: its three best labels of AudioSet in a sentence.
+
+A tag may be the class's own name, from the audio alone: `mgcl caption` prints the share of such captions.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from mgcl.audio.excerpt import audible_clip
+from mgcl.backbones.efficientat import EfficientAt
+from mgcl.backbones.efficientat import load as load_tagger
+from mgcl.data.dataset import AudioFile
+
+_TAGS = 3
+
+
+class TagCaptioner:
+    """Names what a tagger scores highest."""
+
+    def __init__(self, tagger: EfficientAt) -> None:
+        self._tagger = tagger
+
+    def caption(self, files: Sequence[AudioFile]) -> list[str]:
+        """Return "the sound of X, with Y and Z", the best label first.
+
+        Raises:
+            DataError: a file cannot be decoded; names it.
+        """
+        rate, seconds = self._tagger.sample_rate, self._tagger.seconds
+        waveforms = [
+            audible_clip(file.path, clip_id=file.clip_id, sample_rate=rate, seconds=seconds, channels=file.channels)
+            for file in files
+        ]
+        scores = self._tagger.scores(torch.from_numpy(np.stack(waveforms)))
+        return [_sentence([self._tagger.labels[row] for row in rows]) for rows in scores.topk(_TAGS).indices.tolist()]
+
+
+def load(model: str | None = None, device: str = "cpu") -> TagCaptioner:
+    """Load the tagger.
+
+    Args:
+        model: its weights, as the backbone efficientat takes them.
+        device: a torch device.
+
+    Raises:
+        BackboneError: they are missing or not EfficientAT's.
+    """
+    return TagCaptioner(load_tagger(model, device))
+
+
+def _sentence(tags: Sequence[str]) -> str:
+    """The tags in a sentence.
+
+    >>> _sentence(["Bark", "Dog", "Speech"])
+    'the sound of bark, with dog and speech'
+    """
+    first, second, third = (tag.lower() for tag in tags)
+    return f"the sound of {first}, with {second} and {third}"
