@@ -26,6 +26,7 @@ SWEEP = Sweep(
         "gda",
         "lp++",
         "proker",
+        "multi-grained-kernel",
         "caption-only",
         "audio-only",
         "category-name",

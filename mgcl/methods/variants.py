@@ -82,6 +82,8 @@ VARIANTS: Mapping[str, Variant] = {
     "proker": Variant("proker"),
     "palm": Variant("palm"),
     "clip-adapter": Variant("clip_adapter"),
+    # Ours, trained by no gradient
+    "multi-grained-kernel": Variant("multi_grained_kernel"),
 }
 
 LATER = (
@@ -94,6 +96,7 @@ LATER = (
     "proker",
     "palm",
     "clip-adapter",
+    "multi-grained-kernel",
 )
 """Rows of methods that came after MGCL's baselines, and of those that everyone tries first."""
 
