@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import torch
 from jaxtyping import Float, Int
@@ -52,12 +51,12 @@ class Geometry:
         """Of clips and the classes' sentences."""
         return torch.exp(-self.crossed * (1 - inner(unit(clips - self.centre), self.sentences).double()))
 
-    def prior(self, vectors: Float[Tensor, "*stack b d"], scale: float) -> Float[Tensor, "*stack b way"]:
-        """f_0 of clips, or of sentences."""
+    def priors(self, vectors: Float[Tensor, "*stack b d"]) -> Float[Tensor, "*stack scales b way"]:
+        """f_0 of clips, or of sentences, at each prior scale."""
         z = torch.zeros((), dtype=torch.float64, device=vectors.device)
         for sentences, spread in zip(self.described, self.spreads, strict=True):
             z = z + spread * _about_their_mean(inner(vectors, sentences)).double() / 2
-        return (scale * z).softmax(-1)
+        return torch.stack([(scale * z).softmax(-1) for scale in PRIOR_SCALES], -3)
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,8 @@ class Ensemble:
     """The average of all candidates."""
 
     geometry: Geometry
-    priors: Float[Tensor, "*stack scales"]
-    """Weight of each prior scale."""
+    weights: Float[Tensor, "*stack scales"]
+    """Of the prior scales."""
     expansions: tuple[Expansion, ...]
     """One per fine share: the average of its candidates, weighted."""
     repaired: Int[Tensor, "*stack"]
@@ -92,11 +91,7 @@ class Ensemble:
         return clips, sentences | ({"sentences": samples} if samples.numel() else {})
 
     def _prior(self, clips: Float[Tensor, "*stack b d"]) -> Float[Tensor, "*stack b way"]:
-        each = [self.geometry.prior(clips, scale) for scale in PRIOR_SCALES]
-        return sum(
-            (self.priors[..., i, None, None] * prior for i, prior in enumerate(each[1:], 1)),
-            start=self.priors[..., 0, None, None] * each[0],
-        )
+        return (self.weights[..., None, None] * self.geometry.priors(clips)).sum(-3)
 
     def _kernels(
         self, clips: Float[Tensor, "*stack b d"], similarity: Float[Tensor, "*stack b s"]
@@ -125,28 +120,28 @@ def fit(
         targets = torch.cat([targets, torch.eye(way, dtype=targets.dtype, device=targets.device)])
         weights = torch.cat([weights, weights.new_ones(way)])
         vectors = torch.cat([vectors, unit(geometry.described[0] + geometry.described[1])], -2)
-    left = [targets - geometry.prior(vectors, scale) for scale in PRIOR_SCALES]
-    errors, solved, repaired = [], [], torch.zeros(support.seeds.shape, dtype=torch.long, device=labels.device)
+    left = (targets - geometry.priors(vectors)).unsqueeze(-3)
+    ridges = torch.tensor(RIDGES, dtype=left.dtype, device=left.device)[:, None]
+    errors, solved, repaired, clips = [], [], 0, len(support.labels)
     for share in FINE_SHARES:
         values, basis = torch.linalg.eigh(_gram(support, geometry, similarity, share, weights, sentence_samples))
-        repaired = repaired + (values[..., 0] < 0)
-        values = values - values[..., :1].clamp_max(0)
-        basis = weights.sqrt()[:, None] * basis
-        for rest, ridge in product(left, RIDGES):
-            inverse = 1 / (values + ridge)
-            coefficients = basis @ (inverse[..., None] * (basis.mT @ rest))
-            itself = (basis.square() @ inverse[..., None])[..., : len(support.labels), :]
-            missed = coefficients[..., : len(support.labels), :] / itself
-            errors.append((weights[: len(support.labels), None] * missed.square()).sum((-2, -1)))
-            solved.append(coefficients)
-    shares = (-selectivity * torch.stack(errors, -1)).softmax(-1)
-    weighted = shares[..., None, None] * torch.stack(solved, -3)
-    averaged = weighted.unflatten(-3, (len(FINE_SHARES), -1)).sum(-3)
+        repaired = repaired + (values[..., 0] < 0).long()
+        values, basis = values - values[..., :1].clamp_max(0), weights.sqrt()[:, None] * basis
+        inverse = 1 / (values.unsqueeze(-2) + ridges)
+        basis = basis[..., None, None, :, :]
+        coefficients = basis @ (inverse[..., None, :, :, None] * (basis.mT @ left))
+        itself = basis[..., :clips, :].square() @ inverse[..., None, :, :, None]
+        missed = weights[:clips, None] * (coefficients[..., :clips, :] / itself).square()
+        errors.append(missed.sum((-2, -1)))
+        solved.append(coefficients)
+    candidates = torch.stack(errors, -3)
+    share_of = (-selectivity * candidates).flatten(-3).softmax(-1).view(candidates.shape)
+    averaged = [(share_of[..., i, :, :, None, None] * each).sum((-4, -3)) for i, each in enumerate(solved)]
     return Ensemble(
         geometry,
-        shares.unflatten(-1, (len(FINE_SHARES), len(PRIOR_SCALES), len(RIDGES))).sum((-3, -1)),
-        tuple(Expansion(each, labels, len(support.labels)) for each in averaged.unbind(-3)),
-        repaired,
+        share_of.sum((-3, -1)),
+        tuple(Expansion(each, labels, clips) for each in averaged),
+        torch.as_tensor(repaired),
     )
 
 
