@@ -17,7 +17,7 @@ PRIOR_SCALES = (0.35, 0.5, 0.7)
 """Of f_0 = softmax(scale z); z: standardised cosines with the class's sentences."""
 RIDGES = (0.3, 1.0, 3.0)
 """λ; a sample's kernel with itself is at most 1."""
-FINE_SHARES = (0.0, 0.5, 1.0)
+FINE_SHARES = (0.5, 0.75, 1.0)
 """Of the segments in a clip's distance to a clip; the rest is the clip embeddings'."""
 
 
