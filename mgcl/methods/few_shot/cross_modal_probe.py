@@ -21,6 +21,8 @@ class Parameters(probe.Parameters):
 
     reads: ClassVar[tuple[str, ...]] = ("clip", "prompt")
 
+    c: float = 30.0
+
 
 def fit(support: Support, parameters: Parameters) -> probe.Fitted:
     """Fit on support clips and class prompts."""
