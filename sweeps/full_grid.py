@@ -1,4 +1,4 @@
-"""Everything MGCL's tables compare, on one feature bank (Table 1 and the ablations of Tables 2-5).
+"""Everything MGCL's tables compare, and later methods, on one feature bank (Table 1 and the ablations of Tables 2-5).
 
 python sweeps/full_grid.py [--bank DIR] [--ways 5 10] [--shots 1 5 10] [--variants NAME ...] [--episodes 100] [--plan]
 """
@@ -19,6 +19,14 @@ SWEEP = Sweep(
         "treff-adapter-training-free",
         "treff-adapter",
         "full",
+        "knn",
+        "ridge",
+        "logistic-regression",
+        "cross-modal-probe",
+        "gda",
+        "lp++",
+        "proker",
+        "multi-grained-kernel",
         "caption-only",
         "audio-only",
         "category-name",

@@ -3,8 +3,10 @@
 import argparse
 import ast
 import shlex
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mgcl.cli.commands import (
     Commands,
@@ -16,6 +18,9 @@ from mgcl.cli.commands import (
     warnings_as_lines,
 )
 from mgcl.errors import MgclError
+
+if TYPE_CHECKING:
+    from mgcl import FewShotClassifier
 
 
 def add(commands: Commands) -> None:
@@ -52,7 +57,20 @@ def add(commands: Commands) -> None:
         "less than 1 (default: 0.1)",
     )
     fit.add_argument(
-        "--option", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="of the method, e.g. alpha 2"
+        "--method", default="mgcl", metavar="NAME", help=f"of {', '.join(names('method'))} (default: mgcl)"
+    )
+    fit.add_argument(
+        "--option",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the method, e.g. alpha=2; may be given several times, and as two words: alpha 2",
+    )
+    fit.add_argument(
+        "--compare",
+        action="store_true",
+        help="print how many of these clips each method recognises when it is fitted without them",
     )
     fit.set_defaults(job=_fit, called={"reject_label": "--none-of-these"})
 
@@ -62,12 +80,14 @@ def _fit(flags: argparse.Namespace) -> int:
 
     backbone = chosen_backbone(flags)
     check_out(flags.out, folder=True)
+    _check_method(flags.method)
     if flags.out.absolute() == flags.clips.absolute():
         raise MgclError(f"--out {flags.out}: that is where the clips are; name another folder")
     if flags.clips.is_dir():
         say_what_is_passed_over(flags.clips)
     with warnings_as_lines(flags):
         files, options = labelled(flags.clips), _options(flags)
+    _check_comparison(flags, Counter(file.label for file in files))
     if flags.reject_rate is not None:
         if not flags.none_of_these:
             raise MgclError("--reject-rate says how many clips --none-of-these may reject: give that flag too")
@@ -92,6 +112,7 @@ def _fit(flags: argparse.Namespace) -> int:
         channels=flags.channels,
         reject_label="none of these" if flags.none_of_these else None,
         verbose=True,
+        method=flags.method,
         **options,
     )
     with warnings_as_lines(flags):
@@ -101,6 +122,7 @@ def _fit(flags: argparse.Namespace) -> int:
             explanations=flags.explanations,
             captions=None if flags.audio_only else captions,
         )
+    _print_comparison(flags, classifier)
     replaced = (flags.out / "model.json").exists()
     classifier.save(flags.out)
     if replaced:
@@ -119,16 +141,56 @@ def _fit(flags: argparse.Namespace) -> int:
 
 def _options(flags: argparse.Namespace) -> dict[str, Any]:
     """The method's, as they are written: 2, 0.5, True, None, or a word."""
-    from mgcl.methods.few_shot.mgcl import Parameters
-    from mgcl.parameters import flat
+    from mgcl.classifier.learner import Learner, options_of
 
-    known = flat(Parameters())
-    options: dict[str, Any] = {"fusion": "audio"} if flags.audio_only else {}
-    for name, text in flags.option:
+    known = options_of(flags.method)
+    options: dict[str, Any] = {}
+    if flags.audio_only and Learner.named(flags.method, {}).needs_captions:
+        if "fusion" not in known:
+            raise MgclError(f"--audio-only: the method {flags.method} needs captions")
+        options["fusion"] = "audio"
+    for words in flags.option:
+        name, text = _pair(words)
         if name not in known:
-            raise MgclError(f"--option {name}: the method has none of that name; it has {', '.join(known)}")
+            has = ", ".join(known) or "no options"
+            raise MgclError(f"--option {name}: the method {flags.method} has none of that name; it has {has}")
         try:
             options[name] = ast.literal_eval(text)
         except (ValueError, SyntaxError):
             options[name] = text
     return options
+
+
+def _pair(words: list[str]) -> tuple[str, str]:
+    """A name and its value, of NAME=VALUE or NAME VALUE."""
+    name, equals, value = words[0].partition("=")
+    if len(words) == 1 and equals:
+        return name, value
+    if len(words) == 2 and not equals:
+        return name, words[1]
+    raise MgclError(f"--option {' '.join(words)}: write NAME=VALUE, e.g. --option alpha=2")
+
+
+def _check_method(name: str) -> None:
+    if name not in names("method"):
+        raise MgclError(f"--method {name}: there is none of that name; there are: {', '.join(names('method'))}")
+
+
+def _check_comparison(flags: argparse.Namespace, clips: Mapping[str, int]) -> None:
+    if flags.compare and (single := [label for label, count in clips.items() if count < 2]):
+        raise MgclError(
+            f"--compare leaves clips out, and there is one clip alone of {', '.join(single)}: add another, or leave "
+            "out --compare"
+        )
+
+
+def _print_comparison(flags: argparse.Namespace, classifier: "FewShotClassifier") -> None:
+    """One line per method, the best first."""
+    if not flags.compare:
+        return
+    from mgcl.classifier.comparison import compared
+
+    support = classifier.model_.support
+    with warnings_as_lines(flags):
+        for each in compared(support, seed=int(support.seeds)):
+            print(f"{each.method}\t{100 * each.accuracy:.1f} %\t{each.correct} of {each.clips} clips, left out in turn")

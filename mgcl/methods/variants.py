@@ -73,7 +73,33 @@ VARIANTS: Mapping[str, Variant] = {
     "mean-weighting": Variant("mgcl", {"late_weighting_scale": 0.0}),
     "leave-one-out": Variant("mgcl", {"leave_one_out": True}),
     "without-training": Variant("mgcl", {"epochs": 0}),
+    # Later methods, and what everyone does first
+    "knn": Variant("knn"),
+    "ridge": Variant("ridge"),
+    "logistic-regression": Variant("logistic_regression"),
+    "cross-modal-probe": Variant("cross_modal_probe"),
+    "gda": Variant("gda"),
+    "lp++": Variant("lp_plus_plus"),
+    "proker": Variant("proker"),
+    "palm": Variant("palm"),
+    "clip-adapter": Variant("clip_adapter"),
+    # Ours, trained by no gradient
+    "multi-grained-kernel": Variant("multi_grained_kernel"),
 }
+
+LATER = (
+    "knn",
+    "ridge",
+    "logistic-regression",
+    "cross-modal-probe",
+    "gda",
+    "lp++",
+    "proker",
+    "palm",
+    "clip-adapter",
+    "multi-grained-kernel",
+)
+"""Rows of methods that came after MGCL's baselines, and of those that everyone tries first."""
 
 
 GROUPS: Mapping[str, Sequence[str]] = {

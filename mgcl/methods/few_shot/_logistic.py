@@ -1,0 +1,38 @@
+"""Multinomial logistic regression, fitted by scikit-learn, as the coefficients of its samples."""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+
+def coefficients(
+    samples: Float[Tensor, "*stack m d"], labels: Int[Tensor, " m"], weights: Float[Tensor, " m"], c: float
+) -> Float[Tensor, "*stack m way"]:
+    """Where the loss is least, a class's weight vector is Σ_i C w_i (y_ic - p_ic) x_i: these are the factors.
+
+    Args:
+        samples: x, one episode after the other; there is no intercept.
+        labels: their class indices, each of 0..way-1 at least once.
+        weights: w, > 0.
+        c: C, the inverse of the penalty's weight, > 0.
+    """
+    *stack, m, d = samples.shape
+    rows, way = samples.reshape(-1, m, d).double().cpu().numpy(), int(labels.max()) + 1
+    found = [_episode(each, labels.cpu().numpy(), weights.double().cpu().numpy(), c, way) for each in rows]
+    return torch.from_numpy(np.stack(found)).to(samples).reshape(*stack, m, way)
+
+
+def _episode(
+    samples: np.ndarray, labels: np.ndarray, weights: np.ndarray, c: float, way: int
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    if way == 1:
+        return np.zeros((len(samples), 1))
+    # The weights lie in the samples' span, which has fewer dimensions: there the minimum is the same.
+    spanned = np.linalg.qr(samples.T, mode="r").T
+    model = LogisticRegression(C=c, fit_intercept=False, tol=1e-6, max_iter=1000)
+    model.fit(spanned, labels, sample_weight=weights)
+    wrong = np.eye(way)[labels] - model.predict_proba(spanned)
+    # Of two classes scikit-learn has one weight vector: each class gets half of it.
+    return np.asarray((c / 2 if way == 2 else c) * weights[:, None] * wrong)

@@ -1,0 +1,34 @@
+"""Cross-modal linear probe: sentences on the classes are training samples too (Lin et al., CVPR 2023, Eq. 4-6).
+
+Logistic regression on support clips and class prompts together, from arXiv 2301.06267. The authors descend by AdamW
+and pick the step on validation shots; here the same loss with a penalty on the weights is solved to its minimum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mgcl.methods.few_shot import _probe as probe
+from mgcl.methods.method import Support, explain_nothing
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Parameters(probe.Parameters):
+    """C is chosen on development classes; a prompt weighs as much as all clips of its class."""
+
+    reads: ClassVar[tuple[str, ...]] = ("clip", "prompt")
+
+    c: float = 30.0
+
+
+def fit(support: Support, parameters: Parameters) -> probe.Fitted:
+    """Fit on support clips and class prompts."""
+    return probe.fit(support, parameters.c, sentences=True)
+
+
+predict = probe.predict
+shares = probe.shares
+explain = explain_nothing

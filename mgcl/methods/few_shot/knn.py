@@ -1,0 +1,73 @@
+"""The k nearest neighbours by cosine (Cover and Hart 1967); of classes with as many votes, that of the nearest clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from mgcl.methods.method import ClipFeatures, Prediction, Shares, Support, explain_nothing
+from mgcl.parameters import check_fields, check_ranges
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The default is what few-shot work takes at five shots.
+
+    Attributes:
+        neighbours: k, >= 1; at most as many as the smallest class has clips.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("clip",)
+
+    neighbours: int = 3
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_ranges(self, at_least_one=("neighbours",))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The support set, and k."""
+
+    support: Support
+    neighbours: int
+
+
+def fit(support: Support, parameters: Parameters) -> Fitted:
+    """Keep the support clips."""
+    return Fitted(support, min(parameters.neighbours, *support.counts))
+
+
+def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
+    """Shares of the votes, plus less than one vote for nearness."""
+    cosines, votes = _votes(fitted, clips)
+    one_hot = (fitted.support.one_hot > 0).to(cosines)
+    nearest = (cosines.unsqueeze(-1) - 3 * (1 - one_hot)).amax(-2).clamp(-1, 1)
+    return Prediction({"votes": votes @ one_hot, "nearness": (1 + nearest) / (4 * fitted.neighbours)})
+
+
+def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
+    """Each support clip's vote."""
+    _, votes = _votes(fitted, clip)
+    return Shares({"votes": votes[0]}, {}, fitted.support.prompts[:, None])
+
+
+def _votes(fitted: Fitted, clips: ClipFeatures) -> tuple[Float[Tensor, "*stack b s"], Float[Tensor, "*stack b s"]]:
+    """Cosines with the support clips, and 1/k of the k nearest, else 0."""
+    import torch
+
+    from mgcl.transport.cost import inner
+
+    cosines = inner(clips.clip, fitted.support.clips.clip)
+    nearest = cosines.argsort(dim=-1, descending=True, stable=True)[..., : fitted.neighbours]
+    return cosines, torch.zeros_like(cosines).scatter(-1, nearest, 1 / fitted.neighbours)
+
+
+explain = explain_nothing

@@ -1,0 +1,90 @@
+"""ProKeR: kernel ridge regression of what zero-shot leaves over (Bendou et al., CVPR 2025, arXiv 2501.11175).
+
+f(x) = f_zs(x) + k(x, S) (K + λI)⁻¹ (Y - f_zs(S)), with k(x, y) = exp(-β (1 - cos)) and, as the released code has it,
+plain cosines with the prompts for f_zs. Where λ is large and f_zs(S) is 0 it is Tip-Adapter, with α = 1 / λ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from mgcl.methods.method import ClipFeatures, Prediction, Shares, Support, explain_nothing
+from mgcl.parameters import check_fields, check_ranges
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from mgcl.methods.few_shot._expansion import Expansion
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Chosen on development classes; the authors choose on each data set's validation clips.
+
+    Attributes:
+        beta: sharpness of the kernel, >= 0.
+        ridge: λ, > 0.
+        prior_scale: what multiplies the prompts' cosines in f_zs, >= 0; the authors' is 1.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("clip", "prompt")
+
+    beta: float = 3.0
+    ridge: float = 1.0
+    prior_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_ranges(self, positive=("ridge",), at_least_zero=("beta", "prior_scale"))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The support set with its clips' coefficients."""
+
+    support: Support
+    parameters: Parameters
+    expansion: Expansion
+
+
+def fit(support: Support, parameters: Parameters) -> Fitted:
+    """Solve for the coefficients; each class's clips weigh together as much as another's."""
+    from mgcl.methods.few_shot._expansion import Expansion, ridge_coefficients
+
+    left = (support.one_hot > 0).to(support.prompts) - _zero_shot(support, parameters, support.clips)
+    kernel = _kernel(support, parameters, support.clips)
+    solved = ridge_coefficients(kernel, left, parameters.ridge, support.one_hot.sum(-1))
+    return Fitted(support, parameters, Expansion(solved, support.labels, len(support.labels)))
+
+
+def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
+    """Zero-shot scores, and what the kernel adds."""
+    kernel = _kernel(fitted.support, fitted.parameters, clips)
+    prior = _zero_shot(fitted.support, fitted.parameters, clips)
+    return Prediction({"contrast": prior, **fitted.expansion.scores(kernel)})
+
+
+def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
+    """What each support clip and each prompt adds to the logit of its class; exact."""
+    clips, _ = fitted.expansion.shares(_kernel(fitted.support, fitted.parameters, clip)[0])
+    prior = _zero_shot(fitted.support, fitted.parameters, clip)[0]
+    return Shares({"clips": clips}, {"contrast": prior[:, None]}, fitted.support.prompts[:, None])
+
+
+def _zero_shot(support: Support, parameters: Parameters, clips: ClipFeatures) -> Float[Tensor, "*stack b way"]:
+    from mgcl.transport.cost import inner
+
+    return parameters.prior_scale * inner(clips.clip, support.prompts)
+
+
+def _kernel(support: Support, parameters: Parameters, clips: ClipFeatures) -> Float[Tensor, "*stack b s"]:
+    from mgcl.methods.few_shot import _cache as cache
+
+    return cache.coarse_affinity(clips.clip, support.clips.clip, parameters.beta)
+
+
+explain = explain_nothing
