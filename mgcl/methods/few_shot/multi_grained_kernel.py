@@ -21,7 +21,8 @@ from mgcl.methods.method import (
     check_fields,
     check_ranges,
 )
-from mgcl.records import NO_TRANSPORT, Convergence, Matching
+from mgcl.records import NO_TRANSPORT, Convergence
+from mgcl.transport.matching import Matching
 
 if TYPE_CHECKING:
     from torch import Tensor
