@@ -25,8 +25,10 @@ from pathlib import Path
 import pandas as pd
 
 from mgcl.errors import ReportError
+from mgcl.reporting.blocks import markdown
+from mgcl.reporting.printing import means
 from mgcl.reporting.recorded import tables
-from mgcl.reporting.tables import Table, frame
+from mgcl.reporting.tables import Table
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/*.md", "reports/README.md", "mgcl/backbones/*/MODEL_CARD.md")
@@ -75,7 +77,7 @@ def _table(report: Path, where: Mapping[str, str]) -> str:
 
 def drawn(table: Table) -> str:
     """A table in markdown, the best of each column in bold."""
-    return frame(table, best="**{}**").to_markdown(disable_numparse=True)
+    return markdown([means(table, {}, "")])
 
 
 def _is_of(table: Table, where: Mapping[str, str]) -> bool:

@@ -93,7 +93,10 @@ def palette(png: bytes) -> bytes:
 def _make_room_for_any_script(drawn: Canvas) -> None:
     """At the left of the rows' names, and below those of columns that are turned."""
     left, below = (
-        max((unmeasured(each.get_text(), each.get_fontsize()) for axes in drawn.axes for each in of(axes)), default=0.0)
+        max(
+            (unmeasured(each.get_text(), float(each.get_fontsize())) for axes in drawn.axes for each in of(axes)),
+            default=0.0,
+        )
         for of in (Axes.get_yticklabels, Axes.get_xticklabels)
     )
     x, y = left / drawn.get_figwidth(), below / drawn.get_figheight()

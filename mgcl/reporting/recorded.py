@@ -9,9 +9,12 @@ import pandas as pd
 from mgcl.catalogue import load, names
 from mgcl.errors import ReportError
 from mgcl.records import Setting
+from mgcl.reporting.outline import Outline
 from mgcl.reporting.statistics import Estimate
-from mgcl.reporting.tables import Column, Entry, Table
+from mgcl.reporting.tables import Column, Entry, Table, grouped
 from mgcl.tasks import Task
+
+OUTLINE = Outline()
 
 
 def tables(path: Path) -> tuple[Table, ...]:
@@ -50,6 +53,7 @@ def _table(name: str, task: Task, setting: Mapping[str, Any], lines: pd.DataFram
     }
     rows = tuple(dict.fromkeys(row for row, _ in entries))
     columns: tuple[Column, ...] = tuple(dict.fromkeys(column for _, column in entries))
+    variants = {row: row.partition(" (")[0] for row in rows}  # in brackets stands what tells rows of one apart
     dataset, backbone, bank = (setting[each] for each in ("dataset", "backbone", "bank"))
     drawn = tuple((each, setting[each]) for each in task.SETTING)
     return Table(
@@ -58,7 +62,9 @@ def _table(name: str, task: Task, setting: Mapping[str, Any], lines: pd.DataFram
         rows,
         columns,
         entries,
-        dict(zip(rows, rows, strict=True)),
+        variants,
+        {},
+        grouped(rows, variants, OUTLINE.groups),
     )
 
 

@@ -185,13 +185,14 @@ def _tables(
         entries = {
             place: Entry(_estimate(each, metric), tuple(each), expected[place[1]]) for place, each in members.items()
         }
-        grouped = _grouped(rows, named, groups)
-        yield Table(setting, metric, tuple(rows), tuple(columns), entries, variants, searched, grouped)
+        headed = grouped(rows, named, groups)
+        yield Table(setting, metric, tuple(rows), tuple(columns), entries, variants, searched, headed)
 
 
-def _grouped(
+def grouped(
     rows: Sequence[str], named: Mapping[str, str], groups: Mapping[str, Sequence[str]]
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Headings and the rows under each, in their order; ``named`` is the variant of each row."""
     headings = {variant: heading for heading, each in groups.items() for variant in each}
     of = {row: headings.get(named[row], OTHER) for row in rows}
     return tuple(
