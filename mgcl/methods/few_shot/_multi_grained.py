@@ -122,7 +122,10 @@ def fit(
         vectors = torch.cat([vectors, unit(geometry.described[0] + geometry.described[1])], -2)
     left = (targets - geometry.priors(vectors)).unsqueeze(-3)
     ridges = torch.tensor(RIDGES, dtype=left.dtype, device=left.device)[:, None]
-    errors, solved, repaired, clips = [], [], 0, len(support.labels)
+    errors: list[Tensor] = []
+    solved: list[Tensor] = []
+    clips = len(support.labels)
+    repaired = torch.zeros(support.seeds.shape, dtype=torch.long, device=labels.device)
     for share in FINE_SHARES:
         values, basis = torch.linalg.eigh(_gram(support, geometry, similarity, share, weights, sentence_samples))
         repaired = repaired + (values[..., 0] < 0).long()
@@ -141,7 +144,7 @@ def fit(
         geometry,
         share_of.sum((-3, -1)),
         tuple(Expansion(each, labels, clips) for each in averaged),
-        torch.as_tensor(repaired),
+        repaired,
     )
 
 
@@ -172,7 +175,7 @@ def _geometry(support: Support, similarity: Float[Tensor, "*stack s s"]) -> Geom
     sentences = unit(described[0] + described[1])
     sentences = unit(sentences - sentences.mean(-2, keepdim=True))
     crossed = inner(unit(clips - centre), sentences)
-    spreads = tuple(_about_their_mean(inner(clips, each)).double() for each in described)
+    prompt_spread, mean_spread = (_spread(inner(clips, each).double(), weights) for each in described)
     return Geometry(
         keys=clips,
         sentences=sentences,
@@ -181,10 +184,14 @@ def _geometry(support: Support, similarity: Float[Tensor, "*stack s s"]) -> Geom
         fine=_inverse_mean(1 - similarity, others),
         crossed=_inverse_mean(1 - crossed, weights[:, None] * (one_hot == 0)),
         described=described,
-        spreads=tuple(
-            _inverse_mean(each.square(), weights[:, None].expand(each.shape[-2:])).sqrt() for each in spreads
-        ),
-    )  # type: ignore[arg-type]
+        spreads=(prompt_spread, mean_spread),
+    )
+
+
+def _spread(cosines: Float[Tensor, "*stack s way"], weights: Float[Tensor, " s"]) -> Float[Tensor, "*stack 1 1"]:
+    """1 over the cosines' standard deviation about each clip's mean; 0 where they do not vary."""
+    squares = _about_their_mean(cosines).square()
+    return _inverse_mean(squares, weights[:, None].expand(squares.shape[-2:])).sqrt()
 
 
 def _about_their_mean(cosines: Float[Tensor, "*stack b way"]) -> Float[Tensor, "*stack b way"]:
