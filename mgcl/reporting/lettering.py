@@ -52,7 +52,7 @@ def wrapped(text: object, inches: float, size: float = SIZE, lines: int = 2) -> 
     r"""The text on a few lines, the last one ``fitted``.
 
     >>> wrapped("Rain falls on the roof of a car.", 1)
-    'Rain falls on\\nthe roof of a…'
+    'Rain falls on\nthe roof of a…'
     """
     first, *rest = str(text).split() or [""]
     while rest and width(f"{first} {rest[0]}", size) <= inches:

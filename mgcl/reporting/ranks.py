@@ -30,6 +30,7 @@ class Ranking:
     """Row -> columns, of all banks, in which its paired difference to the column's best row is significant."""
     columns: int
     """Of all banks."""
+    banks: int
     incomplete: tuple[str, ...]
     """Rows that lack a column."""
 
@@ -74,6 +75,7 @@ def ranking(tables: Sequence[Table]) -> Ranking | None:
         observed=pd.concat([_observed(table, complete) for table in banks.values()], ignore_index=True),
         behind=_behind(list(banks.values()), complete),
         columns=sum(len(table.columns) for table in banks.values()),
+        banks=len(banks),
         incomplete=tuple(row for row in every if row not in complete),
     )
 
@@ -114,11 +116,12 @@ def blocks(found: Ranking | None) -> list[Block]:
         return []
     metric, words = found.table.metric, found.table.task.WORDS
     rows = [(row, [f"{rank:.1f}", f"{found.behind[row]} of {found.columns}"]) for row, rank in found.ranks.items()]
-    over = f"banks and {words.block}s" if words.block else "banks"
+    over = f"{words.block}s" if words.block else "banks"
+    of_banks = f" of {found.banks} banks" if words.block and found.banks > 1 else ""
     lines = [
-        f"Mean rank of {metric.name}, averaged over the columns, over {len(found.observed)} {over} (1 is the best; "
-        "equal rows share a rank). Behind the best: columns in which the paired test against the column's best row "
-        f"gives p < {_LEVEL}, adjusted over the rows of the column (Holm).",
+        f"Mean rank of {metric.name}, averaged over the columns, over {len(found.observed)} {over}{of_banks}; 1 is the "
+        "best, and equal rows share a rank. Behind the best: columns in which the paired test against the column's "
+        f"best row gives p < {_LEVEL}, adjusted over the rows of the column (Holm).",
         *([_tested(found)] if found.tested else []),
     ]
     if not found.tested:

@@ -169,5 +169,5 @@ def test_text_that_fits_stays_and_what_does_not_is_cut_at_a_word() -> None:
     assert fitted(" rain\non a  roof", 3) == "rain on a roof"
     assert fitted(5, 3) == "5"
     assert fitted("thunder rolls over the hills", 1.4) == "thunder rolls over…"
-    assert wrapped("thunder rolls over the hills", 1.4) == "thunder rolls over\nthe hills"
+    assert wrapped("thunder rolls over the hills", 1.4) == "thunder rolls over the\nhills"
     assert wrapped("", 1) == ""

@@ -108,7 +108,13 @@ def test_rows_follow_the_given_order_then_their_names() -> None:
 
 
 def test_rows_stand_under_their_headings_and_the_others_last() -> None:
-    searched = changed_run(RUN, key="s", variants=("full (searched ab)",), parameters={"alpha": "2"})
+    searched = changed_run(
+        RUN,
+        key="s",
+        variants=("full (searched ab)",),
+        searched={"full (searched ab)": "full"},
+        parameters={"alpha": "2"},
+    )
     runs = [RUN, ZERO, searched, changed_run(RUN, key="a", variants=("mine",))]
     (table,) = build(runs, ("full", "zero-shot"), {"Baselines": ("zero-shot",), "Empty": (), "Method": ("full",)})
     assert table.rows == ("full", "full (searched ab)", "zero-shot", "mine")
