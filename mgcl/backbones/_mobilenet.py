@@ -3,7 +3,7 @@
 Parameters have the published checkpoints' names, which are torchvision's but for ``conc_se_layers`` in the gates.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -149,6 +149,6 @@ class _Gates(nn.Module):
 
     def forward(self, maps: Float[Tensor, "b channels mels time"]) -> Float[Tensor, "b channels mels time"]:
         """Each channel times a number from 0 to 1 that all of the clip gives."""
-        (gate,) = self.conc_se_layers
-        open_ = gate["fc2"](gate["fc1"](maps.mean((2, 3))).relu()).sigmoid()
+        gate = cast(nn.ModuleDict, self.conc_se_layers[0])
+        open_: Tensor = gate["fc2"](gate["fc1"](maps.mean((2, 3))).relu()).sigmoid()
         return maps * open_[..., None, None]

@@ -2,8 +2,9 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 from scipy.stats import friedmanchisquare, studentized_range
@@ -91,7 +92,7 @@ def _observed(table: Table, rows: Sequence[str]) -> pd.DataFrame:
     for row in rows:
         of_columns = []
         for column in table.columns:
-            units: dict[object, list[object]] = {}
+            units: dict[Hashable, list[Any]] = {}
             for run in sorted(table.entries[row, column].runs, key=lambda run: run.pooled):
                 units.setdefault(run.block, []).extend(metric.units(run.scores))
             of_columns.append(pd.Series({block: figure(each, metric.of) for block, each in units.items()}))

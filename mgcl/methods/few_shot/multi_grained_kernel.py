@@ -12,15 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from mgcl.methods.method import (
-    ClipFeatures,
-    Match,
-    Prediction,
-    Shares,
-    Support,
-    check_fields,
-    check_ranges,
-)
+from mgcl.methods.method import ClipFeatures, Match, Prediction, Shares, Support
+from mgcl.parameters import check_fields, check_ranges
 from mgcl.records import NO_TRANSPORT, Convergence
 from mgcl.transport.matching import Matching
 
