@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
@@ -25,12 +26,12 @@ def coefficients(
 
 
 def _episode(
-    samples: np.ndarray, labels: np.ndarray, weights: np.ndarray, c: float, way: int
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    samples: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64], c: float, way: int
+) -> NDArray[np.float64]:
     if way == 1:
         return np.zeros((len(samples), 1))
     # The weights lie in the samples' span, which has fewer dimensions: there the minimum is the same.
-    spanned = np.linalg.qr(samples.T, mode="r").T
+    spanned = np.asarray(np.linalg.qr(samples.T, mode="r")).T
     model = LogisticRegression(C=c, fit_intercept=False, tol=1e-6, max_iter=1000)
     model.fit(spanned, labels, sample_weight=weights)
     wrong = np.eye(way)[labels] - model.predict_proba(spanned)
