@@ -59,7 +59,8 @@ def failure(error: requests.RequestException, url: str) -> str:
         url: that was wanted, where the error does not name one.
     """
     reason = type(error).__name__ if error.response is None else _status(error.response.status_code)
-    return f"{error.request.url if error.request else url}: {reason}"
+    asked = getattr(error.request, "url", None) or url
+    return f"{asked}: {reason}"
 
 
 def _status(code: int) -> str:

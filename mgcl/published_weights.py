@@ -135,6 +135,8 @@ def size_of(weights: Published) -> int:
     Raises:
         MgclError: the hub does not answer.
     """
+    if isinstance(weights, UrlFile):
+        return weights.bytes
     return weights.bytes or sum(_at_hub(weights, name).size for name in weights.files)
 
 

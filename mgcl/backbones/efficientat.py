@@ -91,7 +91,7 @@ class EfficientAt:
             return self._tagger.scores(self._steps(waveforms).mean(1)).sigmoid().cpu()
 
     def _steps(self, waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b n width"]:
-        parts = waveforms.split(_TOGETHER if self._device == "cpu" else len(waveforms))
+        parts = torch.split(waveforms, _TOGETHER if self._device == "cpu" else len(waveforms))
         return torch.cat([self._tagger.steps(log_mel(part.to(self._device))) for part in parts])
 
     def _embedded(self, features: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch d"]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mgcl.catalogue import names
 from mgcl.cli.commands import (
     Commands,
     add_backbone,
