@@ -41,7 +41,7 @@ def test_a_sweep_ends_with_its_runs_and_its_table(place: Place) -> None:
         "without-contrast",
     ]
     rows = [line for line in accuracies.splitlines() if line.startswith("| ") and "±" in line]
-    assert [row.split("|")[1].strip() for row in rows] == ["full", "zero-shot", "without-contrast"]
+    assert [row.split("|")[1].strip() for row in rows] == ["zero-shot", "full", "without-contrast"]
     assert all(row.count("±") == 4 for row in rows)
     assert all(row in done.stdout for row in rows)
     assert (place.report / "cells.csv").read_text().count("\n") == 13
