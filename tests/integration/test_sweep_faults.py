@@ -95,6 +95,7 @@ def test_eight_readers_reports_and_a_killed_driver(
     resumed = place.start(*SLOW, "--local")
     while resumed.poll() is None:
         assert place.mgcl("report", "full_grid", "--out", "meanwhile").returncode == 0
+        time.sleep(1)  # the sweep needs a core too
     output, errors = resumed.communicate()
     assert resumed.returncode == 0, errors
     assert "12 finished, 0 failed, 0 missing" in output
