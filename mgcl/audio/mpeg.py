@@ -93,7 +93,7 @@ class _Found:
     """Start and end offsets of runs of adjacent frames."""
 
     def add(self, begin: int, end: int) -> None:
-        """Count one more frame."""
+        """Count one more frame of sound, between these offsets."""
         self.frames += 1
         if self.runs and self.runs[-1][1] == begin:
             begin = self.runs.pop()[0]

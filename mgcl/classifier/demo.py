@@ -151,7 +151,7 @@ def serve(session: Session, *, host: str, port: int, browser: bool) -> None:
 
 
 def page(session: Session) -> gradio.Blocks:
-    """The page that visitors see."""
+    """Build the web page, whose events call the methods of ``session``."""
     blocks = gradio.Blocks(title="mgcl", analytics_enabled=False)
     with blocks:
         with gradio.Tab("What is this?"), gradio.Row():

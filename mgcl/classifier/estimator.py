@@ -189,11 +189,14 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         return self._learn(examples, texts, known.learner, known.choices, seed=int(known.support.seeds))
 
     def predict(self, X: Sounds, captions: Captions = None) -> NDArray[Any]:
-        """The label of each clip, or ``reject_label``; see ``logits``."""
+        """Labels of the clips, shape (clips,); ``reject_label`` for rejected clips. Arguments as in ``logits``."""
         return np.array([decoded(each).label for each in self.answers(X, captions)])
 
     def predict_proba(self, X: Sounds, captions: Captions = None) -> NDArray[np.float64]:
-        """Softmax(logits / τ), shape (clips, classes), given that a clip is one of the classes; see ``logits``."""
+        """Class probabilities softmax(logits / τ), shape (clips, classes). Arguments as in ``logits``.
+
+        They assume that a clip belongs to one of the classes, and ignore ``reject_label``.
+        """
         return self._model.probabilities(self.logits(X, captions))
 
     def logits(self, X: Sounds, captions: Captions = None) -> NDArray[np.float32]:

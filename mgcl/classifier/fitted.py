@@ -43,7 +43,7 @@ class Fitted:
 
     @property
     def temperature_(self) -> float:
-        """τ of softmax(logits / τ)."""
+        """Temperature τ of the probabilities softmax(logits / τ), > 0."""
         return self._model.temperature
 
     @property

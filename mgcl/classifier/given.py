@@ -32,9 +32,9 @@ class Stretch:
 
     path: str | Path
     start: float
-    """In seconds, at least 0."""
+    """Start in seconds, at least 0."""
     end: float
-    """In seconds, after ``start``."""
+    """End in seconds, greater than ``start``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +42,9 @@ class Samples:
     """A clip that was given as an array, mixed to one channel."""
 
     waveform: NDArray[np.float32]
-    """Shape (samples,), full scale 1."""
+    """Samples of shape (samples,), full scale 1."""
     sample_rate: int | None
-    """In Hz; None: it was not given."""
+    """Sample rate in Hz; None: it was not given."""
 
     @property
     def peak(self) -> float:

@@ -22,7 +22,7 @@ class Learner:
     name: str
     """Name of the method in the catalogue."""
     parameters: Any
-    """The method's ``Parameters``."""
+    """Instance of the method's ``Parameters``."""
 
     @classmethod
     def named(cls, name: str, options: Mapping[str, Value]) -> Self:
@@ -73,7 +73,7 @@ class Learner:
         return self._method.fit(support, self.parameters)
 
     def predict(self, fitted: Any, clips: ClipFeatures) -> Prediction:
-        """Score clips."""
+        """Score clips with a fitted method."""
         return self._method.predict(fitted, clips)
 
     def explain(self, fitted: Any, clip: ClipFeatures, classes: tuple[int, ...]) -> tuple[Match, ...]:
