@@ -1,4 +1,4 @@
-"""Audio files: which are read, and how they are decoded, whatever their headers say."""
+"""Audio files: the formats that are read, and decoding that does not rely on the headers' lengths."""
 
 CHANNELS = ("average", "left", "right", "louder")
-"""How one channel is made of several."""
+"""Ways to reduce several channels to one."""

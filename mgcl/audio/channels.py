@@ -1,4 +1,4 @@
-"""Several channels made one, and whether they can be."""
+"""Mixing of several channels to one, with a check for channels that cancel each other."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,25 +10,25 @@ from mgcl.audio import CHANNELS
 from mgcl.errors import DataError
 
 SILENT = 1e-4
-"""Peak amplitude: 80 dB below full scale."""
+"""Peak amplitude below which sound counts as silent: 80 dB below full scale."""
 _CANCELLED = 0.03
-"""Share of the louder channel's level: if their average is below, 30 dB, the channels are in opposite phase."""
+"""Share of the louder channel's level, 30 dB below it. If the average is below, the channels are in opposite phase."""
 
 Samples = NDArray[np.float32]
 
 
 def mixed(samples: Samples, how: str) -> Samples:
-    """One channel of several.
+    """Mix several channels to one.
 
     Args:
         samples: shape (samples, channels).
-        how: one of ``CHANNELS``; of one channel it makes no difference.
+        how: one of ``CHANNELS``; without effect on a single channel.
 
     Returns:
         Shape (samples,).
 
     Raises:
-        ValueError: ``how`` is none of them.
+        ValueError: ``how`` is none of ``CHANNELS``.
     """
     if how not in CHANNELS:
         raise ValueError(f"channels is {how!r}; it is one of {', '.join(CHANNELS)}")
@@ -41,16 +41,17 @@ def mixed(samples: Samples, how: str) -> Samples:
 
 @dataclass
 class Levels:
-    """How loud channels are, and their average, added up over blocks."""
+    """Levels of the channels and of their average, accumulated block by block."""
 
     channels: float | NDArray[np.float64] = 0.0
-    """Sums of squares."""
+    """Sum of squares of each channel, shape (channels,)."""
     average: float = 0.0
-    """Sum of squares of the channels' mean."""
+    """Sum of squares of the channels' average."""
     peak: float = 0.0
+    """Greatest amplitude of any channel."""
 
     def add(self, samples: Samples) -> None:
-        """Add one more block, shape (samples, channels)."""
+        """Accumulate one block, shape (samples, channels)."""
         if len(samples):
             self.channels = self.channels + np.square(samples, dtype=np.float64).sum(0)
             self.average += float(np.square(samples.mean(1), dtype=np.float64).sum())
@@ -63,7 +64,7 @@ class Levels:
 
     @property
     def fault(self) -> str | None:
-        """What is wrong with the average: channels in opposite phase leave silence there; None: nothing is."""
+        """Fault of the average if the channels are in opposite phase and cancel each other; None: no fault."""
         if self.is_silent or self.average >= _CANCELLED**2 * np.max(self.channels):
             return None
         return (
@@ -73,11 +74,14 @@ class Levels:
 
 
 def cancelled(samples: Samples, name: str | Path) -> DataError | None:
-    """What to say of channels that cancel where they are averaged; None: they do not.
+    """The error for channels that cancel each other in their average.
 
     Args:
         samples: shape (samples, channels).
-        name: of the file or array, for the message.
+        name: name of the file or the array, for the message.
+
+    Returns:
+        The error, not raised; None if the channels do not cancel.
     """
     levels = Levels()
     levels.add(samples)

@@ -1,4 +1,4 @@
-"""Containers that consist of chunks, each with a name and a size: wav, aiff, caf, w64 and their kin."""
+"""Containers that consist of chunks with a name and a size each: wav, rf64, aiff, caf and w64."""
 
 import struct
 from collections.abc import Iterator
@@ -9,38 +9,38 @@ from mgcl.audio.mpeg import mpeg_streams
 from mgcl.audio.pieces import Stream, read_at
 
 ENDLESS = 0x7FF00000
-"""Bytes, just under 2 GiB: a writer that cannot seek back leaves such a size (SoX 0x7ffff000, others 2**31 - 1, 2**31,
-2**32 - 1), which promises nothing."""
+"""Bytes, just under 2 GiB. Writers that cannot seek back leave a size of this or more in the header (SoX 0x7ffff000,
+others 2**31 - 1, 2**31, 2**32 - 1). Such a size is a placeholder."""
 _ENDLESS_64 = 1 << 62
 _PADDING = 1 << 16
-"""Bytes that may follow on the samples and be nothing."""
+"""Greatest number of bytes after the samples that count as padding."""
 _MPEG_IN_WAV = 0x55
 _AFTER_SAMPLES = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"_PMX", b"cue ", b"smpl", b"JUNK")
-"""Chunks that writers put behind the samples."""
+"""Names of chunks that writers put behind the samples."""
 
 
 @dataclass(frozen=True)
 class _Family:
-    """How a family of containers writes its chunks."""
+    """Layout of the chunks in a family of containers."""
 
     first: int
-    """Where the first chunk begins."""
+    """Offset of the first chunk, in bytes from the container's beginning."""
     name: int
-    """Bytes of a chunk's name."""
+    """Length of a chunk's name, in bytes."""
     size: str
-    """Form of a chunk's size, as struct has it."""
+    """Format of a chunk's size, for ``struct``."""
     data: bytes
     """Name of the chunk with the samples."""
     even: int = 1
-    """Chunks begin at multiples of it."""
+    """Alignment: chunks begin at multiples of this number of bytes."""
     counts_itself: bool = False
-    """Whether a size is that of the name and the size too."""
+    """Whether a chunk's size includes its name and its size field."""
     inner: int = 0
-    """Bytes that stand before the samples in their chunk."""
+    """Number of bytes before the samples in their chunk."""
 
     @property
     def head(self) -> int:
-        """Bytes of a name and a size."""
+        """Length of a chunk's name and size field, in bytes."""
         return self.name + struct.calcsize(self.size)
 
 
@@ -58,39 +58,45 @@ _MAGIC_OF_FORM = (b"AIFF", b"AIFC")
 
 @dataclass(frozen=True)
 class _Container:
-    """One container in a file: a file holds several where files were joined."""
+    """One container in a file. A file that was joined of several files holds several containers."""
 
     file: BinaryIO
     start: int
-    """Where the container begins."""
+    """Offset of the container's beginning in the file."""
     end: int
-    """Where the file ends."""
+    """Offset of the file's end."""
     family: _Family
 
 
 @dataclass(frozen=True)
 class _Data:
-    """The chunk with the samples, as the header has it."""
+    """The chunk with the samples, as the header describes it."""
 
     body: int
-    """Where the samples begin."""
+    """Offset of the samples in the file."""
     size: int
-    """Bytes, as the header says."""
+    """Size of the samples in bytes, according to the header."""
     place: int
-    """Where the size is written."""
+    """Offset of the size field in the file."""
     form: str
-    """Form of the size, as struct has it."""
+    """Format of the size field, for ``struct``."""
     mpeg: bool
-    """Whether the samples are frames of MPEG audio, whose length is not in their bytes."""
+    """Whether the samples are frames of MPEG audio, whose duration does not follow from their size."""
 
 
 def is_chunked(magic: bytes) -> bool:
-    """Whether a file that begins with these 12 bytes consists of chunks that are known here."""
+    """Whether a file that begins with these 12 bytes is a container of a known family."""
     return magic[:4] in _FAMILIES and (magic[:4] != b"FORM" or magic[8:] in _MAGIC_OF_FORM)
 
 
 def chunked_streams(file: BinaryIO, start: int, end: int) -> Iterator[Stream]:
-    """The stream that begins at ``start``, and those that were joined to it."""
+    """The streams of a file from ``start`` on: the first container's, and those of containers that were joined to it.
+
+    Args:
+        file: seekable, open for reading.
+        start: offset of the first container, in bytes.
+        end: offset of the file's end, in bytes.
+    """
     family = _FAMILIES.get(read_at(file, start, 4))
     if family is None:
         return
@@ -101,21 +107,22 @@ def chunked_streams(file: BinaryIO, start: int, end: int) -> Iterator[Stream]:
     stop = _end_of_data(container, data.body, data.size)
     frames = mpeg_streams(file, data.body, stop) if data.mpeg else iter(())
     yield next(frames, None) or _mended(container, data, stop)
-    for begin in (stop, stop + 1):  # a file that follows on what is over of this one
+    for begin in (stop, stop + 1):  # another container, with or without a byte of padding before it
         if read_at(file, begin, 4) in _FAMILIES:
             yield from chunked_streams(file, begin, end)
             return
 
 
 def promised(size: int, there: int, header: int, *, inner: int = 0, endless: int = ENDLESS) -> float:
-    """The bytes that a header promises in terms of those that are there; 1 where it promises nothing.
+    """Ratio of the promised number of bytes to the present number; 1 if the header's size says nothing beyond it.
 
     Args:
-        size: bytes, as the header says.
-        there: bytes between the header and the end.
-        header: bytes of the header: a size that counts them too promises nothing.
-        inner: bytes of both that are no samples.
-        endless: sizes from here on promise nothing.
+        size: number of bytes according to the header.
+        there: number of bytes between the header and the end.
+        header: length of the header in bytes; sizes of up to ``there`` plus this count as complete, since some writers
+            include the header.
+        inner: number of bytes in ``size`` and ``there`` that are no samples.
+        endless: sizes of this or more are placeholders.
     """
     if not 0 <= size < endless or size <= there + header:
         return 1.0
@@ -144,7 +151,7 @@ def _find_data(container: _Container) -> _Data | None:
 
 
 def _chunk(container: _Container, place: int) -> tuple[bytes, int]:
-    """Name of the chunk at a place, and size of what is in it."""
+    """Name of the chunk at an offset, and size of its content in bytes."""
     family = container.family
     content = read_at(container.file, place, family.head)
     (size,) = struct.unpack(family.size, content[family.name :])
@@ -156,7 +163,7 @@ def _padded(place: int, start: int, family: _Family) -> int:
 
 
 def _end_of_data(container: _Container, body: int, size: int) -> int:
-    """Where the samples end: where the header says so, if the file does not deny it, else at the end of the file."""
+    """Offset of the samples' end: the header's, if what follows there fits, else found from the end of the file."""
     end, family = container.end, container.family
     if not 0 <= size <= end - body:
         return _last_samples(container, body)
@@ -168,13 +175,13 @@ def _end_of_data(container: _Container, body: int, size: int) -> int:
         return stop
     if rest <= _PADDING:
         tail = read_at(container.file, stop, rest)
-        if tail.startswith(b"TAG") or (size and not tail.strip(b"\0")):  # an ID3 of the first kind; a sector's rest
+        if tail.startswith(b"TAG") or (size and not tail.strip(b"\0")):  # an ID3v1 tag; padding of a disk sector
             return stop
     return _last_samples(container, body)
 
 
 def _last_samples(container: _Container, body: int) -> int:
-    """Where samples end whose size is unknown: before chunks that go to the end of the file to the byte, if any do."""
+    """Offset of the end of samples of unknown size: before chunks that end exactly at the file's end, else that end."""
     begin = max(body, container.end - _PADDING)
     tail = read_at(container.file, begin, container.end - begin)
     places = {begin + place for name in _AFTER_SAMPLES if (place := tail.find(name)) >= 0}
@@ -195,7 +202,7 @@ def _go_to_the_end(container: _Container, place: int) -> bool:
 
 
 def _are_chunks(container: _Container, place: int) -> bool:
-    """Whether chunks, or another file, go from here to the end."""
+    """Whether the rest of the file from this offset on consists of chunks, up to its end or to another container."""
     family, end = container.family, container.end
     while place + family.head <= end:
         name, size = _chunk(container, place)
@@ -208,7 +215,7 @@ def _are_chunks(container: _Container, place: int) -> bool:
 
 
 def _mended(container: _Container, data: _Data, stop: int) -> Stream:
-    """The container up to where its samples end, with a header that says so."""
+    """The container up to the end of its samples, with the true size in its header."""
     start, family, there = container.start, container.family, stop - data.body
     endless = ENDLESS if data.form[1] == "I" else _ENDLESS_64
     share = promised(data.size, there, data.body - start, inner=family.inner, endless=endless)

@@ -1,8 +1,8 @@
-"""Where the samples of a file are, whatever its header says of them.
+"""Location of the samples in a file, independent of the lengths in its header.
 
-Recorders, pipes and other systems write lengths that are wrong: none, of the disk's end, of the header too, or what is
-left of them in 32 bits. A decoder that takes them at their word drops sound in silence. Here a file's parts are found,
-and each is given the header that fits: that is what is decoded.
+Recorders, pipes and other systems write wrong lengths: none, the length up to the disk's end, one that includes the
+header, or one that overflowed 32 bits. A decoder that trusts them drops sound without an error. This module finds a
+file's parts and gives each part a correct header; the result is decoded.
 """
 
 import io
@@ -16,11 +16,11 @@ from mgcl.audio.pieces import Stream, read_at
 
 _STREAMINFO = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 _OTHERS = (b"FORM", b"Creative", b"NIST_1A", b"2BIT", b"PVF1", b"\x64\xa3", b"\x00\x01\xa3\x64", b"\x00\x02\xa3\x64")
-"""How files begin whose headers are not looked into."""
+"""First bytes of formats whose headers are not examined: the decoder reads these files as they are."""
 
 
 def streams(file: BinaryIO) -> Sequence[Stream]:
-    """Find the streams of a file; empty where its decoder is better left alone with it.
+    """Find the streams of a file; empty if the decoder should read the file as it is.
 
     Args:
         file: seekable, open for reading.
@@ -52,7 +52,7 @@ def _au(file: BinaryIO, end: int) -> Stream:
 
 
 def _ogg(file: BinaryIO, end: int) -> Iterator[Stream]:
-    """Streams that follow on each other (RFC 3533, section 4): each begins with pages that say so."""
+    """Chained Ogg streams (RFC 3533, section 4). The pages at the beginning of a stream are marked in their headers."""
     place = begin = 0
     beginning, ended = True, False
     while place + 27 <= end:
@@ -71,7 +71,7 @@ def _ogg(file: BinaryIO, end: int) -> Iterator[Stream]:
 
 
 def _flac(file: BinaryIO, end: int) -> Iterator[Stream]:
-    """A file that was joined to another begins with the same letters."""
+    """Streams of flac files that were joined: every stream begins with the same signature."""
     begin, place = 0, 4
     while (following := min(_next(file, each, place, end) for each in _STREAMINFO)) < end:
         yield Stream(((begin, following),))
@@ -80,7 +80,7 @@ def _flac(file: BinaryIO, end: int) -> Iterator[Stream]:
 
 
 def _next(file: BinaryIO, sought: bytes, place: int, end: int) -> int:
-    """Where bytes stand next; the end, if nowhere."""
+    """Offset of the next occurrence of some bytes; ``end`` if there is none."""
     block = 1 << 20
     while place < end:
         found = read_at(file, place, block + len(sought) - 1).find(sought)

@@ -1,6 +1,6 @@
-"""Opens an audio file: the one place where they are opened, whoever reads them.
+"""Opening of audio files: every reader of audio opens its files here.
 
-libsndfile decodes; PyAV, if it is installed, what libsndfile does not know (m4a, aac, ...).
+libsndfile decodes most formats. PyAV, if installed, decodes formats that libsndfile does not know (m4a, aac, ...).
 """
 
 import io
@@ -20,10 +20,10 @@ from mgcl.errors import DataError
 
 @contextmanager
 def opened(path: Path) -> Iterator[Recording]:
-    """Open an audio file, or a pipe; nothing is decoded yet, but where only that tells how long it is.
+    """Open an audio file or a pipe. Samples are decoded at this point only if the length cannot be found otherwise.
 
     Raises:
-        DataError: the file cannot be decoded, is empty, or is cut short; names it, and says what to do.
+        DataError: the file cannot be decoded, is empty, or is cut short; names the file and a remedy.
     """
     with ExitStack() as stack:
         try:
@@ -35,17 +35,21 @@ def opened(path: Path) -> Iterator[Recording]:
             raise
         except FileNotFoundError:
             raise DataError(f"{path}: no such file; check its name") from None
-        except Exception as error:  # whatever a decoder or the system has against a file, the others go on
+        except Exception as error:  # any failure of a decoder or the system concerns this file alone
             raise DataError(_undecodable(path, error)) from None
         yield recording
 
 
 @contextmanager
 def opened_bytes(content: bytes, name: str) -> Iterator[Recording]:
-    """Open an audio file that is at hand as bytes.
+    """Open an audio file whose content is given as bytes.
+
+    Args:
+        content: content of the file.
+        name: name of the file, for messages.
 
     Raises:
-        DataError: as ``opened``; calls it by this name.
+        DataError: as in ``opened``.
     """
     try:
         recording = _recording(Path(name), io.BytesIO(content))
@@ -74,7 +78,11 @@ def _undecodable(path: Path, error: Exception) -> str:
 
 
 def _content(path: Path) -> bytes | None:
-    """All of a pipe, which can be read but once; None of a file."""
+    """Whole content of a pipe, which can be read only once; None for a regular file.
+
+    Raises:
+        DataError: the path is neither a file nor a pipe.
+    """
     mode = path.stat().st_mode
     if stat.S_ISREG(mode):
         return None

@@ -1,4 +1,4 @@
-"""A clip as a backbone wants it: one channel, its sample rate, its length."""
+"""Excerpts of recordings as a backbone's input: one channel, at its sample rate and of its length."""
 
 import math
 from dataclasses import dataclass
@@ -27,24 +27,24 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Excerpt:
-    """The part of a file that a backbone is given."""
+    """The part of a file that is the backbone's input."""
 
     waveform: NDArray[np.float32]
-    """Shape (samples,)."""
+    """Samples of one channel, shape (samples,)."""
     start: float
-    """Seconds into the file where it begins."""
+    """Start of the excerpt, in seconds from the file's beginning."""
     stop: float
-    """Seconds into the file where it ends, before it is repeated."""
+    """End of the excerpt before looping, in seconds from the file's beginning."""
     seconds: float
-    """Length of the file, or of the stretch of it that the clip is."""
+    """Length of the clip in seconds: of the file, or of the stretch of it that is the clip."""
     fault: DataError | None
-    """Set where the channels cancelled when they were averaged: the waveform is what they left."""
+    """Error of channels that cancelled each other in their average; the waveform is then the remainder."""
 
     def audible(self) -> "Excerpt":
-        """The excerpt, where it is what the file sounds like.
+        """Return the excerpt unless its channels cancelled each other.
 
         Raises:
-            DataError: the channels cancelled.
+            DataError: the channels cancelled each other.
         """
         if self.fault:
             raise self.fault
@@ -54,17 +54,17 @@ class Excerpt:
 def load_clip(
     path: Path, *, clip_id: str, sample_rate: int, seconds: float, channels: str = "average"
 ) -> NDArray[np.float32]:
-    """Decode a file, mix its channels, resample, and tile or crop it to one length.
+    """Decode a file, mix its channels, resample, and loop or crop it to one length.
 
     Args:
-        path: of a format that ``mgcl.audio.formats`` lists.
-        clip_id: seeds the place of a crop, so that it is the same in every run.
-        sample_rate: in Hz.
-        seconds: of the result; a shorter clip is repeated.
-        channels: how one is made of several: one of ``mgcl.audio.CHANNELS``.
+        path: audio file, of a format that ``mgcl.audio.formats`` lists.
+        clip_id: identifier of the clip; it seeds the place of a crop, which is the same in every run.
+        sample_rate: sample rate of the result, in Hz.
+        seconds: length of the result; shorter clips are looped, longer ones cropped.
+        channels: how several channels become one: one of ``mgcl.audio.CHANNELS``.
 
     Returns:
-        Shape (samples,), in -1..1 as the file has them.
+        Samples of shape (samples,), not normalised; full scale is -1..1.
 
     Raises:
         DataError: the file cannot be decoded, is cut short, or holds too few samples; names it.
@@ -76,10 +76,17 @@ def load_clip(
 def audible_clip(
     path: Path, *, clip_id: str, sample_rate: int, seconds: float, channels: str = "average"
 ) -> NDArray[np.float32]:
-    """Do as ``load_clip``, for a backbone: channels that cancel are no silence, but a fault.
+    """Decode a file like ``load_clip``, but raise an error for channels that cancel each other in their average.
+
+    Args:
+        path: as in ``load_clip``.
+        clip_id: as in ``load_clip``.
+        sample_rate: as in ``load_clip``.
+        seconds: as in ``load_clip``.
+        channels: as in ``load_clip``.
 
     Raises:
-        DataError: as ``load_clip``, or the channels cancel where they are averaged.
+        DataError: as in ``load_clip``, or the channels cancel each other.
     """
     with opened(path) as recording:
         cut = excerpt(recording, clip_id=clip_id, sample_rate=sample_rate, seconds=seconds, channels=channels)
@@ -96,23 +103,23 @@ def excerpt(
     start: float = 0.0,
     end: float | None = None,
 ) -> Excerpt:
-    """Do as ``load_clip`` with an open file; tell where in it the waveform lies.
+    """Cut an excerpt from an open recording, like ``load_clip``, and return it with its place in the file.
 
     Args:
-        recording: open.
+        recording: an open recording.
         clip_id: as in ``load_clip``.
         sample_rate: as in ``load_clip``.
         seconds: as in ``load_clip``.
         channels: as in ``load_clip``.
-        start: of the stretch that the clip is, in seconds.
-        end: of the stretch, in seconds; None: the file's end.
+        start: start of the stretch that is the clip, in seconds.
+        end: end of the stretch, in seconds; None: the file's end.
 
     Raises:
-        DataError: as ``load_clip``, or the stretch lies beyond the file's end.
+        DataError: as in ``load_clip``, or the stretch ends after the file.
     """
     rate, path = recording.sample_rate, recording.path
     first, last = round(start * rate), _last(recording, start, end)
-    count = min(last - first, math.ceil(2 * seconds * rate))  # no more is decoded of an hour
+    count = min(last - first, math.ceil(2 * seconds * rate))  # so that only a part of a long recording is decoded
     begin = first
     if count < last - first:
         begin += int(generator("stretch", clip_id).integers(last - first - count + 1))
@@ -130,7 +137,11 @@ def excerpt(
 
 
 def _last(recording: Recording, start: float, end: float | None) -> int:
-    """The frame at which a stretch ends."""
+    """Index of the frame at which a stretch ends.
+
+    Raises:
+        DataError: the stretch ends after the file.
+    """
     if end is None:
         return recording.frames
     last = round(end * recording.sample_rate)
@@ -142,7 +153,16 @@ def _last(recording: Recording, start: float, end: float | None) -> int:
 
 
 def fit_length(samples: NDArray[np.float32], length: int, *, clip_id: str) -> NDArray[np.float32]:
-    """Loop samples that are too few; of too many, keep a stretch that depends on the clip's id alone."""
+    """Loop or crop samples to a length.
+
+    Args:
+        samples: shape (samples,).
+        length: number of samples of the result.
+        clip_id: identifier of the clip; it seeds the place of a crop.
+
+    Returns:
+        Shape (length,).
+    """
     if len(samples) < length:
         return np.resize(samples, length)
     start = crop_start(len(samples), length, clip_id)
@@ -150,7 +170,7 @@ def fit_length(samples: NDArray[np.float32], length: int, *, clip_id: str) -> ND
 
 
 def crop_start(samples: int, length: int, clip_id: str) -> int:
-    """The sample that ``fit_length`` starts at."""
+    """Index of the first sample that ``fit_length`` keeps of ``samples`` samples; 0 if they are looped."""
     return int(generator("crop", clip_id).integers(samples - length + 1)) if samples >= length else 0
 
 

@@ -1,4 +1,4 @@
-"""Which files are audio: by their names, as a folder is listed."""
+"""Audio formats by file name, for the listing of folders."""
 
 import shlex
 from importlib.util import find_spec
@@ -23,7 +23,7 @@ _LIBSNDFILE = {
     "AVR": (".avr",),
     "PVF": (".pvf",),
 }
-"""libsndfile's name of a format -> how its files are called; those of instruments and of other programs' data aside."""
+"""libsndfile's name of a format -> suffixes of its files. Instruments and other programs' data are left out."""
 
 PYAV = {
     ".m4a": "mov",
@@ -39,13 +39,16 @@ PYAV = {
     ".wv": "wv",
     ".tta": "tta",
 }
-"""What PyAV decodes -> FFmpeg's name of the container; as no other is a file opened, since some name addresses."""
+"""Suffix that PyAV decodes -> FFmpeg's name of the container.
+
+A file is opened as this container only, since other containers may refer to network addresses.
+"""
 
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 
 
 def has_pyav() -> bool:
-    """Whether the package ``av``, an option, is installed."""
+    """Whether the optional package ``av`` is installed."""
     return find_spec("av") is not None
 
 
@@ -53,16 +56,16 @@ SUFFIXES = (
     *(suffix for name, suffixes in _LIBSNDFILE.items() if name in soundfile.available_formats() for suffix in suffixes),
     *(PYAV if has_pyav() else ()),
 )
-"""What is listed of a folder, in lower case: all that is decoded here."""
+"""Suffixes of files that can be decoded on this machine, in lower case."""
 
 
 def is_audio(path: Path) -> bool:
-    """Whether a file is decoded here, by its name; a hidden one is not."""
+    """Whether a file can be decoded on this machine, judged by its name; hidden files do not count."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def advice(path: Path) -> str | None:
-    """How the sound of a file that is not decoded here becomes one that is; None: it is no such file."""
+    """Advice on how to convert a video, or a file that needs PyAV, into a file that can be decoded; None for others."""
     suffix = path.suffix.lower()
     command = " ".join(["ffmpeg -i", shlex.quote(str(path)), shlex.quote(str(path.with_suffix(".wav")))])
     if suffix in VIDEO_SUFFIXES:

@@ -1,4 +1,4 @@
-"""What libsndfile decodes: the streams of a file, each with the header that fits it, one behind the other."""
+"""Recordings that libsndfile decodes: the streams of a file one after another, with corrected headers."""
 
 import functools
 import io
@@ -18,19 +18,19 @@ from mgcl.errors import DataError
 
 _BLOCK = 1 << 16
 _UNKNOWN = 1 << 62
-"""Frames; libsndfile says so many of a flac whose header says none."""
+"""Number of frames from which on a flac's length is unknown. libsndfile reports it if the header has no length."""
 
 
 def recording(path: Path, file: BinaryIO) -> Recording:
     """Open a file that libsndfile decodes.
 
     Args:
-        path: for messages.
-        file: seekable, open for reading as long as the recording is.
+        path: path of the file, for messages.
+        file: seekable; it must stay open for reading as long as the recording is in use.
 
     Raises:
-        DataError: the file is cut short, or was joined of recordings that do not go together; names it.
-        soundfile.LibsndfileError: libsndfile does not know it.
+        DataError: the file is cut short, or was joined of recordings of different rates or channels; names it.
+        soundfile.LibsndfileError: libsndfile does not know the format.
     """
     parts = [_part(file, stream) for stream in streams(file)] or [_Part(_opened(file, None))]
     kinds = {(part.file.samplerate, part.file.channels) for part in parts}
@@ -47,13 +47,13 @@ def recording(path: Path, file: BinaryIO) -> Recording:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """One of the recordings that a file was joined of: most are one."""
+    """One of the recordings that a file was joined of. Most files have one."""
 
     file: soundfile.SoundFile
     again: Callable[[], soundfile.SoundFile] | None = None
-    """Opens the part at its beginning, where to seek in it is not exact."""
+    """Reopens the part at its beginning; None: seeking in it is exact."""
     promised: float | None = 1.0
-    """As ``Stream`` has it."""
+    """Ratio of promised to present samples; see ``Stream.promised``."""
 
     @property
     def frames(self) -> int:
@@ -61,10 +61,13 @@ class _Part:
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]
-    """soundfile seeks to where it stands after each read: an mp3 then has clicks, and a flac takes its time."""
+    """A sound file that is not seekable for soundfile's reads.
+
+    soundfile seeks to its position after every read, which makes clicks in an mp3 and is slow in a flac.
+    """
 
     def seekable(self) -> bool:
-        """Reads need not."""
+        """Whether reads may seek: never."""
         return False
 
 
@@ -73,8 +76,8 @@ def _opened(file: BinaryIO, stream: Stream | None) -> soundfile.SoundFile:
     file.seek(0)
     if stream is not None and stream.pieces != ((0, end),):
         return _Forward(Pieces(file, stream.pieces))
-    # By its number, without Python between: then names that are no text are no matter. It has no buffer of its own,
-    # so that both may read.
+    # libsndfile reads from the file descriptor, so that paths need not be valid text. The file is unbuffered, so that
+    # Python and libsndfile can both read it.
     return _Forward(file.fileno() if isinstance(file, io.FileIO) else file, closefd=False)
 
 
@@ -91,10 +94,13 @@ def _part(file: BinaryIO, stream: Stream) -> _Part:
 
 
 def _count(file: BinaryIO, stream: Stream) -> int:
-    """Frames that a flac has, whatever its header says; the block in which it ends is lost, so blocks get smaller."""
+    """Count the frames of a flac by decoding it.
+
+    The block in which the stream ends is lost to an error, so the count is repeated with smaller blocks.
+    """
     counted = 0
     for size in (_BLOCK, 1 << 11, 1 << 5, 1):
-        flac = _opened(file, stream)  # anew: an error ends a decoder
+        flac = _opened(file, stream)  # reopened, since a decoder cannot be used after an error
         for _ in range(0, counted, _BLOCK):
             flac.read(min(_BLOCK, counted - flac.tell()), dtype="float32")
         with suppress(soundfile.LibsndfileError):
@@ -104,7 +110,7 @@ def _count(file: BinaryIO, stream: Stream) -> int:
 
 
 def _ends(flac: soundfile.SoundFile) -> bool:
-    """Whether there is a last frame where the header has it; if not, the header knows nothing, or the file is cut."""
+    """Whether the last frame can be read where the header places it. If not, the length is unknown or the file cut."""
     try:
         flac.seek(max(0, flac.frames - 1))
         there = flac.frames == 0 or len(flac.read(1)) == 1
@@ -115,7 +121,10 @@ def _ends(flac: soundfile.SoundFile) -> bool:
 
 
 def _counted(file: BinaryIO, stream: Stream, frames: int) -> tuple[Piece, ...]:
-    """A flac whose header says how long it is: 36 bits at the end of 18 bytes (RFC 9639, section 8.2)."""
+    """A flac with its number of frames written into the header.
+
+    The number has 36 bits, the last of the 8 bytes from byte 18 on (RFC 9639, section 8.2).
+    """
     ((begin, end),) = stream.pieces
     file.seek(begin)
     head = file.read(26)
@@ -140,6 +149,9 @@ def _blocks(parts: Sequence[_Part], first: int) -> Iterator[Samples]:
 
 
 def _to_the_end(file: soundfile.SoundFile) -> Iterator[Samples]:
-    """What ``file.blocks`` gives, but not old samples where a file ends early."""
+    """Blocks of shape (samples, channels) up to the end.
+
+    Unlike ``file.blocks``, it does not repeat old samples if the file ends early.
+    """
     while len(block := file.read(max(1, _BLOCK // file.channels), dtype="float32", always_2d=True)):
         yield block

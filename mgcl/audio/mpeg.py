@@ -1,7 +1,8 @@
-"""MPEG audio (mp1, mp2, mp3): frame by frame, since no header of it says how long it is (ISO 11172-3, 13818-3).
+"""MPEG audio (mp1, mp2, mp3), read frame by frame, since its headers hold no length (ISO 11172-3, 13818-3).
 
-A Xing or Info frame may stand first and count the others; it is missing, or stale where files were joined. Here the
-frames are counted, and one that is right stands before them. Tags and whatever else lies between frames are left out.
+A first frame of type Xing or Info may hold the number of frames. It is often missing, and it is stale in joined files.
+This module counts the frames and puts a correct Xing frame before them. Tags and other bytes between frames are left
+out.
 """
 
 import functools
@@ -20,11 +21,11 @@ _KILOBITS = {
     (2, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (2, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-"""(Version, layer) -> kilobits per second, by the header's four bits."""
+"""(Version, layer) -> kilobits per second, indexed by four bits of the header."""
 _SEARCHED = 1 << 16
-"""Bytes in which a frame is looked for."""
+"""Number of bytes in which the next frame is searched."""
 _LEAST = 192
-"""Bytes of a frame that has room for a count."""
+"""Least size in bytes of a frame that can hold a Xing count."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,13 @@ class _Header:
     """The header of a frame."""
 
     version: int
-    """2 for the half rates and 2.5 too."""
+    """Version of MPEG, 1 or 2; 2 stands for 2.5 too."""
     layer: int
     rate: int
-    """In Hz."""
+    """Sample rate in Hz."""
     mono: bool
     size: int
-    """Bytes of the frame."""
+    """Size of the frame in bytes."""
 
     @property
     def kind(self) -> tuple[int, int, int, bool]:
@@ -47,13 +48,19 @@ class _Header:
 
     @property
     def count_at(self) -> int:
-        """Where a Xing frame has its letters: behind what a frame says of its channels."""
+        """Offset of the letters in a Xing frame: behind the header and the side information of the channels."""
         sizes = (17, 32) if self.version == 1 else (9, 17)
         return 4 + sizes[not self.mono]
 
 
 def mpeg_streams(file: BinaryIO, start: int, end: int) -> Iterator[Stream]:
-    """The frames from one place of a file to another, as streams of one kind each; nothing if there are none."""
+    """The frames between two offsets of a file, as streams of one kind each; none if there are no frames.
+
+    Args:
+        file: seekable, open for reading.
+        start: offset of the first byte.
+        end: offset after the last byte.
+    """
     found = _Found()
     place = start
     while (place := _next_frame(file, place, end, found.kind)) < end:
@@ -75,32 +82,32 @@ def mpeg_streams(file: BinaryIO, start: int, end: int) -> Iterator[Stream]:
 
 @dataclass
 class _Found:
-    """What was found of a stream so far."""
+    """The part of a stream that was found so far."""
 
     kind: tuple[int, int, int, bool] | None = None
     frames: int = 0
     promised: int = 0
     tags: list[bytes] = field(default_factory=list)
-    """Frames that count the others."""
+    """Xing, Info or VBRI frames, which hold a count instead of sound."""
     runs: list[tuple[int, int]] = field(default_factory=list)
-    """From where to where frames stand one behind the other."""
+    """Start and end offsets of runs of adjacent frames."""
 
     def add(self, begin: int, end: int) -> None:
-        """Count one more frame."""
+        """Count one more frame of sound, between these offsets."""
         self.frames += 1
         if self.runs and self.runs[-1][1] == begin:
             begin = self.runs.pop()[0]
         self.runs.append((begin, end))
 
     def stream(self, file: BinaryIO) -> Iterator[Stream]:
-        """The stream, if there is sound in it."""
+        """Yield the stream if it has frames with sound."""
         if self.runs:
-            whole = self.promised <= self.frames + 1  # some count themselves
+            whole = self.promised <= self.frames + 1  # some writers count the Xing frame too
             pieces: tuple[Piece, ...] = (*_counted(file, self.runs, self.tags, self.frames), *self.runs)
             yield Stream(pieces, 1.0 if whole else self.promised / self.frames, sequential=True)
 
 
-@functools.lru_cache(maxsize=1024)  # the frames of a file have a few of them
+@functools.lru_cache(maxsize=1024)  # a file has few distinct headers
 def _header(content: bytes) -> _Header | None:
     bits = int.from_bytes(content[:4])
     version, layer = (bits >> 19) & 3, 4 - ((bits >> 17) & 3)
@@ -117,7 +124,7 @@ def _header(content: bytes) -> _Header | None:
 
 
 def _next_frame(file: BinaryIO, place: int, end: int, kind: tuple[int, int, int, bool] | None) -> int:
-    """Where a frame begins, at this place or after tags and other things; the end, if nowhere near."""
+    """Offset of the next frame, at this place or behind tags and other bytes; ``end`` if none is near."""
     limit = None
     while place < end:
         content = read_at(file, place, 10)
@@ -140,17 +147,17 @@ def _next_frame(file: BinaryIO, place: int, end: int, kind: tuple[int, int, int,
 
 
 def _goes_on(file: BinaryIO, place: int, end: int, header: _Header) -> bool:
-    """Whether another frame of its kind, or the end, follows on one: four bytes may be a header by chance."""
+    """Whether a frame is followed by another of its kind or by the end. A header alone may be four bytes by chance."""
     following = place + header.size
     other = _header(read_at(file, following, 4))
     return following == end or (other is not None and other.kind == header.kind)
 
 
 def _count(content: bytes, header: _Header) -> int | None:
-    """The count of frames that a frame holds instead of sound; None: it holds sound."""
+    """Number of frames according to a Xing, Info or VBRI frame, 0 if it has none; None: the frame holds sound."""
     if header.layer != 3:
         return None
-    for place in (header.count_at, header.count_at + 2):  # behind a checksum, in some
+    for place in (header.count_at, header.count_at + 2):  # some have a checksum before it
         if content[place : place + 4] in (b"Xing", b"Info"):
             flags, frames = struct.unpack(">II", content[place + 4 : place + 12])
             return int(frames) if flags & 1 else 0
@@ -158,9 +165,10 @@ def _count(content: bytes, header: _Header) -> int | None:
 
 
 def _counted(file: BinaryIO, runs: Sequence[tuple[int, int]], tags: Sequence[bytes], frames: int) -> tuple[bytes, ...]:
-    """A frame that counts those of the runs: the file's own where it is its only one, since it also says what to trim.
+    """A Xing frame with the true number of frames, as a tuple of one; empty for layers 1 and 2.
 
-    Of layers 1 and 2 there is none: their frames are all of one size, which is enough.
+    If the file has exactly one such frame, it is reused, since it also holds the numbers of samples to trim. Layers 1
+    and 2 need none: their frames are all of one size.
     """
     size = sum(stop - begin for begin, stop in runs)
     if len(tags) == 1 and (place := max(tags[0].find(b"Xing"), tags[0].find(b"Info"))) > 0:
@@ -169,7 +177,7 @@ def _counted(file: BinaryIO, runs: Sequence[tuple[int, int]], tags: Sequence[byt
             numbers = struct.pack(">II", frames, len(tag) + size)
             return (tag[: place + 8] + numbers + tag[place + 16 :],)
     first = read_at(file, runs[0][0], 4)
-    for row in range(1, 15):  # a frame of the same kind at whatever bit rate gives it room
+    for row in range(1, 15):  # a frame of the same kind, at the least bit rate with room for a count
         start = bytes([first[0], first[1] | 1, first[2] & 0x0D | row << 4, first[3]])
         header = _header(start)
         if header is not None and header.layer == 3 and header.size >= _LEAST:

@@ -1,4 +1,4 @@
-"""Parts of a file, put together as a file of its own."""
+"""Parts of a file, concatenated to a virtual file."""
 
 import io
 from collections.abc import Sequence
@@ -6,29 +6,29 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 Piece = bytes | tuple[int, int]
-"""Bytes, or from where to where of a file they are."""
+"""Bytes, or start and end offsets of bytes in a file."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One stream of samples: a file has one, or several where files were joined."""
+    """One stream of samples. A file has one stream, or several if files were joined."""
 
     pieces: tuple[Piece, ...]
-    """What is to be decoded, one after the other."""
+    """Pieces to decode, in their order."""
     promised: float | None = 1.0
-    """How much there should be, in terms of what there is; None: its end is missing, and nothing says how much."""
+    """Ratio of the promised length to the present one; None: the end is missing and the promised length is unknown."""
     sequential: bool = False
-    """Whether it is decoded from its beginning: to seek in it is not exact."""
+    """Whether the stream must be decoded from its beginning, since seeking in it is not exact."""
 
 
 def read_at(file: BinaryIO, place: int, count: int) -> bytes:
-    """At most so many bytes from a place of a file on."""
+    """Read at most ``count`` bytes from an offset of a file on."""
     file.seek(place)
     return file.read(count)
 
 
 class Pieces(io.RawIOBase):
-    """Parts of a file, one behind the other, as a file."""
+    """Concatenated pieces of a file, as a readable and seekable file."""
 
     def __init__(self, file: BinaryIO, pieces: Sequence[Piece]) -> None:
         self._file, self._pieces, self._place = file, pieces, 0
@@ -36,24 +36,24 @@ class Pieces(io.RawIOBase):
         self._begins = [sum(lengths[:row]) for row in range(len(lengths) + 1)]
 
     def seekable(self) -> bool:
-        """Any place can be read."""
+        """Whether the file can seek: always."""
         return True
 
     def readable(self) -> bool:
-        """Bytes can be read."""
+        """Whether the file can be read: always."""
         return True
 
     def tell(self) -> int:
-        """Where the next byte is read."""
+        """Offset of the next byte to read."""
         return self._place
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place."""
+        """Set the offset of the next byte to read, relative to ``whence``; returns the new offset."""
         self._place = offset + (0, self._place, self._begins[-1])[whence]
         return self._place
 
     def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
-        """Fill a buffer as far as the bytes go."""
+        """Read bytes into a buffer; returns their number, less than the buffer's size only at the end."""
         view, done = memoryview(buffer).cast("B"), 0
         while done < len(view) and self._place < self._begins[-1]:
             row = next(row for row, begin in enumerate(self._begins[1:]) if self._place < begin)

@@ -1,4 +1,4 @@
-"""What PyAV decodes, if it is installed: m4a, aac and what else libsndfile does not know."""
+"""Recordings that PyAV decodes, if it is installed: m4a, aac and other formats that libsndfile does not know."""
 
 import functools
 from collections.abc import Iterator
@@ -12,21 +12,21 @@ from mgcl.audio.formats import PYAV
 from mgcl.audio.recording import Recording, cut_short, damaged
 
 _SAY_THEIR_LENGTH = ("mov", "matroska")
-"""Containers whose header has the length; of the others FFmpeg guesses it from the bit rate."""
+"""Containers whose header holds the length. For other containers FFmpeg estimates it from the bit rate."""
 _MISSING = 0.15
-"""Seconds that a header may promise in vain: it counts frames of some 1,024 samples that begin or end the sound."""
+"""Seconds by which a header may exceed the decoded length: it counts frames of some 1,024 samples at the edges."""
 
 
 def recording(path: Path, file: BinaryIO) -> Recording:
-    """Open a file of a name that ``PYAV`` lists; it is decoded once to be counted.
+    """Open a file with a suffix that ``PYAV`` lists. The file is decoded once to count its frames.
 
     Args:
-        path: for messages, and for the container that its name says.
-        file: seekable, open for reading as long as the recording is.
+        path: path of the file, for messages; its suffix selects the container.
+        file: seekable; it must stay open for reading as long as the recording is in use.
 
     Raises:
         DataError: the file is cut short, or damaged; names it.
-        OSError: it is no such file.
+        OSError: the file is not of this container.
     """
     container = PYAV[path.suffix.lower()]
     rate, channels, promised = _header(file, container)
@@ -45,7 +45,7 @@ def recording(path: Path, file: BinaryIO) -> Recording:
 
 
 def _header(file: BinaryIO, container: str) -> tuple[int, int, float | None]:
-    """Rate in Hz, number of channels, and length in seconds, where it is no estimate."""
+    """Sample rate in Hz, number of channels, and length in seconds; None: the length would be an estimate."""
     import av
 
     file.seek(0)

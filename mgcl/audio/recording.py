@@ -1,4 +1,4 @@
-"""An open audio file, whatever decodes it: all files go through the same checks, in the same words."""
+"""An open audio file, independent of its decoder, with the same checks and messages for all formats."""
 
 import hashlib
 import math
@@ -14,35 +14,36 @@ from mgcl.audio.channels import Samples, mixed
 from mgcl.errors import DataError
 
 LOUDEST = 100.0
-"""Amplitude; full scale is 1. What is louder was written in another unit."""
+"""Greatest amplitude, where full scale is 1. Louder samples were written in another unit."""
 MISSING = 0.01
-"""Seconds that a header may promise in vain: lengths are rounded, and some count the header."""
+"""Seconds by which a header may exceed the decoded length: lengths are rounded, and some include the header."""
 _DIGESTED = 1 << 18
-"""Bytes at a time."""
+"""Number of bytes per step of the digest."""
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """An open file. Its samples are in -1..1, as the file has them."""
+    """An open audio file. Its samples are not normalised; full scale is -1..1."""
 
     path: Path
     sample_rate: int
-    """In Hz."""
+    """Sample rate in Hz."""
     channels: int
+    """Number of channels."""
     frames: int
-    """Counted, where the header is wrong."""
+    """Number of frames; counted if the header is wrong."""
     decoded: Callable[[int], Iterator[Samples]]
-    """Decodes blocks from a frame on, unchecked; see ``blocks``."""
+    """Decodes blocks from a frame on without checks; see ``blocks``."""
     file: BinaryIO
-    """The file, or what a pipe held: seekable."""
+    """The file, or the content of a pipe; seekable."""
 
     @property
     def seconds(self) -> float:
-        """Length of the recording."""
+        """Length of the recording, in seconds."""
         return self.frames / self.sample_rate
 
     def blocks(self, first: int = 0) -> Iterator[Samples]:
-        """Decode from a frame to the end, in blocks of shape (samples, channels).
+        """Decode from frame ``first`` to the end, in blocks of shape (samples, channels).
 
         Raises:
             DataError: the file ends early, cannot be decoded further, or a sample is NaN, infinite or greater than
@@ -60,10 +61,10 @@ class Recording:
             raise cut_short(self.path, at / self.sample_rate, self.seconds)
 
     def read(self, first: int, count: int) -> Samples:
-        """Decode at most so many frames from one on, shape (samples, channels).
+        """Decode at most ``count`` frames from frame ``first`` on, shape (samples, channels).
 
         Raises:
-            DataError: as ``blocks``.
+            DataError: as in ``blocks``.
         """
         parts, missing = [np.empty((0, self.channels), np.float32)], count
         for block in self.blocks(first):
@@ -74,7 +75,17 @@ class Recording:
         return np.concatenate(parts)
 
     def one_channel(self, how: str) -> Callable[[Samples], Samples]:
-        """What makes one channel of several, shape (samples,); the louder one is that of the whole file."""
+        """A function that mixes blocks of this recording to one channel.
+
+        Args:
+            how: one of ``mgcl.audio.CHANNELS``. For "louder" the whole file is decoded to compare the channels.
+
+        Returns:
+            A function from samples (samples, channels) to shape (samples,).
+
+        Raises:
+            DataError: as in ``blocks``.
+        """
         if how == "louder" and self.channels > 1:
             levels = sum(np.square(block, dtype=np.float64).sum(0) for block in self.blocks())
             loudest = int(np.argmax(levels))
@@ -82,7 +93,7 @@ class Recording:
         return lambda samples: mixed(samples, how)
 
     def digest(self) -> str:
-        """SHA-256 of the file's bytes, as hex digits: alike for one sound under two names."""
+        """SHA-256 of the file's bytes, as hex digits; equal for one sound under two names."""
         place = self.file.tell()  # a decoder may read the same file
         self.file.seek(0)
         digest = hashlib.sha256()
@@ -93,12 +104,12 @@ class Recording:
 
 
 def cut_short(path: Path, there: float, promised: float | None) -> DataError:
-    """What to say of a file whose end is missing.
+    """The error, not raised, for a file whose end is missing.
 
     Args:
-        path: of the file.
-        there: seconds that it holds.
-        promised: seconds that its header promises; None: it does not say.
+        path: path of the file.
+        there: length of the present part, in seconds.
+        promised: length according to the header, in seconds; None: unknown.
     """
     much = f"its end is missing, after {there:.2f} s"
     if promised is not None:
@@ -107,13 +118,13 @@ def cut_short(path: Path, there: float, promised: float | None) -> DataError:
 
 
 def damaged(path: Path, there: float, promised: float, error: Exception) -> DataError:
-    """What to say of a file in whose middle a decoder gives up.
+    """The error, not raised, for a file that cannot be decoded to its end.
 
     Args:
-        path: of the file.
-        there: seconds that were decoded.
-        promised: seconds that its header promises.
-        error: the decoder's.
+        path: path of the file.
+        there: length of the decoded part, in seconds.
+        promised: length according to the header, in seconds.
+        error: error of the decoder.
     """
     return DataError(
         f"{path}: cannot be decoded after {there:.2f} of {promised:.2f} s ({error}); fetch it again, write it again as "

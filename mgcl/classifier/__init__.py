@@ -1,1 +1,1 @@
-"""A user's own sounds: fit, predict, explain. The estimator is ``mgcl.FewShotClassifier``."""
+"""Classifier of a user's own sounds: fit, predict, explain. Its estimator is ``mgcl.FewShotClassifier``."""

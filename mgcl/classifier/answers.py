@@ -13,23 +13,23 @@ from mgcl.records import Value
 
 @dataclass(frozen=True)
 class Answer:
-    """One label with its probabilities."""
+    """The label and the class probabilities of one clip, or of one window of a recording."""
 
     clip: str
     label: Value
-    """One of the classes, or the reject label: that silence gets, where there is such a label."""
+    """One of the classes, or the reject label. A silent clip gets the reject label where the classifier has one."""
     probabilities: dict[Value, float]
-    """Class -> its probability, given that the clip is of one of them; in 0..1, their sum 1."""
+    """Class -> probability in 0..1, given that the clip belongs to one of the classes; they sum to 1."""
     start: float = 0.0
-    """Seconds into the recording, where the part that was embedded begins."""
+    """Start of the part that was embedded, in seconds from the recording's beginning."""
     stop: float = 0.0
-    """Seconds into the recording, where that part ends."""
+    """End of the part that was embedded, in seconds from the recording's beginning."""
     in_support: bool = False
-    """Whether the clip is one of the very sounds that the classifier was fitted on."""
+    """Whether the clip is one of the sounds that the classifier was fitted on, by its digest."""
     clip_seconds: float = 0.0
-    """Length of the whole clip, of which a part was embedded; 0 of an array and of a window."""
+    """Length of the whole clip in seconds, also where only a part was embedded; 0 for arrays and windows."""
     silent: bool = False
-    """Whether the clip is silent: then the answer means nothing."""
+    """Whether the clip is silent. The answer to a silent clip means nothing."""
 
     @property
     def probability(self) -> float:
@@ -40,7 +40,18 @@ class Answer:
 def answers(
     sounds: Sequence[Sound], logits: NDArray[np.float32], model: Model, reject_label: Value, *, seconds: float
 ) -> Iterator[Answer]:
-    """One answer per clip, from its logits; ``seconds``: length of what the backbone is given."""
+    """Answer every clip from its logits.
+
+    Args:
+        sounds: the clips.
+        logits: shape (clips, classes).
+        model: the fitted model that scored the clips.
+        reject_label: label of rejected clips; None: no clip is rejected.
+        seconds: length of the backbone's input.
+
+    Yields:
+        One answer per clip, in the order of ``sounds``.
+    """
     rows = zip(sounds, logits.argmax(1), model.probabilities(logits), model.is_known(logits), strict=True)
     for sound, best, probabilities, known in rows:
         turned_away = not known or (sound.is_silent and reject_label is not None)

@@ -1,4 +1,4 @@
-"""What a user gives to a classifier beside sounds, checked before any work is done."""
+"""Checks of a classifier's arguments other than sounds, made before any work is done."""
 
 import functools
 import sys
@@ -23,11 +23,11 @@ _SEEDS = 2**31 - 1
 
 
 def check_choices(*, channels: str, reject_label: Value, reject_rate: float, random_state: object) -> None:
-    """See whether an estimator's own parameters can be used; draw nothing.
+    """Check an estimator's own parameters. Nothing is drawn from ``random_state``.
 
     Raises:
-        ClassifierError: one has a wrong value.
-        ValueError: ``random_state`` is none of scikit-learn's.
+        ClassifierError: ``channels`` or ``reject_rate`` has a wrong value.
+        ValueError: ``random_state`` is of no form that scikit-learn accepts.
     """
     if not isinstance(random_state, np.random.Generator):
         check_random_state(random_state)
@@ -39,7 +39,7 @@ def check_choices(*, channels: str, reject_label: Value, reject_rate: float, ran
 
 @functools.cache
 def announced(choice: Choice) -> str:
-    """The name of a backbone that nobody chose; once per process a line on stderr tells why it is taken."""
+    """Name of the default backbone. The reason for it is printed on stderr once per process."""
     print(choice.why, file=sys.stderr, flush=True)
     return choice.name
 
@@ -48,8 +48,8 @@ def labels_of(clips: Sequence[Clip], labels: ArrayLike) -> list[Value]:
     """One label per clip.
 
     Raises:
-        ClassifierError: a label is missing, or of another kind than text, numbers or booleans.
-        ValueError: there are more or fewer labels than clips.
+        ClassifierError: a label is missing, or is not text, a number or a boolean.
+        ValueError: the number of labels differs from the number of clips.
     """
     found = checked_labels(labels)
     check_consistent_length(clips, found)
@@ -57,7 +57,7 @@ def labels_of(clips: Sequence[Clip], labels: ArrayLike) -> list[Value]:
 
 
 def seed_of(random_state: object) -> int:
-    """The seed that scikit-learn's ``random_state`` stands for: an integer itself; the others are drawn from."""
+    """Seed for scikit-learn's ``random_state``: an integer itself; from a generator or None a seed is drawn."""
     if isinstance(random_state, Integral):
         return int(random_state)
     if isinstance(random_state, np.random.Generator):
@@ -67,10 +67,10 @@ def seed_of(random_state: object) -> int:
 
 
 def check_captions(model: Model, captions: str | Captions) -> None:
-    """See whether clips come with captions where the model was fitted with some, and only there.
+    """Check that clips have captions if and only if the model was fitted with captions of the user's.
 
     Raises:
-        ClassifierError: they do not.
+        ClassifierError: captions are missing, or were given to a model that was fitted without them.
     """
     if model.own_captions and captions is None:
         raise ClassifierError(
@@ -81,10 +81,10 @@ def check_captions(model: Model, captions: str | Captions) -> None:
 
 
 def check_as_many(clips: Sequence[Clip], captions: Captions) -> None:
-    """See whether there are as many captions as clips, if any.
+    """Check that there are as many captions as clips; None passes.
 
     Raises:
-        ValueError: there are not.
+        ValueError: the numbers differ.
     """
     if captions is not None:
         check_consistent_length(clips, captions)

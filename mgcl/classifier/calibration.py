@@ -1,4 +1,4 @@
-"""From logits to probabilities that mean something, and to "none of these": learnt from the support alone."""
+"""Calibration: the temperature of the probabilities and the rejection threshold, learnt from the support set alone."""
 
 import warnings
 from collections.abc import Sequence
@@ -19,25 +19,28 @@ from mgcl.errors import ClassifierError, MgclWarning
 from mgcl.methods.method import Support
 
 FOLDS = 5
-"""Parts of the support that are left out in turn, where every class has as many clips."""
+"""Number of folds of the cross-fitting; fewer if a class has fewer clips."""
 PRIOR_TEMPERATURE = 0.1
-"""τ over the logit scale, of development classes of the soundscapes (tests/benchmarks/temperature.py)."""
+"""τ divided by the logit scale, measured on the soundscapes' development classes (tests/benchmarks/temperature.py)."""
 PRIOR_SPREAD = 0.5
-"""Standard deviation of log τ around that."""
+"""Standard deviation of log τ under the prior."""
 _ROUNDING = 1e-9
 _RANGE = np.log([1e-3, 1e3])
 
 
 def temperature(support: Support, learner: Learner, *, seed: int) -> float:
-    """τ of softmax(logits / τ), by stratified cross-fitting: each clip is scored by adapters fitted without it.
+    """Temperature τ of softmax(logits / τ), by stratified cross-fitting.
+
+    Each clip is scored by adapters that were fitted without it. If a class has too few clips to leave one out, τ is
+    ``PRIOR_TEMPERATURE`` times the logit scale, with a warning.
 
     Args:
         support: one episode, not a stack.
         learner: the method.
-        seed: of the parts.
+        seed: seed of the folds.
 
     Returns:
-        τ > 0; the package's alone, with a warning, where a class has too few clips to leave one out.
+        τ > 0.
     """
     prior, least = PRIOR_TEMPERATURE * support.logit_scale, 1 + learner.least_shots
     if min(support.counts) < least:
@@ -52,12 +55,14 @@ def temperature(support: Support, learner: Learner, *, seed: int) -> float:
 
 
 def best_temperature(logits: Float[Tensor, "b way"], labels: Tensor, *, prior: float) -> float:
-    """τ of least log-loss (Guo et al. 2017) under a log-normal prior: so it stays above 0 where all clips are right.
+    """Temperature τ of least log-loss (Guo et al. 2017) under a log-normal prior.
+
+    The prior keeps τ above 0 where every clip is answered rightly.
 
     Args:
-        logits: of clips that were not trained on.
-        labels: their class indices.
-        prior: the median of τ before any clip is known.
+        logits: logits of clips that were not trained on, shape (b, way).
+        labels: class indices of the clips, shape (b,).
+        prior: the prior's median of τ, > 0.
     """
     scores, rows = logits.double().numpy(), labels.numpy()
 
@@ -69,7 +74,7 @@ def best_temperature(logits: Float[Tensor, "b way"], labels: Tensor, *, prior: f
 
 
 def cross_fitted(support: Support, learner: Learner, *, seed: int) -> Float[Tensor, "b way"]:
-    """Logits of every support clip, by adapters and a cache that have not seen it."""
+    """Logits of every support clip, from adapters and a cache fitted without it; shape (b, way)."""
     parts = StratifiedKFold(min(FOLDS, *support.counts), shuffle=True, random_state=seed)
     logits = torch.empty(len(support.labels), len(support.counts))
     for seen, unseen in parts.split(np.zeros(len(support.labels)), support.labels.numpy()):
@@ -80,31 +85,32 @@ def cross_fitted(support: Support, learner: Learner, *, seed: int) -> Float[Tens
 
 @dataclass(frozen=True)
 class TurnedAway:
-    """The threshold that turns clips away, and which share of the support it would, had they been left out."""
+    """The rejection threshold, with the shares of left-out clips that it rejects."""
 
     below: float
-    """Familiarity below which a clip is none of the classes."""
+    """Familiarity below which a clip is rejected as none of the classes."""
     known: float
-    """Share of clips of the classes, each scored by adapters fitted without it; in 0..1."""
+    """Share of known clips that is rejected, in 0..1; each clip is scored by adapters fitted without it."""
     foreign: float
-    """Share of clips of a class, scored by a fit without that class; in 0..1."""
+    """Share of foreign clips that is rejected, in 0..1; each class is scored by a fit without that class."""
 
 
 def threshold(support: Support, learner: Learner, *, most_known: float, seed: int) -> TurnedAway:
-    """The least familiarity at which a clip is one of the classes, by leaving whole classes out.
+    """Rejection threshold: the least familiarity at which a clip counts as one of the classes.
 
-    Clips of a class that was left out against clips that were cross-fitted: where the share of the former that are
-    rejected and of the latter that are not have the greatest sum (Youden 1950), among those thresholds that reject
-    no more of the latter than they may.
+    Two groups of support clips are compared: foreign clips, whose whole class was left out of the fit, and known
+    clips, which were cross-fitted. The threshold maximises the share of foreign clips that are rejected plus the share
+    of known clips that are not (Youden 1950). Only thresholds that reject at most ``most_known`` of the known clips
+    are considered.
 
     Args:
         support: one episode, not a stack.
         learner: the method.
         most_known: greatest share of known clips that may be rejected, in 0..1.
-        seed: of the parts.
+        seed: seed of the folds.
 
     Raises:
-        ClassifierError: fewer than 3 classes, or a class of too few clips.
+        ClassifierError: there are fewer than 3 classes, or a class has too few clips.
     """
     check_enough(support.counts, learner)
     inside = familiarity(cross_fitted(support, learner, seed=seed))
@@ -112,15 +118,15 @@ def threshold(support: Support, learner: Learner, *, most_known: float, seed: in
     true = np.concatenate([np.ones(len(inside)), np.zeros(len(outside))])
     false_rate, true_rate, at = roc_curve(true, np.concatenate([inside, outside]), drop_intermediate=False)
     allowed = 1 - true_rate <= most_known + _ROUNDING
-    best = int(np.where(allowed, true_rate - false_rate, -np.inf)[1:].argmax()) + 1  # the first turns every clip away
+    best = int(np.where(allowed, true_rate - false_rate, -np.inf)[1:].argmax()) + 1  # the first rejects every clip
     return TurnedAway(float(at[best]), known=float(1 - true_rate[best]), foreign=float(1 - false_rate[best]))
 
 
 def check_enough(counts: Sequence[int], learner: Learner) -> None:
-    """See whether a threshold can be learnt from so many clips per class.
+    """Check that a rejection threshold can be learnt from these numbers of clips per class.
 
     Raises:
-        ClassifierError: fewer than 3 classes, or a class of too few clips.
+        ClassifierError: there are fewer than 3 classes, or a class has too few clips.
     """
     least = 1 + learner.least_shots
     if len(counts) < 3 or min(counts) < least:
@@ -131,12 +137,12 @@ def check_enough(counts: Sequence[int], learner: Learner) -> None:
 
 
 def familiarity(logits: Float[Tensor, "b way"]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """How much a clip is like any of the classes: its greatest logit."""
+    """Familiarity of each clip: its greatest logit; shape (b,)."""
     return logits.double().amax(1).numpy()
 
 
 def familiarity_of_outsiders(support: Support, learner: Learner) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Familiarity of each class's clips with the other classes, fitted without it."""
+    """Familiarity of every support clip under a fit without its class; shape (b,), ordered by class."""
     found = []
     for out in range(len(support.counts)):
         others = support.labels != out

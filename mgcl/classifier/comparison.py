@@ -1,4 +1,4 @@
-"""How well each method of the catalogue recognises a user's own clips, each clip left out of what it is fitted on."""
+"""Comparison of the catalogue's methods on a user's own clips, by cross-validation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,35 +10,39 @@ from mgcl.errors import ClassifierError
 from mgcl.methods.method import Support
 
 _READ = ("clip", "segments", "prompt", "explanations")
-"""What a classifier's clips always have; their captions may be missing."""
+"""Features that a classifier's clips always have. Captions are not among them: clips may lack them."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One method with its default options."""
+    """Cross-validated result of one method with its default options."""
 
     method: str
     correct: int
-    """Clips that were recognised by a fit without them."""
+    """Number of clips that a fit without them recognised."""
     clips: int
+    """Number of clips that were scored."""
 
     @property
     def accuracy(self) -> float:
-        """In 0..1."""
+        """Share of the clips that were recognised, in 0..1."""
         return self.correct / self.clips
 
 
 def compared(support: Support, *, seed: int) -> list[Candidate]:
-    """Every method that can be fitted on these clips, the best first; equals in the order of their names.
+    """Compare every method that can be fitted on these clips, by cross-validation.
 
-    The clips are left out part by part, at most five parts, the same for each method.
+    There are at most five folds, the same for all methods.
 
     Args:
         support: one episode, not a stack.
-        seed: of the parts.
+        seed: seed of the folds.
+
+    Returns:
+        The methods' results, the best first; methods of equal accuracy are sorted by name.
 
     Raises:
-        ClassifierError: a class has one clip alone.
+        ClassifierError: a class has only one clip.
     """
     if min(support.counts) < 2:
         raise ClassifierError(

@@ -1,4 +1,4 @@
-"""A page to try a classifier in a browser: give it a clip, or another class. Nothing leaves the machine."""
+"""A web page to try a classifier: visitors classify clips and add classes. Nothing leaves the machine."""
 
 import re
 import threading
@@ -20,32 +20,32 @@ from mgcl.errors import ClassifierError, MgclError, gathered_warnings, with_flag
 
 @dataclass
 class Session:
-    """One classifier that all visitors share, and one job at a time: fitting and drawing are for one thread."""
+    """One classifier that all visitors share. It runs one job at a time, since fitting and drawing need one thread."""
 
     classifier: FewShotClassifier
     folder: Path
-    """The model's."""
+    """The folder of the model."""
     flags: Mapping[str, str] = field(default_factory=dict)
-    """Parameter -> the flag of the command that serves the session, for messages."""
+    """Parameter -> command-line flag of the command that serves the session, for messages."""
     _busy: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._opened = self._facts()
 
     def _facts(self) -> bytes:
-        """The model's description, as its folder holds it: with the digest of its tensors."""
+        """Bytes of the model's description in its folder, which include the digest of its tensors; empty if missing."""
         file = self.folder / storage.FACTS
         return file.read_bytes() if file.is_file() else b""
 
     def known(self) -> str:
-        """The classes, in a sentence."""
+        """A sentence that lists the classes."""
         return f"The classes are {', '.join(map(str, self.classifier.classes_))}."
 
     def classify(self, clip: str | None) -> tuple[dict[str, float] | None, str]:
         """Recognise a clip.
 
         Returns:
-            The probability by class, and the reasons as html; or None, and what is wrong with the clip as html.
+            The probability by class and the reasons as html; for a faulty clip None and the fault as html.
         """
         if clip is None:
             return None, ""
@@ -61,15 +61,15 @@ class Session:
         return probabilities, f"<h2>{escape(title(named))}</h2>\n{drawn}"
 
     def add_class(self, name: str, clips: Sequence[str] | None, sentences: str) -> str:
-        """Learn a class, or more of a known one.
+        """Add a class, or add clips to a known class.
 
         Args:
-            name: of the class.
-            clips: its files.
-            sentences: what it sounds like, one sentence per line; none: plain sentences with its name.
+            name: the class's name.
+            clips: paths of the class's clips.
+            sentences: explanations of the class, one per line; empty: plain sentences with its name.
 
         Returns:
-            How that went, in sentences.
+            The outcome, in sentences.
         """
         label = name.strip()
         if not label or not clips:
@@ -88,10 +88,10 @@ class Session:
         return self._for_visitors("\n".join([outcome, *warned]))
 
     def keep(self) -> str:
-        """Save the classifier over the model that it came from.
+        """Save the classifier to the folder that it was loaded from.
 
         Returns:
-            Where it was saved, or what was in the way, in a sentence.
+            A sentence with the folder, or with the reason why it was not saved.
         """
         try:
             with self._busy:
@@ -104,21 +104,21 @@ class Session:
         return f"Saved in {self.folder.absolute()}: {len(self.classifier.classes_)} classes."
 
     def _for_visitors(self, message: object) -> str:
-        """A visitor knows a file by its name, not by where its copy lies."""
+        """The message without the folders of uploaded copies: visitors know a file by its name alone."""
         return re.sub(rf"{re.escape(get_upload_folder())}/\w+/", "", with_flags(message, self.flags))
 
 
 def serve(session: Session, *, host: str, port: int, browser: bool) -> None:
-    """Answer visitors until the process is told to end.
+    """Serve the page until the process is interrupted.
 
     Args:
-        session: that they share.
-        host: to listen to.
-        port: to listen to; it is free.
-        browser: open the page.
+        session: the session that all visitors share.
+        host: address to listen on.
+        port: port to listen on; it must be free.
+        browser: whether to open the page in a browser.
 
     Raises:
-        ClassifierError: the classifier reads captions of a user's own, which a visitor's clip has not.
+        ClassifierError: the classifier was fitted with captions of the user's, which a visitor's clip lacks.
     """
     if session.classifier.model_.own_captions:
         raise ClassifierError(
@@ -151,7 +151,7 @@ def serve(session: Session, *, host: str, port: int, browser: bool) -> None:
 
 
 def page(session: Session) -> gradio.Blocks:
-    """The page that visitors see."""
+    """Build the web page, whose events call the methods of ``session``."""
     blocks = gradio.Blocks(title="mgcl", analytics_enabled=False)
     with blocks:
         with gradio.Tab("What is this?"), gradio.Row():
@@ -180,7 +180,7 @@ def page(session: Session) -> gradio.Blocks:
 
 
 def _theme() -> gradio.themes.Base:
-    """With the machine's own fonts: none is fetched."""
+    """A theme with the machine's own fonts, so that no font is fetched from the network."""
     return gradio.themes.Default(
         font=[gradio.themes.Font("system-ui"), gradio.themes.Font("sans-serif")],
         font_mono=[gradio.themes.Font("monospace")],

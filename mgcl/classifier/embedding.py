@@ -1,4 +1,4 @@
-"""The embeddings of sounds and of sentences on them, as a backbone makes them."""
+"""Embedding of sounds, captions, prompts and explanations with a backbone."""
 
 import functools
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ from mgcl.transport.cost import unit
 
 @functools.lru_cache(maxsize=2)
 def loaded_backbone(name: str, weights: str | None, device: str) -> Backbone:
-    """A backbone, loaded once per process.
+    """Load a backbone; the two used last are reused within a process.
 
     Raises:
-        MgclError: there is none of that name, or its weights cannot be loaded.
+        MgclError: no backbone has that name, or its weights cannot be loaded.
     """
     loaded: Backbone = load("backbone", name).load(weights, device)
     return loaded
@@ -33,7 +33,7 @@ def loaded_backbone(name: str, weights: str | None, device: str) -> Backbone:
 
 @functools.lru_cache(maxsize=2)
 def caption_choices(name: str, weights: str | None, device: str) -> Float[Tensor, "k d"] | None:
-    """The sentences that a backbone brings to caption clips with, unit vectors; None: it brings none."""
+    """Embeddings of a backbone's candidate captions, unit vectors of shape (k, d); None if the backbone has none."""
     backbone = loaded_backbone(name, weights, device)
     return unit(torch.from_numpy(embed_sentences(backbone.captions, backbone))) if backbone.captions else None
 
@@ -45,12 +45,12 @@ def embedded(
 
     Args:
         sounds: the clips.
-        backbone: embeds them.
-        captions: one per clip; None: the nearest of ``choices``.
-        choices: the sentences of ``caption_choices``; None: clips without captions stay without.
+        backbone: the backbone that embeds them.
+        captions: one per clip; None: each clip takes the nearest of ``choices``.
+        choices: candidate captions from ``caption_choices``; None: clips without captions stay without.
 
     Returns:
-        The embeddings, unit vectors, and the captions, if any.
+        The embeddings as unit vectors, and the captions, or None if the clips have none.
     """
     features = backbone.embed_audio(torch.from_numpy(np.stack([sound.waveform for sound in sounds])))
     clips = ClipFeatures(unit(features.segments), unit(features.clip), None)
@@ -63,20 +63,23 @@ def embedded(
 
 
 def embedded_sentences(sentences: Sequence[str], backbone: Backbone) -> Float[Tensor, "k d"]:
-    """Sentences, unit vectors; each by itself, so that none depends in its last digits on what stands beside it."""
+    """Embed sentences as unit vectors, shape (k, d).
+
+    Sentences are embedded one at a time: in a batch, the last digits would depend on the other sentences.
+    """
     return unit(torch.cat([backbone.embed_text([sentence]) for sentence in sentences]))
 
 
 def embedded_classes(
     texts: Sequence[ClassText], backbone: Backbone
 ) -> tuple[Float[Tensor, "way d"], Float[Tensor, "way n_e d"]]:
-    """Prompts and explanations of classes that have as many of them; unit vectors."""
+    """Embed the prompts and the explanations of classes as unit vectors; all classes have n_e explanations."""
     prompts = embedded_sentences([text.prompt for text in texts], backbone)
     return prompts, torch.stack([embedded_sentences(text.explanations, backbone) for text in texts])
 
 
 def joined(parts: Sequence[ClipFeatures]) -> ClipFeatures:
-    """Clips one after the other; all have captions, or none has."""
+    """Concatenate clips. Either all of them have captions or none has."""
     captions = [part.caption for part in parts if part.caption is not None]
     return ClipFeatures(
         torch.cat([part.segments for part in parts]),
@@ -86,6 +89,6 @@ def joined(parts: Sequence[ClipFeatures]) -> ClipFeatures:
 
 
 def in_rows(clips: ClipFeatures, rows: Tensor) -> ClipFeatures:
-    """Some of the clips, with all that is known of them, in the order of their rows."""
+    """The clips in these rows, with all their features, in the order of ``rows``."""
     columns: dict[str, Any] = {field.name: getattr(clips, field.name) for field in fields(clips)}
     return replace(clips, **{name: value[rows] for name, value in columns.items() if value is not None})

@@ -1,4 +1,4 @@
-"""``FewShotClassifier``: fit, predict and explain on a user's own clips, as scikit-learn has it."""
+"""``FewShotClassifier``: fit, predict and explain on a user's own clips, with scikit-learn's interface."""
 
 import inspect
 from collections import Counter
@@ -40,35 +40,38 @@ from mgcl.records import Value
 class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Recognises sounds from a handful of labelled clips (MGCL, ACM MM 2024, doi 10.1145/3664647.3681389).
 
-    A clip is a path, or an array of samples; what is longer than the backbone's five seconds is cropped (``windows``
-    answers all of it), what is shorter is repeated. Classes may have unequal numbers of clips.
+    A clip is a path or an array of samples. Clips are brought to the backbone's input of five seconds: longer clips
+    are cropped (``windows`` answers along all of a recording), shorter clips are looped. Classes may have unequal
+    numbers of clips.
 
     Args:
-        backbone: of ``mgcl extract``'s: "efficientat", "tiny", "laion_clap", "transformers_clap", "ms_clap". None:
-            "efficientat" where its weights are here (``mgcl weights fetch efficientat``), else "tiny"; a line on
-            stderr tells which and why.
-        weights: of the backbone: a path or a Hugging Face id; None: $MGCL_<BACKBONE>_WEIGHTS, or its own. Weights
-            without a backbone are tiny's.
-        device: a torch device, for the backbone.
-        sample_rate: of clips that are arrays, in Hz; None: the backbone's own.
-        channels: what to take of clips with several: "average", "left", "right" (the first two), or "louder", the one
-            with the higher level in the file.
-        reject_label: the answer where a clip is like none of the classes; None: it is always one of them. It takes
-            3 classes of 2 clips each.
-        reject_rate: with ``reject_label``: the greatest share of clips of the classes that may be rejected, as
-            leave-out parts of the support estimate it; from 0 to less than 1.
-        random_state: seeds what is drawn: the parts of the support that are left out to learn τ, random adapters. As
-            scikit-learn has it: an integer, a generator, or None: another seed each time.
+        backbone: one of ``mgcl extract``'s: "efficientat", "tiny", "laion_clap", "transformers_clap", "ms_clap". None:
+            "efficientat" if its weights are on this machine (``mgcl weights fetch efficientat``), else "tiny"; a line
+            on stderr names the choice and its reason.
+        weights: weights of the backbone: a path or a Hugging Face id; None: $MGCL_<BACKBONE>_WEIGHTS, or the
+            backbone's own. Weights without a backbone are tiny's.
+        device: torch device of the backbone.
+        sample_rate: sample rate of clips that are arrays, in Hz; None: the backbone's.
+        channels: how clips of several channels become one: "average", "left", "right" (the first two channels), or
+            "louder" (the channel with the higher level in the file).
+        reject_label: the answer to a clip that is like none of the classes; None: no clip is rejected. Rejection needs
+            at least 3 classes of 2 clips each.
+        reject_rate: with ``reject_label``: greatest share of clips of the classes that may be rejected, estimated on
+            left-out parts of the support; from 0 to less than 1.
+        random_state: source of the seed for what is drawn: the folds of the support that are left out to learn τ, and
+            random adapters. Takes scikit-learn's forms: an integer, a generator, or None for another seed at every fit.
         verbose: show a progress bar while fitting.
-        method: that is fitted: the name of a file in ``mgcl.methods.few_shot``.
-        **options: of the method, as in ``mgcl.methods.few_shot.mgcl.Parameters``: ``alpha=1.1``, ``epochs=0``, ...
+        method: the method to fit: the name of a file in ``mgcl.methods.few_shot``.
+        **options: options of the method, as in ``mgcl.methods.few_shot.mgcl.Parameters``: ``alpha=1.1``,
+            ``epochs=0``, ...
 
     Attributes:
-        backbone_: that was taken.
+        backbone_: name of the backbone in use.
         classes_: labels, sorted, shape (classes,).
         temperature_: τ of softmax(logits / τ).
-        threshold_: the least greatest logit of a clip that is one of the classes; None without ``reject_label``.
-        turned_away_: estimated shares of known and of foreign clips below it; None without ``reject_label``.
+        threshold_: rejection threshold: a clip whose greatest logit is below it is rejected; None without
+            ``reject_label``.
+        turned_away_: estimated shares of known and of foreign clips that are rejected; None without ``reject_label``.
     """
 
     def __init__(
@@ -86,10 +89,10 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         method: str = DEFAULT,
         **options: Value,
     ) -> None:
-        """Take note of the parameters; ``fit`` checks them.
+        """Store the parameters; ``fit`` checks their values.
 
         Raises:
-            TypeError: the method has no such option.
+            TypeError: the method has no option of that name.
         """
         known = options_of(method)
         if unknown := options.keys() - known.keys():
@@ -118,21 +121,24 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         explanations: Sentences = None,
         captions: Captions = None,
     ) -> Self:
-        """Learn from labelled clips.
+        """Fit the classifier to labelled clips.
 
         Args:
-            X: clips: paths, arrays of shape (samples,), (samples, channels) or (channels, samples), such arrays in a
-                pair with their rate, or what the package datasets gives; or a matrix of one clip per row. PCM in whole
-                numbers is scaled to full scale 1. One clip is given as ``[clip]``, a stereo array too. A sound that
-                is given twice counts once, with a warning.
-            y: their labels: all text, all numbers or all booleans.
-            explanations: what classes sound like: sentences by label, as many for each; a json file of them; the name
-                of a data set whose explanations come with mgcl ("esc50"); None: plain sentences with their names.
-            captions: what each clip sounds like; clips to be predicted then need theirs. None: the backbone's own
-                captions if it has a captioner, else the method goes by audio alone, with a warning.
+            X: clips: paths; arrays of shape (samples,), (samples, channels) or (channels, samples); pairs of such an
+                array and its rate; clips of the package datasets; or a matrix of one clip per row. Integer PCM is
+                scaled to full scale 1. A single clip is given as ``[clip]``, even a stereo array. A sound that is
+                given twice counts once, with a warning.
+            y: labels of the clips: all text, all numbers or all booleans.
+            explanations: what the classes sound like: sentences by label, the same number for every class; a json file
+                of them; the name of a data set whose explanations come with mgcl ("esc50"); None: plain sentences with
+                the class names.
+            captions: what the clips sound like, one caption per clip; clips to be predicted then need captions too.
+                None: the nearest of the backbone's own captions if it has any, else the method uses audio alone, with a
+                warning.
 
         Raises:
-            ClassifierError: fewer than two classes, or anything else that is not as it should be.
+            ClassifierError: there are fewer than two classes, or a clip, a label, a parameter or an option cannot be
+                used.
             DataError: a file cannot be decoded, one sound is in two classes, or a class has no explanations.
         """
         check_choices(
@@ -161,17 +167,17 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         explanations: Sentences = None,
         captions: Captions = None,
     ) -> Self:
-        """Learn from more clips, of new classes or of known ones; the same as fitting on all of them.
+        """Add clips of new or known classes. The result equals a fit on all clips.
 
         Args:
             X: as in ``fit``.
             y: as in ``fit``.
-            explanations: of the new classes; those of known ones stay.
-            captions: needed if ``fit`` was given them.
+            explanations: explanations of the new classes; known classes keep theirs.
+            captions: one per clip; required if ``fit`` was given captions.
 
         Raises:
-            ClassifierError: as ``fit``, and captions where ``fit`` had none, or the other way round.
-            DataError: as ``fit``.
+            ClassifierError: as in ``fit``; also if only one of ``fit`` and this call was given captions.
+            DataError: as in ``fit``.
         """
         known, given = self._model, self._clips(X)
         labels = labels_of(given, y)
@@ -183,11 +189,14 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         return self._learn(examples, texts, known.learner, known.choices, seed=int(known.support.seeds))
 
     def predict(self, X: Sounds, captions: Captions = None) -> NDArray[Any]:
-        """The label of each clip, or ``reject_label``; see ``logits``."""
+        """Labels of the clips, shape (clips,); ``reject_label`` for rejected clips. Arguments as in ``logits``."""
         return np.array([decoded(each).label for each in self.answers(X, captions)])
 
     def predict_proba(self, X: Sounds, captions: Captions = None) -> NDArray[np.float64]:
-        """Softmax(logits / τ), shape (clips, classes), given that a clip is one of the classes; see ``logits``."""
+        """Class probabilities softmax(logits / τ), shape (clips, classes). Arguments as in ``logits``.
+
+        They assume that a clip belongs to one of the classes, and ignore ``reject_label``.
+        """
         return self._model.probabilities(self.logits(X, captions))
 
     def logits(self, X: Sounds, captions: Captions = None) -> NDArray[np.float32]:
@@ -195,10 +204,10 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
 
         Args:
             X: as in ``fit``.
-            captions: of the clips, if ``fit`` was given them.
+            captions: one per clip; required if ``fit`` was given captions.
 
         Raises:
-            ClassifierError: captions were given at fit and not here, or the other way round.
+            ClassifierError: only one of ``fit`` and this call was given captions.
             DataError: a file cannot be decoded; names it.
         """
         known, given = self._recogniser(captions), self._clips(X)
@@ -206,41 +215,56 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         return known.logits(self._read(given), captions)
 
     def answers(self, X: Sounds, captions: Captions = None) -> Iterator[Answer | DataError]:
-        """Answer any number of clips, one per clip as they come; or give what is wrong with a file."""
+        """Answer any number of clips lazily.
+
+        Args:
+            X: as in ``fit``.
+            captions: one per clip; required if ``fit`` was given captions.
+
+        Returns:
+            One answer per clip, in their order; for a file that cannot be decoded its DataError instead.
+
+        Raises:
+            ClassifierError: only one of ``fit`` and this call was given captions.
+        """
         known, given = self._recogniser(captions), self._clips(X)
         check_as_many(given, captions)
         return known.answers(self._read(given), captions)
 
     def windows(self, path: str | Path, *, every: float) -> Iterator[Answer | DataError]:
-        """Answer along a recording of any length: once per window of five seconds, as they come.
+        """Answer along a recording of any length, once per window of five seconds, lazily.
 
         Args:
-            path: of the recording.
+            path: path of the recording.
             every: seconds from one window's start to the next, > 0.
 
         Raises:
-            ClassifierError: ``every`` is not positive, or clips come with captions, which a window has not.
+            ClassifierError: ``every`` is not positive, or ``fit`` was given captions, which a window lacks.
             DataError: the file cannot be decoded; names it.
         """
         return self._recogniser(None).windows(Path(path), every=every, channels=self.channels)
 
     def explain(self, clip: Any, caption: str | None = None) -> Reasons:
-        """Which support clips and which explanations carried the answer to one clip, and when.
+        """Explain the answer to one clip: what support clips and explanations added to it, and the segments matched.
 
         Args:
-            clip: one, as in ``fit``, or what ``sound`` gave of it.
-            caption: of the clip, if ``fit`` was given captions.
+            clip: one clip, as in ``fit``, or what ``sound`` returned for it.
+            caption: the clip's caption; required if ``fit`` was given captions.
         """
         return self._recogniser(caption).explain(self.sound(clip), caption)
 
     def sound(self, clip: Any) -> Sound:
-        """What the backbone is given of a clip, as in ``fit``."""
+        """The backbone's input for one clip, given as in ``fit``; a ``Sound`` is returned as it is.
+
+        Raises:
+            DataError: the file cannot be decoded; names it.
+        """
         if isinstance(clip, Sound):
             return clip
         return decoded(next(self._read(self._clips([clip]))))
 
     def save(self, folder: str | Path) -> None:
-        """Write the fitted classifier as two files, without a pickle; the backbone's weights are not among them."""
+        """Write the fitted classifier as two files without pickle. The backbone's weights are not saved."""
         own = {name: getattr(self, name) for name in _OWN if name not in ("device", "method")}
         seed = self.random_state if isinstance(self.random_state, Integral) else self._model.support.seeds
         own["random_state"] = int(seed)
@@ -253,16 +277,17 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
     def load(
         cls, folder: str | Path, *, weights: str | None = None, device: str = "cpu", channels: str | None = None
     ) -> Self:
-        """Open what ``save`` wrote.
+        """Load a classifier that ``save`` wrote.
 
         Args:
-            folder: that it wrote.
-            weights: of the backbone, where they lie elsewhere than they did.
-            device: a torch device, for the backbone.
-            channels: what to take of clips with several; None: as when it was fitted.
+            folder: folder that ``save`` wrote.
+            weights: weights of the backbone, if they have moved since.
+            device: torch device of the backbone.
+            channels: how clips of several channels become one; None: as at fit.
 
         Raises:
-            DataError: it is no model, was changed, is of a newer mgcl, or of a backbone with other weights.
+            DataError: the folder holds no model, the model was changed or is of a newer mgcl, or its backbone had
+                other weights.
         """
         model, about = storage.read(Path(folder))
         own = {**about["estimator"], "device": device}
@@ -288,7 +313,8 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
 
 _ITS_OWN = inspect.signature(FewShotClassifier.__init__)
 _OWN = tuple(name for name in inspect.signature(FewShotClassifier).parameters if name != "options")
-# Help, and scikit-learn's representation, read an estimator's parameters here: the default method's are shown.
+# ``help`` and scikit-learn's representation read an estimator's parameters from its signature, so the default method's
+# options are put there.
 FewShotClassifier.__init__.__signature__ = _ITS_OWN.replace(  # type: ignore[attr-defined]
     parameters=[each for each in _ITS_OWN.parameters.values() if each.kind is not each.VAR_KEYWORD]
     + [

@@ -1,4 +1,4 @@
-"""Pictures of why a clip was answered as it was."""
+"""Figures of the reasons for an answer."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,16 +25,16 @@ _GRAINS: Mapping[str, Mapping[str, Any]] = {
     "": {"label": "score", "color": LOOKS[3].color},
 }
 _ROWS = {"support clips (cache)": "cache", "explanations (contrast)": "contrast"}
-"""Row of the first panel -> how its score parts' names end; the other parts have a row each."""
+"""Row of the first panel -> last word of the names of its score parts. Every other part has a row of its own."""
 
 
 def transport(reasons: Reasons, sound: Sound, sample_rate: int) -> Figure:
-    """The clip's spectrogram, over the plans to the explanations of the two most probable classes.
+    """Draw the clip's spectrogram above its transport plans to the explanations of the two most probable classes.
 
     Args:
-        reasons: for the answer.
-        sound: that was embedded.
-        sample_rate: of the sound, in Hz.
+        reasons: reasons for the answer.
+        sound: the sound that was embedded.
+        sample_rate: sample rate of the sound, in Hz.
     """
     roles = ("most probable", "second") if reasons.is_turned_away else ("answered", "runner-up")
     panels = [
@@ -57,7 +57,7 @@ def transport(reasons: Reasons, sound: Sound, sample_rate: int) -> Figure:
 
 
 def shares(reasons: Reasons) -> Figure:
-    """What speaks for the most probable class, to the right, and for the second, to the left; in the logits' unit."""
+    """Draw the shares of the logits: for the most probable class to the right, for the second to the left."""
     first, second = _compared(reasons)
     panels = list(_panels(reasons))
     heights = [len(panel.rows) + 1.3 for panel in panels]
@@ -77,7 +77,7 @@ def shares(reasons: Reasons) -> Figure:
 
 
 def file_name(clip: str) -> str:
-    """A clip's name without its folders, its beginning left out if it is long."""
+    """A clip's file name without its folders; a long name keeps its end only."""
     name = "".join(each if each.isprintable() else " " for each in Path(clip).name)
     return name if len(name) <= _NAME else f"...{name[3 - _NAME :]}"
 
@@ -90,7 +90,7 @@ def _compared(reasons: Reasons) -> tuple[Value, Value]:
 class _Bars(NamedTuple):
     title: str
     rows: Sequence[tuple[str, Mapping[str, float]]]
-    """Name, and score part -> share: above zero for the first class, below for the second."""
+    """Name of a row, and its score part -> share: above zero for the first class, below zero for the second."""
 
 
 def _panels(reasons: Reasons) -> Iterator[_Bars]:
@@ -112,7 +112,7 @@ def _panels(reasons: Reasons) -> Iterator[_Bars]:
 
 
 def _strongest(given: Sequence[Share], first: Value, second: Value) -> list[tuple[str, Mapping[str, float]]]:
-    """The strongest shares of both classes, those of the second below zero."""
+    """The strongest shares of both classes; shares of the second class change their sign."""
     return [
         (share.name, {part: sign * each for part, each in share.parts.items()})
         for label, sign in ((first, 1), (second, -1))
@@ -121,7 +121,10 @@ def _strongest(given: Sequence[Share], first: Value, second: Value) -> list[tupl
 
 
 def _above_average(sentences: Sequence[Share]) -> list[Share]:
-    """Shares less what any explanation adds: classes have as many, so they differ by as much as before."""
+    """Shares minus the mean over all explanations.
+
+    Classes have equal numbers of explanations, so the difference between two classes stays the same.
+    """
     mean = {part: np.mean([share.parts[part] for share in sentences]) for part in sentences[0].parts}
     return [
         replace(share, parts={part: float(each - mean[part]) for part, each in share.parts.items()})

@@ -1,4 +1,4 @@
-"""What an estimator has once it is fitted: a model, and the backbone that embeds clips for it."""
+"""The fitted state of an estimator: a model, and the backbone that embeds clips for it."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ from mgcl.records import Value
 
 
 class Fitted:
-    """The fitted part of ``FewShotClassifier``, which has these parameters."""
+    """Fitted attributes and shared internals of ``FewShotClassifier``, which sets these parameters."""
 
     backbone: str | None
     weights: str | None
@@ -43,27 +43,27 @@ class Fitted:
 
     @property
     def temperature_(self) -> float:
-        """τ of softmax(logits / τ)."""
+        """Temperature τ of the probabilities softmax(logits / τ), > 0."""
         return self._model.temperature
 
     @property
     def sample_rate_(self) -> int:
-        """Sample rate of what the backbone is given, in Hz."""
+        """Sample rate of the backbone's input, in Hz."""
         return self._backbone.sample_rate
 
     @property
     def seconds_(self) -> float:
-        """Length of what the backbone is given, in seconds."""
+        """Length of the backbone's input, in seconds."""
         return self._backbone.seconds
 
     @property
     def threshold_(self) -> float | None:
-        """The least greatest logit of a clip that is one of the classes."""
+        """Rejection threshold: a clip whose greatest logit is below it is rejected; None: no clip is."""
         return self._model.threshold
 
     @property
     def turned_away_(self) -> TurnedAway | None:
-        """Shares of known and foreign clips below the threshold; None too of a model that an older mgcl made."""
+        """Shares of known and foreign clips that are rejected; None without a threshold and for older mgcl's models."""
         return self._model.turned_away
 
     @property
@@ -78,7 +78,7 @@ class Fitted:
 
     @property
     def _backbone_name(self) -> str:
-        """As given; else the one that ``fit`` took, else that which it would take."""
+        """Name of the backbone: the parameter if given, else ``fit``'s choice, else the current default."""
         return self.backbone or getattr(self, "backbone_", None) or default(self.weights).name
 
     @property
@@ -86,7 +86,7 @@ class Fitted:
         return embedding.caption_choices(self._backbone_name, self.weights, self.device)
 
     def _options(self) -> dict[str, Value]:
-        """The method's; where it was changed after the constructor, with its defaults."""
+        """The method's options. After a change of ``method`` its defaults stand in for options that were never set."""
         return {name: getattr(self, name, default) for name, default in options_of(self.method).items()}
 
     def _clips(self, given: Sounds) -> list[Clip]:

@@ -1,4 +1,4 @@
-"""The forms in which clips are given - files, stretches of files, arrays of many libraries - brought to two."""
+"""Clips of every accepted form (files, stretches of files, arrays of many libraries), converted to ``Clip``."""
 
 import math
 import warnings
@@ -19,32 +19,32 @@ from mgcl.errors import ClassifierError, DataError, MgclWarning
 
 MOST_CHANNELS = 32
 LEAST_SECONDS = 0.01
-"""An array that is shorter is no clip: it was read along the wrong axis, as the rows of a stereo recording are."""
+"""Least length of a clip. A shorter array was read along the wrong axis, e.g. row by row of a stereo recording."""
 _LOUD = 100.0
-"""Peak of an array that is in another unit than full scale 1."""
+"""Amplitude. An array with a greater peak is in another unit than full scale 1, and is warned of."""
 _LOUDEST = 1e6
-"""Peak of an array that is no sound in any unit."""
+"""Amplitude. An array with a greater peak is no sound in any unit, and is refused."""
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of a recording, given as a clip."""
+    """A part of a recording that is used as a clip."""
 
     path: str | Path
     start: float
-    """In seconds, at least 0."""
+    """Start in seconds, at least 0."""
     end: float
-    """In seconds, after ``start``."""
+    """End in seconds, greater than ``start``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """An array, its channels mixed."""
+    """A clip that was given as an array, mixed to one channel."""
 
     waveform: NDArray[np.float32]
-    """Shape (samples,), full scale 1."""
+    """Samples of shape (samples,), full scale 1."""
     sample_rate: int | None
-    """In Hz; None: it was not given."""
+    """Sample rate in Hz; None: it was not given."""
 
     @property
     def peak(self) -> float:
@@ -53,7 +53,7 @@ class Samples:
 
 
 def part_of(path: Path, start: float | None, end: float | None) -> Path | Stretch:
-    """A stretch of a file, or without bounds all of it."""
+    """The stretch of a file between the bounds; the file itself if a bound is None."""
     return path if start is None or end is None else Stretch(path, start, end)
 
 
@@ -63,21 +63,21 @@ Sounds = Iterable[Any]
 
 
 def clips(sounds: Sounds, *, sample_rate: int, channels: str = "average") -> list[Clip]:
-    """Bring clips of any form to files and arrays.
+    """Convert clips of any accepted form to paths, stretches and sample arrays.
 
     Args:
         sounds: any iterable of clips. A clip is a path; a ``Stretch``; an array or tensor of shape (samples,),
             (samples, channels) or (channels, samples); a pair of such an array and its rate in Hz, in any order; or
-            what the package datasets gives: a mapping with "array" and "sampling_rate", or with "bytes" or "path", or a
-            decoder. An array of two dimensions is a matrix of one clip per row, and where its rows are too short for
-            that (less than 10 ms) it is one clip (samples, channels). One clip of any other form is given as
+            a clip of the package datasets: a mapping with "array" and "sampling_rate", or with "bytes" or "path", or a
+            decoder. An array of two dimensions is a matrix of one clip per row; if its rows are too short for that
+            (less than 10 ms) it is one clip (samples, channels). A single clip of any other form is given as
             ``[clip]``.
-        sample_rate: of arrays that come without, in Hz.
-        channels: how one is made of an array's several: one of ``mgcl.audio.CHANNELS``.
+        sample_rate: sample rate of arrays that come without one, in Hz.
+        channels: how several channels of an array become one: one of ``mgcl.audio.CHANNELS``.
 
     Raises:
-        ClassifierError: there are none, or one is something else; names it.
-        DataError: an array's channels cancel.
+        ClassifierError: there are no clips, or one has no accepted form; names it.
+        DataError: the channels of an array cancel each other.
         ValueError: an array is empty or holds NaN.
     """
     if isinstance(sounds, (str, PathLike)):
@@ -101,13 +101,13 @@ def _is_one_clip(given: object) -> bool:
 
 
 def _holds_objects(given: Any) -> bool:
-    """Whether it is an array of paths, or of arrays."""
+    """Whether the given object is an array of paths or of arrays, not of samples."""
     kind = getattr(getattr(given, "dtype", None), "kind", "O")
     return getattr(given, "ndim", 0) == 1 and kind in "OUT"
 
 
 def _rows(given: Any, sample_rate: int) -> Iterable[Any]:
-    """The rows of a matrix of clips; of an array of more dimensions, the parts along its first."""
+    """Clips in an array: the rows of a matrix, or the matrices of an array of three dimensions."""
     array = _array(given)
     if getattr(array, "ndim", 0) == 3:
         return list(array)
@@ -158,7 +158,7 @@ def _clip(given: Any, name: str, rate: int, channels: str) -> Clip:
 
 
 def _samples_and_rate(given: Any, name: str) -> tuple[Any, Any]:
-    """An array, or a path, and the array's rate if it has one."""
+    """The array or the path in a given clip, and the array's rate or None."""
     if hasattr(given, "get_all_samples"):  # torchcodec's decoder, which datasets gives
         decoded = given.get_all_samples()
         return decoded.data, decoded.sample_rate
@@ -190,7 +190,7 @@ def _of_mapping(given: Mapping[str, Any], name: str) -> tuple[Any, Any]:
 
 
 def _pair(given: object) -> tuple[Any, Any] | None:
-    """The array and the rate of (rate, samples) and of (samples, rate)."""
+    """Array and rate of a pair (rate, samples) or (samples, rate); None for anything else."""
     if not isinstance(given, (tuple, list)) or len(given) != 2:
         return None
     first, second = given
@@ -212,7 +212,7 @@ def _is_list(given: object) -> bool:
 
 
 def _array(given: Any) -> Any:
-    """A tensor of any library as numpy has it."""
+    """Convert a tensor or a list to a numpy array; other arrays are returned as they are."""
     if hasattr(given, "detach"):
         given = given.detach().cpu()
         given = given.float() if given.is_floating_point() else given
@@ -243,7 +243,7 @@ def _one_channel(given: Any, name: str, how: str) -> NDArray[np.float32]:
 
 
 def _scaled(samples: Any) -> Any:
-    """PCM, which comes in whole numbers of 8, 16 or 32 bits, becomes -1..1; the rest is as it is."""
+    """Scale integer PCM of 8, 16 or 32 bits to -1..1. Other samples are returned as they are."""
     if not isinstance(samples, np.ndarray) or samples.dtype.kind not in "iu" or samples.dtype.itemsize > 4:
         return samples
     kind = samples.dtype

@@ -1,4 +1,4 @@
-"""Labels as json can keep them, and those that look alike."""
+"""Checks of labels: types that json can store, and labels that look alike."""
 
 from collections.abc import Iterable, Iterator
 from unicodedata import category, normalize
@@ -13,14 +13,14 @@ from mgcl.records import Value
 
 
 def checked_labels(labels: ArrayLike) -> list[Value]:
-    """Labels as text, numbers or booleans of Python.
+    """Convert labels to Python's own text, numbers or booleans.
 
     Args:
         labels: shape (clips,), all text, all numbers or all booleans.
 
     Raises:
-        ClassifierError: one is missing, or of another kind: a date, bytes, an object; names it.
-        ValueError: they have another shape, or are numbers that are no classes.
+        ClassifierError: a label is missing, or is of another type (a date, bytes, an object); names it.
+        ValueError: the labels have another shape, or are numbers that cannot be classes (NaN, infinite, fractions).
     """
     if labels is None:
         raise ClassifierError("requires y to be passed, but the target y is None: give the label of each clip")
@@ -42,7 +42,7 @@ def checked_labels(labels: ArrayLike) -> list[Value]:
 
 
 def near_equal(labels: Iterable[Value]) -> Iterator[list[str]]:
-    """Groups of texts that differ in case, white space, dashes, underscores or how their characters are encoded."""
+    """Groups of labels that differ only in case, white space, dashes, underscores or Unicode normalization."""
     groups: dict[str, list[str]] = {}
     for label in labels:
         if isinstance(label, str):
@@ -51,6 +51,6 @@ def near_equal(labels: Iterable[Value]) -> Iterator[list[str]]:
 
 
 def _key(label: str) -> str:
-    """Without what can hardly be seen: spaces, dashes, and characters of no width."""
+    """The label in lower case, without spaces, dashes, underscores and invisible characters."""
     plain = normalize("NFKC", label).casefold()
     return "".join(each for each in plain if category(each) not in ("Zs", "Cc", "Cf", "Pd", "Pc"))

@@ -1,4 +1,4 @@
-"""A few-shot method by its name, with its parameters: all that the classifier knows of methods."""
+"""A few-shot method by its name, with its parameters. The classifier reaches methods through this module alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,16 +20,16 @@ class Learner:
     """One method, ready to be fitted."""
 
     name: str
-    """The catalogue's."""
+    """Name of the method in the catalogue."""
     parameters: Any
-    """The method's ``Parameters``."""
+    """Instance of the method's ``Parameters``."""
 
     @classmethod
     def named(cls, name: str, options: Mapping[str, Value]) -> Self:
-        """A method with some of its options.
+        """A method by its name, with some of its options set.
 
         Raises:
-            MgclError: there is no method of that name; lists those there are.
+            MgclError: there is no method of that name; lists the known methods.
             ClassifierError: an option has a wrong value.
         """
         try:
@@ -44,7 +44,7 @@ class Learner:
 
     @property
     def least_shots(self) -> int:
-        """Support clips per class that the method needs."""
+        """Least number of support clips per class that the method needs."""
         return int(getattr(self.parameters, "least_shots", 1))
 
     @property
@@ -53,10 +53,10 @@ class Learner:
         return "caption" in self.parameters.reads
 
     def without_captions(self) -> Self:
-        """The learner for clips that have none.
+        """The learner for clips without captions.
 
         Raises:
-            ValueError: the method cannot do without.
+            ValueError: the method needs captions.
         """
         if not self.needs_captions:
             return self
@@ -65,33 +65,33 @@ class Learner:
         return replace(self, parameters=self.parameters.without_captions())
 
     def fit(self, support: Support) -> Any:
-        """What ``predict`` and the others take, adapted to a support set.
+        """Fit the method on a support set. The other methods take the result.
 
         Raises:
-            ValueError: the method cannot be fitted on it.
+            ValueError: the method cannot be fitted on this support set.
         """
         return self._method.fit(support, self.parameters)
 
     def predict(self, fitted: Any, clips: ClipFeatures) -> Prediction:
-        """Score clips."""
+        """Score clips with a fitted method."""
         return self._method.predict(fitted, clips)
 
     def explain(self, fitted: Any, clip: ClipFeatures, classes: tuple[int, ...]) -> tuple[Match, ...]:
-        """The plans behind the scores of one clip."""
+        """Transport plans behind the scores of one clip, for the classes of these indices."""
         return self._method.explain(fitted, clip, classes)
 
     def shares(self, fitted: Any, clip: ClipFeatures, support: Support) -> Shares:
-        """What single support clips and sentences add to the logits of one clip; empty if the method cannot say."""
+        """Shares of single support clips and sentences in the logits of one clip; empty if the method has none."""
         shares = getattr(self._method, "shares", None)
         return shares(fitted, clip) if shares else Shares({}, {}, support.explanations)
 
     def state(self, fitted: Any) -> Mapping[str, Tensor]:
-        """What is saved of a fitted method beside its support set."""
+        """Tensors of a fitted method that are saved beside its support set."""
         state = getattr(self._method, "state", None)
         return state(fitted) if state else {}
 
     def restored(self, support: Support, state: Mapping[str, Tensor]) -> Any:
-        """The fitted method whose ``state`` was saved."""
+        """Restore a fitted method from its support set and its saved ``state``."""
         restored = getattr(self._method, "restored", None)
         return restored(support, self.parameters, state) if restored else self.fit(support)
 
@@ -101,7 +101,10 @@ class Learner:
 
 
 def options_of(name: object) -> dict[str, Value]:
-    """The options of a method, with their defaults; of an unknown one, the default method's: ``named`` refuses it."""
+    """Options of a method, with their defaults.
+
+    An unknown name yields the options of the default method; ``Learner.named`` refuses it later.
+    """
     known = isinstance(name, str) and name in names("method")
     return flat(_method(str(name) if known else DEFAULT).Parameters())
 

@@ -1,4 +1,4 @@
-"""From labelled clips to a fitted model."""
+"""Fitting of a model to labelled clips."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,16 +23,16 @@ from mgcl.methods.method import Support
 from mgcl.records import Value
 
 Sentences = str | Path | Mapping[str, Sequence[str] | ClassText] | None
-"""What classes sound like, as ``FewShotClassifier.fit`` takes it."""
+"""Explanations of classes, in the forms that ``FewShotClassifier.fit`` takes."""
 _NAMED = 5
-"""Sounds given twice that a warning names."""
+"""Greatest number of duplicate sounds that a warning names."""
 
 
 def suited(learner: Learner, backbone: Backbone, *, own_captions: bool) -> Learner:
-    """The learner, without captions where there are none; then a warning says so.
+    """The learner for these clips: if neither the user nor the backbone has captions, without them, with a warning.
 
     Raises:
-        ClassifierError: it cannot do without.
+        ClassifierError: the method needs captions and there are none.
     """
     if own_captions or backbone.captions or not learner.needs_captions:
         return learner
@@ -55,14 +55,14 @@ def embedded_examples(
     captions: Sequence[str] | None,
     choices: Float[Tensor, "k d"] | None,
 ) -> Examples:
-    """Labelled clips, embedded one at a time, so that none depends in its last digits on what stands beside it.
+    """Embed labelled clips one at a time: in a batch, the last digits would depend on the other clips.
 
     Args:
-        sounds: the clips; a silent one is warned of.
+        sounds: the clips; silent clips cause a warning.
         labels: one per clip.
-        backbone: embeds them.
-        captions: one per clip; None: the nearest of ``choices``.
-        choices: see ``Model``.
+        backbone: the backbone that embeds them.
+        captions: one per clip; None: each clip takes the nearest of ``choices``.
+        choices: candidate captions; see ``Model``.
     """
     for silent in (sound.name for sound in sounds if sound.is_silent):
         warnings.warn(f"{silent}: is silent; leave it out", MgclWarning, stacklevel=4)
@@ -80,11 +80,11 @@ def embedded_examples(
 def described_classes(
     labels: Iterable[Value], explanations: Sentences, backbone: Backbone, reject_label: Value
 ) -> Classes:
-    """The classes, sorted, with their sentences; labels that look alike are warned of.
+    """The classes, sorted, with their embedded sentences; labels that look alike cause a warning.
 
     Raises:
-        ClassifierError: a class is called as ``reject_label`` is.
-        DataError: a class has no explanations, or another number than the others.
+        ClassifierError: a class has the name of ``reject_label``.
+        DataError: a class has no explanations, or the classes have unequal numbers of them.
     """
     classes = tuple(np.unique(np.array(list(labels))).tolist())
     if reject_label in classes:
@@ -110,21 +110,21 @@ def fit(
     reject_rate: float | None,
     seed: int,
 ) -> Model:
-    """Fit the method, its temperature, and if wanted its threshold.
+    """Fit the method, the temperature, and with ``reject_rate`` the rejection threshold.
 
     Args:
-        examples: in any order; clips of one class keep theirs, and classes are sorted, so that it does not matter
-            which class was given first.
-        classes: of the examples.
+        examples: labelled clips in any order. They are sorted by class, and clips of one class keep their order, so
+            the order of the classes does not matter.
+        classes: the classes of the examples.
         learner: the method.
-        logit_scale: the backbone's.
-        choices: see ``Model``.
-        reject_rate: learn a threshold that turns away at most this share of known clips; None: learn none.
-        seed: of whatever is drawn.
+        logit_scale: logit scale of the backbone.
+        choices: candidate captions; see ``Model``.
+        reject_rate: greatest share of known clips that the threshold may reject; None: no threshold is learnt.
+        seed: seed of the folds and of the method.
 
     Raises:
-        DataError: one sound in two classes.
-        ClassifierError: so few clips cannot be learnt from in the way that was asked for.
+        DataError: one sound is in two classes.
+        ClassifierError: the method cannot be fitted on these clips, or they are too few for a threshold.
     """
     examples = examples.picked(_once_each(examples))
     row_of = {label: row for row, label in enumerate(classes.labels)}
@@ -160,10 +160,10 @@ def fit(
 
 
 def _once_each(examples: Examples) -> NDArray[np.intp]:
-    """Rows of sounds that differ, the first of each; what is left out is warned of.
+    """Rows of the first occurrence of every sound; duplicates that are left out cause a warning.
 
     Raises:
-        DataError: one sound in two classes.
+        DataError: one sound is in two classes.
     """
     first: dict[str, int] = {}
     again = []

@@ -1,4 +1,4 @@
-"""A fitted classifier: everything that its answers depend on, but the backbone."""
+"""A fitted classifier: everything that its answers depend on, except the backbone."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,11 +24,13 @@ class Examples:
 
     clips: ClipFeatures
     names: tuple[str, ...]
-    """One per clip, as are all that follow."""
+    """Names of the clips, one per clip; see ``Sound.name``."""
     digests: tuple[str, ...]
+    """SHA-256 digests, one per clip; see ``Sound.digest``."""
     captions: tuple[str, ...] | None
-    """None: the clips have none."""
+    """Captions, one per clip; None: the clips have none."""
     labels: tuple[Value, ...]
+    """Labels, one per clip."""
 
     def __add__(self, other: "Examples") -> "Examples":
         captions = None if self.captions is None else (*self.captions, *(other.captions or ()))
@@ -41,7 +43,7 @@ class Examples:
         )
 
     def picked(self, rows: NDArray[np.intp]) -> "Examples":
-        """The examples in these rows, in their order."""
+        """The examples in these rows, in the order of ``rows``."""
 
         def pick(values: tuple[Any, ...]) -> tuple[Any, ...]:
             return tuple(values[row] for row in rows)
@@ -57,7 +59,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes, sorted, and the sentences on them."""
+    """The classes, sorted by label, with their sentences as text and as unit vectors."""
 
     labels: tuple[Value, ...]
     texts: tuple[ClassText, ...]
@@ -67,33 +69,34 @@ class Classes:
 
 @dataclass(frozen=True)
 class Model:
-    """A support set with what was learnt from it."""
+    """A support set and what was learnt from it."""
 
     learner: Learner
     fitted: Any
-    """What the learner made of the support."""
+    """Result of ``learner.fit`` on the support set."""
     support: Support
     examples: Examples
-    """The support clips, in its order."""
+    """The support clips, in the order of ``support``."""
     classes: Classes
     choices: Float[Tensor, "k d"] | None
-    """The backbone's captions, where clips are captioned with the nearest."""
+    """Candidate captions of the backbone, of which a clip takes the nearest; None: clips are not captioned so."""
     temperature: float
+    """τ of softmax(logits / τ), > 0."""
     threshold: float | None
-    """Familiarity below which a clip is none of the classes; None: it is always one."""
+    """Familiarity below which a clip is rejected as none of the classes; None: no clip is rejected."""
     turned_away: calibration.TurnedAway | None = None
-    """Estimated shares of clips below the threshold."""
+    """Estimated shares of clips that are rejected; None without a threshold and for older mgcl's models."""
 
     @property
     def own_captions(self) -> bool:
-        """Whether clips come with a caption of the user's."""
+        """Whether clips need captions of the user's."""
         return self.examples.captions is not None and self.choices is None
 
     def logits(self, clips: ClipFeatures) -> NDArray[np.float32]:
-        """Shape (clips, classes).
+        """Logits of clips, shape (clips, classes).
 
         Raises:
-            FloatingPointError: one is not finite.
+            FloatingPointError: a logit is not finite.
         """
         found: NDArray[np.float32] = self.learner.predict(self.fitted, clips).logits.numpy()
         if not np.isfinite(found).all():
@@ -101,11 +104,11 @@ class Model:
         return found
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Softmax(logits / τ), shape (clips, classes)."""
+        """Class probabilities softmax(logits / τ), shape (clips, classes)."""
         shares: NDArray[np.float64] = softmax(logits.astype(np.float64) / self.temperature, axis=1)
         return shares
 
     def is_known(self, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Which clips are one of the classes, shape (clips,)."""
+        """Whether each clip is familiar enough to be one of the classes, shape (clips,)."""
         familiar = calibration.familiarity(torch.from_numpy(logits))
         return np.asarray(familiar >= (-np.inf if self.threshold is None else self.threshold))

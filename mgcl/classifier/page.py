@@ -1,4 +1,4 @@
-"""Why clips were answered as they were, as html that fetches nothing from elsewhere."""
+"""An html page of the reasons for answers. It is self-contained and fetches nothing from the network."""
 
 import base64
 import io
@@ -25,11 +25,11 @@ class _Table(NamedTuple):
 
 
 def html(explained: Sequence[tuple[Reasons, Sound]], sample_rate: int) -> str:
-    """The page, one section per clip.
+    """Render the page, one section per clip.
 
     Args:
-        explained: each clip's reasons, and what of it was embedded.
-        sample_rate: of the sounds, in Hz.
+        explained: reasons and embedded sound of every clip.
+        sample_rate: sample rate of the sounds, in Hz.
     """
     sections = [
         (
@@ -44,20 +44,20 @@ def html(explained: Sequence[tuple[Reasons, Sound]], sample_rate: int) -> str:
 
 
 def title(reasons: Reasons) -> str:
-    """The clip's name, the answer to it, and how probable that is."""
+    """Title of a clip's section: its name, the answer and the probability."""
     nearest = f"the nearest is {reasons.ranking[0]}, " if reasons.is_turned_away else ""
     name, answer = file_name(reasons.answer.clip), reasons.answer
     return f"{name}: {answer.label} ({nearest}{100 * answer.probability:.0f} %)"
 
 
 def why(reasons: Reasons, sound: Sound, sample_rate: int, *, name: str) -> str:
-    """One clip's pictures, tables and json, without a page around them.
+    """Render one clip's figures, tables and json as an html fragment.
 
     Args:
-        reasons: for the answer.
-        sound: that was embedded.
-        sample_rate: of the sound, in Hz.
-        name: of the clip in its page: letters, digits and dashes.
+        reasons: reasons for the answer.
+        sound: the sound that was embedded.
+        sample_rate: sample rate of the sound, in Hz.
+        name: name of the clip within its page: letters, digits and dashes.
     """
     figures = (shares(reasons), transport(reasons, sound, sample_rate))
     named = [replace(figure, name=f"{name}-{figure.name}") for figure in figures]
@@ -71,7 +71,7 @@ def why(reasons: Reasons, sound: Sound, sample_rate: int, *, name: str) -> str:
 
 
 def _as_wav(sound: Sound, sample_rate: int) -> str:
-    """The sound as a wav file of 16 bits per sample, in base64."""
+    """Encode the sound as a wav file of 16 bits per sample, in base64."""
     file, most = io.BytesIO(), max(1.0, float(np.abs(sound.waveform).max()))
     soundfile.write(file, sound.waveform / most, sample_rate, format="WAV", subtype="PCM_16")
     return base64.b64encode(file.getvalue()).decode()
@@ -103,7 +103,7 @@ def _of_shares(name: str, what: str, given: Sequence[Share]) -> _Table:
 
 
 def _numbers(parts: Mapping[str, float]) -> list[str]:
-    """The shares, and their sum."""
+    """The shares and their sum, formatted."""
     return [f"{each:.3f}" for each in (*parts.values(), sum(parts.values()))]
 
 

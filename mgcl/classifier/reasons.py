@@ -1,4 +1,4 @@
-"""Why a clip was answered as it was: which support clips and which explanations carried the answer, and when."""
+"""Reasons for an answer: the shares of support clips and explanations, and the segments that were matched."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,10 +17,11 @@ class Share:
     """What one support clip, or one explanation, adds to the logit of its class."""
 
     name: str
-    """The clip's, or the sentence."""
+    """Name of the clip, or the sentence."""
     label: Value
+    """Class of the clip or of the sentence."""
     parts: Mapping[str, float]
-    """Score part -> what it adds."""
+    """Score part -> share of the logit."""
 
     @property
     def total(self) -> float:
@@ -30,27 +31,27 @@ class Share:
 
 @dataclass(frozen=True)
 class Reasons:
-    """One clip's answer and what it is made of. All shares are in the unit of the logits and sum to them."""
+    """One clip's answer with its reasons. All shares are in the unit of the logits, and the parts sum to the logits."""
 
     answer: Answer
     caption: str | None
-    """The clip's."""
+    """Caption of the clip; None: it has none."""
     parts: Mapping[str, Mapping[Value, float]]
     """Score part -> class -> its share of that class's logit (MGCL Eq. 21)."""
     support: tuple[Share, ...]
-    """The cache's shares, one per support clip (Eq. 1-12); the greatest first."""
+    """Shares of the cache, one per support clip (Eq. 1-12), in descending order."""
     sentences: tuple[Share, ...]
-    """The contrast's shares, one per explanation (Eq. 13-20); the greatest first."""
+    """Shares of the contrast, one per explanation (Eq. 13-20), in descending order."""
     segment_times: tuple[float, ...]
     """Centre of each segment, in seconds from the clip's beginning."""
     explanations: Mapping[Value, tuple[str, ...]]
     """Class -> its explanations, in the order of the plans' columns."""
     plans: Mapping[Value, tuple[tuple[float, ...], ...]]
-    """Class -> how the segments (rows) were matched with its explanations; empty where nothing is transported."""
+    """Class -> transport plan from the segments (rows) to its explanations (columns); empty without transport."""
 
     @property
     def is_turned_away(self) -> bool:
-        """Whether the clip was found to be none of the classes."""
+        """Whether the clip was rejected as none of the classes."""
         return self.answer.label not in self.answer.probabilities
 
     @property
@@ -60,7 +61,7 @@ class Reasons:
         return sorted(probabilities, key=lambda label: -probabilities[label])
 
     def to_json(self) -> dict[str, Any]:
-        """The reasons as json has them: classes are keys, and so strings."""
+        """The reasons as a json object; classes become strings, since they are keys."""
         content: dict[str, Any] = _keys_as_text(asdict(self))
         return content
 
@@ -74,14 +75,14 @@ def _keys_as_text(value: Any) -> Any:
 def reasons(
     answer: Answer, clip: ClipFeatures, caption: str | None, model: Model, *, segment_seconds: float
 ) -> Reasons:
-    """Take an answer apart.
+    """Decompose an answer into its reasons.
 
     Args:
-        answer: to the clip.
-        clip: one, as the backbone embedded it.
-        caption: of the clip.
-        model: that answered.
-        segment_seconds: from one segment's centre to the next.
+        answer: the answer to the clip.
+        clip: features of the one clip, as the backbone embedded it.
+        caption: caption of the clip; None: it has none.
+        model: the model that answered.
+        segment_seconds: seconds from one segment's centre to the next.
     """
     learner, fitted, labels, examples = model.learner, model.fitted, model.classes.labels, model.examples
     shares = learner.shares(fitted, clip, model.support)
@@ -115,7 +116,7 @@ def reasons(
 
 
 def _texts(model: Model, row: int, embeddings: Tensor) -> tuple[str, ...]:
-    """The sentences of the class in a row that the method chose, by their embeddings."""
+    """Sentences of the class in this row that the method used, found by their embeddings."""
     classes, text = model.classes, model.classes.texts[row]
     known = [*zip(classes.explanations[row], text.explanations, strict=True), (classes.prompts[row], text.prompt)]
     return tuple(next(sentence for vector, sentence in known if vector.equal(each)) for each in embeddings)

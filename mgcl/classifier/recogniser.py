@@ -1,4 +1,4 @@
-"""A fitted model with its backbone: what it answers to sounds, and why."""
+"""A fitted model with its backbone: answers sounds and explains the answers."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class Recogniser:
-    """Embeds clips in batches, and holds no more of them at once. ``captions`` are as many as there are sounds."""
+    """Answers sounds batch by batch, with at most one batch in memory. ``captions`` hold one caption per sound."""
 
     model: Model
     backbone: Backbone
     reject_label: Value
 
     def logits(self, sounds: Iterator[Sound | DataError], captions: Captions) -> NDArray[np.float32]:
-        """Shape (clips, classes).
+        """Logits of the sounds, shape (clips, classes).
 
         Raises:
             DataError: a sound could not be decoded.
@@ -46,21 +46,21 @@ class Recogniser:
         return np.concatenate(list(scored))
 
     def answers(self, sounds: Iterator[Sound | DataError], captions: Captions) -> Iterator[Answer | DataError]:
-        """One per sound, in their order, or what is wrong with it."""
+        """Answer the sounds in their order; a sound that could not be decoded yields its DataError."""
         texts = iter(captions or ())
         for batch in _batches(sounds):
             own = captions and [next(texts) for _ in batch]
             yield from self._answered(batch, own)
 
     def windows(self, path: Path, *, every: float, channels: str) -> Iterator[Answer | DataError]:
-        """One every so many seconds of a recording."""
+        """Answer the windows of a recording, one every ``every`` seconds."""
         rate, seconds = self.backbone.sample_rate, self.backbone.seconds
         sounds = windows(path, every=every, sample_rate=rate, seconds=seconds, channels=channels)
         for batch in _batches(sounds):
             yield from self._answered(batch, None)
 
     def explain(self, sound: Sound, caption: str | None) -> Reasons:
-        """Why the answer to a sound is what it is."""
+        """Reasons for the answer to one sound."""
         own = None if caption is None else [caption]
         clip, captions = embedded([sound], self.backbone, own, self.model.choices)
         (answer,) = self._answers([sound], self.model.logits(clip))

@@ -1,4 +1,4 @@
-"""How good answers and their probabilities are."""
+"""Scores of answers and of their probabilities, against the true labels."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,28 +18,28 @@ _BINS = 15
 
 @dataclass(frozen=True)
 class Scores:
-    """How good probabilities are, of clips that are of one of the classes."""
+    """Quality of the probabilities, on clips that belong to one of the classes."""
 
     log_loss: float
-    """Mean, in nats."""
+    """Mean log-loss in nats, at least 0."""
     brier: float
-    """Mean over clips of the squared errors' sum over classes, in 0..2 (Brier 1950)."""
+    """Brier score: squared errors summed over classes, averaged over clips; in 0..2 (Brier 1950)."""
     calibration_error: float
     """Expected calibration error over 15 bins of equal width, in 0..1 (Guo et al. 2017)."""
     auroc: float | None
-    """Mean of each class against the rest, in 0..1; None: a class has no clip."""
+    """Area under the ROC curve, averaged over every class against the rest; in 0..1; None: a class has no clip."""
 
 
 @dataclass(frozen=True)
 class ClassScores:
-    """How well one class is recognised."""
+    """Scores of one class."""
 
     clips: int
     """Number of clips of the class."""
     recall: float | None
-    """Share of its clips that were answered rightly, in 0..1; None: it has no clip."""
+    """Share of the class's clips that were answered rightly, in 0..1; None: the class has no clip."""
     precision: float | None
-    """Share of the answers with its name that were right, in 0..1; None: there was none."""
+    """Share of the answers with the class's name that were right, in 0..1; None: no answer has its name."""
 
 
 @dataclass(frozen=True)
@@ -55,32 +55,33 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How answers compare with the truth."""
+    """Comparison of answers with the true labels."""
 
     clips: int
+    """Number of clips."""
     accuracy: float
-    """In 0..1."""
+    """Share of the clips that were answered rightly, in 0..1."""
     interval: tuple[float, float]
-    """Wilson's, of 95 %."""
+    """Wilson interval of the accuracy, of 95 %: lower and upper bound."""
     probabilities: Scores | None
-    """Quality of the probabilities; None: no clip is of one of the classes."""
+    """Quality of the probabilities; None: no clip belongs to one of the classes."""
     confusion: Mapping[str, Mapping[str, int]]
-    """True label -> answer -> clips."""
+    """True label -> answer -> number of clips."""
     classes: Mapping[str, ClassScores]
-    """Class -> its scores; the reject label too, where there is one."""
+    """Class -> scores; the reject label, where there is one, counts as a class."""
     wrong: Sequence[Wrong]
 
 
 def judge(true: Sequence[str], answers: Sequence[Answer], reject_label: Value) -> Verdict:
-    """Compare answers with the truth; on clips of other classes the reject label is right.
+    """Compare answers with the true labels. On clips of foreign classes the reject label is right.
 
     Args:
-        true: label of each clip.
-        answers: to each clip.
-        reject_label: of the classifier; None: it has none.
+        true: true labels, one per clip.
+        answers: answers, one per clip.
+        reject_label: reject label of the classifier; None: it has none.
 
     Raises:
-        ClassifierError: a label that the classifier does not have, and cannot turn away.
+        ClassifierError: a true label is no class of a classifier without a reject label.
     """
     classes = [str(label) for label in answers[0].probabilities]
     if reject_label is None and (strangers := sorted(set(true) - set(classes))):
@@ -117,14 +118,14 @@ def judge(true: Sequence[str], answers: Sequence[Answer], reject_label: Value) -
 
 
 def _of_class(label: str, pairs: Sequence[tuple[str, str]]) -> ClassScores:
-    """Scores of a class, from pairs of the right answer and the one that was given."""
+    """Scores of one class, from pairs of right answer and given answer."""
     clips, named = sum(want == label for want, _ in pairs), sum(got == label for _, got in pairs)
     both = sum(want == got == label for want, got in pairs)
     return ClassScores(clips, both / clips if clips else None, both / named if named else None)
 
 
 def scores(probabilities: NDArray[np.float64], true: NDArray[np.intp]) -> Scores:
-    """Compare probabilities, shape (clips, classes), with the class index of each clip."""
+    """Score probabilities, shape (clips, classes), against the true class indices, shape (clips,)."""
     way = probabilities.shape[1]
     labels = np.arange(way)
     against = probabilities[:, 1] if way == 2 else probabilities
@@ -137,7 +138,15 @@ def scores(probabilities: NDArray[np.float64], true: NDArray[np.intp]) -> Scores
 
 
 def calibration_error(probabilities: NDArray[np.float64], true: NDArray[np.intp]) -> float:
-    """By how much the greatest probability differs from the share that is right, bin by bin, weighed by clips."""
+    """Expected calibration error over 15 bins of equal width, in 0..1 (Guo et al. 2017).
+
+    In every bin, the mean of the greatest probabilities is compared with the share of right answers. The absolute
+    differences are averaged, weighted by the number of clips.
+
+    Args:
+        probabilities: shape (clips, classes).
+        true: true class indices, shape (clips,).
+    """
     sure, right = probabilities.max(1), probabilities.argmax(1) == true
     bins = np.minimum((sure * _BINS).astype(int), _BINS - 1)
     gaps = np.bincount(bins, sure - right, minlength=_BINS)

@@ -1,4 +1,4 @@
-"""Clips - files or arrays - as waveforms of one length."""
+"""Decoding of clips, from files or arrays, to waveforms of one length."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -20,24 +20,24 @@ from mgcl.files import as_text
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """One clip as a backbone is given it."""
+    """One clip as the backbone's input."""
 
     name: str
-    """The clip's path; of an array, its number."""
+    """Path of the clip; for an array, its number."""
     waveform: NDArray[np.float32]
-    """Shape (samples,)."""
+    """Samples of one channel, shape (samples,)."""
     start: float = 0.0
-    """Seconds into the recording, or the array, where the waveform begins."""
+    """Start of the waveform, in seconds from the beginning of the recording or the array."""
     stop: float | None = None
-    """Seconds into it where the waveform ends, before it is repeated; None of a window: where its length says."""
+    """End of the waveform before looping, in seconds from the same beginning; None for a window: start plus length."""
     seconds: float = 0.0
-    """Length of the whole clip, of which the waveform may be a part; 0 of an array and of a window."""
+    """Length of the whole clip in seconds, of which the waveform may be a part; 0 for arrays and windows."""
     digest: str = ""
-    """SHA-256 of the file, or the array: alike for one sound under two names; empty of a window."""
+    """SHA-256 of the file or the array, equal for one sound under two names; empty for windows."""
 
     @property
     def is_silent(self) -> bool:
-        """Whether the waveform's peak is 80 dB below full scale."""
+        """Whether the waveform's peak is more than 80 dB below full scale."""
         return float(np.abs(self.waveform).max()) < SILENT
 
 
@@ -49,15 +49,18 @@ def read(
     array_rate: int | None = None,
     channels: str = "average",
 ) -> Iterator[Sound | DataError]:
-    """Decode, resample, and tile or crop clips to one length, one when it is asked for; or give what is wrong with it.
+    """Decode, resample, and loop or crop clips to one length, lazily.
 
     Args:
-        given: ``mgcl.classifier.given.clips``.
-        sample_rate: of the result, in Hz.
-        seconds: of the result. What is longer is cropped: a file at a place that depends on its name, an array on its
-            length.
-        array_rate: of arrays that come without, in Hz; None: ``sample_rate``.
-        channels: how one is made of a file's several: one of ``mgcl.audio.CHANNELS``.
+        given: clips as ``mgcl.classifier.given.clips`` returns them.
+        sample_rate: sample rate of the result, in Hz.
+        seconds: length of the result. Longer clips are cropped: a file at a place that depends on its name, an array at
+            a place that depends on its length.
+        array_rate: sample rate of arrays that come without one, in Hz; None: ``sample_rate``.
+        channels: how several channels of a file become one: one of ``mgcl.audio.CHANNELS``.
+
+    Yields:
+        One sound per clip, in their order; for a clip that cannot be decoded its DataError instead.
     """
     for number, each in enumerate(given):
         try:
@@ -108,10 +111,10 @@ _Decoded = TypeVar("_Decoded")
 
 
 def decoded(given: _Decoded | DataError) -> _Decoded:
-    """A sound that could be decoded, or the answer to one.
+    """Return a sound, or the answer to one, unless it is an error.
 
     Raises:
-        DataError: it could not be decoded.
+        DataError: the sound could not be decoded; this is the given error.
     """
     if isinstance(given, DataError):
         raise given
@@ -119,10 +122,10 @@ def decoded(given: _Decoded | DataError) -> _Decoded:
 
 
 def all_decoded(sounds: Iterable[Sound | DataError]) -> list[Sound]:
-    """Sounds that could all be decoded.
+    """Collect sounds, all of which must have been decoded.
 
     Raises:
-        DataError: some could not; gives the reason for each.
+        DataError: some could not be decoded; lists the reasons.
     """
     found = list(sounds)
     if wrong := [str(each) for each in found if isinstance(each, DataError)]:

@@ -1,4 +1,4 @@
-"""A model as a folder of two files: ``model.json`` and ``model.safetensors``. No pickle: opening one runs no code."""
+"""Storage of a model: a folder with ``model.json`` and ``model.safetensors``. Without pickle, opening runs no code."""
 
 import hashlib
 import json
@@ -23,19 +23,19 @@ from mgcl.parameters import flat
 from mgcl.records import digest
 
 FORMAT = 3
-"""Raised whenever an older mgcl could not read the files rightly."""
+"""Version of the files' format. It is raised whenever an older mgcl would misread the files."""
 FACTS, TENSORS = "model.json", "model.safetensors"
 _RENAMED = {"none_label": "reject_label"}
-"""Parameters of the estimator as earlier formats call them -> as they are called now."""
+"""Former name -> present name of the estimator's parameters that earlier formats hold."""
 
 
 def write(model: Model, about: Mapping[str, Any], folder: Path) -> None:
-    """Save a model; one that lies there is written over, and only when the new one is complete.
+    """Save a model. An existing model is replaced, each file only when the new one is complete.
 
     Args:
-        model: to save.
-        about: the backbone's fingerprint, and the estimator's own parameters; as json has them.
-        folder: made if need be.
+        model: the model to save.
+        about: fingerprint of the backbone and the estimator's own parameters, as json values.
+        folder: folder to write to; made if missing.
     """
     learner, support, examples, classes = model.learner, model.support, model.examples, model.classes
     tensors = save(
@@ -73,27 +73,33 @@ def write(model: Model, about: Mapping[str, Any], folder: Path) -> None:
 
 
 def _portable(name: str) -> str:
-    """A clip's folder, which may be its class, and its name: where it lies on this machine concerns nobody else."""
+    """Path of a clip for the stored model; of an absolute path only the last folder and the file name.
+
+    The last folder may be the clip's class. The rest is dropped, since it describes the user's machine.
+    """
     path = Path(name)
     return str(Path(*path.parts[1:][-2:])) if path.is_absolute() else name
 
 
 def portable_weights(weights: str, folder: Path) -> str:
-    """A path to weights as a model in a folder keeps it: relative, since it may be opened from another folder."""
+    """Weights as a model stores them: a path becomes relative to the model's folder; the id of a hub stays."""
     return os.path.relpath(Path(weights).resolve(), folder.resolve()) if Path(weights).exists() else weights
 
 
 def found_weights(weights: str, folder: Path) -> str:
-    """The weights that a model in a folder kept: a path, or the id of a model hub."""
+    """Inverse of ``portable_weights``: the path beside the model's folder if it exists, else the id of a hub."""
     beside = folder.resolve() / weights
     return str(beside.resolve()) if beside.exists() else weights
 
 
 def read(folder: Path) -> tuple[Model, Mapping[str, Any]]:
-    """Open what ``write`` wrote: the model, and what was kept about its backbone and estimator.
+    """Load a model that ``write`` wrote.
+
+    Returns:
+        The model, and the content of ``model.json``: "fingerprint" of the backbone, "estimator" parameters, and more.
 
     Raises:
-        DataError: it is no model, was changed, or needs another mgcl; says which.
+        DataError: the folder holds no model, the model was changed, or it needs another mgcl; names the cause.
     """
     facts = _facts(folder)
     content = _bytes(folder / TENSORS)

@@ -1,4 +1,4 @@
-"""A long recording, window by window; an hour takes no more memory than a minute."""
+"""Windows of a long recording, decoded as a stream: memory does not grow with the recording's length."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,32 +14,32 @@ from mgcl.classifier.sounds import Sound
 from mgcl.errors import ClassifierError, DataError
 
 _REST = 0.01
-"""Share of a window: if no more is left at the end, it is no window more."""
+"""Share of a window. A rest of at most this share at the recording's end gets no window of its own."""
 
 
 def windows(
     path: Path, *, every: float, sample_rate: int, seconds: float, channels: str = "average"
 ) -> Iterator[Sound]:
-    """Windows of one length, from the beginning to the end.
+    """Cut a recording into windows of one length, from its beginning to its end.
 
-    The last one ends where the recording does, so that nothing is left out; a recording that is shorter than a window
-    is repeated.
+    The last window ends where the recording ends, so that nothing is left out. A recording that is shorter than a
+    window is looped.
 
     Args:
-        path: of a format that ``mgcl.audio.formats`` lists.
+        path: audio file, of a format that ``mgcl.audio.formats`` lists.
         every: seconds from one window's start to the next, > 0.
-        sample_rate: of the windows, in Hz.
-        seconds: of a window.
-        channels: how one is made of several: one of ``mgcl.audio.CHANNELS``.
+        sample_rate: sample rate of the windows, in Hz.
+        seconds: length of a window.
+        channels: how several channels become one: one of ``mgcl.audio.CHANNELS``.
 
     Raises:
         ClassifierError: ``every`` is not positive.
-        DataError: the file cannot be decoded, is cut short, or its channels cancel; names it.
+        DataError: the file cannot be decoded, is cut short, or its channels cancel each other; names it.
     """
     if not 0 < every < float("inf"):
         raise ClassifierError(f"every must be a positive number of seconds, got {every}")
     length, step = round(seconds * sample_rate), max(1, round(every * sample_rate))
-    held, first, at = np.empty(0, np.float32), 0, 0  # samples from the first-th on; the next window starts at the at-th
+    held, first, at = np.empty(0, np.float32), 0, 0  # first: index of held[0]; at: start of the next window
     for block in _blocks(path, sample_rate, channels):
         held = np.concatenate([held, block])
         while at + length <= first + len(held):
@@ -61,7 +61,7 @@ def _window(path: Path, samples: NDArray[np.float32], start: int, sample_rate: i
 
 
 def _blocks(path: Path, sample_rate: int, channels: str) -> Iterator[NDArray[np.float32]]:
-    """The recording in one channel and at one rate, block by block."""
+    """Decode the recording block by block, mixed to one channel and resampled to ``sample_rate``."""
     levels = Levels()
     with opened(path) as recording:
         resampler = soxr.ResampleStream(recording.sample_rate, sample_rate, 1, dtype="float32")

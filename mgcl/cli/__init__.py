@@ -1,4 +1,4 @@
-"""The ``mgcl`` command: arguments, exit codes, what is printed; nothing else. One file a command."""
+"""The ``mgcl`` command: arguments, exit codes and output, and nothing else. One file per subcommand."""
 
 import argparse
 import functools
@@ -34,7 +34,7 @@ _COMMANDS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one command and exit: 0, or 2 with one line on bad input."""
+    """Run one command and exit with its exit code, or with code 2 and one line on stderr on bad input."""
     parser = argparse.ArgumentParser(prog="mgcl", description="Few-shot sound recognition on frozen features.")
     parser.add_argument("--version", action="version", version=f"mgcl {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")

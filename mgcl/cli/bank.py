@@ -1,4 +1,4 @@
-"""``mgcl bank``: look at, make or export a feature bank."""
+"""``mgcl bank``: describe, import or export a feature bank."""
 
 import argparse
 import math
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     bank = commands.add_parser("bank", help="look at, make or export a feature bank")
     banks = bank.add_subparsers(required=True, metavar="COMMAND")
 
@@ -97,7 +97,7 @@ def _explanations(bank: "FeatureBank") -> str:
 
 
 def _columns(bank: "FeatureBank") -> Iterator[str]:
-    """Each column of vectors with what a row holds, and the step of tokens."""
+    """Descriptions of the columns with vectors: name, content of a row, and for tokens the step in seconds."""
     from mgcl.features.columns import row_in_words
     from mgcl.features.schema import NAMED
 

@@ -1,4 +1,4 @@
-"""``mgcl caption``: what every clip of a data set sounds like, said by a captioner."""
+"""``mgcl caption``: caption every clip of a data set with a captioner."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ from mgcl.cli.commands import Commands, add_channels, warn_of_named_classes
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     caption = commands.add_parser(
         "caption",
         help="say what every clip sounds like: makes the captions that `mgcl extract --captions` reads",

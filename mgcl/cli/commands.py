@@ -1,4 +1,4 @@
-"""What several commands share."""
+"""Arguments and checks that several commands share."""
 
 import argparse
 import os
@@ -23,7 +23,7 @@ else:
 
 
 def add_model(command: argparse.ArgumentParser) -> None:
-    """Which model a command opens, and how."""
+    """Add the arguments that select a model and how it is opened; see ``open_model``."""
     command.add_argument("model", type=Path, metavar="MODEL", help="folder that `mgcl fit` wrote")
     command.add_argument("--weights", metavar="W", help="of its backbone, if they lie elsewhere now")
     command.add_argument("--channels", choices=CHANNELS, help="of files with several (default: as `mgcl fit` was told)")
@@ -31,14 +31,14 @@ def add_model(command: argparse.ArgumentParser) -> None:
 
 
 def open_model(flags: argparse.Namespace) -> "FewShotClassifier":
-    """What ``add_model``'s arguments name."""
+    """Load the classifier that ``add_model``'s arguments select."""
     from mgcl import FewShotClassifier
 
     return FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device, channels=flags.channels)
 
 
 def add_backbone(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
-    """Which backbone embeds."""
+    """Add the argument that selects a backbone; see ``chosen_backbone``."""
     command.add_argument(
         "--backbone",
         metavar="NAME",
@@ -47,7 +47,10 @@ def add_backbone(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -
 
 
 def chosen_backbone(flags: argparse.Namespace) -> str:
-    """The backbone that ``add_backbone``'s argument names; else the default, and a line tells why."""
+    """Name of the backbone that ``add_backbone``'s argument selects.
+
+    Without the argument it is the default, and the reason is printed in one line.
+    """
     if flags.backbone is not None:
         return str(flags.backbone)
     choice = default(flags.weights)
@@ -56,7 +59,7 @@ def chosen_backbone(flags: argparse.Namespace) -> str:
 
 
 def add_channels(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
-    """How one channel is made of several."""
+    """Add the argument that selects how several channels become one."""
     command.add_argument(
         "--channels",
         choices=CHANNELS,
@@ -67,7 +70,7 @@ def add_channels(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -
 
 
 def say_what_is_passed_over(root: Path) -> None:
-    """What lies in a folder of classes and is none of its clips, a line each, and how many files are hidden."""
+    """Print what a folder of classes holds beside clips: one line per other file, and the number of hidden files."""
     from mgcl.audio.formats import advice, is_audio
     from mgcl.data.folder import hidden, passed_over
 
@@ -79,10 +82,14 @@ def say_what_is_passed_over(root: Path) -> None:
 
 
 def check_out(out: Path, *, folder: bool) -> None:
-    """See whether a folder, or a file, can be written, before the work for it is done.
+    """Check that an output can be written, before the work for it is done.
+
+    Args:
+        out: path of the output.
+        folder: whether the output is a folder, else a file.
 
     Raises:
-        MgclError: it cannot; says why.
+        MgclError: the output cannot be written; names the reason.
     """
     there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
     if (there == out.absolute() and there.is_dir() != folder) or (there != out.absolute() and not there.is_dir()):
@@ -93,7 +100,7 @@ def check_out(out: Path, *, folder: bool) -> None:
 
 @contextmanager
 def warnings_as_lines(flags: argparse.Namespace) -> Iterator[None]:
-    """Print mgcl's own warnings as one line each when the work is done; others go their usual way."""
+    """Print mgcl's own warnings, one line per warning, when the context ends. Other warnings are left alone."""
     with gathered_warnings() as said:
         yield
     for each in said:
@@ -101,7 +108,7 @@ def warnings_as_lines(flags: argparse.Namespace) -> Iterator[None]:
 
 
 def add_address(command: argparse.ArgumentParser, *, port: int) -> None:
-    """Where a command's page is to be found."""
+    """Add the arguments for the address of a command's web page; ``port`` is the default."""
     command.add_argument(
         "--host", default="127.0.0.1", help="to listen to; anything else lets others in (default: %(default)s)"
     )
@@ -110,10 +117,10 @@ def add_address(command: argparse.ArgumentParser, *, port: int) -> None:
 
 
 def check_address(host: str, port: int) -> None:
-    """See whether a page can be served there.
+    """Check that a page can be served at this address.
 
     Raises:
-        MgclError: it cannot; says why.
+        MgclError: the address cannot be used; names the reason.
     """
     try:
         socket.create_server((host, port)).close()
@@ -123,7 +130,11 @@ def check_address(host: str, port: int) -> None:
 
 
 def warn_of_named_classes(share: float | None) -> None:
-    """Say so where more than half of the captions contain a word of their class's name; None: no captions."""
+    """Print a warning if more than half of the captions contain a word of their class's name.
+
+    Args:
+        share: share of the captions that do, in 0..1; None: there are no captions.
+    """
     if share is not None and share > 0.5:
         print(
             f"warning: {100 * share:.0f} % of the captions contain a word of their class's name; "

@@ -1,4 +1,4 @@
-"""``mgcl data``: make, fetch and check data sets."""
+"""``mgcl data``: fetch, check and generate data sets."""
 
 import argparse
 from pathlib import Path
@@ -9,7 +9,7 @@ from mgcl.errors import DataError, with_flags
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     data = commands.add_parser("data", help="fetch, check or generate a data set")
     kinds = data.add_subparsers(required=True, metavar="COMMAND")
 

@@ -1,4 +1,4 @@
-"""``mgcl demo``: a page on this machine to try a classifier that ``mgcl fit`` made."""
+"""``mgcl demo``: serve a local web page to try a model that ``mgcl fit`` made."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from mgcl.cli.commands import Commands, add_address, add_model, check_address, o
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     demo = commands.add_parser(
         "demo", help="try a model in a browser: drop or record a clip, add a class; on this machine alone"
     )
@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
 def _demo(flags: argparse.Namespace) -> int:
     check_address(flags.host, flags.port)
     with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="mgcl-demo-") as uploads:
-        # Read when gradio is imported.
+        # gradio reads these variables when it is imported.
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": uploads}
         from mgcl.classifier.demo import Session, serve
 

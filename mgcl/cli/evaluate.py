@@ -1,4 +1,4 @@
-"""``mgcl evaluate``: how good a classifier is on labelled clips."""
+"""``mgcl evaluate``: score a model that ``mgcl fit`` made on labelled clips."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     evaluate = commands.add_parser(
         "evaluate",
         help="how often a model that `mgcl fit` made is right on labelled clips",
@@ -91,7 +91,7 @@ def _show(verdict: "Verdict", *, fitted_on: int) -> None:
 
 
 def _cell(text: str) -> str:
-    """A bar would end the table's cell."""
+    """Escape vertical bars, which would end the cell of a table."""
     return text.replace("|", "\\|")
 
 

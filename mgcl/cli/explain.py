@@ -1,4 +1,4 @@
-"""``mgcl explain-classes``: have sentences written on what your own classes sound like."""
+"""``mgcl explain-classes``: write explanations of classes with a language model."""
 
 import argparse
 from pathlib import Path
@@ -9,7 +9,7 @@ from mgcl.errors import MgclError
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     explain = commands.add_parser(
         "explain-classes",
         help="have a language model write what classes sound like: makes what `mgcl extract --explanations` reads",

@@ -1,4 +1,4 @@
-"""``mgcl extract``: from sounds to a feature bank."""
+"""``mgcl extract``: embed a data set into a feature bank."""
 
 import argparse
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     extract = commands.add_parser(
         "extract",
         help="embed a data set with a backbone: makes a feature bank",
@@ -87,7 +87,7 @@ def _extract(flags: argparse.Namespace) -> int:
     if flags.verified_only:
         dataset = dataset.verified_only()
     load("backbone", flags.backbone)
-    # Whatever can be refused is refused before Ray and the backbone take their time.
+    # Bad input is refused here, before Ray and the backbone are started, which takes a while.
     classes = class_texts(dataset, _given_classes(flags.explanations, dataset))
     captions = read_captions(flags.captions) if flags.captions else None
     flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,11 @@ def _extract(flags: argparse.Namespace) -> int:
 
 @contextmanager
 def _started(flags: argparse.Namespace, machines: "Machines") -> "Iterator[tuple[Facts, Run]]":
-    """The loaded backbone's facts, and what embeds with it: actors, or this process where Ray is not installed."""
+    """Start the backbone: in actors, or in this process if Ray is not installed.
+
+    Yields:
+        The backbone's facts, and the function that embeds with it.
+    """
     if missing("ray"):
         import torch
 

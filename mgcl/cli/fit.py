@@ -1,4 +1,4 @@
-"""``mgcl fit``: a classifier from a folder of labelled clips."""
+"""``mgcl fit``: fit a classifier to a folder of labelled clips."""
 
 import argparse
 import ast
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     fit = commands.add_parser(
         "fit",
         help="learn to recognise your own sounds from a folder with a few clips per class",
@@ -141,7 +141,11 @@ def _fit(flags: argparse.Namespace) -> int:
 
 
 def _options(flags: argparse.Namespace) -> dict[str, Any]:
-    """The method's, as they are written: 2, 0.5, True, None, or a word."""
+    """Options of the method from the command line. Values are Python literals (2, 0.5, True, None) or else text.
+
+    Raises:
+        MgclError: the method has no option of that name, or needs captions despite ``--audio-only``.
+    """
     from mgcl.classifier.learner import Learner, options_of
 
     known = options_of(flags.method)
@@ -163,7 +167,11 @@ def _options(flags: argparse.Namespace) -> dict[str, Any]:
 
 
 def _pair(words: list[str]) -> tuple[str, str]:
-    """A name and its value, of NAME=VALUE or NAME VALUE."""
+    """Name and value of one option, written as NAME=VALUE or NAME VALUE.
+
+    Raises:
+        MgclError: the words have neither form.
+    """
     name, equals, value = words[0].partition("=")
     if len(words) == 1 and equals:
         return name, value
@@ -186,7 +194,7 @@ def _check_comparison(flags: argparse.Namespace, clips: Mapping[str, int]) -> No
 
 
 def _print_comparison(flags: argparse.Namespace, classifier: "FewShotClassifier") -> None:
-    """One line per method, the best first."""
+    """Print the comparison of methods if ``--compare`` is given: one line per method, the best first."""
     if not flags.compare:
         return
     from mgcl.classifier.comparison import compared

@@ -1,4 +1,4 @@
-"""``mgcl predict``: what clips sound like to a classifier that ``mgcl fit`` made."""
+"""``mgcl predict``: recognise clips with a model that ``mgcl fit`` made."""
 
 import argparse
 import csv
@@ -24,7 +24,7 @@ _PAGE = 100
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     predict = commands.add_parser(
         "predict",
         help="recognise clips with a model that `mgcl fit` made",
@@ -102,10 +102,13 @@ def _write_page(explained: "Sequence[tuple[Reasons, Sound]]", sample_rate: int, 
 
 
 def _clips(given: Sequence[str]) -> tuple[list[str], int]:
-    """The files that the arguments stand for, and how many arguments stand for none, which is said.
+    """Resolve the arguments to files. Every argument without files causes a line on stderr.
+
+    Returns:
+        The files, and the number of arguments without files.
 
     Raises:
-        DataError: there are no files at all.
+        DataError: no argument has files.
     """
     found = [_found(each) for each in given]
     wrong = [each for each in found if isinstance(each, DataError)]
@@ -117,12 +120,12 @@ def _clips(given: Sequence[str]) -> tuple[list[str], int]:
 
 
 def _quiet() -> bool:
-    """A bar would run through answers that are printed beside it."""
+    """Whether to hide the progress bar: it would mix with answers printed to the same terminal."""
     return sys.stdout.isatty() or not sys.stderr.isatty()
 
 
 def _found(given: str) -> list[str] | DataError:
-    """The files that an argument stands for, in a fixed order; or that there are none."""
+    """The files that an argument stands for, in a fixed order; an error, not raised, if there are none."""
     from mgcl.audio.formats import PYAV, SUFFIXES
     from mgcl.data.folder import is_hidden
 
@@ -130,12 +133,12 @@ def _found(given: str) -> list[str] | DataError:
     found = [given]
     if given == "-":
         if isinstance(sys.stdin, io.TextIOWrapper):
-            sys.stdin.reconfigure(errors="surrogateescape")  # names may be no text
+            sys.stdin.reconfigure(errors="surrogateescape")  # file names may be invalid UTF-8
         listed = sys.stdin.read()
-        lines = listed.split("\0" if "\0" in listed else "\n")  # as find -print0 gives them
+        lines = listed.split("\0" if "\0" in listed else "\n")  # find -print0 separates names by NUL
         found = [line.rstrip("\r\n") for line in lines if line.strip()]
     elif path.is_dir():
-        listed_here = {*SUFFIXES, *PYAV}  # of what needs PyAV and has none, an error says so
+        listed_here = {*SUFFIXES, *PYAV}  # files that need a missing PyAV cause an error later
         there = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in listed_here and each.is_file()]
         found = [str(each) for each in there if not is_hidden(each.relative_to(path))]
         if hidden := len(there) - len(found):
@@ -172,7 +175,7 @@ def _explained(
     captions: Sequence[str] | None,
     explained: "list[tuple[Reasons, Sound]]",
 ) -> "Iterator[Answer | DataError]":
-    """Answers, and why, of clips that are each read once."""
+    """Answer clips, appending the reasons and the sound of each to ``explained``; every clip is decoded once."""
     for row, clip in enumerate(clips):
         try:
             sound = classifier.sound(clip)
@@ -185,7 +188,7 @@ def _explained(
 
 
 def _sure(answer: "Answer", digits: int) -> str:
-    """Its probability; that of none of the classes is not known."""
+    """The answer's probability as text; "-" for a rejected clip, whose label has none."""
     return f"{answer.probability:.{digits}f}" if answer.label in answer.probabilities else "-"
 
 

@@ -1,4 +1,4 @@
-"""``mgcl pretrain``: train the tiny backbone again, from nothing."""
+"""``mgcl pretrain``: train the tiny backbone from scratch."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ from mgcl.home import home
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     pretrain = commands.add_parser(
         "pretrain",
         help="train the tiny backbone again, from nothing",

@@ -1,4 +1,4 @@
-"""``mgcl report``: a sweep's tables, from MLflow."""
+"""``mgcl report``: write a sweep's report from its runs in MLflow."""
 
 import argparse
 from pathlib import Path
@@ -10,7 +10,7 @@ _FILES = ("report.md", "table.tex", "cells.csv", "differences.csv")
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     report = commands.add_parser("report", help="draw a sweep's tables from MLflow")
     report.add_argument("name", help="of the sweep, e.g. full_grid")
     report.add_argument("--tracking-uri", metavar="URI", help="MLflow store (default: $MGCL_HOME/mlflow.db)")

@@ -1,4 +1,4 @@
-"""``mgcl similarities``: the similarity store of this machine."""
+"""``mgcl similarities``: list or remove the similarities stored on this machine."""
 
 import argparse
 from datetime import datetime
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     similarities = commands.add_parser(
         "similarities", help="the similarities stored on this machine, $MGCL_HOME/similarity"
     )

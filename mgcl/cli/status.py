@@ -1,4 +1,4 @@
-"""``mgcl status``: how far a sweep or a search is."""
+"""``mgcl status``: show the progress of a sweep or a search."""
 
 import argparse
 import time
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     status = commands.add_parser(
         "status", help="how far a sweep or a search is, what runs where, and when it will be done"
     )
@@ -32,7 +32,7 @@ def _status(flags: argparse.Namespace) -> int:
 
     uri = flags.tracking_uri or default_uri()
     progress = last_progress(flags.name, uri)
-    recorded = recorded_runs(flags.name, uri)  # after it: what a driver recorded meanwhile is done
+    recorded = recorded_runs(flags.name, uri)  # read after the progress: trials recorded meanwhile count
     progress = progress or progress_of(recorded)
     if progress is None and (standing := _standing(flags.name, uri)):
         print("\n".join(standing))
@@ -71,11 +71,16 @@ def _status(flags: argparse.Namespace) -> int:
 
 
 def trial_states(progress: "Progress", runs: "Sequence[TrialRun]") -> dict[str, str]:
-    """Each trial's one state, "done", "failed", "running" or "waiting", though the driver spoke before it recorded.
+    """State of every trial: "done", "failed", "running" or "waiting".
+
+    The driver's report may be older than the recorded runs, which take precedence.
 
     Args:
-        progress: what the driver last said.
-        runs: what is recorded, read after that.
+        progress: the driver's last report.
+        runs: recorded runs, read after the report.
+
+    Returns:
+        Key of a trial -> its state.
     """
     recorded = {run.key: run for run in runs}
     since = {key: began for key, _, _, began in progress.running} if progress.at_work else {}
@@ -84,7 +89,7 @@ def trial_states(progress: "Progress", runs: "Sequence[TrialRun]") -> dict[str, 
         run = recorded.get(key)
         if run and run.status == "FINISHED":
             return "done"
-        if run and run.ended >= since.get(key, 0.0):  # else it is being tried again
+        if run and run.ended >= since.get(key, 0.0):  # an older failure is being retried
             return "failed"
         return "running" if key in since else "waiting"
 
@@ -99,14 +104,16 @@ def pace(
     *,
     now: float,
 ) -> str:
-    """From the first result on; the clock starts when the first worker took a trial.
+    """Pace of a sweep and its estimated time left, as text; a note if no trial has ended yet.
+
+    The clock starts when the first worker took a trial.
 
     Args:
-        progress: what the driver last said.
-        running: of that, what still runs.
-        runs: what is recorded.
-        missing: how many trials run or wait.
-        now: seconds since 1970.
+        progress: the driver's last report.
+        running: the report's trials that still run.
+        runs: recorded runs.
+        missing: number of trials that run or wait.
+        now: present time, in seconds since 1970.
     """
     ended = [run for run in runs if run.ended > progress.started]
     took = [run.seconds for run in ended if run.seconds is not None]
@@ -122,7 +129,7 @@ def pace(
 
 
 def _standing(name: str, uri: str) -> list[str]:
-    """How a search stands, a line a study; none if there is no such search."""
+    """Progress of a search, one line per study; empty if there is no search of that name."""
     from mgcl.search.export import standing
 
     studies = standing(name, uri)

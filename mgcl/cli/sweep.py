@@ -1,4 +1,4 @@
-"""``mgcl sweep``: a sweep that comes with mgcl, or a file of your own."""
+"""``mgcl sweep``: run a sweep that comes with mgcl, or a sweep file of the user's."""
 
 import argparse
 import ast
@@ -13,7 +13,7 @@ from mgcl.errors import SweepError
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     sweep = commands.add_parser(
         "sweep",
         help="run a sweep or a search, with a report; without a name: list them",
@@ -34,14 +34,17 @@ def _sweep(flags: argparse.Namespace) -> int:
 
 
 def sweeps() -> dict[str, Path]:
-    """Name -> file, of the sweeps that come with mgcl: in an installed package, or beside it in a clone."""
+    """Name -> file of the sweeps that come with mgcl, which lie in the installed package, or beside it in a clone."""
     package = Path(mgcl.__file__).parent
     folder = next(each for each in (package / "sweeps", package.parent / "sweeps") if each.is_dir())
     return {file.stem: file for file in sorted(folder.glob("*.py"))}
 
 
 def _run(file: Path, words: list[str]) -> None:
-    """As ``python FILE`` does it, but that its messages call it by what was typed, which ``runpy`` takes from them."""
+    """Run a sweep file like ``python FILE``.
+
+    ``sys.argv`` keeps the typed words, so that messages show them; ``runpy`` would replace the first of them.
+    """
     sys.argv = words
     sys.path.insert(0, str(file.parent))
     loader = SourceFileLoader("__main__", str(file))
@@ -62,5 +65,5 @@ def _file(name: str) -> Path:
 
 
 def _about(file: Path) -> str:
-    """The first line of a file's docstring."""
+    """First line of the module docstring in a file; empty if it has none."""
     return (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n")[0]

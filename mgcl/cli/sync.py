@@ -1,4 +1,4 @@
-"""``mgcl sync``: copies a cluster's runs into the user's own store."""
+"""``mgcl sync``: copy the runs of another MLflow store, e.g. a cluster's, into the user's own."""
 
 import argparse
 from contextlib import nullcontext
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     sync = commands.add_parser(
         "sync",
         help="copy runs from another MLflow store, e.g. a cluster's, and draw their report",
@@ -43,7 +43,7 @@ def _sync(flags: argparse.Namespace) -> int:
     is_cluster = Path(flags.source).suffix in {".yaml", ".yml"}
     missing = 0
     with mlflow_tunnel(Path(flags.source)) if is_cluster else nullcontext(flags.source) as uri:
-        source = Source(uri, without_user(flags.source))  # runs need no password
+        source = Source(uri, without_user(flags.source))  # the name is stored with runs: no password
         for name in _chosen(source, flags.names):
             if not flags.check:
                 prepare(name, flags.out)
@@ -63,7 +63,11 @@ def _sync(flags: argparse.Namespace) -> int:
 
 
 def _chosen(source: "Source", names: list[str]) -> tuple[str, ...]:
-    """The sweeps to copy, each of which the source must know."""
+    """Names of the sweeps to copy: the given ones, or all that the source has.
+
+    Raises:
+        TrackingError: the source lacks a sweep, or has none at all.
+    """
     from mgcl.tracking.store import newest_experiment
 
     known = source.sweeps()
@@ -71,7 +75,7 @@ def _chosen(source: "Source", names: list[str]) -> tuple[str, ...]:
         if name not in known:
             source.refuse_deleted(name)
     if not known:
-        newest_experiment(source.uri)  # which tells what was deleted
+        newest_experiment(source.uri)  # raises an error if all sweeps were deleted
         raise TrackingError(f"{source.name}: no sweep is recorded there; name the store that it was recorded in")
     for name in names:
         if name not in known:

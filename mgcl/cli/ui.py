@@ -1,4 +1,4 @@
-"""``mgcl ui``: MLflow's page of the newest sweep."""
+"""``mgcl ui``: show the newest sweep in MLflow's web page."""
 
 import argparse
 import os
@@ -18,7 +18,7 @@ _SECONDS = 120
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     ui = commands.add_parser("ui", help="look at the runs in a browser, with MLflow's server on this machine")
     ui.add_argument("--tracking-uri", metavar="URI", help="MLflow store (default: $MGCL_HOME/mlflow.db)")
     add_address(ui, port=5000)
@@ -39,7 +39,7 @@ def _ui(flags: argparse.Namespace) -> int:
         _show(runs_page(uri, experiment), browser=not flags.no_browser)
         return 0
     check_address(flags.host, flags.port)
-    with suppress(MgclError), alone(uri):  # of a store that may only be read, MLflow shows the files where they were
+    with suppress(MgclError), alone(uri):  # a read-only store keeps its files' former addresses
         readdress(uri)
     print("starting MLflow's server ...", flush=True)
     with suppress(KeyboardInterrupt), _server(uri, flags.host, flags.port) as server:
@@ -52,10 +52,10 @@ def _ui(flags: argparse.Namespace) -> int:
 
 @contextmanager
 def _server(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """MLflow's server on a store, as long as the context lasts; it answers when the context begins.
+    """Run MLflow's server on a store while the context lasts. It is ready when the context begins.
 
     Raises:
-        TrackingError: it does not start; with its own last words.
+        TrackingError: the server does not start; holds the last line of its output.
     """
     from mgcl.cluster.tunnel import comes_up
 
@@ -63,7 +63,7 @@ def _server(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]
     with tempfile.TemporaryFile() as said:
         server = subprocess.Popen(
             [sys.executable, *command, "--workers", "1", "--no-serve-artifacts"],
-            # Its address is no argument: anybody on the machine may read those.
+            # The store's URI may hold a password, and every user of the machine can read a process's arguments.
             env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": uri},
             stdin=subprocess.DEVNULL,
             stdout=said,
@@ -82,7 +82,7 @@ def _server(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """The whole process group: the server's own workers too."""
+    """End the server's whole process group, which includes its workers."""
     for ending in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(server.pid, ending)

@@ -1,4 +1,4 @@
-"""``mgcl weights``: what backbones' weights there are, and how they come here."""
+"""``mgcl weights``: list backbones' published weights, or download them."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands) -> None:
-    """Add the command to the parser's."""
+    """Add this command to the subcommands of ``mgcl``."""
     weights = commands.add_parser("weights", help="fetch a backbone's weights, or list them")
     kinds = weights.add_subparsers(required=True, metavar="COMMAND")
 

@@ -1,1 +1,1 @@
-"""Words: what classes and clips sound like."""
+"""Language: prompts and explanations of classes, captions of clips."""

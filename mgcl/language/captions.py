@@ -1,4 +1,4 @@
-"""Captions: what a clip sounds like, said from its audio alone."""
+"""Captions: descriptions of what a clip sounds like, made from its audio alone."""
 
 import re
 
@@ -7,18 +7,21 @@ from numpy.typing import NDArray
 
 
 def nearest_captions(clips: NDArray[np.float32], captions: NDArray[np.float32]) -> NDArray[np.intp]:
-    """For each clip the row of the caption closest to it in the joint space.
+    """Row of the nearest candidate caption of each clip, in the joint embedding space.
 
     Args:
-        clips: unit vectors, shape (clips, d).
-        captions: unit vectors of what may be said, shape (captions, d).
+        clips: embeddings of the clips, unit vectors of shape (clips, d).
+        captions: embeddings of the candidate captions, unit vectors of shape (captions, d).
+
+    Returns:
+        Rows of ``captions``, shape (clips,).
     """
     rows: NDArray[np.intp] = (clips @ captions.T).argmax(1)
     return rows
 
 
 def names_its_class(caption: str, label: str) -> bool:
-    """Whether a caption contains a word of a class's name: then it may have been written from the label.
+    """Whether a caption contains a word of a class's name; it may then have been written from the label.
 
     Words of one or two letters do not count.
 

@@ -1,4 +1,4 @@
-"""A class's name in a sentence."""
+"""Plain sentences with a class's name, for classes without written explanations."""
 
 TEMPLATES = (
     "the sound of {}",
@@ -10,11 +10,11 @@ TEMPLATES = (
     "a sound made by {}",
     "someone is listening to {}",
 )
-"""The sentences of ``--explanations templates``; all affirm, for text towers overlook a "not"."""
+"""Templates of ``--explanations templates``. All are affirmative, since text encoders overlook a "not"."""
 
 
 def prompt(label: str) -> str:
-    """The sentence for a label that has none written for it.
+    """Default prompt of a label: its first template.
 
     >>> prompt("door_wood_knock")
     'the sound of door wood knock'
@@ -23,7 +23,7 @@ def prompt(label: str) -> str:
 
 
 def templated(label: str) -> tuple[str, ...]:
-    """A label in every template, its ``prompt`` first.
+    """A label inserted in every template, in their order; the first is its ``prompt``.
 
     >>> templated("Church_bells")[-1]
     'someone is listening to church bells'
@@ -32,7 +32,7 @@ def templated(label: str) -> tuple[str, ...]:
 
 
 def spoken(label: str) -> str:
-    """A label in words.
+    """A label as words in lower case, without underscores.
 
     >>> spoken("Gunshot_or_gunfire")
     'gunshot or gunfire'

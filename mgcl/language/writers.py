@@ -1,4 +1,4 @@
-"""Text generators that may be asked for explanations: a model on this machine, or one behind an endpoint."""
+"""Text generators that write explanations: a model on this machine, or one behind an endpoint."""
 
 import os
 
@@ -6,20 +6,23 @@ from mgcl.errors import MgclError
 from mgcl.language.writing import Writer
 
 _LONGEST = 1000
-"""Tokens of an answer; eight sentences are about 250."""
+"""Greatest number of tokens of an answer; eight sentences have about 250."""
 _RETRIES = 5
-"""Of a request that the endpoint refuses for the moment; the client waits longer each time."""
+"""Number of retries of a request that the endpoint refuses temporarily; the waits between them grow."""
 
 
 def endpoint_writer(url: str, model: str) -> Writer:
-    """A chat model behind any endpoint that speaks OpenAI's protocol; its key, if it wants one, is in OPENAI_API_KEY.
+    """A writer that queries a chat model behind an endpoint with OpenAI's protocol.
+
+    The key, if the endpoint needs one, is read from the environment variable OPENAI_API_KEY.
 
     Args:
-        url: up to and without ``/chat/completions``.
-        model: its name there.
+        url: address of the endpoint, without the final ``/chat/completions``.
+        model: name of the model at the endpoint.
 
     Raises:
-        MgclError: from the writer, the endpoint does not answer, or asks for another key. No message holds it.
+        MgclError: raised by the writer, not here: the endpoint does not answer, or refuses the key. No message holds
+            the key.
     """
     key = os.environ.get("OPENAI_API_KEY", "")
     import openai
@@ -31,7 +34,7 @@ def endpoint_writer(url: str, model: str) -> Writer:
             answer = client.chat.completions.create(model=model, messages=[{"role": "user", "content": prompt}])
             return answer.choices[0].message.content or ""
         except (openai.AuthenticationError, openai.PermissionDeniedError):
-            # What it says may quote the key.
+            # The endpoint's message may quote the key, so it is not shown.
             wrong = (
                 "refuses the key in OPENAI_API_KEY, or it may not use"
                 if key
@@ -49,14 +52,14 @@ def endpoint_writer(url: str, model: str) -> Writer:
 
 
 def transformers_writer(model: str, device: str = "cpu") -> Writer:
-    """A language model on this machine, asked greedily; in its chat form if it has one.
+    """A writer that runs a language model on this machine, with greedy decoding and its chat template if it has one.
 
     Args:
         model: an id on the Hugging Face hub, or a folder.
-        device: a torch device.
+        device: torch device of the model.
 
     Raises:
-        MgclError: it cannot be loaded; later, from the writer, a prompt is too long for it.
+        MgclError: the model cannot be loaded; also raised by the writer for a prompt that is too long for the model.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -71,7 +74,7 @@ def transformers_writer(model: str, device: str = "cpu") -> Writer:
         if tokenizer.chat_template:
             turn = {"role": "user", "content": prompt}
             text = tokenizer.apply_chat_template([turn], add_generation_prompt=True, tokenize=False)
-        # A chat template writes the special tokens itself.
+        # A chat template adds the special tokens itself.
         inputs = tokenizer(text, add_special_tokens=not tokenizer.chat_template, return_tensors="pt").to(device)
         asked = inputs["input_ids"].shape[1]
         room = getattr(network.config, "max_position_embeddings", asked + _LONGEST) - asked

@@ -1,4 +1,4 @@
-"""Explanations of a user's own classes, asked of a text generator and checked before they are believed."""
+"""Explanations of a user's own classes, written by a text generator and checked against rules."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from mgcl.language.prompts import prompt, spoken
 from mgcl.progress import Bar
 
 Writer = Callable[[str], str]
-"""Answers a prompt with text."""
+"""A text generator: takes a prompt and returns text."""
 
 CHARACTERISTICS = (
     ("source", "what makes the sound, and of what material or body it is"),
@@ -26,10 +26,11 @@ CHARACTERISTICS = (
     ("setting", "where it is heard, and what that place adds"),
     ("distinction", "what sets it apart from everything else"),
 )
-"""What the explanations of a class are about, in their order."""
+"""Name and description of the characteristic that each explanation of a class is about, in the explanations' order."""
 SHORTEST, LONGEST = 8, 20
-"""Words of an explanation."""
+"""Least and greatest number of words in an explanation."""
 TRIES = 3
+"""Number of answers that are requested for one class before it fails."""
 
 _NEGATIONS = re.compile(
     r"no|not|never|none|neither|nor|without|cannot|nothing|lack|lacks|lacking|absent|absence|unlike|\w+n't"
@@ -39,22 +40,22 @@ _LEAD = re.compile(r"^\s*(?:[-*•]|\d+[.):])\s*")
 
 
 def write_explanations(labels: Sequence[str], writer: Writer, out: Path, *, model: str) -> Mapping[str, ClassText]:
-    """Have eight sentences written on every class, and save them in the form that ``read_explanations`` reads.
+    """Write eight explanations of every class, and save them in the form that ``read_explanations`` reads.
 
-    Classes that ``out`` has already are kept: one can be written by hand. Every answer is stored beside it, in
-    ``.answers.jsonl``, before it is looked at, and what was answered is not asked again.
+    Classes that ``out`` holds already are kept, e.g. those written by hand. Every answer is stored beside ``out``, in
+    ``.answers.jsonl``, before it is checked. A stored answer is reused, so that no prompt is sent twice.
 
     Args:
-        labels: of the classes.
-        writer: who writes.
-        out: a json file.
-        model: the writer's name; its answers are stored under it.
+        labels: labels of the classes.
+        writer: text generator that writes the explanations.
+        out: json file to write.
+        model: name of the writer; its answers are stored under this name.
 
     Returns:
         The sentences by label.
 
     Raises:
-        MgclError: the answers on a class break a rule time and again; names the first such class and the rule. All
+        MgclError: all answers on a class break a rule; names the first such class and the rule of its last answer. All
             other classes are in ``out``.
     """
     written = dict(read_explanations(out)) if out.exists() else {}
@@ -78,12 +79,12 @@ def write_explanations(labels: Sequence[str], writer: Writer, out: Path, *, mode
 
 
 def question(label: str, others: Iterable[str], broken: str = "") -> str:
-    """What is asked about one class.
+    """Prompt that requests the explanations of one class.
 
     Args:
-        label: of the class.
-        others: labels that its sentences must not name.
-        broken: the rule that the answer before broke.
+        label: label of the class.
+        others: labels of other classes, which the sentences must not name.
+        broken: the rule that the previous answer broke; empty: there is no previous answer.
     """
     about = "\n".join(f"{i}. {name}: {what}" for i, (name, what) in enumerate(CHARACTERISTICS, 1))
     avoided = ", ".join(spoken(other) for other in others)
@@ -99,7 +100,7 @@ def question(label: str, others: Iterable[str], broken: str = "") -> str:
 
 
 def parse(answer: str) -> list[str]:
-    r"""The sentences of an answer: its lines, without numbers, bullets, quotes and a model's thoughts aloud.
+    r"""The sentences of an answer: its lines, without numbers, bullets, quotes and the model's reasoning.
 
     >>> parse("<think>Hm.</think>1. A low hum.\n\n- 'A click.'")
     ['A low hum.', 'A click.']
@@ -109,7 +110,7 @@ def parse(answer: str) -> list[str]:
 
 
 def broken_rule(sentences: Sequence[str], label: str, others: Iterable[str]) -> str:
-    """The first rule that sentences on a class break, with the sentence; empty if they keep all.
+    """The first rule that the sentences on a class break, with the sentence that breaks it; empty if none is broken.
 
     >>> broken_rule(["A bark."], "dog", ["cat"])
     'there are 1 sentences, not 8'
@@ -132,7 +133,11 @@ def broken_rule(sentences: Sequence[str], label: str, others: Iterable[str]) -> 
 
 
 def _write(label: str, others: Sequence[str], ask: Writer) -> tuple[list[str], str]:
-    """Sentences, and the rule that they still break after the last try."""
+    """Request the sentences on one class, up to ``TRIES`` times.
+
+    Returns:
+        The last answer's sentences, and the rule that they break, or an empty string.
+    """
     broken, sentences = "", []
     for _ in range(TRIES):
         sentences = parse(ask(question(label, others, broken)))
@@ -161,7 +166,10 @@ def _save(out: Path, written: Mapping[str, ClassText]) -> None:
 
 
 def _named(words: Sequence[str], label: str, others: Iterable[str]) -> str:
-    """The first other class whose whole name, or its plural, is among the words once the class's own is taken out."""
+    """The first other class whose name or plural occurs in the words; empty if none does.
+
+    The class's own name is taken out of the words first, since it may contain the name of another class.
+    """
     text = f" {' '.join(words)} ".replace(f" {' '.join(_words(spoken(label)))} ", " , ")
     for other in others:
         name = " ".join(_words(spoken(other)))

@@ -1,4 +1,4 @@
-"""What classes sound like, in words: one json file a data set, or a user's own."""
+"""Explanations of what classes sound like: one json file per data set, or a user's own."""
 
 import functools
 import json
@@ -15,29 +15,32 @@ _SAME_CLASSES = {"esc10": "esc50"}
 
 @dataclass(frozen=True)
 class ClassText:
-    """The sentences on one class."""
+    """The prompt and the explanations of one class."""
 
     prompt: str
-    """Its name in a sentence."""
+    """Sentence with the class's name."""
     explanations: tuple[str, ...]
-    """Each on another audible characteristic; eight in mgcl's own files."""
+    """Sentences on one audible characteristic each; eight per class in mgcl's own files."""
 
 
 @functools.cache
 def explanations(dataset: str) -> Mapping[str, ClassText]:
-    """The written sentences of a data set's classes, by label; empty where there are none.
+    """The explanations of a data set's classes that come with mgcl, by label; empty if there are none.
 
-    The splits of one data set, "soundscapes" and "soundscapes-training", share a file.
+    The splits of one data set, e.g. "soundscapes" and "soundscapes-training", share a file.
     """
     file = files(__package__).joinpath(f"{_SAME_CLASSES.get(dataset, dataset.split('-')[0])}.json")
     return _parse(file.name, file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def read_explanations(file: Path) -> Mapping[str, ClassText]:
-    """A user's own sentences: ``{label: {"explanations": [sentence, ...], "prompt": sentence}}``, the prompt optional.
+    """Read a user's own explanations from a json file.
+
+    Its form is ``{label: {"explanations": [sentence, ...], "prompt": sentence}}``; the prompt is optional.
 
     Raises:
-        DataError: the file is missing or holds something else, a sentence is empty, or a class has more than another.
+        DataError: the file is missing or has another form, a sentence is empty, or the classes have unequal numbers of
+            explanations.
     """
     try:
         return _parse(str(file), file.read_text(encoding="utf-8"))
@@ -50,22 +53,22 @@ def read_explanations(file: Path) -> Mapping[str, ClassText]:
 
 
 def from_templates(labels: Collection[str]) -> Mapping[str, ClassText]:
-    """The class names alone, in eight plain sentences each: for classes of which nothing is written."""
+    """Eight plain sentences with the class's name per class, for classes without written explanations."""
     return {label: ClassText(prompt(label), templated(label)) for label in labels}
 
 
 def class_texts(
     labels: Collection[str], given: str | Path | Mapping[str, Sequence[str] | ClassText] | None = None
 ) -> tuple[ClassText, ...]:
-    """What is said of each of some classes.
+    """The prompts and explanations of classes, in the order of ``labels``.
 
     Args:
-        labels: of the classes.
+        labels: labels of the classes.
         given: sentences by label; a json file (``read_explanations``); the name of a data set whose explanations come
-            with mgcl; "templates", or None: the class names in plain sentences.
+            with mgcl; "templates" or None: plain sentences with the class names.
 
     Raises:
-        DataError: nothing is said of a class, or more of one than of another.
+        DataError: a class has no explanations, or the classes have unequal numbers of them.
     """
     if isinstance(given, Mapping):
         source = "the given explanations"
