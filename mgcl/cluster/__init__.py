@@ -1,1 +1,1 @@
-"""Ray: connected to, and what runs on it."""
+"""Ray: the connection to a cluster, and the workers that run on it."""

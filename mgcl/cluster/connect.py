@@ -1,4 +1,4 @@
-"""Ray, connected to or started here; whatever runs on it imports ray through its own module."""
+"""Connection to a Ray cluster, or start of one on this machine."""
 
 import logging
 import os
@@ -14,12 +14,12 @@ from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # it would go on handing out trials
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # Tune's handler would go on handing out trials
 os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")
-# A signal ends the driver as Ctrl-C does, without a stack trace of Ray's core.
+# Signals end the driver as Ctrl-C does, without a stack trace from Ray's core.
 os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the other reporter ignores verbose=0
-# Workers keep what they freed: giving large arrays back and faulting them in again costs a tenth of a trial.
+# Workers keep freed memory: returning large arrays to the system and faulting them in again costs a tenth of a trial.
 os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**25))
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**29))
@@ -31,39 +31,42 @@ from mgcl.cluster.machines import Machines
 from mgcl.errors import ENDINGS, ClusterError
 from mgcl.progress import at_work
 
-# Workers are handed paths, not arrays: the object store stays almost empty.
+# Workers get paths, not arrays: the object store stays almost empty.
 _OBJECT_STORE_BYTES = 128 * 2**20
 _QUIET: Mapping[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-# Of a socket's path, which the kernel limits; Ray puts its own under its folder, named by date and process.
+# Largest length of a socket's path in bytes, a kernel limit. Ray's sockets lie in folders named by date and process.
 _SOCKET_BYTES = 107
 _SOCKET = f"session_2026-01-01_00-00-00_000000_{os.getpid()}/sockets/plasma_store"
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Ray cluster that this process is connected to."""
+    """Ray cluster that this process is connected to."""
 
     dashboard: str | None
-    """Address of its web page, if it has one."""
+    """Address of the cluster's web page, if it has one."""
     slots: int
-    """Actors at once."""
+    """Number of actors that run at once."""
     gpus_per_slot: float
-    """Each actor's share of a GPU, beside its one CPU; 0: they run on CPUs."""
+    """Share of a GPU per actor, besides its one CPU. 0: actors run on CPUs."""
     session: Path
-    """Ray's own folder on this machine, for what nobody needs later."""
+    """Ray's session folder on this machine, for temporary files."""
 
 
 @contextmanager
 def cluster(machines: Machines, *, cpus: int, dashboard: bool = False) -> Iterator[Cluster]:
-    """Connect to a Ray cluster, or start one on this machine, which is stopped at the end.
+    """Connect to a Ray cluster, or start one on this machine; a cluster started here is stopped at the end.
 
     Args:
-        machines: what is asked for.
-        cpus: of the one started here.
-        dashboard: start its web page too, on 127.0.0.1.
+        machines: requested address, actors and GPU share.
+        cpus: number of CPUs of a cluster started here.
+        dashboard: whether a cluster started here serves its web page, on 127.0.0.1.
+
+    Yields:
+        The cluster.
 
     Raises:
-        ClusterError: no cluster answers at the address, or it has no room for one actor.
+        ClusterError: no cluster answers at the address, Ray does not start, or there is no room for one actor.
     """
     with _keeping_handlers():
         if machines.address:
@@ -79,13 +82,13 @@ def cluster(machines: Machines, *, cpus: int, dashboard: bool = False) -> Iterat
 
 
 def _start(options: Mapping[str, Any]) -> Any:
-    """On this machine, under a folder of Ray's own choice."""
+    """Start Ray on this machine, in Ray's default folder; retry without the web page if that does not start."""
     folder = Path(get_default_ray_temp_dir())  # type: ignore[no-untyped-call]
     check_folder(folder)
     try:
         with _asking_no_cloud():
             return ray.init(address="local", **_QUIET, **options, object_store_memory=_OBJECT_STORE_BYTES)
-    except Exception as error:  # of its web page Ray raises no kind of its own
+    except Exception as error:  # Ray has no error class of its own for the web page
         if options.get("include_dashboard"):
             ray.shutdown()
             print(f"Ray's web page does not start ({_reason(error)}); trying again without it", flush=True)
@@ -97,13 +100,13 @@ def _start(options: Mapping[str, Any]) -> Any:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder in which Ray cannot open its sockets.
+    """Check that Ray can open its sockets in a folder.
 
     Args:
-        folder: that Ray will put its sessions into.
+        folder: folder for Ray's sessions; it is created if it is missing.
 
     Raises:
-        ClusterError: its name is too long, or nothing can be written there.
+        ClusterError: the folder's name is too long, or the folder cannot be written.
     """
     variable = next((name for name in ("RAY_TMPDIR", "TMPDIR") if name in os.environ), "RAY_TMPDIR")
     most = _SOCKET_BYTES - len(_SOCKET) - 1
@@ -138,7 +141,7 @@ def _connect(address: str) -> Any:
 
 
 def _advice(error: Exception) -> str:
-    """For the cause at hand."""
+    """Return advice that fits the cause of a failed connection."""
     words = str(error).lower()
     if "token" in words or "auth" in words:
         return "export RAY_AUTH_MODE=token, and give the cluster's token as it asks for"
@@ -153,7 +156,7 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def _keeping_handlers() -> Iterator[None]:
-    """Ray's start sets a handler of its own for SIGTERM, which leaves without a word."""
+    """Restore our signal handlers after Ray's start, which sets a SIGTERM handler that exits without a message."""
     before = {each: signal.getsignal(each) for each in ENDINGS}
     yield
     if threading.current_thread() is threading.main_thread():
@@ -185,7 +188,7 @@ def _offer(machines: Machines, context: Any) -> Cluster:
 
 
 def _fit(node: Mapping[str, float], share: float) -> int:
-    """Actors that a node has room for; a fraction lies on one device."""
+    """Return the number of actors that a node has room for. A fraction of a GPU must be on one device."""
     cpus, gpus = node.get("CPU", 0.0), node.get("GPU", 0.0)
     if not share:
         return int(cpus)
@@ -194,9 +197,10 @@ def _fit(node: Mapping[str, float], share: float) -> int:
 
 @contextmanager
 def _asking_no_cloud() -> Iterator[None]:
-    """Ray's head process asks the metadata addresses of three clouds who owns the machine, usage reports or not.
+    """Keep Ray's head process from requesting the metadata addresses of three clouds.
 
-    It has no switch for that: here its plain HTTP goes to a port of this machine where nobody listens.
+    Ray requests them even without usage reports, and has no switch for it. Here its plain HTTP goes to a port of this
+    machine on which nothing listens.
     """
     before = {name: os.environ.get(name) for name in ("http_proxy", "HTTP_PROXY")}
     os.environ.update(dict.fromkeys(before, "http://127.0.0.1:9"))
@@ -210,6 +214,10 @@ def _asking_no_cloud() -> Iterator[None]:
 
 
 def _knock(address: str) -> None:
-    """Ray itself waits for minutes where nobody listens."""
+    """Raise at once if no process listens at an address; Ray itself would wait for minutes.
+
+    Raises:
+        OSError: no process listens at the address.
+    """
     host, _, port = address.rpartition(":")
     socket.create_connection((host, int(port)), timeout=10).close()

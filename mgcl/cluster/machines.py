@@ -1,4 +1,4 @@
-"""Where actors run, as a user asks for it."""
+"""Machines that actors run on, as a user requests them."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ from mgcl.errors import ClusterError
 
 @dataclass(frozen=True)
 class Machines:
-    """Where actors run.
+    """Requested machines for actors. Every actor has one CPU.
 
     Attributes:
-        address: of a running Ray cluster, whose nodes see the same folders; None starts one here.
-        actors: at once; None: as many as its free CPUs and GPUs take.
-        gpus_per_actor: share of a GPU; None: 1 where there are GPUs. Each actor has one CPU.
+        address: address of a running Ray cluster whose nodes share this machine's folders; None starts a cluster here.
+        actors: number of actors at once, >= 1; None: as many as the cluster's CPUs and GPUs have room for.
+        gpus_per_actor: share of a GPU per actor: 0, a fraction, or whole GPUs; None: 1 if there are GPUs, else 0.
     """
 
     address: str | None = None
@@ -20,10 +20,10 @@ class Machines:
     gpus_per_actor: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no machine can give.
+        """Check the fields.
 
         Raises:
-            ClusterError: names the value.
+            ClusterError: a field is out of range; the message names the value.
         """
         gpus = self.gpus_per_actor or 0
         if fault := _fault(self.address):
@@ -35,7 +35,7 @@ class Machines:
 
 
 def _fault(address: str | None) -> str | None:
-    """What keeps an address from being any cluster's; None: nothing."""
+    """Return the reason why an address cannot be a cluster's, or None if it can."""
     if address is None or address == "auto":
         return None
     if address.startswith("ray://"):

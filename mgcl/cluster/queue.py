@@ -1,4 +1,4 @@
-"""Which trials wait, who has which, and what came back. Pure: on a cluster it lives in an actor of its own."""
+"""Queue of trials: waiting, running and ended ones. It does not import ray; on a cluster it runs in its own actor."""
 
 import time
 from collections import Counter, deque
@@ -9,22 +9,22 @@ from mgcl.records import Trial, TrialFailure, TrialResult
 
 Outcome = TrialResult | TrialFailure
 
-# A trial whose worker dies is started this many times in all before it counts as failed.
+# A trial whose worker dies counts as failed after this many starts in all.
 ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class Held:
-    """A trial that a worker is at."""
+    """Trial that a worker is running."""
 
     trial: Trial
     host: str
     since: float
-    """Seconds since 1970."""
+    """Time when the worker took the trial, in seconds since 1970."""
 
 
 class Queue:
-    """Hands out trials in the order given; each is handed in once."""
+    """Queue that hands out trials in the given order and accepts one outcome per trial."""
 
     def __init__(self, trials: Sequence[Trial]) -> None:
         self._waiting = deque(trials)
@@ -34,9 +34,9 @@ class Queue:
         self._deaths: Counter[str] = Counter()
 
     def take(self, worker: str, host: str, outcome: Outcome | None = None) -> Trial | None:
-        """The next trial for a worker, in exchange for the outcome of its last one; None: there is no more.
+        """Accept the outcome of a worker's last trial and return its next trial, or None if no trial waits.
 
-        A worker that has a trial and brings no outcome is a new process in the place of one that died.
+        A worker that holds a trial but passes no outcome is a new process that replaces a dead one.
         """
         held = self._held.pop(worker, None)
         if outcome:
@@ -45,29 +45,32 @@ class Queue:
             self._return(held.trial, "its process is gone")
         while self._waiting:
             trial = self._waiting.popleft()
-            if trial.key not in self._ended:  # one that was thought lost may have come back
+            if trial.key not in self._ended:  # the outcome of a trial considered lost may have arrived
                 self._held[worker] = Held(trial, host, time.time())
                 return trial
         return None
 
     def lost(self, worker: str, error: str) -> bool:
-        """A worker died: its trial waits again, behind the others; whether it had one."""
+        """Put the trial of a dead worker at the end of the queue; return whether the worker had a trial.
+
+        A trial that has lost its worker ``ATTEMPTS`` times fails instead.
+        """
         held = self._held.pop(worker, None)
         if held:
             self._return(held.trial, error)
         return held is not None
 
     def collect(self, most: int) -> list[Outcome]:
-        """The oldest outcomes that were not collected yet, so many at most."""
+        """Remove and return the oldest outcomes, at most ``most`` of them."""
         outcomes, self._outcomes = self._outcomes[:most], self._outcomes[most:]
         return outcomes
 
     def close(self) -> None:
-        """Hand out nothing more."""
+        """Drop all waiting trials, so that no further trial starts."""
         self._waiting.clear()
 
     def held(self) -> tuple[Held, ...]:
-        """What is being worked at, the oldest first."""
+        """Return the running trials, the oldest first."""
         return tuple(sorted(self._held.values(), key=lambda held: held.since))
 
     def _hand_in(self, outcome: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""A way from this machine to the MLflow server on a Ray cluster's head, which listens to the head alone."""
+"""Tunnel to the MLflow server on a Ray cluster's head, which accepts connections from the head only."""
 
 import os
 import signal
@@ -21,20 +21,20 @@ _SECONDS = 60
 
 @contextmanager
 def mlflow_tunnel(cluster_file: Path) -> Iterator[str]:
-    """Forward a free port of this machine to port 5000 of the head, over ssh, as long as the context lasts.
+    """Forward a free port of this machine to port 5000 of the head, over ssh, while the context lasts.
 
     Args:
-        cluster_file: of a cluster that is up, as ``ray up`` takes it.
+        cluster_file: configuration file of a running cluster, as ``ray up`` reads it.
 
     Yields:
-        The MLflow server's address here.
+        Address of the MLflow server on this machine.
 
     Raises:
-        ClusterError: the head is not reached, or no MLflow server answers there within a minute.
+        ClusterError: the head cannot be reached, or no MLflow server answers there within a minute.
     """
     port = _free_port()
     with tempfile.TemporaryFile() as said:
-        # Ray's command that forwards to any port of the head; a process of its own, so that it ends with certainty.
+        # Ray's command that can forward to any port of the head. As a separate process it can always be ended.
         command = [Path(sys.executable).with_name("ray"), "dashboard", cluster_file, "-p", port, "--remote-port", _PORT]
         tunnel = subprocess.Popen(
             [str(word) for word in command],
@@ -62,17 +62,17 @@ def _free_port() -> int:
 
 
 def comes_up(address: str, process: subprocess.Popen[bytes], *, seconds: float) -> bool:
-    """Wait until MLflow's server answers at an address.
+    """Wait until an MLflow server answers at an address.
 
-    The port alone says little: ssh takes connections that nobody serves at the other end.
+    An open port is not enough: ssh accepts connections that no server answers at the other end.
 
     Args:
-        address: of the server.
-        process: that should bring it up: the server, or the tunnel to it.
-        seconds: to wait at most.
+        address: address of the server.
+        process: process that makes the server available: the server itself, or the tunnel to it.
+        seconds: longest wait in seconds.
 
     Returns:
-        False: the process ended, the time is over, or the server says that it is not well.
+        True if the server reports that it is healthy; False if it does not, the process ended, or the time is over.
     """
     end = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < end:
@@ -91,7 +91,7 @@ def _what_is_wrong(cluster_file: Path, ended: bool, said: str) -> str:
         )
     before, _, report = said.strip().partition("\nError: ")
     reason = report.partition("The exception is: ")[2].partition("\n")[0]
-    if not reason or reason == "Command failed:":  # then ssh had the last word
+    if not reason or reason == "Command failed:":  # then the reason is ssh's last line
         reason = before.rpartition("\n")[2]
     return (
         f"{cluster_file}: the cluster's head is not reached ({reason.strip()}); start it with `ray up {cluster_file}`"

@@ -1,7 +1,8 @@
-"""Trials on Ray Tune: workers pinned to their share of a GPU, which take trials from one queue.
+"""Trials on Ray Tune: workers with a fixed share of a GPU take trials from one queue.
 
-A Tune trial is a worker, not one of our trials: Tune keeps some 40 kB of each and walks through all of them at every
-step, so that ten thousand cost it a minute each thousand. One of our trials is still one key, one run, one retry.
+A Tune trial is a worker, not one of our trials. Tune keeps some 40 kB per trial of its own and iterates over all of
+them at every step, so that with ten thousand it would need a minute per thousand. One of our trials is still one key,
+one run, one retry.
 """
 
 import platform
@@ -25,25 +26,25 @@ from mgcl.errors import ENDINGS, ClusterError
 from mgcl.progress import Bar
 from mgcl.records import Trial
 
-# Workers that die again and again before they take a trial, and none at work: the next will do no better.
+# Deaths of workers that took no trial, in a row and without a running trial, after which the sweep stops.
 _USELESS_DEATHS = 4
-# What is not recorded yet waits in the queue's process, not in the driver's.
+# Outcomes that are not recorded yet wait in the queue's process, not in the driver's.
 _COLLECTED_AT_ONCE = 32
 _PATIENCE_SECONDS = 20
 _PROGRESS_SECONDS = 5
-# Who ends a job kills it half a minute later.
+# Schedulers kill a job half a minute after their signal.
 _LAST_TRIALS_SECONDS = 20
 
 
 class Worker(Protocol):
-    """What is sent to each worker's process, and runs trials there."""
+    """Protocol of the object that is sent to every worker's process and runs trials there."""
 
     def open(self) -> None:
-        """Get ready; what it raises says that no trial can run here."""
+        """Prepare the process. Raises if no trial can run in it."""
         ...
 
     def run_logged(self, trial: Trial) -> Outcome:
-        """Run a trial; its own error is an outcome."""
+        """Run a trial and return its result, or its failure if it raised an error."""
         ...
 
 
@@ -54,17 +55,18 @@ def run_on_workers(
     on_outcome: Callable[[Outcome], None],
     on_progress: Callable[[Sequence[Held]], None],
 ) -> None:
-    """Run trials on the connected cluster; returns when all have ended, or after Ctrl-C.
+    """Run trials on the connected cluster; return when all have ended, or after Ctrl-C.
 
     Args:
-        trials: what to run, in this order.
-        worker: a copy of it runs them in each process.
-        there: the cluster: how many workers, and their share of a GPU.
-        on_outcome: called in this process with each outcome, as it comes; what it raises stops the sweep.
-        on_progress: called every few seconds with what the workers are at.
+        trials: trials to run, in this order.
+        worker: runs trials; every worker process gets a copy of it.
+        there: the cluster, which gives the number of workers and their share of a GPU.
+        on_outcome: called in this process with each outcome as it arrives; an error that it raises stops the sweep.
+        on_progress: called every few seconds with the running trials.
 
     Raises:
-        ClusterError: workers die before they take a trial.
+        ClusterError: workers die before they take a trial, or the queue's process died.
+        Exception: whatever ``on_outcome`` raised.
     """
     workers = min(there.slots, len(trials))
     queue = _start_queue(trials)
@@ -94,9 +96,12 @@ def run_on_workers(
 
 @contextmanager
 def _ending_on_signals(listener: "_Listener") -> Iterator[None]:
-    """Ctrl-C, SIGTERM, SIGHUP: trials under way may end, none is begun. A second signal does what it does elsewhere."""
+    """On Ctrl-C, SIGTERM or SIGHUP start no further trial and let running trials end.
+
+    A second signal has its usual effect.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may have handlers
+        yield  # only the main thread can set signal handlers
         return
 
     def end(number: int, _frame: object) -> None:
@@ -113,13 +118,13 @@ def _ending_on_signals(listener: "_Listener") -> Iterator[None]:
 
 
 def _start_queue(trials: Sequence[Trial]) -> Any:
-    """An actor on this very node, which lives as long as the driver."""
+    """Start the queue as an actor on the driver's node, so that it lives as long as the driver."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     return ray.remote(Queue).options(num_cpus=0, scheduling_strategy=here).remote(trials)
 
 
 class _Listener(tune.Callback):
-    """In the driver: fetches outcomes at every step of Tune's, and tells the queue of workers that died."""
+    """Tune callback in the driver: fetches outcomes at every step of Tune and reports dead workers to the queue."""
 
     def __init__(
         self,
@@ -141,11 +146,11 @@ class _Listener(tune.Callback):
 
     @property
     def finished(self) -> bool:
-        """Nothing is left to do."""
+        """Whether nothing is left to do: all trials ended, the sweep was interrupted, or an error stops it."""
         return self._left == 0 or self._wound_up or self.error is not None
 
     def hand_over(self) -> bool:
-        """Pass on what came in since the last time; whether anything did."""
+        """Pass new outcomes to ``on_outcome``; return whether there were any."""
         before = self._left
         try:
             for outcome in self._ask("collect", _COLLECTED_AT_ONCE) or ():
@@ -153,17 +158,17 @@ class _Listener(tune.Callback):
                 self._useless_deaths = 0
                 if self.error is None:
                     self._on_outcome(outcome)
-        except Exception as error:  # the driver's own: Tune would wrap it
+        except Exception as error:  # from the driver's ``on_outcome``: Tune would wrap it
             self._stop(error)
         return self._left < before
 
     def on_step_end(self, iteration: int, trials: list[Any], **_: Any) -> None:  # noqa: ARG002
-        """Tune calls this several times a second."""
+        """Hand over outcomes, report progress and stop when finished. Tune calls this several times per second."""
         self.hand_over()
         if self.interrupted:
             self._wind_up(time.monotonic())
         if self.finished:
-            self._ask("close")  # Tune waits a while for its workers: they shall begin nothing more
+            self._ask("close")  # Tune waits a while for its workers, which must start no further trial
             return
         now = time.monotonic()
         if now - self._told < _PROGRESS_SECONDS:
@@ -178,7 +183,7 @@ class _Listener(tune.Callback):
             Bar.write(f"waiting for a worker: no node has a free CPU{self._gpus} yet", file=sys.stderr)
 
     def _wind_up(self, now: float) -> None:
-        """Nothing more is begun; what is under way has a few seconds to end."""
+        """Start no further trial, and give running trials a few seconds to end."""
         if self._last_moment is None:
             self._last_moment = now + _LAST_TRIALS_SECONDS
             self._ask("close")
@@ -186,7 +191,7 @@ class _Listener(tune.Callback):
         self._wound_up = now >= self._last_moment or not self._ask("held")
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002
-        """A worker died; Tune starts another in its place."""
+        """Report a dead worker to the queue. Tune starts another worker in its place."""
         error = str(trial.get_error() or "died")
         if self._ask("lost", trial.config["worker"], error):
             Bar.write("a worker died; its trial waits for another", file=sys.stderr)
@@ -206,29 +211,29 @@ class _Listener(tune.Callback):
         self.error = self.error or error
 
     def __reduce__(self) -> tuple[type[tune.Callback], tuple[()]]:
-        """Tune writes its callbacks to disk, to restore an experiment from; ours is restored from MLflow."""
+        """Pickle as an empty callback: Tune writes callbacks to disk to resume, but a sweep resumes from MLflow."""
         return tune.Callback, ()
 
 
 class EndWhen(tune.Stopper):
-    """Ends Tune's experiment, with whatever still waits for a node, once a condition holds."""
+    """Stopper that ends Tune's experiment, including workers that wait for a node, once a condition holds."""
 
     def __init__(self, ended: Callable[[], bool]) -> None:
         self._ended = ended
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
-        """No worker is stopped by itself."""
+        """Return False: no worker is stopped on its own."""
         return False
 
     def stop_all(self) -> bool:
-        """Tune asks at every step."""
+        """Return whether the condition holds. Tune calls this at every step."""
         return self._ended()
 
 
 def _work(config: dict[str, str], queue: Any, worker: Worker) -> None:
-    """In the worker: trials, until there are no more."""
+    """Run trials from the queue in a worker's process until none are left."""
     worker.open()
     outcome, done = None, 0
     while trial := ray.get(queue.take.remote(config["worker"], platform.node(), outcome)):
         outcome, done = worker.run_logged(trial), done + 1
-    tune.report({"trials": done})  # a worker that reports nothing has Tune print that it ended
+    tune.report({"trials": done})  # without a report Tune prints that the worker ended

@@ -1,1 +1,1 @@
-"""Methods on frozen features: ``method`` is their protocol, ``variants`` the rows of tables, a folder each kind."""
+"""Methods on frozen features: ``method`` is the protocol, ``variants`` the rows of tables; one folder per kind."""

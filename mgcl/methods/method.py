@@ -1,7 +1,7 @@
-"""What every few-shot method is given, and what it gives back.
+"""The protocol of few-shot methods, with the records that a method takes and returns.
 
-A method is one module: ``VERSION`` and ``Parameters``, which planning reads without loading torch, and ``fit``,
-``predict`` and ``explain``. It imports the modules that need torch inside its functions.
+A method is one module. It has ``VERSION`` and ``Parameters``, which planning reads without loading torch, and the
+functions ``fit``, ``predict`` and ``explain``. Modules that need torch are imported inside these functions.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClipFeatures:
-    """A backbone's outputs for b clips; every vector has unit length, or is zero."""
+    """Features of b clips. Every embedding has unit length, or is zero."""
 
     segments: Float[Tensor, "*stack b n d"]
     clip: Float[Tensor, "*stack b d"]
     caption: Float[Tensor, "*stack b d"] | None
-    """None: the bank has none; then methods that need captions are not run."""
+    """Caption embeddings. None: the bank has no captions, and methods that need them are not run."""
     rows: NDArray[np.intp] | None = None
-    """Which clips of a bank they are, shape (*stack, b)."""
+    """Row of each clip in its bank, shape (*stack, b)."""
     mel_statistics: Float[Tensor, "*stack b s"] | None = None
-    """Average spectrum and loudness in dB, where the bank has them; not the backbone's."""
+    """Average spectrum and loudness in dB, computed without the backbone. None: the bank lacks them."""
 
     @property
     def known_caption(self) -> Float[Tensor, "*stack b d"]:
-        """The captions, for a method that needs them.
+        """Caption embeddings, for a method that needs them.
 
         Raises:
-            ValueError: there are none.
+            ValueError: the clips have no captions.
         """
         if self.caption is None:
             raise ValueError("the method reads captions, and these clips have none")
@@ -51,16 +51,16 @@ class ClipFeatures:
 
 @dataclass(frozen=True)
 class Support:
-    """What a method learns from: labelled clips, and the sentences on their classes.
+    """Support set that a method learns from: labelled clips, and sentences that describe their classes.
 
-    Several episodes of one way and shot may be stacked along leading dimensions; without any, it is one episode, and
-    ``seeds`` has shape ().
+    Several episodes of one way and shot may be stacked along leading dimensions. Without leading dimensions it is one
+    episode, and ``seeds`` has shape ().
 
-    Classes may have unequal numbers of clips; then each class's clips weigh together as much as another's. Without any
-    clip it is for methods that go by sentences alone.
+    Classes may have unequal numbers of clips; the clips are then weighted so that all classes have equal weight. A
+    support set without clips serves methods that read sentences only.
 
     Raises:
-        ValueError: there is not one label per clip, or a class without clips beside others with some.
+        ValueError: the number of labels differs from the number of clips, or only some of the classes have clips.
     """
 
     clips: ClipFeatures
@@ -69,11 +69,11 @@ class Support:
     prompts: Float[Tensor, "*stack way d"]
     explanations: Float[Tensor, "*stack way n_e d"]
     logit_scale: float
-    """The bank's."""
+    """Logit scale of the bank."""
     seeds: Int[Tensor, "*stack"]
-    """For whatever the method draws at random, one an episode."""
+    """Seeds of the method's random draws, one per episode."""
     known_similarity: Callable[[ClipFeatures, ClipFeatures, Matching], Similarity] | None = None
-    """Looks up how alike the segments of clips a and clips b are; without it, it is computed."""
+    """Looks up the similarity between the segments of clips a and clips b. None: the similarity is computed."""
 
     def __post_init__(self) -> None:
         clips, way = self.clips.clip.shape[-2], self.prompts.shape[-2]
@@ -85,16 +85,19 @@ class Support:
 
     @cached_property
     def counts(self) -> tuple[int, ...]:
-        """Clips of each class."""
+        """Number of support clips of each class."""
         return tuple(self.labels.bincount(minlength=self.prompts.shape[-2]).tolist())
 
     @property
     def shot(self) -> float:
-        """Clips a class, the mean where classes have unequal numbers."""
+        """Number of clips per class; the mean if classes have unequal numbers."""
         return len(self.labels) / len(self.counts)
 
     def key_similarity(self, clips: ClipFeatures, matching: Matching) -> Similarity:
-        """How alike the segments of clips and support clips are, shape (*stack, b, support); known or computed."""
+        """Similarity between the segments of clips and support clips, shape (*stack, b, support).
+
+        It is looked up by ``known_similarity`` if that is given, else computed.
+        """
         from mgcl.transport.similarity import similarity
 
         if self.known_similarity:
@@ -103,7 +106,7 @@ class Support:
 
     @cached_property
     def one_hot(self) -> Float[Tensor, "b way"]:
-        """The labels as one-hot rows, times shot / count of their class: 1 where all classes have as many clips."""
+        """Labels as one-hot rows, multiplied by shot / count of their class: by 1 if all classes have equal counts."""
         classes = self.labels.new_tensor(range(self.prompts.shape[-2]))
         weights = self.shot / self.prompts.new_tensor(self.counts)
         return (self.labels[:, None] == classes) * weights
@@ -115,72 +118,75 @@ class Prediction:
 
     parts: Mapping[str, Float[Tensor, "*stack b way"]]
     convergence: Convergence = NO_TRANSPORT
-    """Of the transport problems behind these logits."""
+    """Convergence of the transport problems behind these logits."""
 
     @cached_property
     def logits(self) -> Float[Tensor, "*stack b way"]:
-        """The sum of the parts."""
+        """Sum of the parts."""
         first, *rest = self.parts.values()
         return sum(rest, start=first)
 
 
 @dataclass(frozen=True)
 class Match:
-    """A transport plan behind a prediction: a clip's segments against one support clip, or one class's sentences."""
+    """Transport plan behind a prediction: from a clip's segments to one support clip, or to one class's sentences."""
 
     part: str
     against: Literal["support", "class"]
     index: int
-    """Of the support clip, or of the class."""
+    """Index of the support clip, or of the class."""
     plan: Float[Tensor, "n m"]
 
 
 @dataclass(frozen=True)
 class Shares:
-    """What single support clips and sentences add to the logits of one clip; a class's shares of a part sum to it."""
+    """Contributions of single support clips and sentences to the logits of one clip.
+
+    The shares of one class in one part sum to that part of the class's logit.
+    """
 
     support: Mapping[str, Float[Tensor, s]]
     """Score part -> what each support clip adds to the logit of its class."""
     sentences: Mapping[str, Float[Tensor, "way n_e"]]
     """Score part -> what each sentence adds to the logit of its class."""
     sentence_embeddings: Float[Tensor, "way n_e d"]
-    """Of the classes' sentences that the method chose."""
+    """Embeddings of the class sentences that the method uses."""
 
 
 class Method(Protocol):
-    """The protocol. ``Fitted`` is the method's own business.
+    """Protocol of a few-shot method. The type of what ``fit`` returns is private to the method.
 
-    A method may have three functions more. ``shares(fitted, clip) -> Shares`` takes one clip's logits apart.
-    ``state(fitted) -> Mapping[str, Tensor]`` and ``restored(support, parameters, state) -> Fitted`` let a fitted method
-    be saved; a method without them is fitted again when it is opened.
+    A method may have three further functions. ``shares(fitted, clip) -> Shares`` splits one clip's logits into
+    contributions. ``state(fitted) -> Mapping[str, Tensor]`` and ``restored(support, parameters, state) -> Fitted`` save
+    and load a fitted method; a method without them is fitted again when it is loaded.
     """
 
     VERSION: int
-    """Raised whenever the same parameters give other numbers."""
+    """Version of the method's numbers. Increase it whenever the same parameters give other numbers."""
     Parameters: type
-    """A frozen dataclass with a default for every field; wrong values raise ValueError.
+    """Frozen dataclass with a default for every field; values out of range raise ValueError.
 
-    ``reads`` names the columns of a bank that it goes by, as ``mgcl.features.schema`` does. ``least_shots``, if it has
-    it, says how many support clips per class it needs (default: 1). A method that can do without captions has
-    ``without_captions()``, the same parameters for clips that have none.
+    ``reads`` names the bank columns that the method reads, as in ``mgcl.features.schema``. ``least_shots`` is optional
+    and gives the least number of support clips per class (default: 1). A method that can work without captions has
+    ``without_captions()``, which returns the parameters for clips that have none.
     """
 
     def fit(self, support: Support, parameters: Any) -> Any:
-        """Adapt to a support set; transport solved while training is counted in ``convergence``, if any."""
+        """Adapt to a support set. Transport problems solved in training are counted in the result's ``convergence``."""
         ...
 
     def predict(self, fitted: Any, clips: ClipFeatures) -> Prediction:
-        """Score clips."""
+        """Return the logits of clips, as named parts."""
         ...
 
     def explain(self, fitted: Any, clip: ClipFeatures, classes: tuple[int, ...]) -> tuple[Match, ...]:
-        """The fine-grained plans behind one clip's scores for some classes; none where nothing is matched.
+        """Return the fine-grained plans behind one clip's scores for some classes; () if the method matches nothing.
 
-        Of a stack, the first episode's first clip is explained.
+        From a stack of episodes the first episode's first clip is explained.
         """
         ...
 
 
 def explain_nothing(_fitted: object, _clip: ClipFeatures, _classes: tuple[int, ...]) -> tuple[Match, ...]:
-    """The ``explain`` of a method that matches no segments."""
+    """Return (): the ``explain`` of a method that matches no segments."""
     return ()

@@ -1,4 +1,4 @@
-"""Variants: the rows of a table, as data. A new ablation is one line here."""
+"""Variants: the rows of a table, as data. A new ablation is one new line in ``VARIANTS``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from mgcl.records import Value
 
 @dataclass(frozen=True)
 class Variant:
-    """A method, and what differs from its default parameters."""
+    """A method, and the parameters that differ from its defaults."""
 
     method: str
     changes: Mapping[str, Value] = field(default_factory=dict)
@@ -20,27 +20,27 @@ class Variant:
 
 @dataclass(frozen=True)
 class ResolvedVariant:
-    """What a variant comes down to: this, not its name, is part of a trial."""
+    """Method, version and complete parameters of a variant. A trial's key holds these, not the variant's name."""
 
     method: str
     version: int
     settings: Any
-    """The method's ``Parameters``."""
+    """Instance of the method's ``Parameters``."""
 
     @property
     def parameters(self) -> Mapping[str, Value]:
-        """The settings as a trial's key has them."""
+        """Settings as a flat mapping, as in a trial's key."""
         return flat(self.settings)
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Columns of a bank that it goes by."""
+        """Bank columns that the variant reads."""
         return tuple(self.settings.reads)
 
 
 VARIANTS: Mapping[str, Variant] = {
     "full": Variant("mgcl"),
-    # No backbone at all: what the data set gives away to an average spectrum
+    # No backbone: shows how much of a data set an average spectrum solves
     "mel-statistics": Variant("mel_statistics"),
     # Baselines of MGCL Table 1, all on the same frozen features
     "prototypical": Variant("prototypical"),
@@ -73,7 +73,7 @@ VARIANTS: Mapping[str, Variant] = {
     "mean-weighting": Variant("mgcl", {"late_weighting_scale": 0.0}),
     "leave-one-out": Variant("mgcl", {"leave_one_out": True}),
     "without-training": Variant("mgcl", {"epochs": 0}),
-    # Later methods, and what everyone does first
+    # Later methods, and common probes
     "knn": Variant("knn"),
     "ridge": Variant("ridge"),
     "logistic-regression": Variant("logistic_regression"),
@@ -83,7 +83,7 @@ VARIANTS: Mapping[str, Variant] = {
     "proker": Variant("proker"),
     "palm": Variant("palm"),
     "clip-adapter": Variant("clip_adapter"),
-    # Ours, trained by no gradient
+    # Ours, without gradients
     "multi-grained-kernel": Variant("multi_grained_kernel"),
 }
 
@@ -118,28 +118,31 @@ GROUPS: Mapping[str, Sequence[str]] = {
         "multi-grained-kernel",
     ),
 }
-"""Headings of a report's tables, as in the paper, each with its rows. A variant that is in none stands last."""
+"""Heading of a report's table -> its rows, as in the paper. A variant under no heading comes last."""
 
 REFERENCE = "full"
-"""The row that others are compared with, unless a sweep names another."""
+"""Row that the others are compared with, unless a sweep names another."""
 
 BASELINES = ("zero-shot", "prototypical", "matching", "tip-adapter-f", "treff-adapter", "mel-statistics")
-"""Rows that pictures show beside the reference, as many as can be told apart; its gain is measured from the first."""
+"""Rows that figures show beside the reference, as many as can be told apart.
+
+The reference's gain is measured from the first.
+"""
 
 
 @dataclass(frozen=True)
 class Series:
-    """Variants that differ in one number: a report draws accuracy against it."""
+    """Variants that differ in one number. A report plots accuracy against this number."""
 
     name: str
     axis: str
-    """What the number is."""
+    """Label of the axis: what the number counts."""
     numbers: Mapping[str, int]
     """Variant -> its number."""
     zero: str
-    """What 0 is, at the axis."""
+    """Tick label of 0."""
     about: str
-    """The picture's first sentence."""
+    """First sentence of the figure's caption."""
 
 
 SERIES = (
@@ -151,18 +154,18 @@ SERIES = (
         "Accuracy against explanations a class; at the left the class's name alone.",
     ),
 )
-"""MGCL Table 3."""
+"""Series that a report plots: MGCL Table 3."""
 
 
 def resolve(name: str, *, audio_only: bool = False) -> ResolvedVariant:
-    """A variant's method and complete parameters; loads no torch.
+    """Return a variant's method and complete parameters, without loading torch.
 
     Args:
-        name: of the variant.
-        audio_only: fuse no captions, unless what is fused is what the variant is about.
+        name: name of the variant, a key of ``VARIANTS``.
+        audio_only: fuse no captions, unless the variant itself sets ``fusion``.
 
     Raises:
-        SweepError: there is no such variant, or its line asks for what the method does not have.
+        SweepError: the variant does not exist, or changes a parameter that its method lacks or to a wrong value.
     """
     if name not in VARIANTS:
         raise SweepError(f"no variant is called {name!r}; there are: {', '.join(VARIANTS)}")
@@ -183,7 +186,7 @@ def resolve(name: str, *, audio_only: bool = False) -> ResolvedVariant:
 
 
 def on_audio_alone(names: Sequence[str], parameters: Mapping[str, str]) -> bool:
-    """Whether a trial fused no captions though one of its variants, as it stands above, fuses them."""
+    """Whether a trial fused no captions although one of its variants, as ``VARIANTS`` defines it, does."""
     known = [VARIANTS.get(name) for name in names]
     return parameters.get("fusion") == "audio" and any(
         variant is None or "fusion" not in variant.changes for variant in known

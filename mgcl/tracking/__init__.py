@@ -1,1 +1,1 @@
-"""The record of every trial, in MLflow. Only this room imports mlflow, but for a search's export."""
+"""Record of all trials, in MLflow. Only this package imports mlflow, except for a search's export."""

@@ -1,8 +1,7 @@
-"""Where a run's files lie: beside the database where it is now, not where it was when they were written.
+"""Artifact files of runs, found relative to the database's present folder.
 
-MLflow keeps absolute addresses. Those of a store of ours, ``FOLDER/mlflow.db`` with ``FOLDER/artifacts``, are read
-relative to its database, so that a folder which was moved, renamed or copied goes on, and a copy leaves alone what it
-was copied from.
+MLflow stores absolute addresses. In a store of ours, ``FOLDER/mlflow.db`` with ``FOLDER/artifacts``, they are read
+relative to the database. A folder can thus be moved, renamed or copied, and a copy never changes its original.
 """
 
 import os
@@ -23,26 +22,32 @@ _FOLDER = "artifacts"
 
 
 def artifacts(uri: str) -> str | None:
-    """Beside a SQLite file; elsewhere the server knows."""
+    """Address of the artifacts of new experiments: beside a SQLite file. None: the server chooses."""
     file = database_file(uri)
     return (file.parent / _FOLDER).as_uri() if file else None
 
 
 def files_of(client: MlflowClient, uri: str, run_id: str, *, writing: bool = False) -> ArtifactRepository:
-    """A run's files, to be listed, fetched or added to.
+    """Return the repository of a run's files, which lists, downloads and adds files.
 
     Args:
-        client: of the store.
-        uri: where the store is now.
-        run_id: in it.
-        writing: whether files are added, and so never to another store that this one is a copy of.
+        client: client of the store.
+        uri: present address of the store.
+        run_id: ID of the run in this store.
+        writing: whether files are to be added; a store that is a copy then never writes to its original.
     """
     address = current(str(client.get_run(run_id).info.artifact_uri), uri, writing=writing)
     return get_artifact_repository(address, tracking_uri=uri)
 
 
 def current(address: str, uri: str, *, writing: bool = False) -> str:
-    """A run's address of the day when it was made, as it is for a store that is at ``uri`` now."""
+    """Translate the artifact address that a run was created with into its address in a store that is now at ``uri``.
+
+    Args:
+        address: artifact address in the run's record.
+        uri: present address of the store.
+        writing: whether files are to be added; the result is then never in a store that this one is a copy of.
+    """
     old, file = _local(address), database_file(uri)
     if old is None or file is None or len(old.parents) < 2:
         return address
@@ -54,7 +59,10 @@ def current(address: str, uri: str, *, writing: bool = False) -> str:
 
 
 def readdress(uri: str) -> None:
-    """Write a moved store's addresses anew, for MLflow's own page and programs; others are left alone."""
+    """Update the addresses in the database of a moved store, for MLflow's own page and programs.
+
+    Other stores are not changed.
+    """
     file = database_file(uri)
     if file is None:
         return
@@ -78,7 +86,7 @@ def readdress(uri: str) -> None:
 
 
 def read_artifact(client: MlflowClient, uri: str, run_id: str, name: str) -> str | None:
-    """A run's file as text; None: it has no such file."""
+    """Return a run's file as text, or None if the run has no such file."""
     files = files_of(client, uri, run_id)
     if not any(file.path == name for file in files.list_artifacts()):
         return None
@@ -88,7 +96,7 @@ def read_artifact(client: MlflowClient, uri: str, run_id: str, name: str) -> str
 
 
 def write_artifact(client: MlflowClient, uri: str, run_id: str, name: str, text: str) -> None:
-    """Add a text to a run's files, or replace it."""
+    """Write a text as a file of a run; a file of the same name is replaced."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / name
         file.write_text(text, encoding="utf-8")
@@ -103,7 +111,7 @@ def _local(address: str) -> Path | None:
 
 
 def _moved(root: Path, file: Path) -> bool:
-    """Whether artifacts at ``root`` are those of a store whose database was elsewhere then."""
+    """Whether ``root`` is a former artifact folder of the store whose database is now ``file``."""
     new = file.parent / _FOLDER
     if root.name != _FOLDER or os.path.realpath(root) == os.path.realpath(new):
         return False
@@ -111,4 +119,4 @@ def _moved(root: Path, file: Path) -> bool:
 
 
 def _seen(path: Path) -> bool:
-    return os.access(path, os.F_OK)  # where Path.exists raises, somebody else's folder, there is nothing of ours
+    return os.access(path, os.F_OK)  # Path.exists raises in other users' folders; these hold none of our files

@@ -1,4 +1,4 @@
-"""What a sweep's parent run keeps: how far its driver is, and what its report compares."""
+"""A sweep's parent run: the progress of its driver, and the rows that its report compares."""
 
 import json
 import time
@@ -13,10 +13,10 @@ from mgcl.tracking.artifacts import read_artifact
 from mgcl.tracking.store import recorded, search
 
 PROGRESS = "progress.json"
-"""The artifact that holds ``Progress``."""
+"""Name of the artifact that holds ``Progress``."""
 
 COMPARISONS = "comparisons"
-"""The tag that names the reference row and its baselines."""
+"""Tag that names the reference row and its baselines."""
 
 _PARENT = "tags.kind = 'sweep'"
 _SILENT_SECONDS = 30
@@ -24,29 +24,29 @@ _SILENT_SECONDS = 30
 
 @dataclass(frozen=True)
 class Progress:
-    """What a driver last said of itself."""
+    """Last progress report of a driver."""
 
     keys: Sequence[str]
-    """Every trial of its command, recorded or not."""
+    """Keys of all trials of its command, recorded or not."""
     host: str
     started: float
-    """Seconds since 1970."""
+    """Start of the driver, in seconds since 1970."""
     said: float
-    """Seconds since 1970."""
+    """Time of this report, in seconds since 1970."""
     running: Sequence[tuple[str, str, str, float]]
-    """Trial key, its run's name, the worker's host, and since when."""
+    """Trial key, name of the trial's run, host of the worker, and start in seconds since 1970."""
     ended: bool = False
     note: str = ""
-    """What is wrong with where it was kept."""
+    """Problem of the parent run that held the report: it was deleted, or is missing. Empty: there is none."""
 
     @property
     def at_work(self) -> bool:
-        """Whether its driver seems to be; it says something every few seconds while MLflow answers."""
+        """Whether the driver seems to be running: it reports every few seconds as long as MLflow answers."""
         return not self.ended and time.time() - self.said < _SILENT_SECONDS
 
 
 def last_progress(sweep: str, uri: str) -> Progress | None:
-    """What the sweep's latest driver said of itself; None if it never ran.
+    """Return the last report of the sweep's latest driver, or None if the sweep never ran.
 
     Raises:
         TrackingError: the store cannot be opened, or the sweep's experiment was deleted.
@@ -56,7 +56,7 @@ def last_progress(sweep: str, uri: str) -> Progress | None:
 
 
 def comparisons(sweep: str, uri: str) -> tuple[str, ...]:
-    """The reference row that a sweep's file names, then its baselines; (): its store does not tell.
+    """Return the reference row that a sweep's file names, followed by its baselines; () if the store lacks them.
 
     Raises:
         TrackingError: the store cannot be opened, or the sweep's experiment was deleted.
@@ -68,7 +68,7 @@ def comparisons(sweep: str, uri: str) -> tuple[str, ...]:
 
 
 def progress_of(runs: Sequence[TrialRun]) -> Progress | None:
-    """How far a sweep is by its trials alone, when its parent run and what that kept are gone; None: there are none."""
+    """Reconstruct a sweep's progress from its trials, for a sweep without parent run; None if there are no trials."""
     if not runs:
         return None
     ended = [run.ended for run in runs]
@@ -78,13 +78,16 @@ def progress_of(runs: Sequence[TrialRun]) -> Progress | None:
 
 
 def parents(client: MlflowClient, experiment_id: str) -> Iterator[Run]:
-    """A sweep's parent runs, those that were deleted last: their files stay until MLflow is told to collect them."""
+    """Yield a sweep's parent runs, and after them the deleted ones, newest first.
+
+    The files of a deleted run stay until MLflow's garbage collection.
+    """
     yield from search(client, experiment_id, _PARENT)
     yield from reversed(list(search(client, experiment_id, _PARENT, ViewType.DELETED_ONLY)))
 
 
 def progress_in(client: MlflowClient, uri: str, experiment_id: str) -> Progress | None:
-    """What the latest driver of an experiment said of itself; None if it never ran."""
+    """Return the last report of an experiment's latest driver, or None if there is none."""
     found = list(parents(client, experiment_id))
     for run in found:
         if text := read_artifact(client, uri, run.info.run_id, PROGRESS):
@@ -95,7 +98,10 @@ def progress_in(client: MlflowClient, uri: str, experiment_id: str) -> Progress 
 
 
 def parent_of(client: MlflowClient, experiment_id: str, sweep: str) -> str:
-    """The sweep's parent run, made if it is new; finished from the start: no killed driver leaves it running."""
+    """Return the ID of the sweep's parent run; create the run if it is missing.
+
+    The run is finished from the start, so that a killed driver cannot leave it running.
+    """
     for run in search(client, experiment_id, _PARENT):
         return str(run.info.run_id)
     run_id = str(client.create_run(experiment_id, tags={"kind": "sweep"}, run_name=sweep).info.run_id)

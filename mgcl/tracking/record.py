@@ -1,4 +1,4 @@
-"""The record of every trial, in MLflow; only the driver writes."""
+"""Record of all trials, in MLflow. Only the driver writes to it."""
 
 import json
 import time
@@ -45,14 +45,14 @@ from mgcl.tracking.store import (
 _TRIAL = "trial.json"
 _TAGS_AT_ONCE = 100  # as MLflow allows
 _STALE_MS = 10 * 60 * 1000
-# A run is made with ``complete=0``; its last write is ``complete=1``.
+# A run is created with ``complete=0``; its last write is ``complete=1``.
 _COMPLETE = "tags.kind = 'trial' AND tags.complete = '1'"
 _INCOMPLETE = "tags.kind = 'trial' AND tags.complete = '0'"
 
 
 @dataclass(frozen=True)
 class Tracking:
-    """The runs of one sweep in one store: an experiment, one parent run, one run a trial."""
+    """Runs of one sweep in one store: an experiment with one parent run and one run per trial."""
 
     client: MlflowClient
     uri: str
@@ -61,13 +61,13 @@ class Tracking:
 
     @classmethod
     def open(cls, sweep: str, uri: str, *, group_by: str = "variant", columns: Sequence[str] = ()) -> "Tracking":
-        """Open a sweep's experiment, made if it is new, and drop its runs that were never completed.
+        """Open a sweep's experiment, which is created if it is missing, and delete its interrupted runs.
 
         Args:
-            sweep: its name.
-            uri: of the store.
-            group_by: the parameter that MLflow's page groups its runs by, to begin with.
-            columns: metrics and parameters that it shows then, in MLflow's words (``metrics.`NAME```).
+            sweep: name of the sweep.
+            uri: address of the store.
+            group_by: parameter by which MLflow's page groups the runs at first.
+            columns: metrics and parameters that the page shows at first, in MLflow's syntax (``metrics.`NAME```).
 
         Raises:
             TrackingError: the store cannot be opened or written.
@@ -78,26 +78,26 @@ class Tracking:
             readdress(uri)
             found = experiment.experiment_id if experiment else None
             experiment_id = found or client.create_experiment(sweep, artifact_location=artifacts(uri))
-            if not next(search(client, experiment_id, ROWS), None):  # until a sweep's end, its trials
+            if not next(search(client, experiment_id, ROWS), None):  # the page shows trials until the sweep ends
                 set_view(client, experiment_id, group_by, VARIANTS, columns)
             tracking = cls(client, uri, experiment_id, parent_of(client, experiment_id, sweep))
         tracking.delete_interrupted()
         return tracking
 
     def where_to_look(self) -> str:
-        """How to open the sweep's runs in a browser."""
+        """Address or command that opens the sweep's runs in a browser."""
         return where_to_look(self.uri, self.experiment_id)
 
     def record(
         self, planned: PlannedTrial, outcome: TrialResult | TrialFailure, bank: FeatureBank, tags: Mapping[str, str]
     ) -> None:
-        """Write one trial's run; it counts once its last write, ``complete=1``, is there.
+        """Write one trial's run. The run counts once its last write, ``complete=1``, is stored.
 
         Args:
             planned: the trial.
-            outcome: its result, or how it failed.
-            bank: that it ran on.
-            tags: what else should be known of it, e.g. the commit.
+            outcome: result or failure of the trial.
+            bank: feature bank that the trial ran on.
+            tags: further tags of the run, e.g. the commit.
 
         Raises:
             TrackingError: the store does not answer; the run does not count.
@@ -105,7 +105,7 @@ class Tracking:
         """
         about = {**tags_of(planned, bank), **tags, "mlflow.parentRunId": self.parent_id, "complete": "0"}
         seconds = outcome.seconds if isinstance(outcome, TrialResult) else 0.0
-        began = int(1000 * (time.time() - seconds))  # MLflow's page shows the trial's duration, not the writing's
+        began = int(1000 * (time.time() - seconds))  # so that MLflow's page shows the duration of the trial
         with self.writing():
             run_id = self.client.create_run(self.experiment_id, began, about, run_name(planned)).info.run_id
             self._log(run_id, planned, outcome)
@@ -131,7 +131,7 @@ class Tracking:
         write_artifact(self.client, self.uri, run_id, _TRIAL, trial_json(planned, outcome))
 
     def keep(self, files: Sequence[Path]) -> None:
-        """Add files to the parent run, a report's, say; one of the same name is replaced.
+        """Add files, e.g. a report's, to the parent run; a file of the same name is replaced.
 
         Raises:
             TrackingError: the store does not answer.
@@ -142,7 +142,7 @@ class Tracking:
                 there.log_artifact(str(file))  # type: ignore[no-untyped-call]
 
     def name_comparisons(self, reference: str, baselines: Sequence[str]) -> None:
-        """Keep what ``comparisons`` gives.
+        """Store the reference row and its baselines, which ``comparisons`` returns.
 
         Raises:
             TrackingError: the store does not answer.
@@ -151,7 +151,7 @@ class Tracking:
             self.client.set_tag(self.parent_id, COMPARISONS, json.dumps([reference, *baselines]))
 
     def tell(self, progress: Progress) -> None:
-        """Keep what ``last_progress`` gives.
+        """Store a progress report, which ``last_progress`` returns.
 
         Raises:
             TrackingError: the store does not answer.
@@ -163,7 +163,7 @@ class Tracking:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """``answering``, which tells an experiment that was deleted meanwhile, and never answers, from a store away.
+        """Like ``answering``, but distinguish a deleted experiment, which never answers, from a store that is away.
 
         Raises:
             TrackingError: the store does not answer.
@@ -183,26 +183,26 @@ class Tracking:
                 raise DeletedError(f"{was_deleted(self.uri, experiment)}; then the same command runs the rest")
 
     def last_progress(self) -> Progress | None:
-        """What the sweep's latest driver said of itself; None if it never ran."""
+        """Return the last report of the sweep's latest driver, or None if the sweep never ran."""
         with answering(self.uri):
             return progress_in(self.client, self.uri, self.experiment_id)
 
     def runs(self) -> tuple[TrialRun, ...]:
-        """Every completed trial, one run per key: the first that finished, else the last that failed."""
+        """Return all completed trials, one run per key: the first that finished, else the last that failed."""
         with answering(self.uri):
             return _trial_runs(self.client, self.experiment_id)
 
     def name_rows(self, run: TrialRun, more: TrialRun | PlannedTrial) -> None:
-        """Tag a run with the rows of the same trial, planned or recorded elsewhere, beside its own."""
+        """Add to a run's tags the rows of the same trial that was planned, or recorded in another store."""
         tags = rows_tags(run.variants + more.variants, {**run.searched, **more.searched})
         with answering(self.uri):
             for each in tags.items():
                 self.client.set_tag(run.run_id, *each)
 
     def delete_interrupted(self) -> None:
-        """Delete runs that were begun and never completed, if they are old or their trial has a complete one.
+        """Delete interrupted runs that are old, or whose trial has a complete run.
 
-        A young one may be another driver's, which is writing it; if an old one is, that driver writes it again.
+        Another driver may still be writing a young run. If it is still writing an old one, it writes that run again.
         """
         before = int(time.time() * 1000) - _STALE_MS
         with answering(self.uri):
@@ -214,7 +214,7 @@ class Tracking:
 
 
 def recorded_runs(sweep: str, uri: str) -> tuple[TrialRun, ...]:
-    """The completed trials of a sweep, without writing anything; none if the sweep never ran.
+    """Return the completed trials of a sweep without writing to the store; () if the sweep never ran.
 
     Raises:
         TrackingError: the store cannot be opened, or the sweep's experiment was deleted.
@@ -224,7 +224,7 @@ def recorded_runs(sweep: str, uri: str) -> tuple[TrialRun, ...]:
 
 
 def details(runs: Sequence[TrialRun], uri: str) -> dict[str, TrialResult]:
-    """The whole results of some runs, by trial key; without those that failed or lost their artifact.
+    """Return the complete results of runs by trial key. Runs that failed or lack their artifact are left out.
 
     Raises:
         TrackingError: the store cannot be opened.

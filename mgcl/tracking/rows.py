@@ -1,4 +1,4 @@
-"""A table's rows as MLflow runs: what its page compares at a glance, each the parent of its trials."""
+"""A table's rows as MLflow runs, which MLflow's page compares. A row's run is the parent of its trials."""
 
 import math
 import time
@@ -22,36 +22,36 @@ class SummaryRow:
     """One row of one table."""
 
     name: str
-    """As the table has it."""
+    """Name of the row in the table."""
     parameters: Mapping[str, str]
-    """The setting, the method and those of its parameters that all trials of the row share."""
+    """Setting, method, and the method's parameters that all trials of the row share."""
     metrics: Mapping[str, float]
-    """For each column its mean and half-width, unscaled, and its finished trials."""
+    """Mean and half-width per column, unscaled, and the number of finished trials per column."""
     rank: int
-    """Its place among all rows, from 1."""
+    """Position among all rows, from 1."""
     trials: tuple[TrialRun, ...]
-    """That it is made of, failed ones included."""
+    """Trials of the row, including failed ones."""
     variant: str
-    """That it is the row of."""
+    """Variant that the row shows."""
 
     @property
     def key(self) -> str:
-        """Names the row across sweeps: MLflow's parameters never change, so another value is another row."""
+        """Digest that identifies the row across sweeps. MLflow's parameters cannot change: a new value is a new row."""
         return digest([self.name, dict(self.parameters)])[:16]
 
 
 def summarise(tables: Sequence[Table]) -> tuple[SummaryRow, ...]:
-    """Every row of some tables, in their order."""
+    """Return the rows of all tables, in the tables' order."""
     places = [(each, name) for each in by_setting(tables) for name in each[0].rows]
     return tuple(_row(each, name, rank) for rank, (each, name) in enumerate(places, start=1))
 
 
 def write(store: Tracking, runs: Sequence[TrialRun]) -> None:
-    """Bring a sweep's row runs up to date: kept in place, made, or deleted; the page then opens on them.
+    """Update, create or delete a sweep's row runs, and let MLflow's page open on them.
 
     Args:
-        store: of the sweep.
-        runs: all its completed trials, one a key.
+        store: tracking of the sweep.
+        runs: all completed trials of the sweep, one per key.
 
     Raises:
         TrackingError: the store does not answer.
@@ -82,7 +82,7 @@ def write(store: Tracking, runs: Sequence[TrialRun]) -> None:
 
 
 def _row(tables: Sequence[Table], name: str, rank: int) -> SummaryRow:
-    """Of the tables of one setting, one per metric."""
+    """Summarise one row over the tables of one setting, one table per metric."""
     table = tables[0]
     entries = {column: table.entries[name, column] for column in table.columns if (name, column) in table.entries}
     trials = tuple(run for entry in entries.values() for run in entry.runs)
@@ -102,20 +102,25 @@ def _row(tables: Sequence[Table], name: str, rank: int) -> SummaryRow:
 
 
 def _half_width(table: Table) -> str:
-    """The interval's name beside its metric's."""
+    """Metric name of the interval's half-width."""
     return "half-width" if table.ranked else f"{table.metric.name} half-width"
 
 
 def _can_stay(run: Run, row: SummaryRow) -> bool:
-    """A metric cannot be taken back, and a killed sweep may have left a run without its parameters."""
+    """Whether a recorded run can be updated to the row.
+
+    It cannot if it has metrics that the row lacks, which MLflow cannot delete, or parameters that differ, as in a run
+    that a killed sweep left without parameters.
+    """
     return set(run.data.metrics) <= set(row.metrics) and run.data.params == dict(row.parameters)
 
 
 def _write_row(store: Tracking, row: SummaryRow, recorded: Run | None) -> str:
-    """The row's run, up to date; what has not changed is not written again."""
+    """Create or update the run of a row, and return its ID. Unchanged values are not written again."""
     client, now = store.client, int(time.time() * 1000)
     if recorded is None:
-        ended = int(1000 * max(trial.ended for trial in row.trials))  # as old as its trials: a report is no sweep
+        # As old as its trials, so that a report does not look like a new sweep
+        ended = int(1000 * max(trial.ended for trial in row.trials))
         tags = {"kind": "row", "row_key": row.key, _PARENT: store.parent_id}
         run_id = str(client.create_run(store.experiment_id, ended, tags, row.name).info.run_id)
     else:
@@ -135,7 +140,7 @@ def _write_row(store: Tracking, row: SummaryRow, recorded: Run | None) -> str:
 
 
 def _adopt(store: Tracking, parents: Mapping[str, str], former: Sequence[str]) -> None:
-    """Give trials their row as parent; only those that still have another are written."""
+    """Set the row of each trial as its parent. Only trials with one of the former parents are written."""
     for parent in former:
         for run in list(search(store.client, store.experiment_id, f"tags.`{_PARENT}` = '{parent}'")):
             row_id = parents.get(run.info.run_id)

@@ -1,4 +1,4 @@
-"""A trial as an MLflow run: its name, tags, parameters and metrics, written and read back. Pure."""
+"""A trial as an MLflow run: conversion to name, tags, parameters and metrics, and back. Pure functions."""
 
 import itertools
 import json
@@ -22,33 +22,33 @@ from mgcl.records import (
 from mgcl.tasks import FIRST, Coordinate, Task
 
 TAG_LIMIT = 8000
-"""Characters of an MLflow tag."""
+"""Largest number of characters in an MLflow tag."""
 
 _STEPS = 1000
-"""Units whose scores are metric steps too, for MLflow's charts; of more than this the tags alone have them."""
+"""Largest number of units whose scores become metric steps too, for MLflow's charts. More are stored in tags only."""
 
 
 def run_name(planned: PlannedTrial) -> str:
-    """What MLflow's list of runs shows."""
+    """Return the name of the run in MLflow's list."""
     task, place = _placed(planned.trial)
     pooled = " ".join(f"{name} {place[name]}" for name in task.POOLED)
     return f"{row_and_column(planned)} {pooled}".strip()
 
 
 def row_and_column(planned: PlannedTrial) -> str:
-    """The first row that a trial stands in, and its column."""
+    """Return the first row that a trial belongs to, and its column."""
     task, place = _placed(planned.trial)
     return f"{planned.variants[0]} {task.column_name([place[name] for name in task.COLUMNS])}"
 
 
 def rows_tags(variants: Sequence[str], searched: Mapping[str, str]) -> dict[str, str]:
-    """Every row that a trial stands in, and which of them have searched values; ``_rows`` reads it."""
+    """Return tags with all rows that a trial belongs to, and those with searched values; ``_rows`` reads them."""
     names = {"variants": json.dumps(list(dict.fromkeys(variants)))}
     return {**names, "searched": json.dumps(dict(searched))} if searched else names
 
 
 def tags_of(planned: PlannedTrial, bank: FeatureBank) -> dict[str, str]:
-    """What a run is found by, and what a report reads."""
+    """Return the tags that identify a run, and those that a report reads."""
     trial = planned.trial
     _, place = _placed(trial)
     naming = bank.captions_naming_class
@@ -71,14 +71,14 @@ def tags_of(planned: PlannedTrial, bank: FeatureBank) -> dict[str, str]:
 
 
 def parameters_of(planned: PlannedTrial) -> dict[str, str]:
-    """What MLflow's compare page puts on its axes."""
+    """Return the parameters of a run, which MLflow's compare page can use as axes."""
     _, place = _placed(planned.trial)
     shown = {"variant": planned.variants[0], **place, **planned.trial.parameters}
     return {name: str(value) for name, value in shown.items()}
 
 
 def result_tags(result: TrialResult) -> dict[str, str]:
-    """Each unit's scores, exact, in as many tags as they fill, and what else a report needs."""
+    """Return the exact scores of all units, in as many tags as needed, and the other tags that a report reads."""
     return {
         **{name: text for column, scores in result.scores.items() for name, text in _score_tags(column, scores)},
         "problems": str(result.convergence.problems),
@@ -90,7 +90,7 @@ def result_tags(result: TrialResult) -> dict[str, str]:
 
 
 def metrics_of(trial: Trial, result: TrialResult) -> list[tuple[str, float, int]]:
-    """Name, value and step of each, short enough to read; the first is what MLflow's compare page draws unasked."""
+    """Return metrics as (name, rounded value, step). MLflow's compare page plots the first one by default."""
     task: Task = load("task", trial.task)
     once = {metric.name: metric.figure(result.scores) for metric in task.METRICS}
     once |= {"unconverged": result.convergence.unconverged, "seconds": result.seconds}
@@ -113,7 +113,7 @@ def trial_run(
     parameters: Mapping[str, str],
     metrics: Mapping[str, float],
 ) -> TrialRun:
-    """What the functions above wrote, read back."""
+    """Read a trial's run back from the tags, parameters and metrics that the functions above write."""
     name = tags.get("task", FIRST)
     variants, searched = _rows(tags)
     task: Task = load("task", name)
@@ -153,7 +153,10 @@ def trial_run(
 
 
 def _rows(tags: Mapping[str, str]) -> tuple[tuple[str, ...], Mapping[str, str]]:
-    """What ``rows_tags`` wrote; earlier, rows were joined by commas, and their names alone told what was searched."""
+    """Read the tags of ``rows_tags``: all rows, and searched rows.
+
+    Older runs join the rows by commas and mark searched ones by their names.
+    """
     text = tags["variants"]
     if text.startswith("["):
         return tuple(json.loads(text)), json.loads(tags.get("searched", "{}"))
@@ -162,12 +165,12 @@ def _rows(tags: Mapping[str, str]) -> tuple[tuple[str, ...], Mapping[str, str]]:
 
 
 def trial_json(planned: PlannedTrial, result: TrialResult) -> str:
-    """All of a trial and its result, as its run's artifact keeps it."""
+    """Return a trial and its result as JSON, for the artifact of its run."""
     return json.dumps({"trial": asdict(planned.trial), "result": result}, default=vars)  # asdict copies each number
 
 
 def trial_result(text: str) -> TrialResult:
-    """The result that ``trial_json`` wrote, read back; also as it was written before there were tasks."""
+    """Read back the result from ``trial_json``, including its format before there were tasks."""
     content = _tuples(json.loads(text)["result"])
     if "scores" not in content:
         content = _first().older_result(content)
@@ -180,7 +183,7 @@ def trial_result(text: str) -> TrialResult:
 
 
 def _first() -> Any:
-    """The task of runs that were recorded before there were tasks, which reads what they kept."""
+    """Return the task of runs that were recorded before there were tasks. It reads their older format."""
     return load("task", FIRST)
 
 
@@ -194,7 +197,7 @@ def _values(coordinates: Mapping[str, Coordinate], tags: Mapping[str, str]) -> t
 
 
 def _score_tags(column: str, scores: tuple[float, ...]) -> Iterator[tuple[str, str]]:
-    """Names and texts: ``scores.NAME``, ``scores.NAME.1`` ..., each as long as a tag may be."""
+    """Yield names and texts, of at most ``TAG_LIMIT`` characters, of the tags ``scores.NAME``, ``scores.NAME.1`` ..."""
     texts = [repr(score).removesuffix(".0") for score in scores]
     part: list[str] = []
     length = number = 0
@@ -212,13 +215,13 @@ def _score_tag(column: str, number: int) -> str:
 
 
 def _scores(column: str, tags: Mapping[str, str]) -> tuple[float, ...]:
-    """Of a run: one number per unit."""
+    """Read the scores of a run in one column, one number per unit."""
     texts = itertools.takewhile(bool, (tags.get(_score_tag(column, number)) for number in itertools.count()))
     return tuple(float(score) for text in texts for score in str(text).split())
 
 
 def _tuples(value: Any) -> Any:
-    """JSON's lists as the tuples that they were."""
+    """Convert JSON's lists back to tuples, recursively."""
     if isinstance(value, dict):
         return {name: _tuples(each) for name, each in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""An MLflow store: connected to, searched, and its failures in one line."""
+"""MLflow stores: connecting, searching, and reporting their failures in one line."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# A store that is not there is said so after seconds, not minutes.
+# A store that does not answer is reported after seconds, not minutes.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 import sqlalchemy
@@ -27,28 +27,32 @@ from mgcl.masking import masked, scrubbed, without_user
 
 for _name in ("alembic", "mlflow"):
     logging.getLogger(_name).setLevel(logging.WARNING)
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it logs it raises too
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it raises whatever it logs
 
 PAGE = 1000
-"""Runs or metrics that MLflow takes at once."""
+"""Largest number of runs or metrics in one request to MLflow."""
 
 ROWS = "tags.kind = 'row'"
-"""Finds the runs that are a table's rows."""
+"""Filter for the runs that are rows of a table."""
 
 RANK = "row"
-"""The tag that says where among the rows a row stands."""
+"""Tag with a row's position among the rows."""
 
 _VIEW = "mgcl"
 
 
 def default_uri() -> str:
-    """``$MLFLOW_TRACKING_URI``, or a SQLite file in ``MGCL_HOME``."""
+    """Address of the default store: ``$MLFLOW_TRACKING_URI``, or a SQLite file in ``MGCL_HOME``."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home() / 'mlflow.db'}"
 
 
 @contextmanager
 def answering(uri: str) -> Iterator[None]:
-    """Turn whatever a store raises into one line that names it."""
+    """Turn errors of a store into a ``TrackingError`` of one line that names the store.
+
+    Raises:
+        TrackingError: the store raised an error.
+    """
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
@@ -56,13 +60,13 @@ def answering(uri: str) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong, in the words of whoever knows, and what to do if those do not tell."""
-    error = root_cause(error)  # SQLAlchemy and MLflow wrap the database's own words
-    if isinstance(error, OSError) and error.filename:  # of artifacts: the database is well
+    """Describe the root cause in its own words, with advice where these give none."""
+    error = root_cause(error)  # SQLAlchemy and MLflow wrap the database's own message
+    if isinstance(error, OSError) and error.filename:  # an artifact's file; the database works
         return f"{error.filename}: {error.strerror}; the store's files go there: make it writable, with room"
     words = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, MlflowException) and not words.startswith("API request to"):
-        return f"MLflow refuses: {words}"  # whole: its advice comes last
+        return f"MLflow refuses: {words}"  # not shortened: its advice comes last
     return (
         f"the MLflow store does not answer ({words[:400]}); check that its server runs, or that its file and the "
         "folder around it can be written and have room"
@@ -70,7 +74,7 @@ def _reason(error: BaseException) -> str:
 
 
 def connect(uri: str) -> MlflowClient:
-    """A client whose store has answered once. MLflow itself would retry a broken database for an hour."""
+    """Return a client of a store that has answered once. MLflow itself would retry a broken database for an hour."""
     if _is_database(uri):
         engine = sqlalchemy.create_engine(uri)
         try:
@@ -83,10 +87,10 @@ def connect(uri: str) -> MlflowClient:
 
 
 def alone(uri: str) -> AbstractContextManager[object]:
-    """Of several drivers that start on a new SQLite file, one makes tables and experiment while the others wait.
+    """Lock a SQLite file, so that only one driver creates tables and experiment in it while the others wait.
 
     Raises:
-        MgclError: the file cannot be written, or is none.
+        MgclError: the file cannot be written, or ``uri`` is a SQLite address that names no file.
     """
     file = database_file(uri)
     if file is None:
@@ -96,7 +100,7 @@ def alone(uri: str) -> AbstractContextManager[object]:
 
 
 def reading(uri: str) -> AbstractContextManager[object]:
-    """Wait while a driver makes tables; a store that may only be read is read without a lock."""
+    """Wait while a driver creates tables. A read-only store is read without a lock."""
     lock = f"{database_file(uri)}.lock"
     return FileLock(lock) if os.access(lock, os.W_OK) else nullcontext()
 
@@ -106,16 +110,16 @@ def _is_database(uri: str) -> bool:
 
 
 def exists(uri: str) -> bool:
-    """False for a SQLite file that is not there yet, or is empty."""
+    """Whether a store exists: false for a SQLite file that is missing or empty."""
     file = database_file(uri)
     return file is None or (file.exists() and file.stat().st_size > 0)
 
 
 def experiment_of(client: MlflowClient, uri: str, name: str) -> Experiment | None:
-    """A sweep's or search's experiment; None: it never ran.
+    """Return the experiment of a sweep or search, or None if it never ran.
 
     Raises:
-        TrackingError: it was deleted; with the command that brings it back.
+        TrackingError: the experiment was deleted; the message gives the command that restores it.
     """
     experiment = client.get_experiment_by_name(name)
     if experiment and experiment.lifecycle_stage == "deleted":
@@ -125,7 +129,7 @@ def experiment_of(client: MlflowClient, uri: str, name: str) -> Experiment | Non
 
 @contextmanager
 def recorded(sweep: str, uri: str) -> Iterator[tuple[MlflowClient, str] | None]:
-    """A sweep's store, to be read, and the sweep's experiment; None: it never ran.
+    """Open a sweep's store for reading: yield its client and the ID of the sweep's experiment, or None if it never ran.
 
     Raises:
         TrackingError: the store cannot be opened, or the experiment was deleted.
@@ -140,7 +144,7 @@ def recorded(sweep: str, uri: str) -> Iterator[tuple[MlflowClient, str] | None]:
 
 
 def was_deleted(uri: str, experiment: Experiment) -> str:
-    """A sentence that says so, and how it comes back."""
+    """Return a message that an experiment was deleted, with the command that restores it."""
     file = database_file(uri)
     address = f"sqlite:///{file}" if file else masked(uri)
     command = f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
@@ -152,7 +156,7 @@ def was_deleted(uri: str, experiment: Experiment) -> str:
 
 
 def experiment_names(uri: str) -> tuple[str, ...]:
-    """Of what a store records; () for one that is not there."""
+    """Return the names of a store's experiments, sorted; () if the store does not exist."""
     if not exists(uri):
         return ()
     with answering(uri), reading(uri):
@@ -160,7 +164,10 @@ def experiment_names(uri: str) -> tuple[str, ...]:
 
 
 def no_sweep(uri: str, name: str) -> TrackingError:
-    """The error that a store records no sweep of a name; names those that it does, one may have been renamed."""
+    """Return the error for a sweep that a store does not record.
+
+    The message lists the recorded sweeps, because the sweep may have been renamed.
+    """
     names = experiment_names(uri)
     there = f"; recorded there: {', '.join(names)}" if names else ""
     return TrackingError(
@@ -171,7 +178,7 @@ def no_sweep(uri: str, name: str) -> TrackingError:
 def search(
     client: MlflowClient, experiment_id: str, filter_string: str, view: int = ViewType.ACTIVE_ONLY
 ) -> Iterator[Run]:
-    """Every run that a filter finds, oldest first, page by page."""
+    """Yield all runs that match a filter, oldest first, requested page by page."""
     token = None
     while True:
         page = client.search_runs(
@@ -191,14 +198,14 @@ def search(
 def set_view(
     client: MlflowClient, experiment_id: str, group_by: str, groups: Iterable[str], columns: Sequence[str]
 ) -> None:
-    """Give an experiment the view that ``runs_page`` opens, as if somebody had shared it from MLflow's page.
+    """Store the view that ``runs_page`` opens, in the form of a view shared from MLflow's page.
 
     Args:
-        client: of the store.
-        experiment_id: in it.
-        group_by: the parameter whose values are the groups.
-        groups: its values, as far as they are known.
-        columns: that are shown.
+        client: client of the store.
+        experiment_id: ID of the experiment in this store.
+        group_by: parameter whose values form the groups.
+        groups: known values of this parameter.
+        columns: metrics and parameters that are shown.
     """
     view = {
         "searchFilter": "tags.kind != 'sweep' AND tags.kind != 'row'",
@@ -210,12 +217,12 @@ def set_view(
 
 
 def set_rows_view(client: MlflowClient, experiment_id: str, metrics: Sequence[str]) -> None:
-    """Let ``runs_page`` open on the tables' rows, in the tables' order.
+    """Store a view for ``runs_page`` that shows the tables' rows, in the tables' order.
 
     Args:
-        client: of the store.
-        experiment_id: in it.
-        metrics: of the rows, a column each.
+        client: client of the store.
+        experiment_id: ID of the experiment in this store.
+        metrics: metrics of the rows, shown in one column each.
     """
     view = {
         "searchFilter": ROWS,
@@ -228,23 +235,23 @@ def set_rows_view(client: MlflowClient, experiment_id: str, metrics: Sequence[st
 
 
 def runs_page(server: str, experiment_id: str) -> str:
-    """Where an MLflow server shows an experiment's runs; its front page opens in another view."""
+    """Address of an experiment's runs on an MLflow server, whose front page would open another view."""
     page = f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={_VIEW}"
     return without_user(server).rstrip("/") + page
 
 
 def where_to_look(uri: str, experiment_id: str) -> str:
-    """How to open an experiment's runs in a browser: an address, or a command; without a password."""
+    """Address or command that opens an experiment's runs in a browser, without a password."""
     if uri.startswith("http"):
         return runs_page(uri, experiment_id)
     return "mgcl ui" if uri == default_uri() else f"mgcl ui --tracking-uri {shlex.quote(masked(uri))}"
 
 
 def newest_experiment(uri: str) -> str | None:
-    """The experiment with the youngest run; None: there is none.
+    """Return the ID of the experiment with the newest run, or None if there is none.
 
     Raises:
-        TrackingError: the store cannot be opened, or all that it records was deleted.
+        TrackingError: the store cannot be opened, or everything that it recorded was deleted.
     """
     if not exists(uri):
         return None

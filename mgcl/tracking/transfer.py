@@ -1,4 +1,4 @@
-"""Copies runs from another MLflow store into the user's own: each trial once, however often it is stopped."""
+"""Copying of runs from another MLflow store into the user's own: every trial once, even if a sync is interrupted."""
 
 import sys
 import tempfile
@@ -24,28 +24,28 @@ from mgcl.tracking.parent import parents
 from mgcl.tracking.record import Tracking, recorded_runs
 from mgcl.tracking.store import PAGE, answering, connect, exists, experiment_of, reading, search
 
-_EXPERIMENTS = 50_000  # the most that MLflow lists at once
+_EXPERIMENTS = 50_000  # largest number that MLflow lists at once
 _THREADS = 8
 _RUNS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
 class Source:
-    """The store that runs are copied from; it is only read.
+    """Store that runs are copied from. It is only read.
 
     Attributes:
-        uri: where it answers now.
-        name: what the runs' tag ``synced_from`` calls it, for a tunnel's own address means nothing later.
+        uri: present address of the store.
+        name: value of the tag ``synced_from`` of copied runs; a tunnel's address would mean nothing later.
     """
 
     uri: str
     name: str
 
     def sweeps(self) -> tuple[str, ...]:
-        """The names of the sweeps that it records.
+        """Return the names of the sweeps that the store records.
 
         Raises:
-            TrackingError: it does not answer.
+            TrackingError: the store does not answer.
         """
         if not exists(self.uri):
             raise TrackingError(
@@ -57,10 +57,10 @@ class Source:
             return tuple(sorted(each.name for each in experiments if _is_sweep(client, each.experiment_id)))
 
     def refuse_deleted(self, sweep: str) -> None:
-        """Tell a sweep that was deleted from one that never was.
+        """Raise if a sweep was deleted; a sweep that never existed raises nothing.
 
         Raises:
-            TrackingError: it was, or the store does not answer.
+            TrackingError: the sweep was deleted, or the store does not answer.
         """
         with answering(self.uri):
             experiment_of(connect(self.uri), self.uri, sweep)
@@ -68,7 +68,7 @@ class Source:
 
 @dataclass(frozen=True)
 class _Recorded:
-    """A run with every value of its metrics; its artifacts lie in a folder for a while."""
+    """Run with all values of its metrics, and its artifacts in a temporary folder."""
 
     run: Run
     metrics: list[Metric]
@@ -76,7 +76,7 @@ class _Recorded:
 
 
 def not_stored(sweep: str, source: Source, own_uri: str) -> tuple[TrialRun, ...]:
-    """The source's trials that the user's own store lacks, or lacks in one of their rows.
+    """Return the source's trials that the user's own store lacks, or lacks in at least one of their rows.
 
     Raises:
         TrackingError: a store does not answer.
@@ -90,15 +90,15 @@ def not_stored(sweep: str, source: Source, own_uri: str) -> tuple[TrialRun, ...]
 
 
 def copy_runs(sweep: str, source: Source, own_uri: str) -> int:
-    """Copy what is not synced yet; a run counts there once its last write, ``complete=1``, is there.
+    """Copy the runs that are not synced yet. A copy counts once its last write, ``complete=1``, is stored.
 
     Args:
         sweep: one of ``source.sweeps()``.
-        source: where from; a run that it does not give complete is printed and left out.
-        own_uri: the user's own store; the sweep's experiment and parent run are made there if they are new.
+        source: store to copy from; a run that cannot be read completely is reported on stderr and left out.
+        own_uri: address of the user's own store; missing experiment and parent run of the sweep are created there.
 
     Returns:
-        How many runs were copied.
+        Number of copied runs.
 
     Raises:
         TrackingError: a store does not answer, or another sync is under way.
@@ -136,7 +136,7 @@ def _outranks(run: TrialRun, mine: TrialRun) -> bool:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Two syncs at once would take each other's unfinished copies for cut off."""
+    """Allow only one sync at a time: two would treat each other's unfinished copies as interrupted."""
     home().mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(home() / "sync.lock", timeout=0):
@@ -146,19 +146,22 @@ def _alone() -> Iterator[None]:
 
 
 def _delete_interrupted(store: Tracking) -> None:
-    """Copies that a killed sync left; what a driver has begun is left to drivers."""
+    """Delete incomplete copies of a killed sync. Incomplete runs of drivers are not touched."""
     for run in list(search(store.client, store.experiment_id, "tags.synced_from LIKE '%' AND tags.complete = '0'")):
         store.client.delete_run(run.info.run_id)
 
 
 def _is_sweep(client: MlflowClient, experiment_id: str) -> bool:
-    """Whether it has a parent run or, where that was deleted, trials."""
+    """Whether an experiment is a sweep's: it has a parent run or, if that was deleted, trials."""
     kinds = ("sweep", "trial")
     return any(next(search(client, experiment_id, f"tags.kind = '{kind}'"), None) for kind in kinds)
 
 
 def _copy_parent(sweep: str, client: MlflowClient, source: Source, store: Tracking) -> None:
-    """What the source's parent run says of the sweep, a deleted one too; its identity stays its own."""
+    """Copy tags, parameters and files of the source's parent run, deleted or not, to the sweep's own parent run.
+
+    MLflow's own tags of the user's run are not changed.
+    """
     with tempfile.TemporaryDirectory() as folder:
         with answering(source.uri):
             experiment = experiment_of(client, source.uri, sweep)
@@ -179,7 +182,7 @@ def _copy_parent(sweep: str, client: MlflowClient, source: Source, store: Tracki
 
 
 def _read_all(run_ids: Sequence[str], client: MlflowClient, source: Source) -> Iterator[_Recorded | None]:
-    """Runs whole, in order, some at a time: a server far away takes longer to answer than to work."""
+    """Read complete runs, in order, several at a time: most of the time is a remote server's latency."""
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, len(run_ids), _RUNS_AT_ONCE):
             with tempfile.TemporaryDirectory() as folder:
@@ -188,7 +191,7 @@ def _read_all(run_ids: Sequence[str], client: MlflowClient, source: Source) -> I
 
 
 def _read(run_id: str, client: MlflowClient, source: Source, root: Path) -> _Recorded | None:
-    """None if the source, though it answers, does not give all of it."""
+    """Read one run; return None if the source answers but the run cannot be read completely."""
     folder = root / run_id
     folder.mkdir()
     try:
@@ -197,7 +200,7 @@ def _read(run_id: str, client: MlflowClient, source: Source, root: Path) -> _Rec
             metrics = [each for name in run.data.metrics for each in client.get_metric_history(run_id, name)]
             files = files_of(client, source.uri, run_id)
             files.download_artifacts("", str(folder))  # type: ignore[no-untyped-call]
-            if not any(folder.iterdir()):  # every trial has some, and MLflow passes over a place it cannot see
+            if not any(folder.iterdir()):  # every trial has artifacts, and MLflow skips folders it cannot see
                 raise FileNotFoundError(f"no artifacts at {files.artifact_uri}; does the server serve them?")
             return _Recorded(run, metrics, folder)
     except TrackingError as error:

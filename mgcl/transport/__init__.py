@@ -1,4 +1,4 @@
-"""Optimal transport between two sets of segments: cost, Sinkhorn's plan, and the similarity it gives.
+"""Optimal transport between two sets of segments: cost, Sinkhorn's plan, and the similarity computed from it.
 
-It imports nothing, so that planning reads ``matching`` without loading torch.
+The package imports nothing, so that planning can import ``matching`` without loading torch.
 """

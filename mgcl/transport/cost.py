@@ -1,4 +1,4 @@
-"""Unit vectors and their cosines, the ground cost of every match. Leading dimensions are a stack of episodes."""
+"""Unit vectors and their cosines, which give the ground cost. Leading dimensions are a stack of episodes."""
 
 import torch
 from jaxtyping import Float
@@ -19,10 +19,10 @@ def _inverse_length(x: Tensor) -> Tensor:
 
 
 def inner(x: Float[Tensor, "*stack a d"], y: Float[Tensor, "*stack b d"]) -> Float[Tensor, "*stack a b"]:
-    """Inner products of the rows of x with those of y: their cosines, where both are unit vectors.
+    """Inner products between the rows of x and the rows of y: their cosines if all rows are unit vectors.
 
     Raises:
-        ValueError: the rows differ in length, in dtype or in their stack.
+        ValueError: x and y differ in the length of rows, in dtype or in their stack.
     """
     if (x.shape[:-2], x.shape[-1], x.dtype) != (y.shape[:-2], y.shape[-1], y.dtype):
         raise ValueError(
@@ -34,22 +34,22 @@ def inner(x: Float[Tensor, "*stack a d"], y: Float[Tensor, "*stack b d"]) -> Flo
     if x.dim() > 2:
         products = [inner(each, other) for each, other in zip(x, y, strict=True)]
         return products[0].unsqueeze(0) if len(products) == 1 else torch.stack(products)
-    # oneDNN: float32 as MKL, and faster than MKL where the processor is not Intel's.
+    # oneDNN computes in float32, as MKL does, and is faster than MKL on processors that are not Intel's.
     return linear(x.to_mkldnn(), y.contiguous()).to_dense()
 
 
 def pairwise_cosine(
     x: Float[Tensor, "*stack a n d"], y: Float[Tensor, "*stack b m d"]
 ) -> Float[Tensor, "n m *stack a b"]:
-    """Cosines between the n segments of each of a clips and the m of each of b, of any length.
+    """Cosines between all segments of a clips (n per clip) and all segments of b clips (m per clip).
 
-    A zero vector's cosine is 0. The pairs of clips come last and lie side by side in memory, as the solver wants
-    them: the segments of ``y`` are put in segment-major order before the product, so that no large array is
-    permuted after it.
+    Segments may have any length; a zero vector's cosine is 0. The pairs of clips are the last dimensions and lie side
+    by side in memory, as the solver needs them. For this the segments of ``y`` are put in segment-major order before
+    the product, so that no large array is permuted after it.
     """
     (*stack, a, n, _), (b, m) = x.shape, y.shape[-3:-1]
     rows, columns = x.flatten(-3, -2), y.transpose(-3, -2).flatten(-3, -2)
-    # The products are divided, not the vectors: there are fewer of them where gradients flow.
+    # Scale the products, not the vectors: with gradients there are fewer of them.
     lengths = _inverse_length(rows)[..., None] * _inverse_length(columns)[..., None, :]
     product = inner(rows, columns) * lengths
     return product.reshape(*stack, a, n, m, b).movedim((-3, -2), (0, 1))

@@ -1,4 +1,4 @@
-"""The derivative of a converged plan in its cost."""
+"""Derivative of a converged transport plan with respect to its cost."""
 
 from typing import Any
 
@@ -10,17 +10,17 @@ from torch import Tensor
 def attach_exact_gradient(
     cost: Float[Tensor, "*batch n m"], plan: Float[Tensor, "*batch n m"], epsilon: float
 ) -> Float[Tensor, "*batch n m"]:
-    """The plan, differentiable in the cost: its implicit derivative at the converged solution."""
+    """Return the plan with a gradient to the cost: the implicit derivative at the converged solution."""
     attached: Tensor = _ExactGradient.apply(cost, plan, epsilon)  # type: ignore[no-untyped-call]
     return attached
 
 
 class _ExactGradient(torch.autograd.Function):
-    """dT/dC at a converged plan (Luise et al. 2018): the marginals pin the potentials' own change.
+    """Derivative dT/dC at a converged plan (Luise et al. 2018); the marginals determine the potentials' change.
 
     With G the gradient at T: dL/dC = -(T / epsilon) (G - a 1' - 1 b'), where a and b solve
-    [diag p, T; T', diag q][a; b] = [(T G) 1; (T G)' 1]. The system has one free constant, which
-    the pseudo-inverse settles; where a plan is all but a permutation it has more.
+    [diag p, T; T', diag q][a; b] = [(T G) 1; (T G)' 1]. The system has one free constant, which the pseudo-inverse
+    fixes. It has more of them if the plan is nearly a permutation.
     """
 
     @staticmethod
@@ -31,7 +31,7 @@ class _ExactGradient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        # In double: the system is ill-conditioned where epsilon is small.
+        # In float64: the system is ill-conditioned if epsilon is small.
         (gradient,) = gradients
         plan, upstream = ctx.saved_tensors[0].double(), gradient.double()
         weighted = plan * upstream

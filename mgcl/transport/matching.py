@@ -1,4 +1,4 @@
-"""How segments are matched. Planning reads it: it loads no torch."""
+"""Settings of the matching between segments. Planning imports this module, so that it must not load torch."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,14 +10,14 @@ Gradient = Literal["detached", "exact"]
 
 @dataclass(frozen=True)
 class Matching:
-    """How segments are matched.
+    """Settings of the matching between segments.
 
     Attributes:
-        kind: "transport" (the paper); "uniform": every pair counts alike; "best-match": each segment of x
-            takes the segment of y it is closest to. Among a method's parameters it is called ``matching``.
-        epsilon: of the transport, > 0.
-        tolerance: of the transport, > 0.
-        max_iterations: of the transport, >= 1; None allows 100 at epsilon >= 0.1 and 2,000 below.
+        kind: "transport" (the paper); "uniform": every pair has equal weight; "best-match": each segment of x
+            is matched to the closest segment of y. Among a method's parameters it is called ``matching``.
+        epsilon: temperature of the transport's kernel, > 0.
+        tolerance: relative marginal error at which a transport problem has converged, > 0.
+        max_iterations: iteration limit of the transport, >= 1; None allows 100 at epsilon >= 0.1 and 2,000 below.
         entropy_weight: λ >= 0; adds λ h(T) / log(n m) to the similarity (MGCL Eq. 5). 0 is Eq. 9 as printed.
         gradient: "detached" (the plan is a constant) or "exact".
     """
@@ -30,10 +30,10 @@ class Matching:
     gradient: Gradient = "detached"
 
     def __post_init__(self) -> None:
-        """Refuse what no matching can be.
+        """Check the fields.
 
         Raises:
-            ValueError: names the field and the value.
+            ValueError: a field is out of range; the message names the field and the value.
         """
         check_fields(self)
         check_ranges(

@@ -1,4 +1,4 @@
-"""All-pairs similarity of a bank's clips, computed once: whatever fold, way, shot, variant or seed asks."""
+"""All-pairs similarity of a bank's clips, computed once for all folds, ways, shots, variants and seeds."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -15,9 +15,9 @@ from mgcl.transport.matching import Matching
 from mgcl.transport.similarity import Matched, Similarity, matched
 from mgcl.transport.sinkhorn import iteration_limit
 
-# Raised whenever the same input gives other numbers.
+# Version of the numbers: increase it whenever the same input gives other numbers.
 _KERNEL = 1
-# Clips along a tile's edge: large enough that a look-up meets few tiles, small enough to fill within a second.
+# Clips along a tile's edge: large enough that a look-up touches few tiles, small enough to fill within a second.
 _EDGE = 512
 # Clips of a tile's rows in memory at a time.
 _STRIP = 64
@@ -28,11 +28,11 @@ Rows = NDArray[np.intp]
 
 
 class SimilarityStore:
-    """Matches between any two clips of one bank, filled a tile at a time when first asked for.
+    """Matches between any two clips of one bank, computed tile by tile when they are first looked up.
 
     A tile holds <T, cos>, h(T) / log(n m) and the converged flag of its pairs, so that any entropy weight is a
-    look-up. Clips are laid out class by class: an episode touches its own classes' tiles. For transport and
-    uniform plans a pair of tiles is computed once, and read transposed the other way round.
+    look-up. Clips are ordered by class, so that an episode touches only the tiles of its own classes. For transport
+    and uniform plans tile (i, j) is computed once, and tile (j, i) is its transpose.
     """
 
     def __init__(
@@ -45,15 +45,15 @@ class SimilarityStore:
         device: str = "cpu",
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """Nothing is computed yet.
+        """Prepare the look-up; tiles are computed later.
 
         Args:
-            segments: shape (clips, n, d), of any length.
+            segments: segment embeddings of any length, shape (clips, n, d).
             labels: the clips' classes, shape (clips,).
-            digest: names the bank's content.
-            root: where tiles are kept, on this machine's own disk; None keeps them in memory.
-            device: where tiles are computed.
-            check: raises if the segments are no longer those that the digest names; asked before a tile is kept.
+            digest: digest of the bank's content.
+            root: folder of the stored tiles, on this machine's own disk; None keeps tiles in memory.
+            device: device that computes tiles.
+            check: raises if the segments no longer match the digest; called before a tile is stored.
         """
         self._check = check
         self._segments, self._digest, self._root = segments, digest, root
@@ -63,7 +63,7 @@ class SimilarityStore:
         self._open: dict[tuple[str, int, int], NDArray[np.float32]] = {}
 
     def look_up(self, rows: Rows, columns: Rows, matching: Matching) -> Similarity:
-        """Similarity of bank rows a to bank rows b, shape (a, b), on the store's device; without a gradient."""
+        """Similarity between bank rows a and bank rows b, shape (a, b), on the store's device, without a gradient."""
         (rows, first), (columns, second) = (_sorted(self._place[clips]) for clips in (rows, columns))
         pairs = np.empty((tiles.FIELDS, len(rows), len(columns)), np.float32)
         for i, across in _tiles(rows):
@@ -75,7 +75,7 @@ class SimilarityStore:
         return Matched(cosine, entropy, converged.bool()).weighted(matching.entropy_weight)
 
     def _pairs(self, rows: Rows, columns: Rows, i: int, j: int, matching: Matching) -> NDArray[np.float32]:
-        """The pairs of two sets of places that lie in tile i, j."""
+        """Fields of the pairs between two sets of places, all of which lie in tile (i, j)."""
         row, column = (rows - i * _EDGE)[:, None], columns - j * _EDGE
         if i > j and matching.kind in _SYMMETRIC:
             i, j, row, column = j, i, column, row
@@ -106,7 +106,7 @@ class SimilarityStore:
         return np.concatenate(strips, 1)
 
     def _rows(self, index: int) -> Rows:
-        """The bank's rows that lie along a tile's edge."""
+        """Bank rows along the edge of the tiles with this index."""
         rows: Rows = self._order[index * _EDGE : (index + 1) * _EDGE]
         return rows
 
@@ -115,11 +115,11 @@ class SimilarityStore:
 
 
 class ComputedSimilarities(SimilarityStore):
-    """The same look-up, but nothing is kept: for a matching that nothing else will ask for."""
+    """Look-up without a store, for a matching that is used only once: it computes every pair and stores none."""
 
     @torch.no_grad()
     def _pairs(self, rows: Rows, columns: Rows, i: int, j: int, matching: Matching) -> NDArray[np.float32]:
-        if i > j and matching.kind in _SYMMETRIC:  # the kept ones are solved this way round
+        if i > j and matching.kind in _SYMMETRIC:  # stored pairs are solved in this order
             return self._pairs(columns, rows, j, i, matching).swapaxes(1, 2)
         fields = matched(self._load(self._order[rows]), self._load(self._order[columns]), matching)
         return torch.stack([field.float() for field in fields]).cpu().numpy()
@@ -127,7 +127,7 @@ class ComputedSimilarities(SimilarityStore):
 
 @lru_cache(maxsize=64)
 def _identity(digest: str, device: str, matching: Matching) -> tuple[str, Mapping[str, object]]:
-    """A store's name, and everything that changes its numbers: the entropy weight and the gradient do not."""
+    """Return a store's name, and all settings that change its numbers. Entropy weight and gradient do not."""
     solver: dict[str, object] = {}
     if matching.kind == "transport":
         solver = {
@@ -148,13 +148,13 @@ def _identity(digest: str, device: str, matching: Matching) -> tuple[str, Mappin
 
 
 def _sorted(places: Rows) -> tuple[Rows, Rows]:
-    """The places in order, and where each of the given ones went."""
+    """Return the sorted places, and the position of each given place among them."""
     order = np.argsort(places, kind="stable")
     return places[order], np.argsort(order)
 
 
 def _tiles(places: Rows) -> Iterator[tuple[int, slice]]:
-    """Each tile index that sorted places meet, with the slice of them that lies in it."""
+    """Yield each tile index that the sorted places touch, with the slice of places that lies in it."""
     indices, first = np.unique(places // _EDGE, return_index=True)
     for index, start, end in zip(indices, first, [*first[1:], len(places)], strict=True):
         yield int(index), slice(start, end)

@@ -1,4 +1,4 @@
-"""How alike two sets of segments are, once they are matched."""
+"""Similarity between matched sets of segments."""
 
 import math
 from typing import NamedTuple
@@ -12,29 +12,29 @@ from mgcl.transport.gradient import attach_exact_gradient
 from mgcl.transport.matching import Matching
 from mgcl.transport.sinkhorn import iteration_limit, sinkhorn, solve
 
-# Without a gradient, clips of y that are matched at a time, and cosines: what stays in a processor's cache.
+# Sizes of a block without a gradient, in clips of y and in cosines: a block fits into a processor's cache.
 _COLUMNS = 128
 _CPU_NUMBERS, _GPU_NUMBERS = 2**20, 2**24
 
 
 class Similarity(NamedTuple):
-    """All-pairs similarity, and which of the problems behind it reached their tolerance."""
+    """All-pairs similarity, with the flags of the transport problems that reached their tolerance."""
 
     value: Float[Tensor, "*stack a b"]
     converged: Bool[Tensor, "*stack a b"]
 
 
 class Matched(NamedTuple):
-    """What a match is worth before its entropy is weighed."""
+    """Parts of a similarity, before the entropy weight is applied."""
 
     cosine: Float[Tensor, "*stack a b"]
     """<T, cos>, in -1..1."""
     entropy: Float[Tensor, "*stack a b"]
-    """h(T) / log(n m), in 0..1; 0 where there is but one pair of segments, or no transport."""
+    """h(T) / log(n m), in 0..1; 0 if there is only one pair of segments, or no transport."""
     converged: Bool[Tensor, "*stack a b"]
 
     def weighted(self, entropy_weight: float) -> Similarity:
-        """The similarity at an entropy weight λ (MGCL Eq. 5); 0 is Eq. 9 as printed."""
+        """Return the similarity at entropy weight λ (MGCL Eq. 5); 0 is Eq. 9 as printed."""
         value = self.cosine + entropy_weight * self.entropy if entropy_weight else self.cosine
         return Similarity(value, self.converged)
 
@@ -42,27 +42,27 @@ class Matched(NamedTuple):
 def similarity(
     x: Float[Tensor, "*stack a n d"], y: Float[Tensor, "*stack b m d"], matching: Matching | None = None
 ) -> Similarity:
-    """Similarity of each of a clips' n segments to each of b clips' m (MGCL Eq. 3-9, 17-18).
+    """Similarity between a clips with n segments and b clips with m segments (MGCL Eq. 3-9, 17-18).
 
     Args:
-        x: segments, shape (*stack, a, n, d), of any length; a zero vector is like nothing.
-        y: segments, shape (*stack, b, m, d).
-        matching: how they are matched; by default transport at epsilon 0.1.
+        x: segment embeddings of any length, shape (*stack, a, n, d); a zero vector has cosine 0 with everything.
+        y: segment embeddings, shape (*stack, b, m, d).
+        matching: how segments are matched; by default transport at epsilon 0.1.
 
     Returns:
-        Similarity with value (*stack, a, b) = <T, cos>, in -1..1 where the entropy weight is 0, and converged alike.
+        Similarity with value <T, cos>, in -1..1 if the entropy weight is 0, and converged; both (*stack, a, b).
 
     Raises:
-        ValueError: a clip without segments, or two shapes that do not go together.
+        ValueError: clips have no segments, or the two shapes do not fit each other.
     """
     matching = matching or Matching()
     return matched(x, y, matching).weighted(matching.entropy_weight)
 
 
 def matched(x: Float[Tensor, "*stack a n d"], y: Float[Tensor, "*stack b m d"], matching: Matching) -> Matched:
-    """The same before the entropy is weighed: what can be kept for any entropy weight.
+    """Match clips as ``similarity`` does, without applying the entropy weight: the result serves any entropy weight.
 
-    Without a gradient it works block by block, so that its memory does not grow with a and b.
+    Without a gradient the work is done block by block, so that its memory does not grow with a and b.
     """
     if min(x.dim(), y.dim()) < 3:
         raise ValueError(f"segments of clips are needed, (clips, n, d), got {tuple(x.shape)} and {tuple(y.shape)}")
@@ -102,10 +102,10 @@ def _matched(x: Tensor, y: Tensor, matching: Matching) -> Matched:
 
 
 def plans(x: Float[Tensor, "a n d"], y: Float[Tensor, "b m d"], matching: Matching) -> Float[Tensor, "a b n m"]:
-    """The transport plans behind ``similarity``, for looking at; ``matching.kind`` must be "transport".
+    """Return the transport plans behind ``similarity``, for explanations.
 
     Raises:
-        ValueError: it is not.
+        ValueError: ``matching.kind`` is not "transport".
     """
     if matching.kind != "transport":
         raise ValueError(f"only a transport has plans, not {matching.kind!r}")
@@ -118,12 +118,12 @@ def plans(x: Float[Tensor, "a n d"], y: Float[Tensor, "b m d"], matching: Matchi
 
 
 def column_shares(x: Float[Tensor, "n d"], y: Float[Tensor, "b m d"], matching: Matching) -> Float[Tensor, "b m"]:
-    """What each segment of y adds to its clip's ``similarity`` with x: a clip's m shares sum to it.
+    """Contribution of each segment of y to its clip's ``similarity`` with x; the m shares of a clip sum to it.
 
     Args:
         x: segments of one clip, shape (n, d).
         y: segments of b clips, shape (b, m, d).
-        matching: how they are matched; the entropy of a plan is shared out by its columns too.
+        matching: how segments are matched; the entropy of a plan is split by columns too.
     """
     cosines = pairwise_cosine(x[None], y)[:, :, 0].permute(2, 0, 1)
     _, n, m = cosines.shape

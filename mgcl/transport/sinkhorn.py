@@ -1,4 +1,4 @@
-"""Entropic optimal transport by Sinkhorn's iteration: many small problems at once, in float32."""
+"""Entropic optimal transport by Sinkhorn's iteration, for many small problems at once, in float32 or wider."""
 
 from itertools import repeat
 from typing import NamedTuple, get_args
@@ -10,15 +10,15 @@ from torch import Tensor
 from mgcl.transport.gradient import attach_exact_gradient
 from mgcl.transport.matching import Gradient
 
-# Iterations between two looks at the error. The scalings u and v start each round at 1 and spread by at most
-# a factor n m an iteration, so that eight of them stay inside float32 up to n m = 60,000.
+# Iterations between two checks of the error. The scalings u and v start each round at 1 and spread by at most
+# a factor n m per iteration, so that eight iterations stay inside float32 up to n m = 60,000.
 _ROUND = 8
-# Numbers worked on together: more of them fall out of a processor's cache, fewer leave a GPU idle.
+# Numbers processed together: more of them do not fit into a processor's cache, fewer leave a GPU idle.
 _CPU_TILE, _GPU_TILE = 2**19, 2**24
 
 
 class Transport(NamedTuple):
-    """The plans of a batch of problems, with how well each was solved."""
+    """Plans of a batch of problems, with the error, iterations and convergence of each problem."""
 
     plan: Float[Tensor, "*batch n m"]
     marginal_error: Float[Tensor, "*batch"]
@@ -27,7 +27,7 @@ class Transport(NamedTuple):
 
 
 def iteration_limit(epsilon: float) -> int:
-    """Iterations allowed when none are given: 100 at epsilon >= 0.1, else 2,000."""
+    """Default iteration limit: 100 at epsilon >= 0.1, else 2,000."""
     return 100 if epsilon >= 0.1 else 2000
 
 
@@ -42,25 +42,25 @@ def sinkhorn(
 ) -> Transport:
     """Entropic transport plan between two histograms (MGCL Eq. 5-8; Cuturi 2013).
 
-    Each problem stops at its own convergence, whatever stands beside it: a batch differs from a loop by rounding.
+    Each problem stops at its own convergence, independently of the others: a batch differs from a loop by rounding.
 
     Args:
         cost: C, shape (*batch, n, m), any real unit; computed in float32 or wider.
         epsilon: temperature of the kernel exp(-C / epsilon), > 0, in the unit of ``cost``.
         max_iterations: at least 1; None allows 100 at epsilon >= 0.1 and 2,000 below.
-        tolerance: > 0; a problem has converged once max_i |(T 1)_i - p_i| / p_i is at most this. Looked at
-            every eight iterations; the column marginal is exact after each.
-        marginals: p (*batch, n) or (n,), and q likewise, positive, each of sum 1, constants for the gradient; None:
-            uniform, as the paper's.
+        tolerance: > 0; a problem has converged once max_i |(T 1)_i - p_i| / p_i is at most this. The error is checked
+            every eight iterations; the column marginal is exact after each iteration.
+        marginals: p, shape (*batch, n) or (n,), and q, shape (*batch, m) or (m,); positive, with sum 1, and constants
+            for the gradient. None: uniform, as in the paper.
         gradient: "detached" treats the plan as a constant, as the paper's code family does; "exact"
-            differentiates the converged plan in its cost by the implicit function theorem.
+            differentiates the converged plan with respect to its cost by the implicit function theorem.
 
     Returns:
         Transport with plan (*batch, n, m), marginal_error, iterations and converged (*batch,).
 
     Raises:
-        ValueError: epsilon, tolerance, max_iterations, a marginal or a shape is out of range; names the value.
-            A NaN in the cost is no error: its problem comes back as NaN and not converged.
+        ValueError: epsilon, tolerance, max_iterations, a marginal or a shape is out of range; the message names the
+            value. A NaN in the cost raises nothing: the plan of its problem is NaN and has not converged.
     """
     limit = iteration_limit(epsilon) if max_iterations is None else max_iterations
     if cost.dim() < 2 or 0 in cost.shape[-2:]:
@@ -95,7 +95,10 @@ def solve(
     tolerance: float,
     marginals: tuple[Float[Tensor, "n b"], Float[Tensor, "m b"]] | None = None,
 ) -> Transport:
-    """The same with the problem index last, where the solver works; fields (n, m, b), (b,), (b,), (b,)."""
+    """Solve like ``sinkhorn``, with the problem index last, as the solver works.
+
+    The fields of the result have shapes (n, m, b), (b,), (b,) and (b,).
+    """
     _check(epsilon, max_iterations, tolerance)
     n, m, count = cost.shape
     tile = max(1, (_CPU_TILE if cost.device.type == "cpu" else _GPU_TILE) // (n * m))
@@ -126,14 +129,14 @@ def solve(
 
 
 def _chosen(cost: Tensor, problems: Tensor) -> Tensor:
-    """Some of the problems, each copied in one piece where its numbers lie together."""
+    """Copy some of the problems; a problem is copied in one piece if its numbers are adjacent in memory."""
     if cost.stride(-1) == 1:
         return cost.index_select(-1, problems)
     return cost.movedim(-1, 0).index_select(0, problems).movedim(0, -1)
 
 
 def _marginal(marginal: Tensor, name: str, batch: list[int], size: int) -> Tensor:
-    """One checked marginal a problem, shape (size, problems)."""
+    """Return one checked marginal per problem, shape (size, problems)."""
     try:
         each = marginal.detach().expand(*batch, size).reshape(-1, size)
     except RuntimeError:
@@ -160,10 +163,11 @@ def _check(epsilon: float, max_iterations: int, tolerance: float) -> None:
 def _round(
     cost: Tensor, p: Tensor, q: Tensor, start: Tensor | None, *, steps: int, epsilon: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Plan, error and potentials (n + m, b) after some iterations from the potentials at the start.
+    """Run some iterations from given potentials; return plan, error and new potentials (n + m, b).
 
-    The first start is row minima, then column minima of the rest: they leave a 1 in every row and column of the
-    kernel, so that exp cannot underflow a whole row, however small epsilon is, and the plan stays the same.
+    The first potentials are the row minima, and then the column minima of the rest. They leave a 1 in every row and
+    column of the kernel, so that exp cannot underflow a whole row, however small epsilon is. They do not change the
+    plan.
     """
     n = len(cost)
     cost = cost.flatten(0, 1).contiguous().view_as(cost)

@@ -1,7 +1,8 @@
-"""Tiles of all-pairs matches on this machine's disk: whole or not there, the least recently opened evicted.
+"""Tiles of all-pairs matches on this machine's disk.
 
-``ROOT/STORE/about.json`` says what a store holds, ``ROOT/STORE/0003-0007.npy`` is a tile of it. ROOT belongs to one
-machine: ``$MGCL_NODE_DIR/similarity``, or ``$MGCL_HOME/similarity/HOST``.
+A tile is written completely or not at all; the least recently opened tiles are evicted. ``ROOT/STORE/about.json``
+describes a store, and ``ROOT/STORE/0003-0007.npy`` is one of its tiles. ROOT belongs to one machine:
+``$MGCL_NODE_DIR/similarity``, or ``$MGCL_HOME/similarity/HOST``.
 """
 
 import json
@@ -23,27 +24,30 @@ from mgcl.errors import MgclWarning
 from mgcl.files import DRAFT, replacing
 from mgcl.home import similarity_limit
 
-# <T, cos>, h(T) / log(n m), and 1 where the problem converged: float32, shape (3, rows, columns).
+# A tile's fields are <T, cos>, h(T) / log(n m), and 1 if the problem converged: float32, shape (3, rows, columns).
 FIELDS = 3
-# Another worker computes the same tile: wait for it, but not for ever.
+# Longest wait for another worker that computes the same tile.
 _PATIENCE_SECONDS = 120
 
 
 @dataclass(frozen=True)
 class StoredSimilarity:
-    """One store on disk."""
+    """Similarity store on disk."""
 
     path: Path
     about: Mapping[str, object]
     tiles: int
     size: int
-    """Bytes."""
+    """Size of all tiles, in bytes."""
     opened: float
-    """When a tile of it was last opened, in seconds since 1970; 0 without tiles."""
+    """Time when one of its tiles was last opened, in seconds since 1970; 0 without tiles."""
 
 
 def machine_root(home: Path) -> Path:
-    """Where this machine keeps its stores, never shared: ``$MGCL_NODE_DIR/similarity``, or its own part of a home."""
+    """Folder of this machine's stores: ``$MGCL_NODE_DIR/similarity``, or a folder in ``home`` named by the host.
+
+    Machines never share a folder.
+    """
     if chosen := os.environ.get("MGCL_NODE_DIR"):
         return Path(chosen).absolute() / "similarity"
     return home / "similarity" / platform.node()
@@ -52,10 +56,10 @@ def machine_root(home: Path) -> Path:
 def stored(
     file: Path, shape: tuple[int, int], about: Mapping[str, object], compute: Callable[[], NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    """A tile of rows x columns by memory map, computed and written first if it is not there.
+    """Return a tile of shape (rows, columns) as a memory map. A missing tile is computed and written first.
 
-    Several workers may ask for one tile: one computes it and the others wait. Where it cannot be written a warning
-    says so, and the tile is in memory only.
+    If several workers need the same tile, one computes it and the others wait. If the tile cannot be written, an
+    ``MgclWarning`` is issued, and the tile is returned in memory.
     """
     if (found := _read(file, shape)) is not None:
         return found
@@ -68,7 +72,7 @@ def stored(
             values = compute()
             _write(file, about, values)
         _evict(file.parent.parent, file)
-        found = _read(file, shape)  # by memory map: shared with the other workers
+        found = _read(file, shape)  # the memory map is shared with the other workers
     except Timeout:
         return compute()
     except OSError as error:
@@ -84,7 +88,7 @@ def stored(
 
 
 def stores(root: Path) -> list[StoredSimilarity]:
-    """The stores under a root, the least recently opened first."""
+    """Return the stores under a root, the least recently opened first."""
     found = []
     for label in root.glob("*/about.json"):
         tiles = list(_files(label.parent, "*.npy"))
@@ -101,15 +105,15 @@ def stores(root: Path) -> list[StoredSimilarity]:
 
 
 def remove(store: StoredSimilarity) -> None:
-    """Delete a store; a process that has tiles of it open keeps them."""
+    """Delete a store. Processes with open tiles of it can still read these."""
     shutil.rmtree(store.path)
 
 
 def _read(file: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
-    """The tile, or None where it is not there, cut short, or something else: then it is computed again."""
+    """Return the tile, or None if its file is missing, truncated or invalid; the caller then computes it again."""
     try:
         values: NDArray[np.float32] = np.load(file, mmap_mode="r", allow_pickle=False)
-        with suppress(PermissionError):  # another user's: read, not marked as opened
+        with suppress(PermissionError):  # another user's file can be read, but not marked as opened
             os.utime(file)
     except (OSError, ValueError, EOFError):
         return None
@@ -126,7 +130,7 @@ def _write(file: Path, about: Mapping[str, object], values: NDArray[np.float32])
 
 
 def _evict(root: Path, newest: Path) -> None:
-    """Delete the least recently opened tiles until the rest fit, and what a worker that died left half-written."""
+    """Delete the least recently opened tiles until the rest fit, and incomplete files of workers that died."""
     hour_ago = time.time() - 3600
     for opened, _, draft in _files(root, f"*/{DRAFT}*"):
         if opened < hour_ago:
@@ -142,7 +146,10 @@ def _evict(root: Path, newest: Path) -> None:
 
 
 def _files(root: Path, pattern: str) -> Iterator[tuple[float, int, Path]]:
-    """When each file was last opened or written, its size, and its path; others may delete some meanwhile."""
+    """Yield the time when each file was last opened or written, its size and its path.
+
+    Files that other processes delete meanwhile are skipped.
+    """
     for file in root.glob(pattern):
         try:
             status = file.stat()

@@ -1,1 +1,1 @@
-"""Methods that learn from a few labelled clips: one file per method; files that begin with _ are shared parts."""
+"""Methods that learn from a few labelled clips, one file per method. Files that begin with _ hold shared parts."""

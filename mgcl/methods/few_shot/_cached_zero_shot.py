@@ -1,4 +1,4 @@
-"""Zero-shot logits beside a cache of clips, one matrix of which is trained: what Tip- and Treff-Adapter share."""
+"""Zero-shot logits plus a cache of clips with one trained matrix: the shared part of Tip- and Treff-Adapter."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parameters:
-    """The papers' choices.
+    """Parameters with the papers' values.
 
     Attributes:
         alpha: weight of the cache, >= 0.
-        beta: its sharpness, >= 0.
+        beta: sharpness of the cache, >= 0.
         epochs: full-batch AdamW steps, >= 0; 0 is training-free.
-        learning_rate: at the start of a half cosine, > 0.
+        learning_rate: initial learning rate, > 0; it decays along a half cosine.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("clip", "prompt")
@@ -38,17 +38,17 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The support set, and the trained matrix."""
+    """Support set with the trained matrix."""
 
     support: Support
     parameters: Parameters
     weight: Tensor
     attention: Callable[[ClipFeatures, Support, Tensor], Tensor]
-    """How much clips look at each support clip, from clips, support and weight; shape (*stack, b, s)."""
+    """Attention of clips to each support clip, shape (*stack, b, s), computed from clips, support and weight."""
 
 
 def fit(fitted: Fitted) -> Fitted:
-    """Train the weight in place, as the authors do: AdamW with eps 1e-4 and PyTorch's weight decay of 0.01."""
+    """Train the weight in place by the authors' optimiser: AdamW with eps 1e-4 and PyTorch's weight decay of 0.01."""
     import torch
 
     from mgcl.methods.few_shot import _training as training
@@ -66,7 +66,7 @@ def fit(fitted: Fitted) -> Fitted:
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """Scaled cosines with the prompts, plus alpha exp(-beta (1 - attention)) times the support's labels."""
+    """Return the scaled cosines with the prompts plus alpha exp(-beta (1 - attention)) times the support's labels."""
     from mgcl.methods.few_shot import _cache as cache
     from mgcl.transport.cost import inner
 

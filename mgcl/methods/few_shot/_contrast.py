@@ -1,4 +1,4 @@
-"""The multi-grained contrast of fused clips with class explanations (MGCL Eq. 13-20), and its adapters."""
+"""Multi-grained contrast between fused clips and class explanations (MGCL Eq. 13-20), with its adapters."""
 
 from functools import reduce
 from typing import Literal, NamedTuple
@@ -16,22 +16,23 @@ Initialisation = Literal["halves", "audio", "random"]
 
 
 class Adapters(NamedTuple):
-    """The trainable part: theta of Eq. 22. A fusing matrix is stored as its audio and its caption half."""
+    """Trainable matrices, theta of Eq. 22. A fusing matrix is stored as two halves, one for audio, one for captions."""
 
     coarse_audio: Float[Tensor, "*stack d d"]
-    """W_c's."""
+    """Audio half of W_c; ``coarse_caption`` is its caption half."""
     coarse_caption: Float[Tensor, "*stack d d"]
     fine_audio: Float[Tensor, "*stack d d"]
-    """W_f's."""
+    """Audio half of W_f; ``fine_caption`` is its caption half."""
     fine_caption: Float[Tensor, "*stack d d"]
     last: Float[Tensor, "*stack d d"]
     """W_l."""
 
 
 def initial_adapters(d: int, initialisation: Initialisation, *, seeds: Int[Tensor, "*stack"]) -> Adapters:
-    """W_c and W_f as [I/2 ; I/2] ("halves"), [I/2 ; 0] ("audio"), or random; W_l as I or random; no bias.
+    """Return initial adapters, without bias.
 
-    Random matrices are uniform in +-1/sqrt(inputs), seeded an episode, the same on every device.
+    W_c and W_f are [I/2 ; I/2] ("halves"), [I/2 ; 0] ("audio"), or "random"; W_l is I, or random with the others.
+    Random matrices are uniform in +-1/sqrt(inputs), with one seed per episode, and are the same on every device.
     """
     stack, device = seeds.shape, seeds.device
     if initialisation == "random":
@@ -44,7 +45,7 @@ def initial_adapters(d: int, initialisation: Initialisation, *, seeds: Int[Tenso
 
 
 def _random(d: int, seed: int) -> Tensor:
-    """Five d x d matrices; a fusing half has 2 d inputs beside it, the last layer d."""
+    """Draw five d x d matrices: four fusing halves, whose layers have 2 d inputs, and the last layer, which has d."""
     inputs = torch.tensor([2.0 * d] * 4 + [d])
     numbers = torch.rand(5, d, d, generator=torch.Generator().manual_seed(seed))
     return (2 * numbers - 1) * inputs.rsqrt()[:, None, None]
@@ -53,7 +54,7 @@ def _random(d: int, seed: int) -> Tensor:
 def choose_sentences(
     explanations: Float[Tensor, "*stack way all d"], count: int, seeds: Int[Tensor, "*stack"] | None
 ) -> Float[Tensor, "*stack way n_e d"]:
-    """At most ``count`` explanations of each class: the first, or a draw seeded by the episode."""
+    """Choose at most ``count`` explanations of each class: the first if ``seeds`` is None, else a seeded draw."""
     if seeds is None:
         return explanations[..., :count, :]
     drawn = [
@@ -66,7 +67,7 @@ def choose_sentences(
 def fuse_clips(
     audio: Float[Tensor, "*stack b d"] | None, caption: Float[Tensor, "*stack b d"] | None, adapters: Adapters
 ) -> Float[Tensor, "*stack b d"]:
-    """W_c [audio ; caption] (Eq. 13), with each half multiplied by its own block; an absent half adds nothing."""
+    """W_c [audio ; caption] (Eq. 13). Each half is multiplied by its own block; a missing half adds nothing."""
     fused = []
     if audio is not None:
         fused.append(inner(audio, adapters.coarse_audio))
@@ -78,10 +79,10 @@ def fuse_clips(
 def fuse_segments(
     segments: Float[Tensor, "*stack b n d"] | None, caption: Float[Tensor, "*stack b d"] | None, adapters: Adapters
 ) -> Float[Tensor, "*stack b segments d"]:
-    """W_l W_f [segment ; caption] (Eq. 17); the caption alone is one segment.
+    """W_l W_f [segment ; caption] (Eq. 17). Without audio the caption is the only segment.
 
-    Exact rewrites: a caption is multiplied once a clip, not once a segment; W_l and W_f's audio half become one
-    matrix first where there are more segments than dimensions.
+    Two exact rewrites save time: a caption is multiplied once per clip, not once per segment; and W_l and the audio
+    half of W_f are multiplied first if there are more segments than dimensions.
     """
     fused = []
     if segments is not None:
@@ -105,7 +106,7 @@ def _sum(halves: list[Tensor]) -> Tensor:
 def coarse_contrast(
     fused: Float[Tensor, "*stack b d"], explanations: Float[Tensor, "*stack way n_e d"], late_weighting_scale: float
 ) -> Float[Tensor, "*stack b way"]:
-    """Late weighting: softmax of the cosines with a class's explanations weighs these cosines (Eq. 14-16)."""
+    """Late weighting: mean of the cosines with a class's explanations, weighted by their softmax (Eq. 14-16)."""
     weights, cosines = late_weighting(fused, explanations, late_weighting_scale)
     return (weights * cosines).sum(-1)
 
@@ -113,7 +114,7 @@ def coarse_contrast(
 def late_weighting(
     fused: Float[Tensor, "*stack b d"], explanations: Float[Tensor, "*stack way n_e d"], late_weighting_scale: float
 ) -> tuple[Float[Tensor, "*stack b way n_e"], Float[Tensor, "*stack b way n_e"]]:
-    """Weight of each explanation in its class (Eq. 14-15), and its cosine with the fused clip."""
+    """Return each explanation's weight within its class (Eq. 14-15), and its cosine with the fused clip."""
     cosines = inner(unit(fused), explanations.flatten(-3, -2))
     cosines = cosines.reshape(*cosines.shape[:-1], *explanations.shape[-3:-1])
     return (late_weighting_scale * cosines).softmax(-1), cosines
@@ -122,5 +123,5 @@ def late_weighting(
 def fine_contrast(
     fused: Float[Tensor, "*stack b n d"], explanations: Float[Tensor, "*stack way n_e d"], matching: Matching
 ) -> Similarity:
-    """Matched similarity of a clip's fused segments with a class's explanations (Eq. 17-19)."""
+    """Matched similarity between a clip's fused segments and a class's explanations (Eq. 17-19)."""
     return similarity(fused, explanations, matching)

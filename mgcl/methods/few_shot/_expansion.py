@@ -1,4 +1,4 @@
-"""Scores that are sums over samples: f_c(x) = Σ_i k(x, i) a_ic, solved in closed form and taken apart exactly."""
+"""Scores that are sums over samples, f_c(x) = Σ_i k(x, i) a_ic: solved in closed form, split exactly into shares."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Expansion:
-    """Coefficients of samples: support clips first, then sentences on the classes, if any, in the classes' order."""
+    """Coefficients of the samples: support clips, followed by the classes' sentences, if any, in class order."""
 
     coefficients: Float[Tensor, "*stack m way"]
     labels: Int[Tensor, m]
     """Class index of each sample."""
     clips: int
-    """How many of the samples are support clips."""
+    """Number of samples that are support clips."""
 
     @cached_property
     def own(self) -> Bool[Tensor, "m way"]:
-        """Which sample is of which class."""
+        """Mask that is true where a sample belongs to a class."""
         classes = torch.arange(self.coefficients.shape[-1], device=self.labels.device)
         return self.labels[:, None] == classes
 
     def scores(self, kernel: Float[Tensor, "*stack b m"]) -> dict[str, Float[Tensor, "*stack b way"]]:
-        """What a class's own clips and sentences add to its logit, and what the samples of other classes do."""
+        """Split each class's logit into parts: its own clips, its own sentences, and samples of other classes."""
         own = self.coefficients * self.own
         of_clips = kernel[..., : self.clips] @ own[..., : self.clips, :]
         parts = {"clips": of_clips}
@@ -36,7 +36,7 @@ class Expansion:
         return {**parts, "other_classes": kernel @ (self.coefficients * ~self.own)}
 
     def shares(self, kernel: Float[Tensor, " m"]) -> tuple[Float[Tensor, " s"], Float[Tensor, "way n"]]:
-        """What each clip, and each sentence, adds to the logit of its own class, of one clip's kernel."""
+        """Contribution of each support clip and each sentence to the logit of its own class, from one clip's kernel."""
         each = kernel * self.coefficients[self.own]
         return each[: self.clips], each[self.clips :].view(self.coefficients.shape[-1], -1)
 
@@ -47,13 +47,13 @@ def ridge_coefficients(
     ridge: float,
     weights: Float[Tensor, " m"],
 ) -> Float[Tensor, "*stack m way"]:
-    """(K + λ W⁻¹)⁻¹ Y, the kernel ridge regression of weighted samples; solved in float64.
+    """Kernel ridge regression of weighted samples, (K + λ W⁻¹)⁻¹ Y, solved in float64.
 
     Args:
-        kernel: between samples, positive semidefinite.
+        kernel: K between the samples, positive semidefinite.
         targets: Y.
-        ridge: λ > 0.
-        weights: of the samples, the diagonal of W, > 0.
+        ridge: λ, > 0.
+        weights: weights of the samples, the diagonal of W, > 0.
     """
     system = kernel.double() + ridge * torch.diag(1 / weights.double())
     solved: Tensor = torch.cholesky_solve(targets.double(), torch.linalg.cholesky(system))

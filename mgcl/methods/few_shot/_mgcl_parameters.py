@@ -1,4 +1,4 @@
-"""Every choice of MGCL, and what each of those is that its paper leaves open."""
+"""Parameters of MGCL, and descriptions of the choices that its paper leaves open."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ OPEN_CHOICES = {
     "explanation_draw": "which explanations, where not all are used",
     "fusion": "what is fused and contrasted; audio: without captions",
 }
-"""Parameter of ``mgcl`` -> what it is."""
+"""Parameter of ``mgcl`` that the paper leaves open -> its description."""
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Every choice of the method; the defaults are the paper's, or what is taken where the paper is silent.
+    """Parameters of the method. The defaults are the paper's values, or our choice where the paper gives none.
 
     Attributes:
         alpha: weight of the cache in the logits (Eq. 21), >= 0.
         beta: sharpness of the cache (Eq. 1), >= 0.
-        coarse: the coarse representation of a clip: the backbone's own ("clip") or the segments' "mean".
+        coarse: coarse representation of a clip: the backbone's embedding ("clip") or the "mean" of the segments.
         coarse_cache, fine_cache, coarse_contrast, fine_contrast: which of the four parts count; at least one.
-        matching: of the segments; its fields stand among these in a trial's key, a flag and an option.
-        logit_scale: multiplies the contrast before Eq. 21, > 0; None is the bank's.
+        matching: how segments are matched; its fields are flattened into these in a trial's key, flags and options.
+        logit_scale: multiplies the contrast before Eq. 21, > 0; None takes the bank's.
         late_weighting_scale: inverse temperature of the late weighting (Eq. 14), >= 0; 0 is a plain mean.
-        leave_one_out: a training clip does not see its own key in the cache; needs 2 shots.
+        leave_one_out: remove a training clip's own key from the cache while training; needs 2 shots.
         mean_over_shots: divide the cache by K.
-        fusion: what is fused and contrasted: "both", "audio" or "caption"; the last needs the cache off.
-        initialisation: of the adapters: "halves", "audio" or "random".
-        sentences: what a class is described by: its "explanations", or its "prompt" alone.
-        explanations: use at most this many of the bank's explanations, >= 1.
-        explanation_draw: the "first" ones, or "seeded" by the episode.
-        epochs: full-batch Adam steps, >= 0; 0 is without training.
-        learning_rate: > 0.
+        fusion: what is fused and contrasted: "both", "audio" or "caption"; "caption" needs the cache off.
+        initialisation: initial adapters: "halves", "audio" or "random".
+        sentences: sentences that describe a class: its "explanations", or its "prompt" alone.
+        explanations: largest number of the bank's explanations used per class, >= 1.
+        explanation_draw: which explanations are used: the "first", or a draw "seeded" by the episode.
+        epochs: full-batch Adam steps, >= 0; 0 skips training.
+        learning_rate: learning rate of Adam, > 0.
     """
 
     alpha: float = 1.1
@@ -84,21 +84,21 @@ class Parameters:
 
     @property
     def cached(self) -> bool:
-        """Whether the cache counts."""
+        """Whether the cache is part of the logits."""
         return self.coarse_cache or self.fine_cache
 
     @property
     def contrasted(self) -> bool:
-        """Whether the contrast counts: without it nothing is trained."""
+        """Whether the contrast is part of the logits; without it nothing is trained."""
         return self.coarse_contrast or self.fine_contrast
 
     @property
     def needs_captions(self) -> bool:
-        """Whether anything that counts reads the clips' captions."""
+        """Whether the logits depend on the clips' captions."""
         return self.contrasted and self.fusion != "audio"
 
     def without_captions(self) -> Parameters:
-        """The same for clips that have no captions: they are known by audio alone.
+        """Return these parameters for clips that have no captions: fusion becomes "audio".
 
         Raises:
             ValueError: fusion is "caption".
@@ -109,11 +109,11 @@ class Parameters:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Columns of a bank that it goes by."""
+        """Bank columns that the method reads."""
         sentences = "prompt" if self.sentences == "prompt" else "explanations"
         return ("clip", "segments", sentences, *(["caption"] if self.needs_captions else []))
 
     @property
     def least_shots(self) -> int:
-        """With one shot a clip that does not see itself would find no key of its class."""
+        """Least number of support clips per class: 2 with ``leave_one_out``, which removes one key."""
         return 2 if self.leave_one_out else 1

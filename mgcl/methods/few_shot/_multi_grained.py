@@ -1,4 +1,4 @@
-"""The multi-grained kernel: its geometry in units of the support set, its candidates, and their average."""
+"""Multi-grained kernel: its geometry in units of the support set, its candidates, and their average."""
 
 from __future__ import annotations
 
@@ -14,45 +14,52 @@ from mgcl.methods.method import Support
 from mgcl.transport.cost import inner, unit
 
 PRIOR_SCALES = (0.35, 0.5, 0.7)
-"""Of f_0 = softmax(scale z); z: standardised cosines with the class's sentences."""
+"""Candidate scales of the prior f_0 = softmax(scale z), where z are standardised cosines with the class's sentences."""
 RIDGES = (0.3, 1.0, 3.0)
-"""λ; a sample's kernel with itself is at most 1."""
+"""Candidates for λ. A sample's kernel with itself is at most 1."""
 FINE_SHARES = (0.5, 0.75, 1.0)
-"""Of the segments in a clip's distance to a clip; the rest is the clip embeddings'."""
+"""Candidate shares of the segments in the distance between two clips. The clip embeddings have the rest."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Units of distance, and where the clips' and the sentences' centres lie; all from the support set."""
+    """Units of distance, and the centres of clips and sentences, all computed from the support set.
+
+    ``coarse``, ``fine`` and ``crossed`` are inverse mean distances between classes; an inverse is 0 if the mean is 0.
+    """
 
     keys: Float[Tensor, "*stack s d"]
     sentences: Float[Tensor, "*stack way d"]
-    """Of each class one: its prompt and its mean explanation, centred to have no gap to the clips; unit vectors."""
+    """One unit vector per class: its prompt plus its mean explanation, centred to close the gap to the clips."""
     centre: Float[Tensor, "*stack 1 d"]
-    """Of the clips."""
+    """Weighted mean of the support clips."""
     coarse: Float[Tensor, "*stack 1 1"]
-    """Mean of 1 - cosine between clips of different classes, inverted; 0 where it is 0; the others likewise."""
+    """Inverse mean of 1 - cosine between clips of different classes."""
     fine: Float[Tensor, "*stack 1 1"]
+    """Inverse mean of 1 - similarity of segments between clips of different classes."""
     crossed: Float[Tensor, "*stack 1 1"]
-    """Between clips and sentences of different classes, both centred."""
+    """Inverse mean of 1 - cosine between clips and sentences of different classes, both centred."""
     described: tuple[Float[Tensor, "*stack way d"], Float[Tensor, "*stack way d"]]
     """Prompts, and mean explanations."""
     spreads: tuple[Float[Tensor, "*stack 1 1"], Float[Tensor, "*stack 1 1"]]
-    """Of their cosines with support clips, about each clip's mean; inverted."""
+    """Inverse standard deviations of the cosines between support clips and ``described``, about each clip's mean."""
 
     def clip_kernel(
         self, clips: Float[Tensor, "*stack b d"], similarity: Float[Tensor, "*stack b s"], share: float
     ) -> Float[Tensor, "*stack b s"]:
-        """Of clips and support clips, whose segments have this similarity."""
+        """Kernel between clips and support clips whose segments have the given similarity.
+
+        ``share`` is the weight of the segments in the distance, in 0..1.
+        """
         coarse = self.coarse * (1 - inner(clips, self.keys).double())
         return torch.exp(-(1 - share) * coarse - share * self.fine * (1 - similarity.double()))
 
     def sentence_kernel(self, clips: Float[Tensor, "*stack b d"]) -> Float[Tensor, "*stack b way"]:
-        """Of clips and the classes' sentences."""
+        """Kernel between clips and the classes' sentences."""
         return torch.exp(-self.crossed * (1 - inner(unit(clips - self.centre), self.sentences).double()))
 
     def priors(self, vectors: Float[Tensor, "*stack b d"]) -> Float[Tensor, "*stack scales b way"]:
-        """f_0 of clips, or of sentences, at each prior scale."""
+        """Prior f_0 of clip or sentence embeddings at each prior scale."""
         z = torch.zeros((), dtype=torch.float64, device=vectors.device)
         for sentences, spread in zip(self.described, self.spreads, strict=True):
             z = z + spread * _about_their_mean(inner(vectors, sentences)).double() / 2
@@ -61,20 +68,20 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The average of all candidates."""
+    """Weighted average of all candidates."""
 
     geometry: Geometry
     weights: Float[Tensor, "*stack scales"]
-    """Of the prior scales."""
+    """Weights of the prior scales."""
     expansions: tuple[Expansion, ...]
-    """One per fine share: the average of its candidates, weighted."""
+    """Weighted averages of the candidates, one per fine share."""
     repaired: Int[Tensor, "*stack"]
-    """How many of an episode's kernels had a negative eigenvalue, and were shifted by it."""
+    """Number of an episode's kernels that had a negative eigenvalue and were shifted by it."""
 
     def scores(
         self, clips: Float[Tensor, "*stack b d"], similarity: Float[Tensor, "*stack b s"]
     ) -> dict[str, Float[Tensor, "*stack b way"]]:
-        """The prior, named the contrast, and what the samples add; they sum to f."""
+        """Return the prior, under the name "contrast", and the contributions of the samples; they sum to f."""
         parts = {"contrast": self._prior(clips)}
         for expansion, kernel in self._kernels(clips, similarity):
             for part, each in expansion.scores(kernel).items():
@@ -84,7 +91,7 @@ class Ensemble:
     def shares(
         self, clip: Float[Tensor, "1 d"], similarity: Float[Tensor, "1 s"]
     ) -> tuple[Float[Tensor, " s"], dict[str, Float[Tensor, "way 1"]]]:
-        """What each support clip and each class's sentences add to the score of their class."""
+        """Contributions of each support clip, and of each class's sentences, to the score of their class."""
         found = [expansion.shares(kernel[0]) for expansion, kernel in self._kernels(clip, similarity)]
         clips, samples = (sum(each[1:], start=each[0]).to(clip.dtype) for each in zip(*found, strict=True))
         sentences = {"contrast": self._prior(clip)[0, :, None].to(clip.dtype)}
@@ -106,10 +113,10 @@ class Ensemble:
 def fit(
     support: Support, similarity: Float[Tensor, "*stack s s"], *, sentence_samples: bool, selectivity: float
 ) -> Ensemble:
-    """Solve all candidates, one eigendecomposition per kernel, and weigh them by their leave-one-out errors.
+    """Solve all candidates, with one eigendecomposition per kernel, and weight them by their leave-one-out errors.
 
-    A kernel of transport similarities, or of clips and centred sentences, need not be positive definite: one with a
-    negative eigenvalue is shifted by it, which is a ridge more and leaves k(x, S) as it is.
+    A kernel of transport similarities, or of clips and centred sentences, may not be positive definite. A kernel with
+    a negative eigenvalue is shifted by it. This is an additional ridge and leaves k(x, S) unchanged.
     """
     geometry, way = _geometry(support, similarity), support.prompts.shape[-2]
     labels, targets = support.labels, (support.one_hot > 0).double()
@@ -156,7 +163,7 @@ def _gram(
     weights: Float[Tensor, " m"],
     sentence_samples: bool,
 ) -> Float[Tensor, "*stack m m"]:
-    """√W K √W of all samples."""
+    """Weighted kernel √W K √W between all samples."""
     clips = support.clips.clip
     kernel = geometry.clip_kernel(clips, (similarity + similarity.mT) / 2, share)
     if sentence_samples:
@@ -189,7 +196,7 @@ def _geometry(support: Support, similarity: Float[Tensor, "*stack s s"]) -> Geom
 
 
 def _spread(cosines: Float[Tensor, "*stack s way"], weights: Float[Tensor, " s"]) -> Float[Tensor, "*stack 1 1"]:
-    """1 over the cosines' standard deviation about each clip's mean; 0 where they do not vary."""
+    """Inverse standard deviation of the cosines about each clip's mean; 0 if they do not vary."""
     squares = _about_their_mean(cosines).square()
     return _inverse_mean(squares, weights[:, None].expand(squares.shape[-2:])).sqrt()
 
@@ -199,6 +206,6 @@ def _about_their_mean(cosines: Float[Tensor, "*stack b way"]) -> Float[Tensor, "
 
 
 def _inverse_mean(distances: Float[Tensor, "*stack a b"], weights: Float[Tensor, "a b"]) -> Float[Tensor, "*stack 1 1"]:
-    """1 over the weighted mean; 0 where that is (but for rounding) 0, or nothing is weighed."""
+    """Inverse weighted mean of the distances; 0 if the mean is 0 up to rounding, or all weights are 0."""
     mean = (weights * distances.double()).sum((-2, -1), keepdim=True) / weights.sum().clamp_min(1e-12)
     return torch.where(mean > 1e-9, 1 / mean.clamp_min(1e-9), 0.0)

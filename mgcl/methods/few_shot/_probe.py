@@ -1,4 +1,4 @@
-"""A linear probe by logistic regression, with or without the classes' prompts among its samples."""
+"""Linear probe by logistic regression, with or without the classes' prompts as samples."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a probe has to choose.
+    """Parameters of a linear probe.
 
     Attributes:
-        c: inverse weight of the penalty |W|² / 2, as scikit-learn's C, > 0.
+        c: inverse weight of the penalty |W|² / 2, > 0; scikit-learn's C.
     """
 
     c: float = 10.0
@@ -32,7 +32,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The samples with their coefficients."""
+    """Samples with their coefficients."""
 
     support: Support
     samples: Float[Tensor, "*stack m d"]
@@ -40,7 +40,10 @@ class Fitted:
 
 
 def fit(support: Support, c: float, *, sentences: bool) -> Fitted:
-    """Minimise the weighted log-loss; a prompt weighs as much as all clips of its class."""
+    """Minimise the weighted log-loss.
+
+    If ``sentences`` is set, the classes' prompts are samples too. A prompt weighs as much as all clips of its class.
+    """
     import torch
 
     from mgcl.methods.few_shot import _logistic as logistic
@@ -57,14 +60,14 @@ def fit(support: Support, c: float, *, sentences: bool) -> Fitted:
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """Logits, as what the samples of a class add to its own, and to others'."""
+    """Return logits, split into contributions of a class's own samples and of other classes' samples."""
     from mgcl.transport.cost import inner
 
     return Prediction(fitted.expansion.scores(inner(clips.clip, fitted.samples)))
 
 
 def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
-    """What each support clip and each prompt adds to the logit of its class; exact."""
+    """Exact contributions of each support clip and each prompt to the logit of its class."""
     from mgcl.transport.cost import inner
 
     clips, sentences = fitted.expansion.shares(inner(clip.clip, fitted.samples)[0])

@@ -1,4 +1,4 @@
-"""Gradient descent on a handful of support clips: full batch, few steps."""
+"""Gradient descent on the support clips, with the full batch in every step."""
 
 from collections.abc import Callable, Sequence
 
@@ -18,20 +18,20 @@ def descend(
     epochs: int,
     cosine: bool = False,
 ) -> None:
-    """Steps on the cross-entropy (MGCL Eq. 22), one an epoch; changes ``weights`` in place.
+    """Minimise the cross-entropy (MGCL Eq. 22), one step per epoch; change ``weights`` in place.
 
-    Stacked episodes do not touch each other: their losses are summed, and each owns its slice of the weights.
+    Stacked episodes are independent: their losses are summed, and each episode has its own slice of the weights.
 
     Args:
-        logits: computes them from the weights, shape (*stack, clips, way).
+        logits: computes logits from the weights, shape (*stack, clips, way).
         labels: class indices, shape (clips,).
-        weights: leaf tensors; they end without a gradient.
-        optimiser: makes one for the weights; it must treat every number by itself, as Adam does.
-        epochs: at least 0.
-        cosine: the learning rate falls to 0 along a half cosine.
+        weights: leaf tensors; they have no gradient afterwards.
+        optimiser: returns an optimiser of the weights; it must update every number independently, as Adam does.
+        epochs: number of steps, >= 0.
+        cosine: decay the learning rate to 0 along a half cosine.
 
     Raises:
-        FloatingPointError: a loss is not finite; names the epoch.
+        FloatingPointError: the loss is not finite; the message names the epoch.
     """
     for weight in weights:
         weight.requires_grad_()

@@ -1,7 +1,7 @@
 """CLIP-Adapter: a residual bottleneck on clip embeddings (Gao et al. 2021, arXiv 2110.04544, Eq. 3-6).
 
-x' = unit(r relu(relu(x W_1) W_2) + (1 - r) x), then scaled cosines with the prompts; W_1 and W_2 are learnt by
-cross-entropy. The authors' adapter of the text is left out, as in their own image experiments.
+Logits are the scaled cosines of x' = unit(r relu(relu(x W_1) W_2) + (1 - r) x) with the prompts. W_1 and W_2 are learnt
+by cross-entropy. The authors' text adapter is left out, as in their own image experiments.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters:
-    """The authors' ratio and bottleneck; steps and learning rate are chosen on development classes.
+    """Parameters. Ratio and bottleneck are the authors'; steps and learning rate are chosen on development classes.
 
     Attributes:
-        ratio: r, of the adapted to the whole, in 0..1.
-        reduction: d over the bottleneck's width, >= 1.
-        epochs: full-batch AdamW steps, >= 0; 0 leaves the random start.
-        learning_rate: at the start of a half cosine, > 0.
+        ratio: r, the weight of the adapted embedding in the sum, in 0..1.
+        reduction: ratio of d to the bottleneck's width, >= 1.
+        epochs: full-batch AdamW steps, >= 0; 0 keeps the random initial matrices.
+        learning_rate: initial learning rate, > 0; it decays along a half cosine.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("clip", "prompt")
@@ -46,7 +46,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The bottleneck's two matrices."""
+    """Support set with the bottleneck's two matrices."""
 
     support: Support
     ratio: float
@@ -55,7 +55,7 @@ class Fitted:
 
 
 def fit(support: Support, parameters: Parameters) -> Fitted:
-    """Train the bottleneck on the support clips, from a start that is seeded by the episode."""
+    """Train the bottleneck on the support clips. Its initial matrices are seeded by the episode."""
     import torch
 
     from mgcl.methods.few_shot import _training as training
@@ -75,7 +75,7 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """Scaled cosines of the adapted clips with the prompts."""
+    """Return the scaled cosines of the adapted clips with the prompts."""
     from mgcl.transport.cost import inner, unit
 
     hidden = inner(inner(clips.clip, fitted.down).relu(), fitted.up).relu()
@@ -84,13 +84,13 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
 
 
 def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
-    """What each class's prompt adds to its logit: all of it."""
+    """Contribution of each class's prompt to the class's logit: all of it."""
     contrast = predict(fitted, clip).parts["contrast"][0]
     return Shares({}, {"contrast": contrast[:, None]}, fitted.support.prompts[:, None])
 
 
 def _start(support: Support, d: int, width: int) -> tuple[Tensor, Tensor]:
-    """Uniform in ±1/sqrt(inputs), as torch's linear layers start; the same on every device."""
+    """Draw initial matrices uniformly in ±1/sqrt(inputs), as torch's linear layers do; the same on every device."""
     import torch
 
     drawn = []

@@ -1,7 +1,7 @@
-"""Cross-modal linear probe: sentences on the classes are training samples too (Lin et al., CVPR 2023, Eq. 4-6).
+"""Cross-modal linear probe: class prompts are training samples, as clips are (Lin et al., CVPR 2023, Eq. 4-6).
 
-Logistic regression on support clips and class prompts together, from arXiv 2301.06267. The authors descend by AdamW
-and pick the step on validation shots; here the same loss with a penalty on the weights is solved to its minimum.
+It is logistic regression on support clips and class prompts together (arXiv 2301.06267). The authors train by AdamW
+and choose the step on validation shots. Here the same loss, with a penalty on the weights, is solved to its minimum.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters(probe.Parameters):
-    """C is chosen on development classes; a prompt weighs as much as all clips of its class."""
+    """Parameters. C is chosen on development classes; a prompt weighs as much as all clips of its class."""
 
     reads: ClassVar[tuple[str, ...]] = ("clip", "prompt")
 

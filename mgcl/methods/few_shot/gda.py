@@ -1,8 +1,9 @@
-"""Gaussian discriminant analysis beside zero-shot logits (Wang et al., ICLR 2024, arXiv 2402.04087, Eq. 5-9).
+"""Gaussian discriminant analysis added to zero-shot logits (Wang et al., ICLR 2024, arXiv 2402.04087, Eq. 5-9).
 
-Class means μ, one covariance Σ of all N support clips, its inverse shrunk: P = d ((N - 1) Σ + tr(Σ) I)⁻¹. Logits are
-the logit scale times x·t_c, plus α (x P μ_c - μ_c P μ_c / 2). With one clip of a class Σ says nothing of it, and the
-authors' rule falls back to zero-shot: then, ours, Σ is that of the clips' segments.
+Classes have means μ and share one covariance Σ, estimated from all N support clips. Its shrunk inverse is
+P = d ((N - 1) Σ + tr(Σ) I)⁻¹. Logits are the logit scale times x·t_c, plus α (x P μ_c - μ_c P μ_c / 2). If a class has
+only one clip, it adds nothing to Σ, and the authors' rule falls back to zero-shot. Here Σ is then estimated from the
+clips' segments; this is ours.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters:
-    """α is chosen on development classes; the authors choose it on each data set's validation clips.
+    """Parameters. α is chosen on development classes; the authors choose it on each data set's validation clips.
 
     Attributes:
         alpha: weight of the discriminant, >= 0.
-        covariance: "pooled", or "identity": then the discriminant is the nearest mean's.
+        covariance: "pooled", or "identity", which makes the discriminant that of the nearest mean.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("clip", "segments", "prompt")
@@ -41,7 +42,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What each clip adds to its class's weights and bias."""
+    """Support set with the discriminant's weights and bias."""
 
     support: Support
     parameters: Parameters
@@ -52,14 +53,14 @@ class Fitted:
 
 
 def fit(support: Support, parameters: Parameters) -> Fitted:
-    """Estimate means and covariance."""
+    """Estimate class means and covariance from the support clips."""
     means = support.one_hot.T @ support.clips.clip / support.shot
     weights = means if parameters.covariance == "identity" else _shrunk_inverse(_centred(support, means), means)
     return Fitted(support, parameters, weights, -(means * weights).sum(-1) / 2)
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """Alpha times the discriminant, plus the scaled cosines with the prompts."""
+    """Return alpha times the discriminant plus the scaled cosines with the prompts."""
     from mgcl.transport.cost import inner
 
     discriminant = inner(clips.clip, fitted.weights) + fitted.bias.unsqueeze(-2)
@@ -68,13 +69,13 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
 
 
 def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
-    """What each prompt adds to the logit of its class."""
+    """Contribution of each prompt to the logit of its class."""
     contrast = predict(fitted, clip).parts["contrast"][0]
     return Shares({}, {"contrast": contrast[:, None]}, fitted.support.prompts[:, None])
 
 
 def _centred(support: Support, means: Float[Tensor, "*stack way d"]) -> Float[Tensor, "*stack n d"]:
-    """Vectors about the mean of their class: clips, or segments where a class has one clip."""
+    """Subtract the class mean from the clips, or from their segments if a class has only one clip."""
     if min(support.counts) > 1:
         return support.clips.clip - means[..., support.labels, :]
     segments = support.clips.segments
@@ -85,7 +86,7 @@ def _centred(support: Support, means: Float[Tensor, "*stack way d"]) -> Float[Te
 def _shrunk_inverse(
     centred: Float[Tensor, "*stack n d"], means: Float[Tensor, "*stack way d"]
 ) -> Float[Tensor, "*stack way d"]:
-    """P times the means, solved in the space of the n vectors (Woodbury); 0 where these do not vary."""
+    """P times the means, solved in the space of the n centred vectors (Woodbury); 0 if the vectors do not vary."""
     import torch
 
     a, mu = centred.double(), means.double()

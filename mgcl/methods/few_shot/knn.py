@@ -1,4 +1,4 @@
-"""The k nearest neighbours by cosine (Cover and Hart 1967); of classes with as many votes, that of the nearest clip."""
+"""k nearest neighbours by cosine (Cover and Hart 1967). The class of the nearest clip wins a tie of votes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters:
-    """The default is what few-shot work takes at five shots.
+    """Parameters. The default is the usual value of few-shot work at five shots.
 
     Attributes:
-        neighbours: k, >= 1; at most as many as the smallest class has clips.
+        neighbours: k, >= 1; ``fit`` lowers it to the number of clips of the smallest class.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("clip",)
@@ -34,19 +34,19 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The support set, and k."""
+    """Support set with k."""
 
     support: Support
     neighbours: int
 
 
 def fit(support: Support, parameters: Parameters) -> Fitted:
-    """Keep the support clips."""
+    """Store the support clips."""
     return Fitted(support, min(parameters.neighbours, *support.counts))
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """Shares of the votes, plus less than one vote for nearness."""
+    """Return each class's share of the votes, plus less than one vote for the nearness of its nearest clip."""
     cosines, votes = _votes(fitted, clips)
     one_hot = (fitted.support.one_hot > 0).to(cosines)
     nearest = (cosines.unsqueeze(-1) - 3 * (1 - one_hot)).amax(-2).clamp(-1, 1)
@@ -54,13 +54,13 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
 
 
 def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
-    """Each support clip's vote."""
+    """Contribution of each support clip: its vote."""
     _, votes = _votes(fitted, clip)
     return Shares({"votes": votes[0]}, {}, fitted.support.prompts[:, None])
 
 
 def _votes(fitted: Fitted, clips: ClipFeatures) -> tuple[Float[Tensor, "*stack b s"], Float[Tensor, "*stack b s"]]:
-    """Cosines with the support clips, and 1/k of the k nearest, else 0."""
+    """Return cosines with the support clips, and votes: 1/k for the k nearest support clips, else 0."""
     import torch
 
     from mgcl.transport.cost import inner

@@ -1,7 +1,7 @@
-"""Logistic regression on clip embeddings, scikit-learn's: what most users of frozen features do first.
+"""Logistic regression on clip embeddings, by scikit-learn: the usual first baseline on frozen features.
 
-MAEB (arXiv 2602.16008) evaluates embeddings by it. There is no intercept; each class's clips weigh together as much as
-another's.
+MAEB (arXiv 2602.16008) evaluates embeddings by it. There is no intercept. Clips are weighted so that all classes have
+equal weight.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters(probe.Parameters):
-    """C is chosen on development classes."""
+    """Parameters. C is chosen on development classes."""
 
     reads: ClassVar[tuple[str, ...]] = ("clip",)
 

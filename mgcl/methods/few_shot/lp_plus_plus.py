@@ -1,8 +1,9 @@
 """LP++: a linear probe whose classes blend weights and sentences (Huang et al., CVPR 2024, arXiv 2404.02285).
 
-Logits are x·(w_c + α_c t_c). It starts at w_c = the sum of the class's clips and at α = ``text_weight`` times their
-mean cosine with their prompt; w descends with momentum at a step size from the log-loss's Lipschitz constant, α at
-its own every tenth step. The released code takes the step that is best on validation clips; here their number is fixed.
+Logits are x·(w_c + α_c t_c). Initially w_c is the sum of the class's clips, and α is ``text_weight`` times the clips'
+mean cosine with their prompts. w descends with momentum; its step size comes from the log-loss's Lipschitz constant.
+α has its own step size and descends every tenth step. The released code selects the step that is best on validation
+clips; here the number of steps is fixed.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ _BLOCK = 10
 
 @dataclass(frozen=True)
 class Parameters:
-    """The released code's steps; the text weight, 250 there, is chosen on development classes.
+    """Parameters. Steps are the released code's; the text weight, 250 there, is chosen on development classes.
 
     Attributes:
-        epochs: full-batch steps, >= 0; 0 is its initialisation.
-        text_weight: of the prompts at the start, over the clips' mean cosine with theirs, >= 0.
+        epochs: full-batch steps, >= 0; 0 keeps the initial weights.
+        text_weight: ratio of the initial α to the clips' mean cosine with their prompts, >= 0.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("clip", "prompt")
@@ -43,7 +44,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The two blocks of the probe."""
+    """Support set with the two blocks of the probe."""
 
     support: Support
     weights: Float[Tensor, "*stack way d"]
@@ -52,7 +53,7 @@ class Fitted:
 
 
 def fit(support: Support, parameters: Parameters) -> Fitted:
-    """Descend the weighted log-loss from the released code's start."""
+    """Minimise the weighted log-loss from the released code's initial weights."""
     import torch
 
     from mgcl.transport.cost import inner
@@ -78,7 +79,7 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """x·w_c, and α_c x·t_c."""
+    """Return the parts x·w_c and α_c x·t_c of the logits."""
     from mgcl.transport.cost import inner
 
     text = fitted.alpha.unsqueeze(-2) * inner(clips.clip, fitted.support.prompts)
@@ -86,7 +87,7 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
 
 
 def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
-    """What each prompt adds to the logit of its class."""
+    """Contribution of each prompt to the logit of its class."""
     contrast = predict(fitted, clip).parts["contrast"][0]
     return Shares({}, {"contrast": contrast[:, None]}, fitted.support.prompts[:, None])
 

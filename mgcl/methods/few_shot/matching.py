@@ -1,7 +1,7 @@
 """Matching networks on frozen features: attention over the support clips (Vinyals et al. 2016, Eq. 1 and sec. 2.1.1).
 
-The paper trains the embeddings by episodes, and its full-context option conditions them on the support set with an
-LSTM trained likewise; here they are the backbone's, frozen, and that option is left out.
+The paper trains the embeddings on episodes, and its full-context option conditions them on the support set with an
+LSTM that is trained likewise. Here the embeddings are the frozen backbone's, and that option is left out.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters:
-    """Nothing to choose: a softmax over plain cosines, as printed."""
+    """No parameters: the attention is a softmax over plain cosines, as in the paper."""
 
     reads: ClassVar[tuple[str, ...]] = ("clip",)
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The support set itself."""
+    """Support set."""
 
     support: Support
 
 
 def fit(support: Support, _parameters: Parameters) -> Fitted:
-    """Keep the support set."""
+    """Store the support set."""
     return Fitted(support)
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """The logarithm of the attention that each class's clips draw."""
+    """Return the logarithm of the total attention to each class's support clips."""
     from mgcl.transport.cost import inner
 
     support = fitted.support

@@ -1,4 +1,4 @@
-"""Nearest class mean on the average log-mel spectrum and loudness: what a data set gives away without a backbone."""
+"""Nearest class mean on the average log-mel spectrum and loudness: what a data set allows without a backbone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters:
-    """Nothing to choose: squared Euclidean distance in dB."""
+    """No parameters: the distance is squared Euclidean, in dB squared."""
 
     reads: ClassVar[tuple[str, ...]] = ("mel_statistics",)
 
@@ -32,13 +32,13 @@ def fit(support: Support, _parameters: Parameters) -> Fitted:
     """Average the support clips of each class.
 
     Raises:
-        ValueError: the clips bring no mel statistics.
+        ValueError: the clips have no mel statistics.
     """
     return Fitted(support.one_hot.T @ _statistics(support.clips) / support.shot)
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """Minus the mean squared distance to each class's mean, in dB squared."""
+    """Return minus the mean squared distance to each class's mean, in dB squared."""
     difference = _statistics(clips).unsqueeze(-2) - fitted.means.unsqueeze(-3)
     return Prediction({"spectrum": -difference.square().mean(-1)})
 

@@ -25,18 +25,18 @@ VERSION = 2
 
 @dataclass(frozen=True)
 class Fitted:
-    """A support set with the adapters trained on it."""
+    """Support set with the adapters that were trained on it."""
 
     support: Support
     parameters: Parameters
     adapters: Adapters
     sentences: Float[Tensor, "*stack way n_e d"]
     convergence: Convergence = NO_TRANSPORT
-    """Of the transport problems solved while training."""
+    """Convergence of the transport problems solved in training."""
 
     @property
     def logit_scale(self) -> float:
-        """What multiplies the contrast."""
+        """Factor of the contrast: the parameters' logit scale if set, else the bank's."""
         return self.parameters.logit_scale or self.support.logit_scale
 
 
@@ -44,7 +44,7 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
     """Train the adapters on the support clips (Eq. 22).
 
     Raises:
-        ValueError: leave-one-out with one shot.
+        ValueError: ``leave_one_out`` is set, and a class has only one clip.
     """
     import torch
 
@@ -78,12 +78,15 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """Alpha times the cache plus the scaled contrast (Eq. 21), in up to four parts."""
+    """Return alpha times the cache plus the scaled contrast (Eq. 21), in up to four parts."""
     return _total(_cache(fitted, clips), _contrast(fitted, clips))
 
 
 def explain(fitted: Fitted, clip: ClipFeatures, classes: tuple[int, ...]) -> tuple[Match, ...]:
-    """The plan to the support clip that its segments are most like, and to each class's explanations."""
+    """Return the plans from a clip to the support clip with the most similar segments, and to classes' explanations.
+
+    Returns () unless segments are matched by transport.
+    """
     from mgcl.transport.similarity import plans
 
     parameters, matching = fitted.parameters, fitted.parameters.matching
@@ -105,11 +108,11 @@ def explain(fitted: Fitted, clip: ClipFeatures, classes: tuple[int, ...]) -> tup
 
 
 def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
-    """What each support clip (Eq. 1-12) and each class description (Eq. 13-20) adds to the logits of one clip.
+    """Contributions of support clips (Eq. 1-12) and class descriptions (Eq. 13-20) to the logits of one clip.
 
     Args:
-        fitted: of one episode, not a stack.
-        clip: one.
+        fitted: method fitted on one episode, not on a stack.
+        clip: features of exactly one clip.
     """
     from mgcl.methods.few_shot import _contrast as contrast
     from mgcl.transport.similarity import column_shares
@@ -131,12 +134,12 @@ def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
 
 
 def state(fitted: Fitted) -> dict[str, Tensor]:
-    """What was learnt: the adapters, and the class descriptions that were chosen."""
+    """Return the learnt adapters and the chosen class descriptions, by name."""
     return {"sentences": fitted.sentences, **fitted.adapters._asdict()}
 
 
 def restored(support: Support, parameters: Parameters, state: Mapping[str, Tensor]) -> Fitted:
-    """The fitted method whose ``state`` was kept."""
+    """Restore a fitted method from its ``state``."""
     from mgcl.methods.few_shot._contrast import Adapters
 
     adapters = Adapters(**{name: state[name] for name in Adapters._fields})
@@ -144,7 +147,7 @@ def restored(support: Support, parameters: Parameters, state: Mapping[str, Tenso
 
 
 def _first(x: Tensor, dimensions: int) -> Tensor:
-    """The first episode of a stack, or of none."""
+    """First episode of a stack, or the only episode if there are no leading dimensions."""
     return x.reshape(-1, *x.shape[-dimensions:])[0]
 
 
@@ -153,7 +156,7 @@ def _total(cached: Prediction, contrasted: Prediction) -> Prediction:
 
 
 def _sentences(support: Support, parameters: Parameters) -> Float[Tensor, "*stack way n_e d"]:
-    """The class descriptions that the contrast looks at."""
+    """Class descriptions that the contrast uses."""
     from mgcl.methods.few_shot import _contrast as contrast
 
     if parameters.sentences == "prompt":
@@ -171,7 +174,10 @@ def _coarse(clips: ClipFeatures, parameters: Parameters) -> Float[Tensor, "*stac
 def _key_affinities(
     fitted: Fitted, clips: ClipFeatures, *, own: bool = False
 ) -> tuple[dict[str, Float[Tensor, "*stack b s"]], Convergence]:
-    """What each support clip says of each clip (Eq. 1, 10), a cache part; ``own``: they are the support clips."""
+    """Affinities between clips and support clips (Eq. 1, 10), one array per cache part.
+
+    ``own`` marks that the clips are the support clips themselves.
+    """
     from mgcl.methods.few_shot import _cache as cache
 
     support, parameters = fitted.support, fitted.parameters
@@ -189,7 +195,7 @@ def _key_affinities(
 
 
 def _cache(fitted: Fitted, clips: ClipFeatures, *, own: bool = False) -> Prediction:
-    """The cache's parts, weighted by alpha."""
+    """Parts of the cache, multiplied by alpha."""
     from mgcl.methods.few_shot import _cache as cache
 
     support, parameters = fitted.support, fitted.parameters
@@ -209,7 +215,7 @@ def _convergence(matched: Similarity, parameters: Parameters) -> Convergence:
 
 
 def _contrast(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """The contrast's parts, multiplied by the logit scale."""
+    """Parts of the contrast, multiplied by the logit scale."""
     from mgcl.methods.few_shot import _contrast as contrast
 
     parameters, sentences, scale = fitted.parameters, fitted.sentences, fitted.logit_scale
@@ -235,7 +241,7 @@ def _fused_clips(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b
 
 
 def _fused_segments(fitted: Fitted, clips: ClipFeatures) -> Float[Tensor, "*stack b n d"]:
-    """W_l W_f [segment ; caption] (Eq. 17); the caption alone is one segment."""
+    """W_l W_f [segment ; caption] (Eq. 17). Without audio the caption is the only segment."""
     from mgcl.methods.few_shot import _contrast as contrast
 
     fusion = fitted.parameters.fusion

@@ -1,10 +1,11 @@
-"""Multi-grained kernel: ridge regression, around zero-shot, of a kernel of clips, segments and sentences; ours.
+"""Multi-grained kernel: ridge regression around zero-shot, with a kernel of clips, segments and sentences; ours.
 
-f(x) = f_0(x) + k(x, S) (K + λI)⁻¹ (Y - f_0(S)), as ProKeR (arXiv 2501.11175) with three things more. The kernel of two
-clips is a product of exp(-d) over their clip embeddings and over their segments' transport similarity (MGCL Eq. 3-9).
-Each class's sentences are one more sample. Prior, bandwidths and ridge are in units that the support set itself gives,
-so that nothing depends on how far apart a backbone's embeddings lie; candidates for them are averaged, weighted by
-their closed-form leave-one-out error on the support clips (PRESS, Allen 1974). Nothing is trained by gradients.
+f(x) = f_0(x) + k(x, S) (K + λI)⁻¹ (Y - f_0(S)), as in ProKeR (arXiv 2501.11175), with three additions. The kernel
+between two clips is a product of exp(-d) over their clip embeddings and over their segments' transport similarity (MGCL
+Eq. 3-9). Each class's sentences are one more sample. Prior, bandwidths and ridge are in units computed from the support
+set, so that results do not depend on the scale of distances between a backbone's embeddings. Candidates for them are
+averaged, weighted by their closed-form leave-one-out error on the support clips (PRESS, Allen 1974). Nothing is trained
+by gradients.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters:
-    """Chosen on development classes of two banks; candidates stand in ``_multi_grained``.
+    """Parameters, chosen on development classes of two banks. The candidates are constants of ``_multi_grained``.
 
     Attributes:
-        epsilon: of the transport between segments, > 0.
+        epsilon: temperature of the transport between segments, > 0.
         sentence_samples: whether each class's sentences are a sample.
-        selectivity: candidates weigh exp(-selectivity * squared leave-one-out error, summed over clips), >= 0; 0
-            weighs them alike. It is small: so few clips say little, above all at one shot.
+        selectivity: a candidate's weight is exp(-selectivity * squared leave-one-out error, summed over clips), >= 0;
+            0 gives equal weights. It is small because few clips give weak evidence, above all at one shot.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("clip", "segments", "prompt", "explanations")
@@ -54,17 +55,17 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The support set with its samples' coefficients."""
+    """Support set with the averaged candidates."""
 
     support: Support
     parameters: Parameters
     ensemble: Ensemble
     convergence: Convergence = NO_TRANSPORT
-    """Of the transport between support clips."""
+    """Convergence of the transport problems between support clips."""
 
 
 def fit(support: Support, parameters: Parameters) -> Fitted:
-    """Solve for every candidate's coefficients, and average them."""
+    """Solve for the coefficients of every candidate, and average them."""
     from mgcl.methods.few_shot import _multi_grained as kernels
 
     fine = support.key_similarity(support.clips, parameters.matching)
@@ -75,7 +76,7 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """The prior, and what samples of a class add to its own score and to others', in the unit of the logit scale."""
+    """Return the prior and the contributions of samples to their own and to other classes, times the logit scale."""
     fine = fitted.support.key_similarity(clips, fitted.parameters.matching)
     scale = fitted.support.logit_scale
     parts = {part: scale * each for part, each in fitted.ensemble.scores(clips.clip, fine.value).items()}
@@ -83,7 +84,7 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
 
 
 def explain(fitted: Fitted, clip: ClipFeatures, _classes: tuple[int, ...]) -> tuple[Match, ...]:
-    """The plan to the support clip that the clip's segments are most like."""
+    """Return the plan from a clip to the support clip with the most similar segments."""
     from mgcl.transport.similarity import plans
 
     matching = fitted.parameters.matching
@@ -94,9 +95,9 @@ def explain(fitted: Fitted, clip: ClipFeatures, _classes: tuple[int, ...]) -> tu
 
 
 def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
-    """What each support clip, and each class's sentences, add to the logit of their class; exact.
+    """Exact contributions of each support clip, and of each class's sentences, to the logit of their class.
 
-    A class's sentences count together; its prompt stands for them.
+    The sentences of a class have one common share; the class's prompt embedding represents them.
     """
     scale = fitted.support.logit_scale
     fine = fitted.support.key_similarity(clip, fitted.parameters.matching).value

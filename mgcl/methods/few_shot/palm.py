@@ -1,7 +1,8 @@
-"""PALM: learns in the space of the class sentences (Hanif et al., EMNLP 2024, arXiv 2409.19806, Eq. 4-5).
+"""PALM: learning in the embedding space of the class sentences (Hanif et al., EMNLP 2024, arXiv 2409.19806, Eq. 4-5).
 
-t'_c = unit((1 - σ(l_c)) t_c + σ(l_c) z_c), where z and l are learnt by cross-entropy. The authors draw both at random;
-here they start at what the draws are on average, z = 0 and l = 1/2, which is zero-shot, and classes can be renamed.
+A learnt sentence is t'_c = unit((1 - σ(l_c)) t_c + σ(l_c) z_c), where z and l are trained by cross-entropy. The authors
+draw the initial values at random. Here they are the means of these draws, z = 0 and l = 1/2. Training thus starts at
+zero-shot, and results do not depend on the order of the classes.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters:
-    """The learning rate, 0.05 in the released code, is chosen on development classes: here a step sees all clips.
+    """Parameters. The learning rate, 0.05 in the released code, is chosen on development classes for full batches.
 
     Attributes:
         epochs: full-batch steps of SGD with momentum 0.9, >= 0; 0 is zero-shot.
-        learning_rate: > 0.
+        learning_rate: learning rate of SGD, > 0.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("clip", "prompt")
@@ -40,7 +41,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The class sentences as they were learnt."""
+    """Support set with the learnt class sentences."""
 
     support: Support
     sentences: Float[Tensor, "*stack way d"]
@@ -66,14 +67,14 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """Scaled cosines with the learnt sentences."""
+    """Return the scaled cosines with the learnt sentences."""
     from mgcl.transport.cost import inner
 
     return Prediction({"contrast": fitted.support.logit_scale * inner(clips.clip, fitted.sentences)})
 
 
 def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
-    """What each class's sentence, as it was learnt, adds to its logit: all of it."""
+    """Contribution of each class's learnt sentence to the class's logit: all of it."""
     contrast = predict(fitted, clip).parts["contrast"][0]
     return Shares({}, {"contrast": contrast[:, None]}, fitted.support.prompts[:, None])
 

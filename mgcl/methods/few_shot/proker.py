@@ -1,7 +1,7 @@
-"""ProKeR: kernel ridge regression of what zero-shot leaves over (Bendou et al., CVPR 2025, arXiv 2501.11175).
+"""ProKeR: kernel ridge regression of the zero-shot residuals (Bendou et al., CVPR 2025, arXiv 2501.11175).
 
-f(x) = f_zs(x) + k(x, S) (K + λI)⁻¹ (Y - f_zs(S)), with k(x, y) = exp(-β (1 - cos)) and, as the released code has it,
-plain cosines with the prompts for f_zs. Where λ is large and f_zs(S) is 0 it is Tip-Adapter, with α = 1 / λ.
+f(x) = f_zs(x) + k(x, S) (K + λI)⁻¹ (Y - f_zs(S)), with k(x, y) = exp(-β (1 - cos)). As in the released code, f_zs are
+plain cosines with the prompts. If λ is large and f_zs(S) is 0, it equals Tip-Adapter with α = 1 / λ.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters:
-    """Chosen on development classes; the authors choose on each data set's validation clips.
+    """Parameters, chosen on development classes; the authors choose them on each data set's validation clips.
 
     Attributes:
         beta: sharpness of the kernel, >= 0.
         ridge: λ, > 0.
-        prior_scale: what multiplies the prompts' cosines in f_zs, >= 0; the authors' is 1.
+        prior_scale: factor of the prompts' cosines in f_zs, >= 0; the authors' is 1.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("clip", "prompt")
@@ -44,7 +44,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The support set with its clips' coefficients."""
+    """Support set with the coefficients of its clips."""
 
     support: Support
     parameters: Parameters
@@ -52,7 +52,7 @@ class Fitted:
 
 
 def fit(support: Support, parameters: Parameters) -> Fitted:
-    """Solve for the coefficients; each class's clips weigh together as much as another's."""
+    """Solve for the coefficients. Clips are weighted so that all classes have equal weight."""
     from mgcl.methods.few_shot._expansion import Expansion, ridge_coefficients
 
     left = (support.one_hot > 0).to(support.prompts) - _zero_shot(support, parameters, support.clips)
@@ -62,14 +62,14 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """Zero-shot scores, and what the kernel adds."""
+    """Return the zero-shot scores and the contributions of the kernel."""
     kernel = _kernel(fitted.support, fitted.parameters, clips)
     prior = _zero_shot(fitted.support, fitted.parameters, clips)
     return Prediction({"contrast": prior, **fitted.expansion.scores(kernel)})
 
 
 def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
-    """What each support clip and each prompt adds to the logit of its class; exact."""
+    """Exact contributions of each support clip and each prompt to the logit of its class."""
     clips, _ = fitted.expansion.shares(_kernel(fitted.support, fitted.parameters, clip)[0])
     prior = _zero_shot(fitted.support, fitted.parameters, clip)[0]
     return Shares({"clips": clips}, {"contrast": prior[:, None]}, fitted.support.prompts[:, None])

@@ -1,6 +1,6 @@
 """Prototypical networks on frozen features: the squared distance to each class's mean (Snell et al. 2017, Eq. 1-2).
 
-The paper trains the embedding by episodes; here it is the backbone's, frozen.
+The paper trains the embedding on episodes. Here it is the frozen backbone's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters:
-    """Nothing to choose: squared Euclidean distance, as the paper's."""
+    """No parameters: the distance is squared Euclidean, as in the paper."""
 
     reads: ClassVar[tuple[str, ...]] = ("clip",)
 
@@ -37,7 +37,7 @@ def fit(support: Support, _parameters: Parameters) -> Fitted:
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """Minus the squared distance to each prototype (Eq. 2)."""
+    """Return minus the squared distance to each prototype (Eq. 2)."""
     difference = clips.clip.unsqueeze(-2) - fitted.prototypes.unsqueeze(-3)
     return Prediction({"prototype": -difference.square().sum(-1)})
 

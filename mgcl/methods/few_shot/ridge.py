@@ -1,7 +1,7 @@
 """Ridge regression of one-hot labels on clip embeddings: W = (XᵀX + λI)⁻¹ XᵀY (Hoerl and Kennard 1970).
 
-Few-shot work has it as R2D2's base learner (Bertinetto et al., ICLR 2019, Eq. 4-6), on frozen features here. There is
-no intercept. It is solved in the samples' space, which is smaller: W = Xᵀ (XXᵀ + λI)⁻¹ Y.
+In few-shot work it is the base learner of R2D2 (Bertinetto et al., ICLR 2019, Eq. 4-6); here the features are frozen.
+There is no intercept. It is solved in the samples' space, which is smaller: W = Xᵀ (XXᵀ + λI)⁻¹ Y.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters:
-    """The default is scikit-learn's.
+    """Parameters. The default is scikit-learn's.
 
     Attributes:
         ridge: λ, > 0.
@@ -37,14 +37,14 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The support set with its clips' coefficients."""
+    """Support set with the coefficients of its clips."""
 
     support: Support
     expansion: Expansion
 
 
 def fit(support: Support, parameters: Parameters) -> Fitted:
-    """Solve for the coefficients; each class's clips weigh together as much as another's."""
+    """Solve for the coefficients. Clips are weighted so that all classes have equal weight."""
     from mgcl.methods.few_shot._expansion import Expansion, ridge_coefficients
     from mgcl.transport.cost import inner
 
@@ -55,14 +55,14 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """XW, as what a class's own clips add, and the others."""
+    """Return XW, split into contributions of a class's own clips and of other classes' clips."""
     from mgcl.transport.cost import inner
 
     return Prediction(fitted.expansion.scores(inner(clips.clip, fitted.support.clips.clip)))
 
 
 def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
-    """What each support clip adds to the logit of its class; exact."""
+    """Exact contribution of each support clip to the logit of its class."""
     from mgcl.transport.cost import inner
 
     clips, _ = fitted.expansion.shares(inner(clip.clip, fitted.support.clips.clip)[0])

@@ -1,7 +1,7 @@
-"""Tip-Adapter and Tip-Adapter-F: zero-shot logits and a key-value cache (Zhang et al., ECCV 2022, Eq. 3-6).
+"""Tip-Adapter and Tip-Adapter-F: zero-shot logits plus a key-value cache (Zhang et al., ECCV 2022, Eq. 3-6).
 
-Without epochs it is the training-free Tip-Adapter; with epochs the keys are trained: Tip-Adapter-F. Made for CLIP, here
-on clips' embeddings.
+With ``epochs=0`` it is the training-free Tip-Adapter. Otherwise the keys are trained: Tip-Adapter-F. It was made for
+CLIP's image embeddings; here it reads clip embeddings of audio.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters(cached_zero_shot.Parameters):
-    """The paper's choices, training-free; alpha and beta are never searched on test data."""
+    """Parameters with the paper's values, training-free. alpha and beta are never searched on test data."""
 
 
 def fit(support: Support, parameters: Parameters) -> cached_zero_shot.Fitted:
-    """Take the support clips for keys, and train them if asked to."""
+    """Use the support clips as keys, and train the keys if ``epochs`` > 0."""
     keys = support.clips.clip.clone()
     return cached_zero_shot.fit(cached_zero_shot.Fitted(support, parameters, keys, _attention))
 

@@ -1,7 +1,7 @@
-"""Treff-Adapter: zero-shot logits and a cross-attention linear model (Liang et al. 2023, arXiv 2305.17719).
+"""Treff-Adapter: zero-shot logits plus a cross-attention linear model (Liang et al. 2023, arXiv 2305.17719).
 
-A d x d matrix maps queries and keys alike; it starts as the identity, where the attention is a cosine. Without epochs
-it stays there: the training-free version.
+One d x d matrix maps both queries and keys. Initially it is the identity, and the attention is a cosine. With
+``epochs=0`` it stays the identity: the training-free version.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters(cached_zero_shot.Parameters):
-    """The paper's choices, trained."""
+    """Parameters with the paper's values, trained."""
 
     epochs: int = 20
     learning_rate: float = 1e-4
 
 
 def fit(support: Support, parameters: Parameters) -> cached_zero_shot.Fitted:
-    """Train the map on the support clips; each sees itself among the keys."""
+    """Train the matrix on the support clips. The keys of a training clip include the clip itself."""
     import torch
 
     d = support.prompts.shape[-1]

@@ -1,4 +1,4 @@
-"""Zero-shot CLAP: the cosine of a clip with each class's prompt, scaled (Wu et al. 2023, sec. 4.2)."""
+"""Zero-shot CLAP: the scaled cosine between a clip and each class's prompt (Wu et al. 2023, sec. 4.2)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters:
-    """Nothing to choose: the bank's logit scale changes no decision."""
+    """No parameters: the bank's logit scale changes no decision."""
 
     reads: ClassVar[tuple[str, ...]] = ("clip", "prompt")
     least_shots: ClassVar[int] = 0
@@ -24,19 +24,19 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The class prompts and the scale."""
+    """Class prompts and logit scale."""
 
     prompts: Float[Tensor, "*stack way d"]
     logit_scale: float
 
 
 def fit(support: Support, _parameters: Parameters) -> Fitted:
-    """Keep the prompts; the support clips are not looked at."""
+    """Store the prompts. The support clips are not used."""
     return Fitted(support.prompts, support.logit_scale)
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """Scaled cosines of the clip embeddings with the prompts."""
+    """Return the scaled cosines of the clip embeddings with the prompts."""
     from mgcl.transport.cost import inner
 
     return Prediction({"contrast": fitted.logit_scale * inner(clips.clip, fitted.prompts)})
