@@ -18,7 +18,8 @@ os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="mgcl-hub-")
 os.environ["RAY_AUTH_MODE"] = "token"
 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # who has it may join a cluster that tests start
 os.environ["HF_HUB_OFFLINE"] = "1"
-# Where none is named, the tests' backbone is tiny.
+# Where none is named, the tests' backbone is tiny, whatever this machine has fetched.
+os.environ["MGCL_HOME"] = os.path.join(os.environ["HF_HOME"], "mgcl")  # noqa: PTH118
 os.environ["MGCL_EFFICIENTAT_WEIGHTS"] = os.environ["MGCL_EFFICIENTAT_TEXT"] = ""
 # Threads that wait shall sleep: many processes share the cores.
 os.environ["OMP_WAIT_POLICY"] = "passive"
