@@ -1,4 +1,4 @@
-"""Progress of a command: a bar on a terminal, and elsewhere a line at least every ``SILENCE`` seconds."""
+"""Progress of a command: a bar on a terminal, and elsewhere a line every ``SILENCE`` seconds."""
 
 import sys
 import threading
