@@ -10,7 +10,7 @@ __all__ = ["FewShotClassifier", "__version__"]
 
 
 def __getattr__(name: str) -> object:
-    """The classifier when it is asked for: it loads torch, which planning and reports do without."""
+    """Import the classifier on first access only, because it loads torch, which planning and reports do not need."""
     if name != "FewShotClassifier":
         raise AttributeError(f"module 'mgcl' has no attribute {name!r}")
     from mgcl.classifier.estimator import FewShotClassifier

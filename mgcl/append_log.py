@@ -1,4 +1,4 @@
-"""Append-only logs of JSON lines: what was costly to get is on the disk at once, and read again by the next process."""
+"""Append-only logs of JSON lines: costly results are on the disk at once, and the next process reads them again."""
 
 import json
 import os
@@ -13,18 +13,18 @@ from mgcl.errors import MgclError
 
 
 class AppendLog:
-    """An open log."""
+    """Open log, which appends records to its file."""
 
     def __init__(self, stream: BinaryIO, records: list[dict[str, Any]]) -> None:
         self._stream = stream
         self.records = records
-        """Every line of the file, in order."""
+        """All records of the file, one per line, in order."""
 
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Add lines; they are on the disk when this returns."""
+        """Append records, one line per record; they are on the disk when this returns."""
         added = [dict(record) for record in records]
         self._stream.write("".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in added).encode())
-        self._stream.truncate()  # a longer torn line that these were written over
+        self._stream.truncate()  # drops the rest of a longer torn line that was overwritten
         self._stream.flush()
         os.fsync(self._stream.fileno())
         self.records += added
@@ -32,10 +32,10 @@ class AppendLog:
 
 @contextmanager
 def append_log(file: Path) -> Iterator[AppendLog]:
-    """Open a log, or start one; a last line that a kill tore is dropped.
+    """Open a log, or start one; a last line that a killed process left incomplete is dropped.
 
     Raises:
-        MgclError: another process has it open, or the file is something else.
+        MgclError: another process has the log open, or the file is not such a log.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -50,7 +50,7 @@ def append_log(file: Path) -> Iterator[AppendLog]:
 
 
 def _whole_lines(file: Path, content: bytes) -> tuple[list[dict[str, Any]], int]:
-    """The lines that end, and where the last of them does."""
+    """Records of the complete lines, and the offset in bytes at which the last complete line ends."""
     end = content.rfind(b"\n") + 1
     try:
         records = [json.loads(line) for line in content[:end].splitlines()]

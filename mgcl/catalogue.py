@@ -1,7 +1,8 @@
-"""Name = file: ``load("method", "zero_shot")`` is the module ``zero_shot`` of one of the folders of ``mgcl.methods``.
+"""Look-up by file name: ``load("method", "zero_shot")`` is the module ``zero_shot`` in a folder of ``mgcl.methods``.
 
-A new task, method, data set or backbone is one new file in its room; nothing registers it. Files that begin with _ are
-parts of others; the file of the kind's own name (``data/dataset.py``) is what all of the kind share.
+A new task, method, data set, backbone or captioner is one new file in its package, without registration. Files whose
+name begins with _ are parts of others. The file of the kind's own name (``data/dataset.py``) is shared by all of the
+kind.
 """
 
 import importlib
@@ -21,7 +22,7 @@ _ROOMS = {
 
 
 def names(kind: str) -> tuple[str, ...]:
-    """The names of everything of one kind, sorted; imports none of them.
+    """Names of all modules of one kind, sorted; none of them is imported.
 
     >>> names("captioner")
     ('file', 'msclap', 'transformers')
@@ -32,10 +33,10 @@ def names(kind: str) -> tuple[str, ...]:
 
 
 def load(kind: str, name: str) -> ModuleType:
-    """The module behind a name.
+    """Import the module of a name.
 
     Raises:
-        MgclError: there is no such name; lists those there are.
+        MgclError: the kind has no such name; the message lists the names that it has.
     """
     files = _files(kind)
     if name not in files:
@@ -45,7 +46,7 @@ def load(kind: str, name: str) -> ModuleType:
 
 @cache
 def _files(kind: str) -> dict[str, str]:
-    """Name -> module. Methods stand in folders, one for each kind of task that they are for."""
+    """Name -> module. Methods are in sub-packages, one per kind of task."""
     room = importlib.import_module(_ROOMS[kind])
     rooms = [room]
     if kind == "method":

@@ -1,4 +1,4 @@
-"""SQLite addresses as the files that they name."""
+"""SQLite addresses and the files that they name."""
 
 import os
 import tempfile
@@ -10,10 +10,10 @@ from mgcl.masking import masked
 
 
 def database_file(address: str) -> Path | None:
-    """The absolute path of a SQLite address; None: another database, or a server.
+    """Absolute path of the file of a SQLite address; None for the address of another database or a server.
 
     Raises:
-        MgclError: it names no file, or a database in memory, which would end with the process.
+        MgclError: the address names no file, a folder, or a database in memory, which would end with the process.
     """
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
@@ -38,14 +38,15 @@ def database_file(address: str) -> Path | None:
 
 
 def check_writable(file: Path) -> None:
-    """Make a database's folder; what cannot be written is refused before any work.
+    """Make the folder of a database, and check before any work that the database can be written.
 
     Raises:
-        MgclError: the file, or a journal and a lock beside it, cannot be written.
+        MgclError: the file, or the journal and lock files beside it, cannot be written.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}-").close()  # O_TMPFILE says yes on some
+        # A named file, because an unnamed one (O_TMPFILE) succeeds on some file systems all the same.
+        tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}-").close()
         if file.exists() and not os.access(file, os.W_OK):
             raise PermissionError(None, "Permission denied")
     except OSError as error:

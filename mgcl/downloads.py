@@ -1,4 +1,4 @@
-"""Files from an address: tried again, resumed where they were cut, and checked against what their publisher says."""
+"""Downloads of files: retried, resumed after an interruption, and verified against the published size and digest."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from mgcl.errors import MgclError
 
 AGAIN = "run the command again"
 TIMEOUT = 60
-"""Seconds without a byte."""
+"""Seconds without a byte after which a request fails."""
 _CHUNK = 1 << 16
-"""Bytes; what a cut can cost."""
+"""Bytes per write; an interruption loses at most this many."""
 _BUSY = Retry(
     total=None,
     connect=3,
     read=3,
     other=3,
-    status=7,  # with this backoff about a minute: a server that is asked too often says so for that long
+    status=7,  # with this backoff about a minute, for which a server with a rate limit refuses requests
     status_forcelist=(429, 500, 502, 503, 504),
     backoff_factor=0.5,
     retry_after_max=300,
@@ -33,30 +33,30 @@ _CUT = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedE
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a publisher says of one file."""
+    """Published size and digest of one file."""
 
     size: int
     kind: str
-    """A hash of hashlib's, or "git": the SHA-1 that git knows a file by."""
+    """Name of a hash in hashlib, or "git" for the SHA-1 of git's blob object."""
     digest: str
 
 
 def session() -> requests.Session:
-    """A session that is patient with a busy server."""
+    """Session that retries requests while a server is busy."""
     made = requests.Session()
     patience = HTTPAdapter(max_retries=_BUSY)
     for scheme in ("https://", "http://"):
         made.mount(scheme, patience)
-    made.headers["Accept-Encoding"] = "identity"  # or a length would not be the file's
+    made.headers["Accept-Encoding"] = "identity"  # otherwise Content-Length would be that of the compressed body
     return made
 
 
 def failure(error: requests.RequestException, url: str) -> str:
-    """What went wrong, in words: "http://...: HTTP 429: too many requests".
+    """Describe a failed request: "http://...: HTTP 429: too many requests".
 
     Args:
-        error: of a request.
-        url: that was wanted, where the error does not name one.
+        error: error of the request.
+        url: the requested address, used if the error does not name one.
     """
     reason = type(error).__name__ if error.response is None else _status(error.response.status_code)
     asked = getattr(error.request, "url", None) or url
@@ -69,10 +69,10 @@ def _status(code: int) -> str:
 
 
 def download(session: requests.Session, url: str, target: Path) -> None:
-    """Download by way of a ``.part`` file; after a cut go on for as long as every try brings something.
+    """Download to a ``.part`` file, then rename it; an interrupted download is resumed while every try adds bytes.
 
     Raises:
-        requests.RequestException: no answer, or a refusal.
+        requests.RequestException: the server does not answer, or refuses the request.
     """
     part = target.with_name(f"{target.name}.part")
     while True:
@@ -92,7 +92,7 @@ def _append(session: requests.Session, url: str, part: Path) -> None:
     headers = {"Range": f"bytes={have}-"} if have else {}
     with session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
         if answer.status_code == requests.codes.requested_range_not_satisfiable:
-            return  # nothing is left to send: it was cut between its last byte and its new name
+            return  # the file is complete: it was interrupted between its last byte and the renaming
         answer.raise_for_status()
         resumed = answer.status_code == requests.codes.partial_content
         start = have if resumed else 0
@@ -115,10 +115,10 @@ def _size(file: Path) -> int:
 
 
 def verify(file: Path, expected: Fingerprint) -> None:
-    """Refuse a file that is not the published one.
+    """Check that a file is the published one.
 
     Raises:
-        MgclError: its size or its checksum differs.
+        MgclError: its size or its digest differs.
     """
     size = _size(file)
     if size != expected.size:

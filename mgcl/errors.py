@@ -1,4 +1,4 @@
-"""The errors a user can mend: every message names the file or value and says what to do next."""
+"""Errors that a user can mend; every message names the file or value and the next step."""
 
 import argparse
 import errno
@@ -18,13 +18,14 @@ from mgcl.extras import missing
 from mgcl.masking import scrubbed
 
 _START = 60
-"""Characters of a sentence that a message gives."""
+"""Number of characters of a sentence that a message quotes."""
 
 
 class MgclError(Exception):
-    """Bad input; the command line prints the message alone and exits with 2.
+    """Bad input; the command line prints the message without a traceback and exits with 2.
 
-    A message, of a warning too, calls a parameter `shots`, in backticks; a command prints it ``with_flags``.
+    Messages of errors and warnings put the name of a parameter in backticks, `shots`; a command replaces it by its flag
+    (``with_flags``).
     """
 
 
@@ -33,14 +34,15 @@ class DataError(MgclError):
 
 
 class BackboneError(MgclError):
-    """A backbone's weights cannot be loaded, or it cannot take what it is given."""
+    """A backbone's weights cannot be loaded, or the backbone cannot embed its input."""
 
 
 class SentenceError(BackboneError):
     """A text tower cannot take a sentence.
 
     Attributes:
-        sentence: the whole of it; the message gives its start.
+        sentence: the complete sentence; the message quotes its start.
+        fault: why the text tower cannot take it.
     """
 
     def __init__(self, sentence: str, fault: str) -> None:
@@ -61,15 +63,15 @@ class BankError(MgclError):
 
 
 class SweepError(MgclError):
-    """A sweep asks for something that its bank, its variants or its machines cannot give."""
+    """A sweep needs something that its bank, its variants or its machines do not provide."""
 
 
 class SearchError(MgclError):
-    """A search asks for something that its bank, its space or its study cannot give."""
+    """A search needs something that its bank, its space or its study does not provide."""
 
 
 class ClassifierError(MgclError, ValueError):
-    """A classifier is asked for something that its clips, its options or its model cannot give."""
+    """A call of a classifier needs something that its clips, its options or its model do not provide."""
 
 
 class ReportError(MgclError):
@@ -77,7 +79,7 @@ class ReportError(MgclError):
 
 
 class TrackingError(MgclError):
-    """The MLflow store cannot be opened or does not hold what was asked for."""
+    """The MLflow store cannot be opened, or lacks the requested runs."""
 
 
 class DeletedError(MgclError):
@@ -85,11 +87,11 @@ class DeletedError(MgclError):
 
 
 class MgclWarning(UserWarning):
-    """Something that changes no result, but that a user would want to mend; a sweep shows each once."""
+    """A problem that changes no result but that a user may want to mend; a sweep shows each warning once."""
 
 
 def with_flags(message: object, flags: Mapping[str, str]) -> str:
-    """A message in the words of a command: parameters that have a flag are called by it.
+    """Replace the parameters in a message by the flags of a command; parameters without a flag stay.
 
     >>> with_flags("lower `shots` or `queries`", {"shots": "--shots"})
     'lower --shots or `queries`'
@@ -98,9 +100,9 @@ def with_flags(message: object, flags: Mapping[str, str]) -> str:
 
 
 def flag_names(command: argparse.ArgumentParser) -> dict[str, str]:
-    """Parameter -> flag, of a command and its sub-commands, for ``with_flags``.
+    """Parameter -> flag of a command and its sub-commands, for ``with_flags``.
 
-    A command whose flag is called otherwise than the parameter sets the default ``called`` to such a mapping.
+    A command with a flag whose name differs from the parameter's sets the default ``called`` to such a mapping.
     """
     found: dict[str, str] = {}
     for action in command._actions:
@@ -114,7 +116,10 @@ def flag_names(command: argparse.ArgumentParser) -> dict[str, str]:
 
 @contextmanager
 def gathered_warnings() -> Iterator[list[str]]:
-    """The sentences of mgcl's own warnings, once the work is done; others go their usual way."""
+    """Collect the messages of mgcl's own warnings.
+
+    The yielded list is filled when the block ends; other warnings are issued again then.
+    """
     said: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", MgclWarning)
@@ -130,20 +135,20 @@ _USERS_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQ
 
 
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)
-"""What ends a command as Ctrl-C does."""
+"""Signals that end a command as Ctrl-C does."""
 
 
 def run_and_exit(
     job: Callable[[], int], flags: Mapping[str, str] | None = None, *, command: str | None = None
 ) -> NoReturn:
-    """Run a command and leave with its exit code: 2 with a line for a user's error, 130 after Ctrl-C or ``ENDINGS``.
+    """Run a command and exit with its code: 2 with one line for a user's error, 130 after Ctrl-C or ``ENDINGS``.
 
     A failed import of a package that comes with an extra is a user's error.
 
     Args:
         job: the command; returns the exit code.
-        flags: parameter -> the command's flag for it, for ``with_flags``.
-        command: its name, for messages (default: that of the program).
+        flags: parameter -> flag of the command, for ``with_flags``.
+        command: name of the command, for messages (default: that of the program).
     """
     _end_as_after_ctrl_c()
     _print_anything_at_once()
@@ -157,7 +162,7 @@ def run_and_exit(
             raise
         print(f"error: {command or Path(sys.argv[0]).name} needs {lacking}", file=sys.stderr)
         code = 2
-    except BrokenPipeError:  # whoever read the output has enough
+    except BrokenPipeError:  # the reader of the output closed the pipe, as ``head`` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except OSError as error:
@@ -172,15 +177,15 @@ def run_and_exit(
 
 
 def _end_as_after_ctrl_c() -> None:
-    """Whatever ends this process, it tidies up: what it started never outlives it."""
+    """Handle ``ENDINGS`` as Ctrl-C, so that the process cleans up and none that it started outlives it."""
     if threading.current_thread() is threading.main_thread():
         for ending in ENDINGS:
-            if signal.getsignal(ending) != signal.SIG_IGN:  # nohup
+            if signal.getsignal(ending) != signal.SIG_IGN:  # nohup ignores it on purpose
                 signal.signal(ending, signal.default_int_handler)
 
 
 def _print_anything_at_once() -> None:
-    """A locale without a plus-minus sign gets its escape; a file or a pipe gets each line when it is printed."""
+    """Escape characters that the locale lacks (e.g. ±), and flush every line, to files and pipes too."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(
@@ -189,7 +194,7 @@ def _print_anything_at_once() -> None:
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """The first of the errors that were raised from one another."""
+    """Follow ``__cause__`` to the first error of a chain."""
     while error.__cause__:
         error = error.__cause__
     return error

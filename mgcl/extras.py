@@ -1,4 +1,4 @@
-"""Packages that only some commands need: each comes with an extra, ``pip install 'mgcl[NAME]'``."""
+"""Optional packages that only some commands need; they come with extras, ``pip install 'mgcl[NAME]'``."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -13,17 +13,17 @@ EXTRAS: Mapping[str, str] = {
     "laion_clap": "laion",
     "openai": "write",
 }
-"""Name of the import -> the extra that brings it. PyAV, of the extra m4a, is looked for by ``mgcl.audio.formats``."""
+"""Import name -> extra that installs it. ``mgcl.audio.formats`` looks for PyAV, which is in the extra m4a."""
 
 
 def missing(*packages: str) -> str | None:
-    """Which of some packages are not installed, and the command that installs them.
+    """Find packages that are not installed, and the command that installs them.
 
     Args:
-        packages: names of imports, or of modules in them; others than those in ``EXTRAS`` do not count.
+        packages: import names, or names of modules in packages; packages that are not in ``EXTRAS`` are ignored.
 
     Returns:
-        Their names and the command; None: nothing is missing.
+        Names of the missing packages and the command; None if nothing is missing.
 
     >>> missing("json")
     """

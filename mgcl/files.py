@@ -1,4 +1,4 @@
-"""Names of files, and files that are there complete or not at all."""
+"""Printable file names, and writing of files that are either complete or absent."""
 
 import os
 import uuid
@@ -7,20 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 DRAFT = ".draft-"
-"""What the name of an unfinished file begins with."""
+"""Prefix of the name of an unfinished file."""
 
 
 def as_text(name: str | PurePath) -> str:
-    r"""A name as it can be printed and kept: bytes that are no UTF-8, which some systems leave, as ``\xe9``."""
+    r"""Printable form of a file name; bytes that are not UTF-8, which some systems allow, become ``\xe9``."""
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """A draft to write, which takes the file's place at the end: a reader sees the complete file or none.
+    """Yield a draft that replaces the file when the block ends, so that a reader sees a complete file or none.
 
-    The draft lies beside the file under a name of its own, so that several processes may write at once. It is on the
-    disk before it is renamed; an error removes it.
+    The draft is beside the file under a unique name, so that several processes may write at once. It is synced to the
+    disk before it is renamed, and removed after an error.
     """
     draft = file.with_name(f"{DRAFT}{uuid.uuid4().hex}")
     try:

@@ -1,4 +1,4 @@
-"""Where everything generated lives, by default ``.mgcl`` in the working directory, and how much of it is kept."""
+"""Folder of everything generated, by default ``.mgcl`` in the working directory, and its limit for similarities."""
 
 import os
 from pathlib import Path
@@ -7,15 +7,15 @@ from mgcl.errors import MgclError
 
 
 def home() -> Path:
-    """The absolute path of ``MGCL_HOME``; it need not exist."""
+    """Absolute path of ``MGCL_HOME``; the folder need not exist."""
     return Path(os.environ.get("MGCL_HOME", ".mgcl")).absolute()
 
 
 def similarity_limit() -> float:
-    """Bytes that the similarities kept on one machine may take: ``MGCL_SIMILARITY_GB``, 20 GB by default.
+    """Limit in bytes of the similarities stored on one machine: ``MGCL_SIMILARITY_GB``, by default 20 (GB).
 
     Raises:
-        MgclError: it is no positive number.
+        MgclError: the variable is not a positive number.
     """
     given = os.environ.get("MGCL_SIMILARITY_GB", "20")
     try:

@@ -1,4 +1,4 @@
-"""Addresses and sentences without the passwords and tokens that an address may hold."""
+"""Removal of the passwords and tokens of addresses, from addresses and from sentences that quote them."""
 
 import re
 from urllib.parse import unquote
@@ -12,21 +12,21 @@ _PASSWORD = re.compile(r"://[^\s/@:]*:(.*)@", re.DOTALL)
 
 
 def masked(address: str) -> str:
-    """An address with ``***`` for its password, for a token in place of a user, and for secrets in its query."""
+    """Replace by ``***`` the password of an address, a token in place of a user, and secrets in its query."""
     return _QUERY.sub(r"\1***", _TOKEN.sub(r"\1***@", _USER.sub(r"\1:***@", address)))
 
 
 def without_user(address: str) -> str:
-    """An address that anybody may be given: no user, no password, no secrets in its query."""
+    """Remove user and password from an address, and mask secrets in its query, so that it can be published."""
     return masked(re.sub(r"://.*@", "://", address, flags=re.DOTALL))
 
 
 def scrubbed(text: str, address: str = "") -> str:
-    """A sentence, e.g. another program's, with every address in it masked.
+    """Mask every address in a sentence, e.g. in the message of another program.
 
     Args:
-        text: that may quote addresses.
-        address: whose password is masked wherever it stands, alone or decoded too.
+        text: sentence that may quote addresses.
+        address: an address whose password is masked everywhere in the text, also alone or decoded.
     """
     text = text.replace(address, masked(address)) if address else text
     if found := _PASSWORD.search(address):

@@ -1,4 +1,4 @@
-"""Records of parameters: what their fields may be, and nested records as flat names and values."""
+"""Parameter records (dataclasses): checks of their fields, and conversion of nested records to flat names and back."""
 
 from collections.abc import Mapping
 from dataclasses import Field, fields, is_dataclass
@@ -10,9 +10,9 @@ _Record = TypeVar("_Record")
 
 
 def flat(record: object) -> dict[str, Any]:
-    """A record's values by their flat names: fields of a nested record stand among its own.
+    """Flat name -> value of all fields of a record, including the fields of nested records.
 
-    A field's flat name is its own, unless its metadata have another: ``flat``.
+    The flat name of a field is its metadata's ``flat``, or else the field's own name.
     """
     values: dict[str, Any] = {}
     for each in fields(record):  # type: ignore[arg-type]
@@ -22,11 +22,11 @@ def flat(record: object) -> dict[str, Any]:
 
 
 def from_flat(kind: type[_Record], values: Mapping[str, Value]) -> _Record:
-    """The record that ``flat`` gave the values of; what is left out has its default.
+    """Build a record from flat values, the inverse of ``flat``; omitted fields keep their defaults.
 
     Raises:
-        TypeError: the record has no such name.
-        ValueError: as the record itself does.
+        TypeError: the record has no field of one of the names.
+        ValueError: the record refuses a value.
     """
     own: dict[str, Any] = dict(values)
     hints = get_type_hints(kind)
@@ -46,10 +46,16 @@ def check_ranges(
     at_least_zero: tuple[str, ...] = (),
     at_least_one: tuple[str, ...] = (),
 ) -> None:
-    """Refuse a number out of its range; None is in any.
+    """Check that numbers are finite and within their ranges; None is always valid.
+
+    Args:
+        parameters: the record.
+        positive: names of fields that must be > 0.
+        at_least_zero: names of fields that must be >= 0.
+        at_least_one: names of fields that must be >= 1.
 
     Raises:
-        ValueError: names the field and the value.
+        ValueError: a number is out of its range; the message names the field and the value.
     """
     ranges = {"positive": positive, "at least 0": at_least_zero, "at least 1": at_least_one}
     for words, names in ranges.items():
@@ -63,10 +69,10 @@ def check_ranges(
 
 
 def check_fields(parameters: object) -> None:
-    """Refuse a value that is not of its field's type, or not among its ``Literal``'s choices.
+    """Check that every value is of its field's type, or among the choices of its ``Literal``.
 
     Raises:
-        ValueError: names the field (its flat name), the value and what it may be.
+        ValueError: a value is not; the message names the field (its flat name), the value and what is allowed.
     """
     hints = get_type_hints(type(parameters))
     for each in fields(parameters):  # type: ignore[arg-type]

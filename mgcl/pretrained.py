@@ -1,4 +1,4 @@
-"""Models from the Hugging Face hub, or a folder in its layout: loaded whole or refused in one line, without chatter."""
+"""Models from the Hugging Face hub or a folder in its layout, loaded completely or refused with a one-line error."""
 
 import logging
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ from mgcl.errors import BackboneError, MgclError
 from mgcl.home import home
 
 HUB_ERRORS = (OSError, httpx.HTTPError)
-"""What the hub's library raises where a file cannot be had."""
+"""Errors that the hub's library raises if a file is not available."""
 
 
 class MissingWeightsError(BackboneError):
-    """A file of the Hugging Face hub is neither here nor to be had.
+    """A file of the Hugging Face hub is not on this machine, and the hub does not provide it.
 
     Attributes:
-        repository: OWNER/NAME.
+        repository: repository of the file, OWNER/NAME.
     """
 
     def __init__(self, repository: str, message: str) -> None:
@@ -34,16 +34,16 @@ class MissingWeightsError(BackboneError):
 
 
 def load_model(kind: Any, model: str, device: str, *, unused: str | None = None) -> Any:
-    """A model's weights, frozen.
+    """Load a model with frozen weights, in evaluation mode.
 
     Args:
         kind: an Auto class of transformers.
         model: an id on the hub, or a folder.
         device: a torch device.
-        unused: how the names begin of weights that the caller does not need: these may be missing.
+        unused: prefix of the names of weights that the caller does not need; these may be missing.
 
     Raises:
-        MgclError: it cannot be loaded, or lacks weights: transformers would draw those at random.
+        MgclError: the model cannot be loaded, or lacks weights, which transformers would initialise at random.
     """
     _be_there(model)
     with quietly():
@@ -62,10 +62,10 @@ def load_model(kind: Any, model: str, device: str, *, unused: str | None = None)
 
 
 def load_part(kind: Any, model: str) -> Any:
-    """A model's configuration, tokenizer or processor.
+    """Load the configuration, tokenizer or processor of a model.
 
     Raises:
-        MgclError: it cannot be loaded, or its tokenizer knows no words: transformers makes an empty one where its
+        MgclError: it cannot be loaded, or its tokenizer has no words: transformers makes an empty tokenizer if its
             file is missing.
     """
     with quietly():
@@ -80,12 +80,12 @@ def load_part(kind: Any, model: str) -> Any:
 
 
 def hub_folder() -> Path:
-    """Where ``mgcl weights fetch`` keeps files of the hub, laid out as the hub's own cache."""
+    """Folder in which ``mgcl weights fetch`` stores files of the hub, in the layout of the hub's own cache."""
     return home() / "weights" / "hub"
 
 
 def hub_copy(repository: str, name: str) -> Path | None:
-    """A file of the Hugging Face hub that is on this machine, fetched or cached; None: it is not here."""
+    """Path of a local copy of a file of the Hugging Face hub, fetched or cached; None if there is no copy."""
     for cache in (hub_folder(), None):
         found = try_to_load_from_cache(repository, name, cache_dir=cache)
         if isinstance(found, str):
@@ -94,20 +94,20 @@ def hub_copy(repository: str, name: str) -> Path | None:
 
 
 def hub_file(repository: str, name: str, *, fetch: str | None = None) -> Path:
-    """A file of the Hugging Face hub, from its cache if it is there.
+    """Path of a file of the Hugging Face hub: the local copy if there is one, otherwise downloaded.
 
     Args:
         repository: OWNER/NAME.
-        name: of the file.
-        fetch: the files that the message says to fetch, "" for all of the repository; None: this one.
+        name: name of the file.
+        fetch: files that the error message advises to fetch: "" for all of the repository, None for this file.
 
     Raises:
-        BackboneError: it is not cached, and the hub does not give it.
+        BackboneError: there is no local copy, and the hub does not provide the file.
     """
     try:
         if copy := hub_copy(repository, name):
             return copy
-        # Asked first, because a download asks six times, over 24 seconds, where there is no network.
+        # Without a network this fails at once, whereas a download would retry six times over 24 seconds.
         get_hf_file_metadata(hf_hub_url(repository, name), timeout=10)
         return Path(hf_hub_download(repository, name))
     except HFValidationError:
@@ -123,10 +123,10 @@ def hub_file(repository: str, name: str, *, fetch: str | None = None) -> Path:
 
 
 def usable(device: str) -> str:
-    """A torch device, if this machine has it.
+    """Return the name of a torch device after checking that this machine has it.
 
     Raises:
-        MgclError: it has not, or there is no such device.
+        MgclError: this machine lacks the device, or there is no such device.
     """
     try:
         torch.empty(0, device=device)
@@ -138,7 +138,7 @@ def usable(device: str) -> str:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Transformers prints no hints and no loading bars; the hub's bar of a download stays."""
+    """Silence the hints and loading bars of transformers; the hub's download bar stays."""
     verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity(logging.ERROR)
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -153,7 +153,7 @@ def quietly() -> Iterator[None]:
 
 
 def _be_there(model: str) -> None:
-    """A folder, or on the hub: else transformers asks it for most of a minute."""
+    """Check that a model is a folder or on the hub; for a missing one transformers would retry for most of a minute."""
     if not Path(model).is_dir():
         hub_file(model, "config.json", fetch="")
 

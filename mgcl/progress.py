@@ -1,4 +1,4 @@
-"""What a person sees while a command works: a bar on a terminal, a line now and then elsewhere, no long silence."""
+"""Progress of a command: a bar on a terminal, and elsewhere a line every ``SILENCE`` seconds."""
 
 import sys
 import threading
@@ -10,19 +10,22 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 SILENCE = 12.0
-"""Seconds after which a command that is still at work prints another line."""
+"""Seconds after which a running command prints another line."""
 
-# Fixed parts first: a narrow terminal cuts the end, the latest results, and keeps counts and times.
+# The fixed parts come first: a narrow terminal cuts the latest results at the end, and keeps counts and times.
 _BAR = "{desc}: {n_fmt}/{total_fmt} |{bar:10}| {elapsed}{left}{speed}{postfix}"
 _LINE = "{desc}: {n_fmt}/{total_fmt} {unit}s, {elapsed}{left}{speed}{postfix}"
 
 
 class Bar(tqdm):  # type: ignore[misc]
-    """tqdm's bar, whose clock moves between results; where there is no terminal, whole lines, ``SILENCE`` apart.
+    """tqdm's bar with a clock that also moves between results; without a terminal it prints a line per ``SILENCE``.
 
     Args:
-        estimated: pace and time left are what ``expect`` was told last; else they count from the bar's first second.
-        options: of tqdm's.
+        arguments: positional arguments of tqdm.
+        estimated: take pace and time left from the latest call of ``expect``; otherwise they count from the bar's
+            first second.
+        file: stream to print to (default: standard error).
+        options: keyword arguments of tqdm.
     """
 
     def __init__(self, *arguments: Any, estimated: bool = False, file: TextIO | None = None, **options: Any) -> None:
@@ -47,14 +50,14 @@ class Bar(tqdm):  # type: ignore[misc]
 
     @property
     def format_dict(self) -> dict[str, Any]:
-        """What tqdm shows, and the time left and the pace in words."""
+        """Fields that tqdm shows, with the time left and the pace in words."""
         known = super().format_dict
         done, elapsed = known["n"] - known["initial"], known["elapsed"]
         if self._estimated:
             elapsed = self._time() - self._began if self._began else 0.0
         left = self._seconds_left(done, elapsed)
         known["speed"] = f", {_speed(done / elapsed)} {known['unit']}/s" if done and elapsed > 0 else ""
-        # Nothing is promised for the second after a promise has run out.
+        # An estimate that has run out is not shown.
         known["left"] = f", {tqdm.format_interval(left)} left" if left and left >= 1 else ""
         return dict(known)
 
@@ -64,26 +67,26 @@ class Bar(tqdm):  # type: ignore[misc]
         return (self.total - self.n) * elapsed / done if self.total and done > 0 else None
 
     def expect(self, seconds: float | None, *, began: float | None) -> None:
-        """Count down from here.
+        """Set the estimate of the time left, which counts down from now.
 
         Args:
-            seconds: that are left; None: that is not known.
-            began: when the first worker began, in seconds since 1970; None: none has.
+            seconds: seconds left; None: not known.
+            began: time at which the first worker began, in seconds since 1970; None: none has begun.
         """
         if not self.disable:
             self._began = began
             self._end = None if seconds is None else self._time() + seconds
 
     def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
-        """Shown with the next line, where there is no terminal."""
+        """Set the text at the end; without a terminal it is shown with the next line."""
         super().set_postfix_str(s, refresh and self._terminal)
 
     def beat(self) -> None:
-        """Called every second: on a terminal the clock moves, elsewhere a silence ends."""
-        # Whoever read the output may have gone: that is for the thread that does the work to find out.
+        """Refresh the bar; called every second. Without a terminal it prints only once ``SILENCE`` has passed."""
+        # The reader of the output may have closed it; the thread that does the work reports that error.
         with suppress(OSError, ValueError), self.get_lock():
             if not self.disable and (self._terminal or self._time() - self.last_print_t >= SILENCE):
-                self.refresh(nolock=True)  # tqdm would keep its lock after an error
+                self.refresh(nolock=True)  # if tqdm took the lock, it would keep it after an error
                 self.last_print_t = self._time()
 
     def close(self) -> None:
@@ -94,18 +97,18 @@ class Bar(tqdm):  # type: ignore[misc]
 
 
 class _Lines:
-    """A file in which each state of a bar is a line of its own."""
+    """Stream wrapper that writes each state of a bar as a line of its own."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> None:
-        """Without what moves a terminal's cursor."""
+        """Write a state without the escape codes that move a terminal's cursor."""
         if words := text.replace("\x1b[A", "").strip():
             self._stream.write(words + "\n")
 
     def flush(self) -> None:
-        """The stream's."""
+        """Flush the stream."""
         self._stream.flush()
 
 
@@ -115,7 +118,7 @@ def _speed(each_second: float) -> str:
 
 @contextmanager
 def at_work(words: str) -> Iterator[None]:
-    """Print what a command is about to do, and again whenever ``SILENCE`` has passed until it is done."""
+    """Print what a command is doing, at the start of the block and again after every ``SILENCE`` seconds."""
     started = time.monotonic()
     Bar.write(f"{words} ...")
     stop = threading.Event()

@@ -1,7 +1,8 @@
-"""Weights as their publishers have them: what a backbone's file says of its own, and copies of them on this machine.
+"""Published weights: their records in the files of the backbones, and the copies on this machine.
 
-What ``mgcl weights fetch`` fetches lies in ``weights`` under ``MGCL_HOME``: a file of an address in a folder of its
-backbone's name, files of the Hugging Face hub in ``hub``, laid out as the hub's own cache, which is looked into too.
+``mgcl weights fetch`` stores them in ``weights`` under ``MGCL_HOME``: the file of an address in a folder of its
+backbone's name, files of the Hugging Face hub in ``hub``, in the layout of the hub's own cache. Copies in the hub's own
+cache are used too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from mgcl.pretrained import HUB_ERRORS, MissingWeightsError, hub_copy, hub_folde
 
 @dataclass(frozen=True)
 class UrlFile:
-    """Weights that are one file at an address."""
+    """Weights published as one file at an address."""
 
     url: str
     bytes: int
@@ -29,12 +30,12 @@ class UrlFile:
 
     @property
     def name(self) -> str:
-        """Of the file; what messages call it."""
+        """Name of the file, used in messages."""
         return self.url.rsplit("/", 1)[-1]
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """What the file is checked by."""
+        """Size and digest that the file is verified against."""
         return Fingerprint(self.bytes, "sha256", self.sha256)
 
 
@@ -43,20 +44,20 @@ class HubFiles:
     """Files of one repository of the Hugging Face hub."""
 
     name: str
-    """OWNER/NAME; what messages call them."""
+    """Repository, OWNER/NAME, used in messages."""
     files: tuple[str, ...]
     licence: str
     bytes: int | None = None
-    """Of all files; None: the hub says it when they are fetched."""
+    """Size of all files; None: the hub reports it when they are fetched."""
     sha256: Mapping[str, str] = field(default_factory=dict)
-    """Of the files whose digest is known here; the others are checked by the hub's own."""
+    """File name -> digest, if known here; other files are verified against the hub's own digest."""
 
 
 Published = UrlFile | HubFiles
 
 
 def copy_of(backbone: str, weights: Published) -> Path | None:
-    """The file, or the folder of the files, on this machine; None: it, or one of them, is not here."""
+    """Path of the local file, or of the folder of the local files; None if a file is missing."""
     if isinstance(weights, UrlFile):
         return file if (file := _kept(backbone, weights)).is_file() else None
     copies = [hub_copy(weights.name, name) for name in weights.files]
@@ -65,15 +66,15 @@ def copy_of(backbone: str, weights: Published) -> Path | None:
 
 
 def needed(backbone: str, weights: Published, *, variable: str) -> Path:
-    """The file, or the folder of the files, on this machine.
+    """Path of the local file, or of the folder of the local files.
 
     Args:
-        backbone: whose weights.
-        weights: that it needs.
-        variable: of the environment, that names others.
+        backbone: name of the backbone.
+        weights: published weights that the backbone needs.
+        variable: environment variable with which a user names other weights, for the message.
 
     Raises:
-        BackboneError: it is not here; names the command that fetches it.
+        BackboneError: a file is missing; the message names the command that fetches it.
     """
     copy = copy_of(backbone, weights)
     if copy is None:
@@ -85,10 +86,10 @@ def needed(backbone: str, weights: Published, *, variable: str) -> Path:
 
 
 def refuse_changed(file: Path, weights: UrlFile) -> None:
-    """See whether a file that has a published file's name is that file.
+    """Check that a file with the name of a published file has its content; files of other names are not checked.
 
     Raises:
-        BackboneError: it is not.
+        BackboneError: the content differs.
     """
     if file.name == weights.name:
         try:
@@ -99,10 +100,10 @@ def refuse_changed(file: Path, weights: UrlFile) -> None:
 
 @contextmanager
 def fetchable(backbone: str, published: Sequence[Published]) -> Iterator[None]:
-    """An error of a missing file of the hub names the command that fetches it, where it is one of ``published``.
+    """Add the fetching command to the error of a missing file of the hub, if its repository is in ``published``.
 
     Raises:
-        BackboneError: such an error.
+        BackboneError: a file of the hub is missing.
     """
     try:
         yield
@@ -113,13 +114,13 @@ def fetchable(backbone: str, published: Sequence[Published]) -> Iterator[None]:
 
 
 def fetch(backbone: str, weights: Published) -> Path:
-    """Download and check what is not here yet; a download that was cut is resumed.
+    """Download and verify missing files; an interrupted download is resumed.
 
     Returns:
-        The file, or the folder of the files.
+        Path of the file, or of the folder of the files.
 
     Raises:
-        MgclError: no answer, or a wrong size or digest: then the bad file is removed.
+        MgclError: the server does not answer, or size or digest are wrong; a wrong file is removed.
     """
     if copy := copy_of(backbone, weights):
         return copy
@@ -130,7 +131,7 @@ def fetch(backbone: str, weights: Published) -> Path:
 
 
 def size_of(weights: Published) -> int:
-    """Bytes of all files; the hub is asked where they are not known here.
+    """Size of all files in bytes, requested from the hub if it is not known here.
 
     Raises:
         MgclError: the hub does not answer.
@@ -168,13 +169,13 @@ def _fetch_hub(weights: HubFiles, name: str) -> Path:
 
 
 def _at_hub(weights: HubFiles, name: str) -> Fingerprint:
-    """What a file is checked by: the digest that is known here, else the hub's."""
+    """Size and digest that a file is verified against: the digest known here, otherwise the hub's."""
     try:
         there = get_hf_file_metadata(hf_hub_url(weights.name, name), timeout=10)
     except HUB_ERRORS as error:
         raise _no_hub(weights, name, error) from None
     digest = weights.sha256.get(name, there.etag or "")
-    # The hub's tag of a large file is its SHA-256, that of a small one git's.
+    # The hub's etag is the SHA-256 of a large file, and git's SHA-1 of a small one.
     return Fingerprint(there.size or 0, "sha256" if len(digest) == 64 else "git", digest)
 
 
@@ -190,6 +191,6 @@ def _verify_or_remove(file: Path, expected: Fingerprint) -> None:
     try:
         verify(file, expected)
     except MgclError as error:
-        file.resolve().unlink()  # in the hub's cache it is a link
+        file.resolve().unlink()  # the hub's cache links to the file: remove its target too
         file.unlink(missing_ok=True)
         raise MgclError(f"{error}; it is removed: {AGAIN}") from None

@@ -1,4 +1,4 @@
-"""Frozen records that every layer shares. Imports nothing of mgcl."""
+"""Frozen records that all layers share. The module imports nothing of mgcl."""
 
 import hashlib
 import json
@@ -11,23 +11,23 @@ Value = str | int | float | bool | None
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces: the same bytes for the same value, whatever its order."""
+    """JSON with sorted keys and no spaces, so that equal values give equal bytes, whatever the order of their keys."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest(value: Any) -> str:
-    """The SHA-256 of a value's canonical JSON, in hex."""
+    """SHA-256 of a value's canonical JSON, in hex."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What drawing an episode needs to know of one audio file."""
+    """One audio file, as far as drawing an episode needs it."""
 
     clip_id: str
     label: str
     source: str | None
-    """The recording the clip was cut from; None where it is unknown: then the clip is its own recording."""
+    """Recording that the clip was cut from; None: unknown, so the clip counts as its own recording."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,17 @@ class Fold:
     """One subset of classes that episodes are drawn from (not ESC-50's audio folds)."""
 
     kind: str
-    """Where it comes from: "all" classes, a "published" subset, or a "seeded" one."""
+    """Origin of the subset: "all" classes, a "published" subset, or a "seeded" one."""
     index: int
     classes: tuple[str, ...]
 
 
 LOGIT_SCALES = (1.0, 1000.0)
-"""Least and greatest multiplier of a contrast. CLAP's is 100 at its cap; MS-CLAP's configuration gives 1/0.003."""
+"""Smallest and largest logit scale, the multiplier of a contrast. CLAP caps it at 100; MS-CLAP configures 1/0.003."""
 
 
 def logit_scale_fault(scale: float) -> str | None:
-    """Why a logit scale cannot be used; None: it can."""
+    """Reason why a logit scale cannot be used; None if it can."""
     least, most = LOGIT_SCALES
     if least <= scale <= most:
         return None
@@ -58,43 +58,43 @@ class Episode:
 
     index: int
     seed: int
-    """Seeds whatever a method draws at random, so that it too is a function of the episode."""
+    """Seed of everything that a method draws at random, so that its result is a function of the episode."""
     classes: tuple[str, ...]
     support: tuple[tuple[str, ...], ...]
-    """Shape (way, shot)."""
+    """Clip ids, shape (way, shot)."""
     query: tuple[tuple[str, ...], ...]
-    """Shape (way, queries)."""
+    """Clip ids, shape (way, queries)."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a task draws for one trial. A task's own cell adds fields; each is part of the trial's key."""
+    """What a task draws for one trial. The subclass of a task adds fields; all fields are part of the trial's key."""
 
     older_than_tasks: ClassVar[bool] = False
-    """True of the task that was recorded before trials named theirs: its keys stay as they were."""
+    """True for the task that was recorded before trials named their task; its keys omit the task, as they did then."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One cell of a task with one method: everything that can change its result, and nothing else."""
+    """One cell of a task with one method; the record holds everything that can change the result, and nothing else."""
 
     task: str
     protocol: int
-    """The task's version: how it draws and counts."""
+    """Version of the task, raised if it draws or counts differently."""
     bank: str
-    """The feature bank's content digest."""
+    """Content digest of the feature bank."""
     dataset: str
     cell: Any
-    """The task's own ``Cell``."""
+    """Cell of the task's own subclass of ``Cell``."""
     method: str
     version: int
-    """The method's own version number."""
+    """Version of the method."""
     parameters: Mapping[str, Value]
-    """The variant's resolved parameters; its name is not part of a trial."""
+    """Resolved parameters of the variant; its name is not part of a trial."""
 
     @cached_property
     def key(self) -> str:
-        """16 hex digits of the SHA-256 of this record's canonical JSON, the cell's fields among the others."""
+        """First 16 hex digits of the SHA-256 of the record's canonical JSON, with the cell's fields merged in."""
         content = asdict(self)
         content |= content.pop("cell")
         if self.cell.older_than_tasks:
@@ -104,17 +104,17 @@ class Trial:
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """A trial and every row of a table that it stands in."""
+    """A trial and all table rows that it belongs to."""
 
     trial: Trial
     variants: tuple[str, ...]
     searched: Mapping[str, str] = field(default_factory=dict)
-    """Those of its rows that have values which a search chose -> the row of their variant's own values."""
+    """Row with values that a search chose -> row of the same variant with its own values."""
 
 
 @dataclass(frozen=True)
 class Convergence:
-    """Transport problems that were looked at, and how many of them missed their tolerance."""
+    """Number of transport problems, and how many of them missed their tolerance."""
 
     problems: int = 0
     unconverged: int = 0
@@ -128,25 +128,25 @@ NO_TRANSPORT = Convergence()
 
 @dataclass(frozen=True)
 class Confusion:
-    """Answers of one unit of a trial: ``counts[true][predicted]`` of its query clips."""
+    """Confusion counts of one unit of a trial: ``counts[true][predicted]`` query clips, shape (classes, classes)."""
 
     classes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
 
     @property
     def correct(self) -> int:
-        """Query clips that were recognised."""
+        """Number of query clips that were classified correctly."""
         return sum(row[i] for i, row in enumerate(self.counts))
 
     @property
     def accuracy(self) -> float:
-        """The share of query clips that were recognised, in 0..1."""
+        """Share of query clips that were classified correctly, in 0..1."""
         return self.correct / sum(map(sum, self.counts))
 
 
 @dataclass(frozen=True)
 class ExplainedClip:
-    """Why one query clip was answered as it was: the score parts a class, and the fine-grained plans."""
+    """Explanation of one query clip's prediction: score parts per class, and the fine-grained transport plans."""
 
     clip_id: str
     label: str
@@ -154,33 +154,33 @@ class ExplainedClip:
     segment_times: tuple[float, ...]
     """Centre of each segment, in seconds."""
     parts: Mapping[str, tuple[float, ...]]
-    """Score part -> its share of each class's logit; the parts sum to the logits."""
+    """Score part -> its summand of each class's logit; the parts sum to the logits."""
     plans: Mapping[str, tuple[tuple[float, ...], ...]]
-    """What the segments (rows) were matched with -> the transport plan."""
+    """Name of what the segments were matched with -> transport plan, whose rows are the segments."""
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What a trial found, and what the machine it ran on says of it."""
+    """Result of a trial, with facts about the machine that ran it."""
 
     key: str
     scores: Mapping[str, tuple[float, ...]]
-    """Column -> one number per unit of the task (episode, clip, class ...); units are paired across variants."""
+    """Column -> one score per unit of the task (episode, clip, class ...); units are paired across variants."""
     convergence: Convergence
-    """Training and evaluation together."""
+    """Transport problems of training and evaluation together."""
     seconds: float
     device: str
     stack: int
-    """Units computed together; part of the arithmetic."""
+    """Number of units computed together; it affects rounding."""
     host: str
     confusions: tuple[Confusion, ...] = ()
-    """Of a task that answers with classes: one per unit, or one of all of them."""
+    """Confusion counts of a classification task: one per unit, or one for all units."""
     explained: ExplainedClip | None = None
     notes: tuple[str, ...] = ()
-    """Warnings of the machine's: what changed no number, but should be mended."""
+    """Warnings from the machine: problems that changed no number but should be mended."""
 
     def mean(self, column: str) -> float:
-        """Over the units."""
+        """Mean of a column over the units."""
         return sum(self.scores[column]) / len(self.scores[column])
 
 
@@ -190,33 +190,33 @@ class TrialFailure:
 
     key: str
     error: str
-    """One line: its type and message."""
+    """Type and message of the error, in one line."""
     traceback: str = ""
 
     @property
     def cause(self) -> str:
-        """The error's type and the line of code that raised it: the same for failures that are alike."""
+        """Type of the error and the line of code that raised it; equal for failures with the same cause."""
         places = [line.strip() for line in self.traceback.splitlines() if line.startswith("  File ")]
         return " ".join([self.error.partition(":")[0], *places[-1:]])
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What all cells of one table share: results of different settings are never pooled."""
+    """What all entries of one table share; results of different settings are never pooled."""
 
     task: str
     protocol: int
     dataset: str
     backbone: str
     bank: str
-    """The bank's digest."""
+    """Digest of the feature bank."""
     drawn: tuple[tuple[str, Value], ...]
-    """Names and values of what a cell has besides its column and what is pooled."""
+    """Names and values of the cell's coordinates other than its column and the pooled ones."""
 
 
 @dataclass(frozen=True)
 class TrialRun:
-    """A trial as the tracking store remembers it: what a report is drawn from."""
+    """A trial as recorded in the tracking store; reports are made from these."""
 
     run_id: str
     key: str
@@ -224,33 +224,33 @@ class TrialRun:
     """FINISHED or FAILED."""
     setting: Setting
     variants: tuple[str, ...]
-    """Every table row that resolves to this trial."""
+    """All table rows that resolve to this trial."""
     column: tuple[Any, ...]
-    """Values of the task's ``COLUMNS``: the table's column that it stands in."""
+    """Values of the task's ``COLUMNS``, which identify the trial's column of the table."""
     pooled: tuple[Any, ...]
-    """Values of the task's ``POOLED``: of the first its block, of the others what is pooled within one."""
+    """Values of the task's ``POOLED``: the first is the trial's block, the others are pooled within a block."""
     method: str
     version: int
     parameters: Mapping[str, str]
     scores: Mapping[str, tuple[float, ...]]
-    """Column -> one number per unit; empty for a failed trial."""
+    """Column -> one score per unit; empty for a failed trial."""
     convergence: Convergence
     device: str
     error: str
     revision: str = ""
-    """Of the data set; empty where it is not known."""
+    """Revision of the data set; empty if not known."""
     commit: str = ""
-    """Of the code, with "+" where its files differed from it."""
+    """Commit of the code, followed by "+" if its files differed from the commit; empty if not known."""
     captions_naming_class: float | None = None
     """Share of the bank's captions that contain a word of their class's name; None: not recorded."""
     seconds: float | None = None
-    """What the trial took its worker; None: it failed."""
+    """Seconds that the trial took its worker; None for a failed trial."""
     ended: float = 0.0
-    """Seconds since 1970."""
+    """Time of the end, in seconds since 1970."""
     searched: Mapping[str, str] = field(default_factory=dict)
-    """Those of its rows that have values which a search chose -> the row of their variant's own values."""
+    """Row with values that a search chose -> row of the same variant with its own values."""
 
     @property
     def block(self) -> Any:
-        """What intervals are taken over, where there are several: few-shot's fold."""
+        """Block of the trial (few-shot: fold); intervals are over blocks if there are several."""
         return self.pooled[0] if self.pooled else 0

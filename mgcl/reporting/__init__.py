@@ -1,1 +1,1 @@
-"""Tables of recorded trials. Loads neither torch, Ray nor MLflow."""
+"""Reports of recorded trials: tables, statistics and pictures. The package loads neither torch, Ray nor MLflow."""

@@ -1,4 +1,4 @@
-"""Means of a table as pictures: against a number of its columns, against a series, and beside the reference row."""
+"""Pictures of a table's means: against a number of its columns, against a series, and against the reference row."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,16 +17,17 @@ from mgcl.reporting.statistics import Estimate
 from mgcl.reporting.tables import Column, Table
 
 Curves = Mapping[tuple[str, str], Mapping[int, Estimate]]
-"""Panel and label (a line) -> place on the axis -> mean."""
+"""(Panel, label of the line) -> position on the x axis -> mean with its interval."""
 
 
 def against_columns(table: Table, outline: Outline) -> Figure | None:
-    """The mean against the last of a column's numbers (few-shot: shots), one panel for each of the first.
+    """Picture of the mean against the last of a column's two numbers, with one panel per value of the first.
 
-    Lines are the reference and its baselines, or without them the first rows.
+    In few-shot tables the two numbers are ways (panels) and shots (axis). The lines are the reference row and its
+    baselines, or the first rows of a table that has fewer than two of those.
 
     Returns:
-        None for a table of one such number, or whose columns are no two numbers.
+        The picture; None if the axis would have a single value, or if the columns are not pairs of integers.
     """
     if not all(len(column) == 2 and all(isinstance(each, int) for each in column) for column in table.columns):
         return None
@@ -54,10 +55,10 @@ def against_columns(table: Table, outline: Outline) -> Figure | None:
 
 
 def against_series(table: Table, series: Series) -> Figure | None:
-    """The mean against the number in which some variants differ (MGCL Table 3), one line per column.
+    """Picture of the mean against the number in which some variants differ (MGCL Table 3), with one line per column.
 
     Returns:
-        None unless two of its rows are there.
+        The picture; None if the table has fewer than two rows of the series.
     """
     numbers = {row: series.numbers[row] for row in table.rows if row in series.numbers}
     curves = {
@@ -72,10 +73,10 @@ def against_series(table: Table, series: Series) -> Figure | None:
 
 
 def forest(table: Table, row: str) -> Figure | None:
-    """The mean of ``row`` minus every other's on the same units, one panel per column.
+    """Forest plot of ``row`` minus every other row, paired on the same units, with one panel per column.
 
     Returns:
-        None where nothing can be paired.
+        The picture; None if no other row shares units with ``row``.
     """
     found: dict[Column, dict[str, Estimate]] = {column: {} for column in table.columns}
     for column in table.columns:
@@ -108,7 +109,7 @@ def forest(table: Table, row: str) -> Figure | None:
 
 
 def _grid(columns: Sequence[Column]) -> tuple[list[Column], list[Any]]:
-    """Panels from top to bottom, by all but the last value, and from left to right, by the last."""
+    """Layout of the panels: one row per value of all but the last coordinate, one column per value of the last."""
     return list(dict.fromkeys(column[:-1] for column in columns)), sorted({column[-1] for column in columns})
 
 
@@ -130,14 +131,15 @@ def _differences(axes: Axes, others: list[str], found: Mapping[str, Estimate], f
 
 
 def _draw(table: Table, name: str, caption: str, curves: Curves, axis: str, ticks: Mapping[int, str]) -> Figure | None:
-    """None of fewer than two places on the axis."""
+    """Draw one panel per title and one line per label; returns None if ``ticks`` has fewer than two positions."""
     if len(ticks) < 2:
         return None
     titles = list(dict.fromkeys(panel for panel, _ in curves))
     labels = list(dict.fromkeys(label for _, label in curves))
     wide = 1 + 3.2 * len(titles)
     names = {label: fitted(label, wide - 1) for label in labels}
-    beside = max(1, min(4, int(wide / (0.9 + max(map(width, names.values()))))))  # a line's sample and gap: 0.9
+    # 0.9 inches: the sample of the line in a legend entry, and the gap beside it
+    beside = max(1, min(4, int(wide / (0.9 + max(map(width, names.values()))))))
     drawn = canvas(wide, 3.6 + 0.2 * math.ceil(len(names) / beside))
     panels = drawn.subplots(1, len(titles), sharey=True, squeeze=False)[0]
     for axes, title in zip(panels, titles, strict=True):
@@ -154,7 +156,7 @@ def _draw(table: Table, name: str, caption: str, curves: Curves, axis: str, tick
 
 
 def _panel_and_label(table: Table, column: Column) -> tuple[str, str]:
-    """The line "1-shot" of the panel "5-way", say; a column of one value is a line of the one panel."""
+    """Panel and label of a column, e.g. ("5-way", "1-shot"); a column of one value has the empty panel title."""
     panel, _, label = table.name_of(column).rpartition(" ")
     return panel, label
 

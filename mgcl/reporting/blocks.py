@@ -1,4 +1,4 @@
-"""A report as blocks: text in markdown, and grids of rows. Page, report.md and table.tex print the same grids."""
+"""Blocks of a report: text in markdown, and grids of rows. Page, report.md and table.tex print the same grids."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 Verdict = Literal["", "better", "worse"]
-"""What a row is than the reference row, beyond the interval of their paired difference; empty: neither."""
+"""Whether a row is better or worse than the reference row beyond the interval of their difference; empty: neither."""
 
 Groups = Sequence[tuple[str, Sequence[str]]]
-"""Headings, and the names of the rows that stand under each."""
+"""Headings, each with the names of the rows under it."""
 
 
 class Shown(NamedTuple):
-    """One cell."""
+    """One printed cell of a grid."""
 
     text: str
     best: bool = False
-    """Of its column: it is printed in bold."""
+    """Whether the cell is the best of its column; the best is printed in bold."""
     verdict: Verdict = ""
-    """Only the page shows it."""
+    """Comparison with the reference row; only the html page shows it."""
 
 
 class Line(NamedTuple):
-    """One row."""
+    """One printed row of a grid."""
 
     name: str
     cells: Sequence[Shown]
@@ -32,16 +32,16 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows that share their columns."""
+    """Printed table: rows under headings, all with the same columns."""
 
     corner: str
-    """Head of the first column, which has the rows' names."""
+    """Head of the first column, which holds the names of the rows."""
     heads: Sequence[str]
-    """Of the other columns."""
+    """Heads of the other columns."""
     groups: Sequence[tuple[str, Sequence[Line]]]
-    """Headings, each with its rows; the heading of an only group is empty."""
+    """Headings, each with its rows; a grid of one group has an empty heading."""
     legend: str = ""
-    """What its verdicts mean; empty where it has none."""
+    """Explanation of the verdicts; empty if no cell has one."""
 
 
 Block = str | Grid
@@ -50,14 +50,14 @@ Block = str | Grid
 def grid(
     corner: str, heads: Sequence[str], groups: Groups, cells: Mapping[str, Sequence[Shown]], reference: str = ""
 ) -> Grid:
-    """The rows that have cells, under their headings.
+    """Build a grid of the rows that have cells, under their headings.
 
     Args:
         corner: head of the first column.
-        heads: of the others.
-        groups: every row's place.
-        cells: row -> one per head.
-        reference: the row that verdicts compare with, if there are any.
+        heads: heads of the other columns.
+        groups: headings with their rows, in printed order; rows without cells are skipped.
+        cells: row -> its cells, one per head.
+        reference: the row that the verdicts compare with; the legend names it.
     """
     found = [(heading, [Line(row, cells[row]) for row in rows if row in cells]) for heading, rows in groups]
     kept = [(heading, lines) for heading, lines in found if lines]
@@ -70,12 +70,12 @@ def grid(
 
 
 def plain(corner: str, heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> Grid:
-    """Rows without groups or verdicts."""
+    """Build a grid of rows without groups or verdicts."""
     return Grid(corner, heads, [("", [Line(name, [Shown(text) for text in texts]) for name, texts in rows])])
 
 
 def markdown(blocks: Iterable[Block]) -> str:
-    """All of them in GitHub's markdown; a heading is a row of its own, in italics."""
+    """Render blocks in GitHub's markdown; a heading of a grid becomes a row of its own, in italics."""
     return "\n\n".join(_markdown(each) if isinstance(each, Grid) else each for each in blocks)
 
 

@@ -1,4 +1,4 @@
-"""What the paper leaves open, and what the runs of a report took."""
+"""Open choices of the paper, and the values that the runs of a report used for them."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,11 +9,11 @@ from mgcl.tasks import Task
 
 
 def blocks(runs: Sequence[TrialRun], reference: str) -> list[Block]:
-    """A line a choice with the values that the reference row had; then versions and seeds.
+    """List the open choices, one line per choice, with the values of the reference row; then seeds and versions.
 
     Args:
-        runs: of a report.
-        reference: the row.
+        runs: all runs of a report.
+        reference: name of the reference row.
     """
     own = [run for run in runs if reference in run.variants]
     rows = [
@@ -36,7 +36,7 @@ def blocks(runs: Sequence[TrialRun], reference: str) -> list[Block]:
 
 
 def _pooled(runs: Sequence[TrialRun]) -> str:
-    """What is pooled within blocks, with its values: "Seeds: 0, 1. "."""
+    """Sentences on what is pooled within blocks, with its values: "Seeds: 0, 1. "."""
     task: Task = load("task", runs[0].setting.task)
     sentences = [
         f"{name.capitalize()}s: {_every(run.pooled[index] for run in runs)}. "

@@ -1,4 +1,4 @@
-"""Classes of a table as pictures: which are taken for which, and which the method helps."""
+"""Pictures of a table's classes: which are confused with which, and how much the method gains on each."""
 
 from collections.abc import Sequence
 
@@ -12,18 +12,19 @@ from mgcl.reporting.lettering import fitted, width, wrapped
 
 
 def confusion(name: str, where: str, units: Sequence[Confusion], unit: str) -> Figure:
-    """Shares of each class's query clips that were given each label, in the units that held both classes.
+    """Confusion matrix: share of each class's query clips per answered label, in the units that held both classes.
 
     Args:
-        name: of the picture.
-        where: what the units are of, in words.
-        units: of one block.
-        unit: what they are called.
+        name: name of the picture.
+        where: row, column and block of the units, in words, for the caption.
+        units: confusion counts of one block, one per unit.
+        unit: the task's noun for a unit, e.g. "episode".
     """
     labels = _labels(units)
     shares = confusion_shares(units, labels)
     names = [fitted(label, 1.8) for label in labels]
-    side = 1 + max(map(width, names)) + 0.34 * max(len(labels), 5)  # so that there is room for the scale's name
+    # At least 5 classes' width leaves room for the label of the colour bar.
+    side = 1 + max(map(width, names)) + 0.34 * max(len(labels), 5)
     drawn = canvas(side + 0.9, side)
     axes = drawn.subplots()
     image = axes.imshow(100 * shares, cmap="cividis", vmin=0, vmax=100)
@@ -31,7 +32,7 @@ def confusion(name: str, where: str, units: Sequence[Confusion], unit: str) -> F
         share = shares[true, predicted]
         color = "black" if share > 0.5 else "white"
         number = axes.text(predicted, true, f"{100 * share:.0f}", ha="center", va="center", color=color, fontsize=7)
-        number.set_in_layout(False)  # it lies within: looking at each again is a third of the time
+        number.set_in_layout(False)  # numbers lie within the axes; measuring them takes a third of the time
     axes.set_xticks(range(len(labels)), names, rotation=90)
     axes.set_yticks(range(len(labels)), names)
     axes.set_xlabel("answered")
@@ -45,7 +46,7 @@ def confusion(name: str, where: str, units: Sequence[Confusion], unit: str) -> F
 
 
 def confusion_shares(units: Sequence[Confusion], labels: Sequence[str]) -> NDArray[np.float64]:
-    """Shape (classes, classes), in 0..1: rows true, columns answered; NaN for classes never drawn together."""
+    """Confusion shares in 0..1, shape (classes, classes): rows true, columns answered; NaN if never drawn together."""
     index = {label: place for place, label in enumerate(labels)}
     counts, asked = np.zeros((2, len(labels), len(labels)))
     for each in units:
@@ -60,14 +61,14 @@ def confusion_shares(units: Sequence[Confusion], labels: Sequence[str]) -> NDArr
 def gain(
     where: str, names: tuple[str, str], after: Sequence[Confusion], before: Sequence[Confusion], unit: str
 ) -> Figure:
-    """Share of each class's query clips that were recognised by two rows, the largest gain on top.
+    """Share of each class's query clips that two rows recognised, with the largest gain on top.
 
     Args:
-        where: what the units are of, in words.
-        names: of the row that gains, and of the row it is compared with.
-        after: units of the former.
-        before: the same units of the latter.
-        unit: what they are called.
+        where: column of the units, in words, for the caption.
+        names: names of the row that gains and of the row that it is compared with.
+        after: confusion counts of the first row, one per unit.
+        before: confusion counts of the second row, for the same units.
+        unit: the task's noun for a unit, e.g. "episode".
     """
     labels = _labels(after)
     low, high = (100 * np.diagonal(confusion_shares(each, labels)) for each in (before, after))

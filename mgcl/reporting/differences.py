@@ -1,4 +1,4 @@
-"""How much better one row of a table is than the others, on the same units."""
+"""Paired differences between one row of a table and the others, on the same units."""
 
 import math
 from collections import defaultdict
@@ -13,10 +13,10 @@ from mgcl.tasks import Metric
 
 
 def blocks(table: Table, row: str, verdicts: Mapping[tuple[str, Column], Verdict] | None = None) -> list[Block]:
-    """``row`` minus every other, as figures are printed; empty where nothing can be paired.
+    """Table of ``row`` minus every other row, in printed units; empty if no other row shares units with ``row``.
 
-    Units (episodes) are the same for every variant, so their scores are subtracted one by one; the interval is over the
-    differences of the block means, or over the units where there is one block.
+    Units (episodes) are the same for every variant, so their scores are subtracted one by one. The interval is over
+    the differences of the block means, or over the units if there is a single block.
     """
     others = {
         other: [_cell(table, row, other, column) for column in table.columns] for other in table.rows if other != row
@@ -54,7 +54,7 @@ def _interval(table: Table) -> str:
 
 
 def _searched(table: Table) -> list[str]:
-    """Whether searched values are better than a row's own, in words."""
+    """Sentences on whether searched values are better than the variant's own."""
     lines = []
     for searched in (row for row in table.rows if row in table.searched):
         own = table.searched[searched]
@@ -84,13 +84,17 @@ def _cell(table: Table, row: str, other: str, column: Column) -> str:
 
 
 def paired_difference(metric: Metric, one: Entry | None, other: Entry | None) -> Estimate | None:
-    """Of two entries' figures, over the trials that both finished; None without one, or for one and the same trial."""
+    """Difference of two entries' figures, over the trials that both finished.
+
+    Returns:
+        The estimate, unscaled; None if they share no finished trial, or if all shared trials are identical.
+    """
     units = paired_units(metric, one, other)
     return block_estimate(units, metric.paired_interval, metric.difference) if units else None
 
 
 def paired_units(metric: Metric, one: Entry | None, other: Entry | None) -> Mapping[Hashable, Units]:
-    """Block -> ``Metric.paired`` of two entries, unit by unit; empty where ``paired_difference`` is None."""
+    """Block -> ``Metric.paired`` of two entries, unit by unit; empty if ``paired_difference`` is None."""
     units: defaultdict[Hashable, list[Any]] = defaultdict(list)
     for first, second in _paired(metric, one, other):
         units[first.block] += metric.paired(first.scores, second.scores)
@@ -98,7 +102,7 @@ def paired_units(metric: Metric, one: Entry | None, other: Entry | None) -> Mapp
 
 
 def _paired(metric: Metric, one: Entry | None, other: Entry | None) -> Sequence[tuple[TrialRun, TrialRun]]:
-    """Trials of the same units that both finished, blocks and seeds in order; none if all are one and the same."""
+    """Pairs of finished trials of the same units, sorted by block and seed; empty if every pair is one trial twice."""
     first, second = _by_place(metric, one), _by_place(metric, other)
     pairs = [(first[place], second[place]) for place in sorted(first.keys() & second.keys())]
     return pairs if any(a.key != b.key for a, b in pairs) else ()

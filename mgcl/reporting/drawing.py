@@ -1,4 +1,4 @@
-"""What every picture shares: its size, its lines, and how it becomes a file. The same numbers give the same bytes."""
+"""Drawing shared by all pictures: style, lines, and rendering to svg and png. The same numbers give the same bytes."""
 
 import io
 import warnings
@@ -20,18 +20,18 @@ from mgcl.reporting.lettering import SIZE, unmeasured
 from mgcl.reporting.statistics import Estimate
 
 STYLE = {
-    "svg.hashsalt": "mgcl",  # ids are hashes, of a random salt if none is given
-    "text.parse_math": False,  # a class may have a dollar in its name
+    "svg.hashsalt": "mgcl",  # svg ids are hashes, with a random salt unless one is given
+    "text.parse_math": False,  # a class name may contain a dollar sign
     "text.hinting": "none",  # hinted letters are wider than the svg's, which the layout made room for
     "font.size": SIZE,
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-"""What differs from matplotlib's default style."""
+"""Settings that differ from matplotlib's default style."""
 
 
 class Look(NamedTuple):
-    """Of one line: colour, marker and dashes each tell it from the others."""
+    """Look of one line; colour, marker and dashes each suffice to tell it from the others."""
 
     color: str
     marker: str
@@ -51,12 +51,12 @@ LOOKS = (
 
 
 def canvas(width: float, height: float) -> Canvas:
-    """An empty picture that makes room for its labels; inches."""
+    """Empty picture, ``width`` x ``height`` inches, whose layout makes room for its labels."""
     return Canvas(figsize=(width, height), layout="constrained")
 
 
 def band(axes: Axes, look: Look, label: str, points: Mapping[int, Estimate], factor: float) -> None:
-    """A line with its interval, times a factor; an estimate without an interval draws none."""
+    """Draw a line with its interval as a band, both multiplied by ``factor``; a NaN half-width draws no band."""
     x, mean = sorted(points), [factor * points[each].mean for each in sorted(points)]
     spread = [factor * points[each].half_width for each in x]
     axes.plot(x, mean, label=label, markersize=5, **look._asdict())
@@ -65,16 +65,16 @@ def band(axes: Axes, look: Look, label: str, points: Mapping[int, Estimate], fac
 
 
 def finish(name: str, caption: str, drawn: Canvas) -> Figure:
-    """The picture as svg, its fonts as paths, and as png of 110 dots per inch.
+    """Render a picture as svg, with letters as paths, and as png at 110 dots per inch.
 
-    Where matplotlib's own font lacks a letter (Chinese, say), the svg's text is left to the reader's fonts.
+    If matplotlib's own font lacks a letter (e.g. a Chinese one), the svg keeps text as text, for the viewer's fonts.
     """
     svg, png = io.StringIO(), io.BytesIO()
     _make_room_for_any_script(drawn)
     with _any_script(drawn):
         paths: Any = FigureCanvasSVG(drawn)  # savefig would draw everything twice
         paths.print_svg(svg, metadata={"Date": None, "Creator": None})
-        drawn.set_layout_engine("none")  # it is laid out
+        drawn.set_layout_engine("none")  # the svg was laid out already; a second layout would repeat the work
         drawn.set_dpi(110)
         dots: Any = FigureCanvasAgg(drawn)
         dots.print_png(png, metadata={"Software": None})
@@ -82,7 +82,7 @@ def finish(name: str, caption: str, drawn: Canvas) -> Figure:
 
 
 def palette(png: bytes) -> bytes:
-    """A png in 256 colours, which is a third as large."""
+    """Reduce a png to 256 colours, which makes it a third as large."""
     reduced = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
         reduced, "png", optimize=True
@@ -91,7 +91,7 @@ def palette(png: bytes) -> bytes:
 
 
 def _make_room_for_any_script(drawn: Canvas) -> None:
-    """At the left of the rows' names, and below those of columns that are turned."""
+    """Widen the left and lower margins for labels with letters that matplotlib's font lacks and so mismeasures."""
     left, below = (
         max(
             (unmeasured(each.get_text(), float(each.get_fontsize())) for axes in drawn.axes for each in of(axes)),
@@ -106,7 +106,7 @@ def _make_room_for_any_script(drawn: Canvas) -> None:
 
 @contextmanager
 def _any_script(drawn: Canvas) -> Iterator[None]:
-    """Text stays text where the font has no shapes for it."""
+    """Keep the svg's text as text while the picture has letters that matplotlib's font lacks."""
     shapes = get_font(findfont(FontProperties())).get_charmap()
     words: Iterable[Any] = drawn.findobj(Text)
     if all(ord(letter) in shapes or letter == "\n" for each in words for letter in each.get_text()):

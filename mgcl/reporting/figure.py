@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One picture; ``report.write`` puts it where it belongs."""
+    """One rendered picture; ``report.write`` writes its files."""
 
     name: str
-    """Of its files, without an ending; one of its kind in a report."""
+    """Name of the files without an ending, unique within a report."""
     caption: str
     svg: str
-    """The whole document."""
+    """Complete svg document."""
     png: bytes

@@ -1,4 +1,4 @@
-"""The pictures of a table: which there are, what they need, and all of them drawn, tables side by side."""
+"""All pictures of a report's tables: the results that they need, and drawing them, several tables in parallel."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -16,11 +16,11 @@ from mgcl.reporting.tables import Column, Table
 from mgcl.reporting.transport_figure import Material, has_plans, transport
 
 _Results = Mapping[tuple[Value, ...], TrialResult]
-"""By what is pooled: few-shot's fold and seed."""
+"""Values of the task's ``POOLED`` (few-shot: fold and seed) -> result of that trial."""
 
 
 def needed(tables: Iterable[Table], outline: Outline) -> tuple[TrialRun, ...]:
-    """The runs whose whole results ``draw`` looks at: few, so that a report does not open every artifact."""
+    """Runs whose complete results ``draw`` reads; only a few, so that a report does not open every artifact."""
     return tuple(
         run
         for table in tables
@@ -36,19 +36,19 @@ def draw(
     outline: Outline,
     material: Mapping[str, Material] | None = None,
 ) -> tuple[Figure, ...]:
-    """Every picture that there is the data for; the same runs give the same bytes.
+    """Draw every picture that the results allow; the same runs give the same bytes.
 
     Args:
-        tables: of a report, in its order.
-        results: trial key -> what ``needed`` asks for, as far as it is there.
+        tables: all tables of a report, in its order.
+        results: trial key -> result, of the runs that ``needed`` names; pictures of missing results are left out.
         outline: which rows are compared.
-        material: bank digest -> sentences and sounds, as far as they are at hand.
+        material: bank digest -> sentences and sounds, if available.
 
     Returns:
-        Names are unique: those of several tables begin with ``table-1-``, ``table-2-`` ...
+        Pictures with unique names; with several tables the names begin with ``table-1-``, ``table-2-`` ...
 
     Raises:
-        DataError: the sound of the clip that is shown cannot be decoded.
+        DataError: the audio of the clip that is shown cannot be decoded.
     """
     of_each = Parallel(n_jobs=min(len(tables), cpu_count()) or 1)(
         delayed(_drawn)(
@@ -102,20 +102,20 @@ def _of_results(table: Table, outline: Outline, found: Sequence[_Results], mater
         yield gain(where, (row, outline.baselines[0]), after, before, words.unit)
     clips = {place: each for place, result in reference.items() if (each := result.explained) and has_plans(each)}
     if clips:
-        # One that was answered wrongly has two plans to show
+        # A clip that was answered wrongly is preferred: it has two plans to show, of the true and the answered class.
         shown = max(clips, key=lambda place: clips[place].label != clips[place].predicted)
         pooled = [f"{name} {value}" for name, value in zip(table.task.POOLED, shown, strict=True)]
         yield transport(", ".join([row, where, *pooled]), clips[shown], material)
 
 
 def _column(table: Table, outline: Outline) -> Column | None:
-    """The largest column that the reference finished."""
+    """Largest column in which the reference row has an estimate."""
     finished = [column for (row, column), entry in table.entries.items() if row == outline.reference and entry.estimate]
     return max(finished, default=None)
 
 
 def _finished(table: Table, row: str, outline: Outline) -> list[TrialRun]:
-    """Of the row, where the reference has its largest column; blocks and seeds in order."""
+    """Finished runs of a row in the column of ``_column``, sorted by block and seed."""
     column = _column(table, outline)
     entry = table.entries.get((row, column)) if column else None
     runs = [run for run in entry.runs if run.status == "FINISHED"] if entry else []

@@ -14,9 +14,10 @@ _SPECIAL = str.maketrans(
 
 
 def latex(tables: Sequence[Table]) -> str:
-    """A ``table`` environment a setting, no wider than the text, its groups ruled off, the best of a column in bold.
+    """Render one ``table`` environment per table, no wider than the text.
 
-    It asks for adjustbox and booktabs; failed trials are comments.
+    Groups are separated by rules, and the best of a column is bold. The LaTeX needs the packages adjustbox and
+    booktabs. Failed trials become comments.
     """
     return "% \\usepackage{adjustbox,booktabs}\n" + "".join(map(_environment, tables))
 

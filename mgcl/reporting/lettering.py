@@ -1,25 +1,28 @@
-"""Text that fits into a picture: measured as it is drawn, then shortened or wrapped. Widths are in inches."""
+"""Fitting text into a picture: it is measured as drawn, then shortened or wrapped. Widths are in inches."""
 
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import text_to_path
 
 SIZE = 9
-"""Of text unless it is said otherwise, in points."""
+"""Default size of text, in points."""
 _FONT = "DejaVu Sans"
-_BOX = 0.6  # of a letter's height
+_BOX = 0.6  # width of the box that matplotlib draws for a missing letter, as a share of the letter's height
 _POINTS = 72
-_WORD = 0.6  # of a shortened text that a cut at a word must leave
+_WORD = 0.6  # share of the shortened text that must remain for a cut at a word
 
 
 def width(text: str, size: float = SIZE) -> float:
-    """Of one line; a letter that the font lacks counts as square, as Chinese ones are."""
+    """Width of one line of text, in inches. Letters that the font lacks count as square, as Chinese ones are."""
     known = _known(text)
     measured, _, _ = text_to_path.get_text_width_height_descent(known, FontProperties(family=_FONT, size=size), False)
     return float(measured + size * (len(text) - len(known))) / _POINTS
 
 
 def unmeasured(text: str, size: float = SIZE) -> float:
-    """How much wider it is than matplotlib takes it for, which draws a box for each letter that its font lacks."""
+    """Difference between ``width`` and matplotlib's own measure, in inches.
+
+    Matplotlib measures a box, narrower than the letter, for each letter that its font lacks.
+    """
     return size * (1 - _BOX) * (len(text) - len(_known(text))) / _POINTS
 
 
@@ -29,7 +32,7 @@ def _known(text: str) -> str:
 
 
 def fitted(text: object, inches: float, size: float = SIZE) -> str:
-    """The text on one line; where it is wider its end is left out, at a word if there is one, and an ellipsis stands.
+    """Put a text on one line of at most ``inches``; a longer one is cut, if possible between words, with an ellipsis.
 
     >>> fitted("Rain falls on the roof of a car.", 1.0)
     'Rain falls on…'
@@ -49,7 +52,7 @@ def fitted(text: object, inches: float, size: float = SIZE) -> str:
 
 
 def wrapped(text: object, inches: float, size: float = SIZE, lines: int = 2) -> str:
-    r"""The text on a few lines, the last one ``fitted``.
+    r"""Wrap a text to at most ``lines`` lines of ``inches``; each line that is still too wide is ``fitted``.
 
     >>> wrapped("Rain falls on the roof of a car.", 1)
     'Rain falls on\nthe roof of a…'

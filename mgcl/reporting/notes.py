@@ -1,4 +1,4 @@
-"""What stands under a table: what its numbers are, what its intervals are over, which trials failed."""
+"""Notes under a table: what its numbers and intervals are, and which trials failed."""
 
 from mgcl.methods.variants import on_audio_alone
 from mgcl.records import NO_TRANSPORT
@@ -6,7 +6,12 @@ from mgcl.reporting.tables import Table
 
 
 def interval(table: Table, kind: str = "") -> str:
-    """What its intervals are over, in words; ``kind``: of intervals of another kind than the means'."""
+    """Describe the intervals of a table in words.
+
+    Args:
+        table: the table.
+        kind: "t" or "bootstrap", of an interval over the units of one block; empty: the kind of the table's metric.
+    """
     unit, block = table.task.WORDS.unit, table.task.WORDS.block
     if table.blocks > 1:
         return f"95 % t interval over the means of {table.blocks} {block}s"
@@ -16,7 +21,7 @@ def interval(table: Table, kind: str = "") -> str:
 
 
 def caption(table: Table) -> list[str]:
-    """What the numbers are, on what, and what to know of them; a sentence or two a line."""
+    """Lines of the caption: what the numbers are, on which data, and their caveats; one or two sentences per line."""
     setting, runs, words = table.setting, table.runs, table.task.WORDS
     over = f". {words.blocks_caveat}" if table.blocks > 1 else f": it covers the draw of {words.unit}s only."
     name = table.metric.name.capitalize() if table.metric.name.islower() else table.metric.name
@@ -49,6 +54,6 @@ def caption(table: Table) -> list[str]:
 
 
 def failures(table: Table) -> list[str]:
-    """A line a failed trial, with its error."""
+    """One line per failed trial, with the first line of its error."""
     failed = [run for run in sorted(table.runs, key=lambda run: run.key) if run.status == "FAILED"]
     return [f"Failed: trial {run.key} ({', '.join(run.variants)}): {run.error.splitlines()[0]}" for run in failed]

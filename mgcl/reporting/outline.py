@@ -1,4 +1,4 @@
-"""What a report compares, as data: a sweep names it."""
+"""What a report compares, as data; a sweep defines it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from mgcl.methods.variants import BASELINES, GROUPS, REFERENCE, SERIES, VARIANTS
 
 @dataclass(frozen=True)
 class Outline:
-    """Rows of a report, by variant names; what a table lacks of them is passed over."""
+    """Order, groups and compared rows of a report, by variant name; variants that a table lacks are skipped."""
 
     order: tuple[str, ...] = tuple(VARIANTS)
-    """As they should stand; others follow by name."""
+    """Variants in printed order; other rows follow, sorted by name."""
     groups: Mapping[str, Sequence[str]] = field(default_factory=lambda: GROUPS)
-    """Heading -> the rows that are printed under it; others stand last."""
+    """Heading -> variants whose rows are printed under it; other rows come last."""
     reference: str = REFERENCE
     """The row that the others are compared with."""
     baselines: tuple[str, ...] = BASELINES
-    """Rows that pictures show beside it; the first is what its gain is measured from."""
+    """Rows that pictures show beside the reference; the reference's gain is measured from the first."""
     series: tuple[Series, ...] = SERIES

@@ -1,4 +1,4 @@
-"""One table over several feature banks: each row's mean over the banks' means."""
+"""Table over several feature banks: the mean of each row over the banks' means."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from mgcl.reporting.tables import Column, Table
 
 
 def blocks(tables: Sequence[Table]) -> list[Block]:
-    """For each metric a table; empty where there is only one bank.
+    """One table per metric; empty if there is only one bank.
 
     Args:
-        tables: of a report. Those of one metric and bank that differ in what was drawn are not pooled: then a bank's
-            first table counts.
+        tables: all tables of a report. Tables of one metric and bank that differ in what was drawn are not pooled:
+            only the first table of a bank counts.
     """
     by_metric: dict[str, dict[str, Table]] = {}
     for table in tables:
@@ -37,7 +37,7 @@ def _section(tables: Sequence[Table]) -> list[Block]:
 
 
 def _groups(tables: Sequence[Table]) -> Groups:
-    """Of all tables: some have rows that others lack."""
+    """Union of the groups of all tables, because some tables have rows that others lack."""
     rows: dict[str, dict[str, None]] = {}
     for table in tables:
         for heading, each in table.groups:

@@ -1,4 +1,4 @@
-"""A report as one html file: nothing in it is fetched from elsewhere."""
+"""A report as one self-contained html file."""
 
 import re
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from mgcl.reporting.figure import Figure
 
 
 def html(name: str, blocks: Sequence[Block], figures: Sequence[Figure], cells: pd.DataFrame) -> str:
-    """The page.
+    """Render the page of a report.
 
     Args:
-        name: of the sweep.
-        blocks: of the report, without its figures; html in them is shown as it is written.
-        figures: drawn into the page.
-        cells: of ``cells.csv`` what is listed.
+        name: name of the sweep.
+        blocks: blocks of the report, without its figures; html in their text is escaped.
+        figures: pictures, embedded as svg.
+        cells: the columns of ``cells.csv`` that the page lists.
     """
     render = MarkdownIt("commonmark", {"html": False}).render
     first, *others = cells.columns
@@ -36,7 +36,7 @@ def html(name: str, blocks: Sequence[Block], figures: Sequence[Figure], cells: p
 
 
 def templates(*packages: str) -> Environment:
-    """Of these packages, and those of reports, which they share: ``base.html`` and ``pieces.html``."""
+    """Template environment of the given packages and of ``mgcl.reporting``, whose ``base.html`` they share."""
     return Environment(
         loader=ChoiceLoader([PackageLoader(package, ".") for package in (*packages, "mgcl.reporting")]),
         autoescape=True,
@@ -47,6 +47,6 @@ def templates(*packages: str) -> Environment:
 
 
 def inline(figure: Figure) -> str:
-    """A figure's svg element, its ids under the figure's name: two of them in a page do not clash."""
+    """Svg element of a figure; its ids get the figure's name as a prefix, so that no two figures of a page clash."""
     element = figure.svg[figure.svg.index("<svg") :]
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{figure.name}-", element)

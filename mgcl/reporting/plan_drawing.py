@@ -1,4 +1,4 @@
-"""A clip over its time: its spectrogram, and under it what its segments were matched with (MGCL Eq. 17-19)."""
+"""Drawing of a clip over time: its spectrogram, and below it the transport plans of its segments (MGCL Eq. 17-19)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,18 +13,18 @@ from mgcl.reporting.drawing import canvas
 from mgcl.reporting.lettering import fitted
 
 _WINDOW = 512
-_RANGE = 80  # dB
+_RANGE = 80  # dB below the loudest point
 ROW = 7
-"""Size of the rows' names, in points."""
+"""Font size of the rows' names, in points."""
 
 
 class Excerpt(NamedTuple):
-    """The clip's sound."""
+    """Audio of a clip."""
 
     waveform: NDArray[np.float32]
-    """Shape (samples,)."""
+    """Mono samples, shape (samples,)."""
     sample_rate: int
-    """In Hz."""
+    """Sampling rate in Hz."""
 
 
 class Panel(NamedTuple):
@@ -32,13 +32,19 @@ class Panel(NamedTuple):
 
     title: str
     plan: NDArray[np.float64]
-    """Shape (explanations, segments)."""
+    """Transport plan, shape (explanations, segments)."""
     explanations: Sequence[str]
-    """Its rows."""
+    """Labels of the plan's rows, one per explanation."""
 
 
 def over_time(sound: Excerpt | None, panels: Sequence[Panel], seconds: float) -> Canvas:
-    """Draw them one under another, over the same seconds; at least one of them is there."""
+    """Draw the spectrogram and the plans one below another over the same time axis.
+
+    Args:
+        sound: audio of the clip; None: no spectrogram, then ``panels`` must not be empty.
+        panels: plans to draw, in order.
+        seconds: length of the time axis.
+    """
     heights = ([8] if sound else []) + [len(panel.plan) + 2 for panel in panels]
     drawn = canvas(9, 0.7 + 0.21 * sum(heights))
     axes = list(drawn.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0])
@@ -51,7 +57,7 @@ def over_time(sound: Excerpt | None, panels: Sequence[Panel], seconds: float) ->
 
 
 def shortened(sentence: str) -> str:
-    """So that it fits beside a picture."""
+    """Shorten a sentence to fit beside a picture."""
     return fitted(sentence, 3.2, ROW)
 
 
@@ -69,7 +75,7 @@ def _plans(drawn: Canvas, places: list[Axes], panels: Sequence[Panel], seconds: 
 def _spectrogram(axes: Axes, sound: Excerpt, seconds: float) -> None:
     rate = sound.sample_rate
     power, _, _ = mlab.specgram(sound.waveform, NFFT=_WINDOW, noverlap=_WINDOW // 2, Fs=rate)
-    decibels = 10 * np.log10(np.maximum(power, 1e-14))  # digital silence has none
+    decibels = 10 * np.log10(np.maximum(power, 1e-14))  # digital silence has no logarithm
     extent = (0, seconds, 0, rate / 2000)
     axes.imshow(decibels, cmap="cividis", vmin=decibels.max() - _RANGE, origin="lower", aspect="auto", extent=extent)
     axes.set_ylabel("frequency (kHz)")

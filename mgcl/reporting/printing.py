@@ -1,4 +1,4 @@
-"""A table's means as text, with its caption."""
+"""Means of a table as text, with their caption."""
 
 import math
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from mgcl.reporting.tables import Column, Table
 
 
 def means(table: Table, verdicts: Mapping[tuple[str, Column], Verdict], reference: str) -> Grid:
-    """What the table shows.
+    """Build the grid of a table's means with their intervals.
 
     Args:
-        table: to show.
-        verdicts: (row, column) -> how it compares with the reference row.
-        reference: the row.
+        table: table to print.
+        verdicts: (row, column) -> comparison with the reference row.
+        reference: name of the reference row.
     """
     cells = {
         row: [
@@ -29,7 +29,7 @@ def means(table: Table, verdicts: Mapping[tuple[str, Column], Verdict], referenc
 def blocks(
     table: Table, verdicts: Mapping[tuple[str, Column], Verdict] | None = None, reference: str = ""
 ) -> list[Block]:
-    """The table with its caption; arguments as of ``means``."""
+    """Grid of a table's means, and its caption with the failed trials; for the arguments see ``means``."""
     return [means(table, verdicts or {}, reference), "  \n".join([*caption(table), *failures(table)])]
 
 

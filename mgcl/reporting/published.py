@@ -1,9 +1,9 @@
-"""Papers' numbers beside ours; a difference stands only where data set, protocol and backbone are the paper's.
+"""Published numbers beside ours; a difference is given only for the paper's data set, protocol and backbone.
 
-``published.csv`` holds what a paper's text gives, one line per figure, with its source and table; what it does not give
-is not there. A derived figure is computed from a difference that the text states. ``previous-best`` is the best of the
-other methods in MGCL's Table 1; the text does not name it, it is probably Treff-Adapter.
-``published_conditions.json`` holds, for each source, what a table must be like to be compared with it.
+``published.csv`` holds the figures that a paper's text gives, one line per figure, with source and table. A derived
+figure is computed from a difference that the text states. ``previous-best`` is the best of the other methods in MGCL's
+Table 1; the text does not name it, but it is probably Treff-Adapter. ``published_conditions.json`` holds the conditions
+per source under which a table can be compared with it.
 """
 
 import csv
@@ -20,26 +20,26 @@ from mgcl.reporting.blocks import Block, Shown, grid
 from mgcl.reporting.tables import Column, Table
 
 MEAN = "mean"
-"""Stands for a column: the mean over all that the source has."""
+"""Name used for a column: the mean over all columns of the source."""
 
 Place = tuple[str, str, str]
-"""Source, row, and its column's name or ``MEAN``."""
+"""Source, row, and name of the column or ``MEAN``."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """A figure of a paper."""
+    """One published figure."""
 
     value: float
-    """In the metric's unit."""
+    """Figure in the metric's printed unit, e.g. percent."""
     derived: bool
-    """Computed from a difference that its text states."""
+    """Whether the figure is computed from a difference that the paper's text states."""
     table: str
 
 
 @cache
 def published(task: str, metric: str) -> Mapping[Place, Published]:
-    """Every figure of a task and metric; a stated one where a derived one is known too."""
+    """Published figures of a task and metric; a stated figure takes precedence over a derived one."""
     with files("mgcl.reporting").joinpath("published.csv").open(encoding="utf-8") as file:
         lines = sorted(csv.DictReader(file), key=lambda line: line["derived"], reverse=True)
     return {
@@ -52,12 +52,12 @@ def published(task: str, metric: str) -> Mapping[Place, Published]:
 
 
 def figures_for(table: Table) -> Mapping[Place, Published]:
-    """Every figure that is of a table's task and metric."""
+    """Published figures of a table's task and metric."""
     return published(table.setting.task, table.metric.name)
 
 
 def sources(table: Table) -> tuple[str, ...]:
-    """Whoever published figures of a table's task and metric."""
+    """Sources that published figures of a table's task and metric."""
     return tuple(dict.fromkeys(source for source, _, _ in figures_for(table)))
 
 
@@ -68,7 +68,10 @@ def _conditions() -> Mapping[str, Mapping[str, Any]]:
 
 
 def what_differs(table: Table, source: str) -> tuple[str, ...]:
-    """Of a table from a source's: "data", "backbone" or "protocol"; empty: its figures compare with the source's."""
+    """Conditions in which a table differs from a source: "data" and "backbone", or else "protocol".
+
+    An empty tuple means that their figures can be compared.
+    """
     setting, asked = table.setting, _conditions()[source]
     name = re.sub(r"[^a-z0-9]", "", setting.dataset.lower()).replace("2018", "18")
     same = {
@@ -81,13 +84,17 @@ def what_differs(table: Table, source: str) -> tuple[str, ...]:
 
 
 def columns_of(table: Table, source: str) -> tuple[Column, ...]:
-    """The columns of a table that a source has, in the table's order."""
+    """Columns of a table for which a source has figures, in the table's order."""
     known = {column for whose, _, column in figures_for(table) if whose == source}
     return tuple(column for column in table.columns if table.name_of(column) in known)
 
 
 def difference(table: Table, place: Place) -> float | None:
-    """Ours minus the paper's, in the metric's unit; None where they do not compare, or one is missing or not whole."""
+    """Our figure minus the published one, in the metric's printed unit.
+
+    Returns:
+        The difference; None if the conditions differ, or if either figure is missing or ours is incomplete.
+    """
     source, row, name = place
     figure = figures_for(table).get(place)
     if figure is None or what_differs(table, source):
@@ -102,7 +109,7 @@ def difference(table: Table, place: Place) -> float | None:
 
 
 def blocks(table: Table) -> list[Block]:
-    """Each source's figures of the table's rows; empty where there are none."""
+    """Sections with the published figures of the table's rows, one per source; empty if there are none."""
     return [block for source in sources(table) for block in _section(table, source)]
 
 
@@ -131,7 +138,7 @@ def _section(table: Table, source: str) -> list[Block]:
 
 
 def _names(source: str, table: Table) -> tuple[str, ...]:
-    """Names of every column that a source has but the mean."""
+    """Names of all columns of a source except the mean, sorted by their numbers."""
     names = (column for whose, _, column in figures_for(table) if whose == source)
     return tuple(sorted({*names} - {MEAN}, key=_numbers))
 

@@ -1,4 +1,4 @@
-"""Which rows are behind the best: mean ranks over banks and blocks with their critical difference, and paired tests."""
+"""Mean ranks of the rows over banks and blocks, with critical difference and paired tests against the best row."""
 
 import math
 from collections import Counter
@@ -15,53 +15,60 @@ from mgcl.reporting.statistics import figure
 from mgcl.reporting.tables import Table
 
 LEAST = 5
-"""Observations below which ranks are not tested: Friedman's approximation is poor for fewer."""
+"""Minimum number of observations for a test of ranks; Friedman's approximation is poor for fewer."""
 _LEVEL = 0.05
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The rows that have every column of every bank, compared over all of them."""
+    """Comparison of the rows that are complete in every column of every bank."""
 
     table: Table
-    """The first bank's."""
+    """Table of the first bank, for its task and metric."""
     observed: pd.DataFrame
-    """Mean figure over the columns: a line per bank and block, a column per row. The blocks' draws are paired."""
+    """Mean figures over a table's columns: one line per bank and block, one column per row.
+
+    They are paired: within a block all rows of the table are measured on the same draws.
+    """
     behind: Mapping[str, int]
-    """Row -> columns, of all banks, in which its paired difference to the column's best row is significant."""
+    """Row -> number of columns, over all banks, in which it differs significantly from the column's best row."""
     columns: int
-    """Of all banks."""
+    """Number of columns, summed over the banks."""
     banks: int
     incomplete: tuple[str, ...]
-    """Rows that lack a column."""
+    """Rows that are left out because they are incomplete in some column."""
 
     @property
     def ranks(self) -> "pd.Series[float]":
-        """Row -> mean rank, the best (1) first; ties share their mean rank."""
+        """Row -> mean rank, sorted from the best, where rank 1 is the best; tied rows share the mean of their ranks."""
         upwards = not self.table.metric.higher_is_better
         return self.observed.rank(axis=1, ascending=upwards).mean().sort_values(kind="stable")
 
     @property
     def tested(self) -> bool:
-        """Whether there are enough observations, and rows, for a test of the ranks."""
+        """Whether there are enough observations and rows for a test of the ranks."""
         return len(self.observed) >= LEAST and self.observed.shape[1] > 2
 
     @property
     def critical_difference(self) -> float:
-        """Mean ranks that are closer than this do not differ by Nemenyi's test (Demšar 2006, section 3.2.2)."""
+        """Critical difference of Nemenyi's test at 95 % (Demšar 2006, section 3.2.2).
+
+        Rows whose mean ranks are closer than this do not differ significantly.
+        """
         count, rows = self.observed.shape
         quantile = studentized_range.ppf(1 - _LEVEL, rows, math.inf) / math.sqrt(2)
         return float(quantile * math.sqrt(rows * (rows + 1) / (6 * count)))
 
 
 def ranking(tables: Sequence[Table]) -> Ranking | None:
-    """The rows of a report's first task, by its ranked metric.
+    """Rank the rows of a report's first task by its ranked metric.
 
     Args:
-        tables: of a report. Those of one bank that differ in what was drawn are not pooled: a bank's first counts.
+        tables: all tables of a report. Tables of one bank that differ in what was drawn are not pooled: only the first
+            table of a bank counts.
 
     Returns:
-        None where fewer than two rows are complete.
+        The ranking; None if fewer than two rows are complete.
     """
     banks: dict[str, Table] = {}
     for table in tables:
@@ -112,7 +119,7 @@ def _behind(tables: Sequence[Table], rows: Sequence[str]) -> Mapping[str, int]:
 
 
 def blocks(found: Ranking | None) -> list[Block]:
-    """The rows by mean rank, and what the test of the ranks shows; empty without a ranking."""
+    """Section with the rows by mean rank and the test of the ranks; empty without a ranking."""
     if found is None:
         return []
     metric, words = found.table.metric, found.table.task.WORDS

@@ -1,4 +1,4 @@
-"""Mean ranks with their critical difference (Demšar 2006), as a picture that has room for many rows."""
+"""Picture of mean ranks with their critical difference (Demšar 2006), with room for many rows."""
 
 from matplotlib import style
 
@@ -9,10 +9,10 @@ from mgcl.reporting.ranks import Ranking
 
 
 def critical_difference(found: Ranking | None) -> Figure | None:
-    """One line per row: its mean rank, and half the critical difference to each side.
+    """Draw one line per row: its mean rank, and half the critical difference to each side.
 
     Returns:
-        None where the ranks are not tested.
+        The picture; None if the ranks are not tested.
     """
     if found is None or not found.tested:
         return None

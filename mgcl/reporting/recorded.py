@@ -1,4 +1,4 @@
-"""The tables of a finished report, read back from its ``cells.csv``."""
+"""Reading the tables of a finished report back from its ``cells.csv``."""
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -18,13 +18,13 @@ OUTLINE = Outline()
 
 
 def tables(path: Path) -> tuple[Table, ...]:
-    """One table per setting, of the task's first metric; entries have figures and no runs.
+    """Read one table per setting, of the task's first metric; entries have figures but no runs.
 
     Args:
-        path: of a ``cells.csv``; tables, rows and columns keep its order.
+        path: path of a ``cells.csv``; tables, rows and columns keep its order.
 
     Raises:
-        ReportError: there is no such file, or no task has its columns.
+        ReportError: the file does not exist, or its columns are not those of any task.
     """
     if not path.is_file():
         raise ReportError(f"{path}: no such file; `mgcl report {path.parent.name}` writes it")
@@ -53,7 +53,7 @@ def _table(name: str, task: Task, setting: Mapping[str, Any], lines: pd.DataFram
     }
     rows = tuple(dict.fromkeys(row for row, _ in entries))
     columns: tuple[Column, ...] = tuple(dict.fromkeys(column for _, column in entries))
-    variants = {row: row.partition(" (")[0] for row in rows}  # in brackets stands what tells rows of one apart
+    variants = {row: row.partition(" (")[0] for row in rows}  # brackets: what differs among a variant's rows
     dataset, backbone, bank = (setting[each] for each in ("dataset", "backbone", "bank"))
     drawn = tuple((each, setting[each]) for each in task.SETTING)
     return Table(

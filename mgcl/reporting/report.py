@@ -1,4 +1,4 @@
-"""A report's files: a page for people, its tables as markdown, csv and LaTeX, its pictures."""
+"""Files of a report: an html page, its tables as markdown, csv and LaTeX, and its pictures."""
 
 import re
 import tempfile
@@ -22,10 +22,10 @@ OUTLINE = Outline()
 
 
 def prepare(name: str, out: Path) -> Path:
-    """Make the folder ``out/name``.
+    """Make the folder ``out/name`` and check that it can be written.
 
     Raises:
-        ReportError: it cannot be made or written.
+        ReportError: the folder cannot be made or written.
     """
     folder = out / name
     try:
@@ -45,25 +45,26 @@ def write(
     figures: Sequence[Figure] = (),
     planned: Collection[str] | None = None,
 ) -> Path:
-    """Write a sweep's report; the same runs give the same bytes, whatever their order.
+    """Write the report of a sweep; the same runs give the same bytes, in any order.
 
-    ``report.md`` and ``index.html`` say the same, the latter in one file; ``cells.csv`` has every cell with its trial
-    keys, ``differences.csv``, where there are any, the comparisons with the reference row, ``table.tex`` the tables.
-    What a former report left in the folder and this one lacks is removed, a user's own files are not.
+    ``report.md`` and ``index.html`` have the same content; the latter is self-contained and also lists the cells.
+    ``cells.csv`` has every cell with its trial keys. ``differences.csv``, if there are comparisons, has those with the
+    reference row. ``table.tex`` has the tables. Files of an earlier report in the folder that the new one lacks are
+    removed; files of the user are not.
 
     Args:
-        name: of the sweep.
-        runs: of it, one a key.
-        out: gets a folder of the sweep's name.
-        outline: which rows are compared, and in which order they stand.
-        figures: pictures of it.
+        name: name of the sweep.
+        runs: recorded runs of the sweep, one per trial key.
+        out: folder in which the report's folder, called ``name``, is made.
+        outline: which rows are compared, and the order of the rows.
+        figures: pictures of the report.
         planned: keys of all trials of the sweep's latest command; None: not known.
 
     Returns:
-        The folder.
+        The report's folder.
 
     Raises:
-        ReportError: it cannot be made or written.
+        ReportError: the folder cannot be made or written.
     """
     folder = prepare(name, out)
     tables = build(runs, outline.order, outline.groups)
@@ -93,7 +94,7 @@ def write(
 
 
 def _former(folder: Path) -> set[str]:
-    """What only some reports have and the folder's last one has: the pictures that its ``report.md`` shows."""
+    """Names of optional files of the folder's last report: pictures that its ``report.md`` shows, differences.csv."""
     last = folder / "report.md"
     if not last.is_file():
         return set()
@@ -138,7 +139,7 @@ def _section(table: Table, found: Sequence[significance.Comparison], reference: 
 
 
 def _keys(tables: Sequence[Table]) -> list[str]:
-    """Columns of ``cells.csv`` that the page lists."""
+    """Names of the columns of ``cells.csv`` that the page lists."""
     tasks = [table.task for table in tables]
     drawn = [name for task in tasks for name in task.SETTING]
     columns = [name for task in tasks for name in task.COLUMNS]
@@ -150,7 +151,7 @@ def _csv(frame: pd.DataFrame) -> str:
 
 
 def _cell(tables: Sequence[Table], row: str, column: Column) -> Mapping[str, object]:
-    """What ``cells.csv`` says of one entry of a setting's tables, one per metric."""
+    """One line of ``cells.csv``: a row and column, with the figures of all metrics; ``tables`` has one per metric."""
     table = tables[0]
     entry = table.entries.get((row, column), Entry(None, (), 0))
     return {

@@ -1,4 +1,4 @@
-"""Whether the other rows of a table differ from one, on the same units: intervals, p, and in how many blocks."""
+"""Significance of the paired differences between a reference row and the other rows: intervals, p, block counts."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
@@ -29,28 +29,28 @@ _Place = tuple[str, Column]
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row's reference minus the row, in one column, unscaled."""
+    """Reference row minus one other row, in one column; differences are unscaled."""
 
     reference: str
     row: str
     column: Column
     difference: Estimate
     low: float
-    """Of the 95 % bootstrap interval over blocks and units."""
+    """Lower end of the 95 % bootstrap interval over blocks and units; ``high`` is its upper end."""
     high: float
     p: float
-    """Sign-flip, two-sided."""
+    """Two-sided p of the sign-flip test, or of the swap test for a ``Summary``."""
     holm_p: float
-    """Adjusted over the rows of the column."""
+    """``p``, adjusted over the rows of the column by Holm's method."""
     ahead: int
-    """Blocks in which the reference's mean is the better."""
+    """Number of blocks in which the reference has the better figure."""
     blocks: int
     units: int
-    """Of all blocks."""
+    """Number of paired units in all blocks."""
 
 
 def compare(table: Table, reference: str) -> tuple[Comparison, ...]:
-    """Every row that can be paired with the reference, by column and then as the rows stand."""
+    """Compare the reference with every row that shares units with it; sorted by column, then in the table's order."""
     paired: dict[_Place, Mapping[Hashable, Units]] = {}
     for column in table.columns:
         for row in table.rows:
@@ -85,7 +85,7 @@ def _is_ahead(metric: Metric, units: Any) -> bool:
 def _tests(
     paired: Mapping[_Place, Mapping[Hashable, Units]], of: Function | None
 ) -> dict[_Place, tuple[float, float, float]]:
-    """Place -> p, low and high; those with the same number of units per block are resampled together."""
+    """(Row, column) -> p, low and high; comparisons with the same number of units per block are resampled together."""
     alike: defaultdict[tuple[int, ...], list[_Place]] = defaultdict(list)
     for place, units in paired.items():
         alike[tuple(map(len, units.values()))].append(place)
@@ -107,7 +107,7 @@ def _adjusted(p: Mapping[_Place, float]) -> dict[_Place, float]:
 
 
 def verdicts(table: Table, comparisons: Sequence[Comparison]) -> Mapping[_Place, Verdict]:
-    """Row and column -> what the row is than the reference, where the interval of their difference leaves out 0."""
+    """(Row, column) -> "better" or "worse" than the reference, if the interval of their difference excludes 0."""
     sign = 1 if table.metric.higher_is_better else -1
     return {
         (each.row, each.column): "worse" if sign * each.difference.mean > 0 else "better"
@@ -117,7 +117,7 @@ def verdicts(table: Table, comparisons: Sequence[Comparison]) -> Mapping[_Place,
 
 
 def blocks(table: Table, comparisons: Sequence[Comparison]) -> list[Block]:
-    """Adjusted p and block counts, and what they cover; empty without comparisons."""
+    """Table of adjusted p and block counts, and a note on what they cover; empty without comparisons."""
     if not comparisons:
         return []
     nouns = table.task.WORDS
@@ -149,7 +149,7 @@ def _cell(each: Comparison, *, counted: bool) -> str:
 
 
 def csv_row(table: Table, each: Comparison) -> dict[str, object]:
-    """What ``differences.csv`` says of a comparison; differences in points, or in the metric's own unit."""
+    """One line of ``differences.csv``; differences are in points, or in the metric's own unit if it is not in %."""
     factor, nouns = table.metric.factor, table.task.WORDS
     points = "_points" if table.metric.symbol == "%" else ""
     blocks = {f"paired_{nouns.block}s": each.blocks, f"{nouns.block}s_ahead": each.ahead} if nouns.block else {}

@@ -1,4 +1,4 @@
-"""How far a sweep has come: what failed, what is missing, what is left out. It stands at the top of a report."""
+"""Progress of a sweep, for the top of a report: failed, missing and left-out trials."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -10,13 +10,12 @@ from mgcl.tasks import Task
 
 
 def markdown(runs: Sequence[TrialRun], tables: Sequence[Table], planned: Collection[str] | None) -> str:
-    """Counts first, then every failed trial, and every row that lacks something, by name.
+    """List the counts, then every failed trial, every incomplete row, and how many older trials are left out.
 
     Args:
-        runs: of the sweep, one a key.
-        tables: that were built of them.
-        planned: keys of all trials of the sweep's latest command; None: not known, then what other rows have is what
-            a row should have.
+        runs: recorded runs of the sweep, one per trial key.
+        tables: tables that were built from these runs.
+        planned: keys of all trials of the sweep's latest command; None: not known, then missing trials are not counted.
     """
     failed = sorted((run for run in runs if run.status == "FAILED"), key=lambda run: run.key)
     lines = [f"**{_counts(runs, failed, planned)}**"]
@@ -47,7 +46,7 @@ def _trial(run: TrialRun) -> str:
 
 
 def _gaps(table: Table, *, several: bool) -> list[str]:
-    """A line a row that lacks what other rows of its table have."""
+    """One line per row that lacks trials which other rows of its table have."""
     where = f" (bank {table.setting.bank[:16]}, {table.task.heading(dict(table.setting.drawn))})" if several else ""
     lacking: defaultdict[str, list[str]] = defaultdict(list)
     for row in table.rows:

@@ -1,4 +1,4 @@
-"""Means with intervals, and tests of paired differences. The arithmetic is SciPy's where SciPy has it."""
+"""Means with intervals, and tests of paired differences. SciPy does the arithmetic that it offers."""
 
 import itertools
 import math
@@ -12,21 +12,21 @@ from scipy.stats import ttest_1samp
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
-"""Means of columns over units, shape (..., columns), to figures, shape (...); finite where all means are 0 too."""
+"""Function from column means over units, shape (..., columns), to figures, shape (...); finite even if all are 0."""
 Units = Sequence[float] | Sequence[tuple[float, ...]]
-"""One number per unit, or where a ``Function`` reads several columns, the numbers of each unit."""
+"""One number per unit, or several numbers per unit if a ``Function`` reads several columns."""
 RESAMPLES = 9_999
-"""Of a sign-flip test with too many differences for all their signs, and of a bootstrap."""
+"""Number of resamples of a bootstrap, and of a permutation test that has too many units for an exact p."""
 _BATCH = 1_111
 _EXACT = 13
-"""Differences whose sign patterns are fewer than ``RESAMPLES``: all of them are tried."""
+"""Largest number of units whose sign patterns are fewer than ``RESAMPLES``; up to it the test is exact."""
 _TIE = 1e-9
-"""Figures are made of counts: statistics that are closer than this are equal, and their digits rounding."""
+"""Tolerance for ties. Figures are made of counts, so statistics that are closer than this differ by rounding only."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with the half-width of its 95 % t interval; NaN where one number has none."""
+    """Mean with the half-width of its 95 % interval; the half-width is NaN for a single number."""
 
     mean: float
     half_width: float
@@ -50,16 +50,16 @@ def t_interval(values: Sequence[float]) -> Estimate:
 def block_estimate(
     blocks: Mapping[Hashable, Units], interval: Literal["t", "bootstrap"] = "t", of: Function | None = None
 ) -> Estimate:
-    """Mean over blocks of each block's figure over its units (few-shot: a fold's episodes, all seeds pooled).
+    """Mean over blocks of the figure of each block (few-shot: of a fold's episodes, all seeds pooled).
 
     Args:
-        blocks: block -> what its units scored.
-        interval: of a single block, "t" or "bootstrap" over its units; "t" is of a mean.
-        of: a block's figure, of its units' means; None: the mean.
+        blocks: block -> scores of its units.
+        interval: kind of the interval over the units of a single block; "t" only if the figure is a mean.
+        of: function from the means of the units' columns to a block's figure; None: the mean of one number per unit.
 
     Returns:
-        With two or more blocks the interval is a t interval over the blocks' figures; with one it is over its units,
-        and covers the draw of units only.
+        The estimate. With two or more blocks its interval is a t interval over the blocks' figures. With one block it
+        is over the units, and covers the draw of units only.
     """
     figures = [figure(each, of) for each in blocks.values()]
     if len(figures) > 1 or len(next(iter(blocks.values()))) < 2:
@@ -73,39 +73,40 @@ def block_estimate(
 
 
 def figure(units: Units, of: Function | None = None) -> float:
-    """The mean of one number per unit, or a function of the means of several."""
+    """Mean of one number per unit, or ``of`` the means of several numbers per unit."""
     columns = np.atleast_2d(np.array(units).T)
     means = np.array([math.fsum(column) / len(units) for column in columns])
     return float(of(means) if of else means[0])
 
 
 def sign_flip_p(blocks: Sequence[Floats]) -> Floats:
-    """Two-sided p of a paired permutation test: had the signs of the differences been drawn, how often as large a mean.
+    """Two-sided p of a paired permutation test: how often random signs give a mean difference at least as large.
 
-    The statistic is the mean over blocks of the mean difference of their units; each unit's sign is flipped by
-    itself. It is ``scipy.stats.permutation_test`` of one sample, of many comparisons at once.
+    The statistic is the mean over blocks of the mean difference of their units; the sign of each unit is flipped
+    independently. The test equals ``scipy.stats.permutation_test`` of one sample, for many comparisons at once.
 
     Args:
-        blocks: paired differences of each block, shape (its units, comparisons).
+        blocks: paired differences, one array per block, shape (units of the block, comparisons).
 
     Returns:
-        Shape (comparisons,); exact for up to 13 units, else of 9,999 seeded draws, 0.0001 at least.
+        p, shape (comparisons,): exact for up to 13 units, otherwise from 9,999 seeded draws and at least 0.0001.
     """
     weighted = np.concatenate([block / (len(block) * len(blocks)) for block in blocks])
     return _permutation_p(lambda signs: signs @ weighted, len(weighted))
 
 
 def swap_p(blocks: Sequence[Floats], of: Function) -> Floats:
-    """``sign_flip_p`` of figures that are no means: what two rows scored on a unit is swapped, or not.
+    """Two-sided p of a permutation test that swaps the scores of two rows on single units at random.
 
-    The statistic is the mean over blocks of the difference of both rows' figures. Of means it is ``sign_flip_p``.
+    It generalises ``sign_flip_p`` to figures that are not means; for means both give the same p. The statistic is the
+    mean over blocks of the difference of both rows' figures.
 
     Args:
-        blocks: paired units of each block, shape (its units, comparisons, columns of both rows).
-        of: the difference of the figures, of the columns' means.
+        blocks: paired scores, one array per block, shape (units of the block, comparisons, columns of both rows).
+        of: function from the means of both rows' columns to the difference of their figures.
 
     Returns:
-        Shape (comparisons,), as ``sign_flip_p``.
+        p, shape (comparisons,), exact or drawn as in ``sign_flip_p``.
     """
     centres, halves = [], []
     for block in blocks:
@@ -125,7 +126,10 @@ def swap_p(blocks: Sequence[Floats], of: Function) -> Floats:
 
 
 def _permutation_p(statistic: Function, units: int) -> Floats:
-    """How often signs, shape (draws, units), give a statistic, shape (draws, comparisons), as large as without them."""
+    """Share of sign patterns whose absolute statistic is at least the observed one, shape (comparisons,).
+
+    ``statistic`` maps signs, shape (draws, units), to statistics, shape (draws, comparisons).
+    """
     observed = np.abs(statistic(np.ones((1, units))))[0] - _TIE
     if units <= _EXACT:
         every = np.array(list(itertools.product((1.0, -1.0), repeat=units)))
@@ -141,17 +145,18 @@ def _drawn_signs(count: int) -> Iterator[Floats]:
 
 
 def bootstrap_interval(blocks: Sequence[Floats], of: Function | None = None) -> Floats:
-    """95 % percentile interval of the mean over blocks: blocks are drawn again, and in each its units.
+    """95 % percentile interval of the mean over blocks, from a two-level bootstrap of blocks and of their units.
 
-    SciPy's bootstrap knows no levels. How often a unit is drawn is multinomial, given how often its block is: the
-    units of a block that is drawn twice are pooled.
+    SciPy's bootstrap has one level only. Given how often a block is drawn, the counts of its units are multinomial:
+    the units of a block that is drawn twice are pooled.
 
     Args:
-        blocks: of each block its units' values, shape (units, comparisons); with ``of`` (..., columns).
-        of: a block's figure, of the columns' means; None: the mean.
+        blocks: values of the units, one array per block, shape (units, comparisons), or (units, comparisons, columns)
+            with ``of``.
+        of: function from the means of the columns to a block's figure; None: the mean.
 
     Returns:
-        Low and high, shape (2, comparisons).
+        Lower and upper ends, shape (2, comparisons).
     """
     generator = np.random.default_rng(0)
     drawn = generator.multinomial(len(blocks), _uniform(len(blocks)), size=RESAMPLES)
@@ -163,11 +168,12 @@ def bootstrap_interval(blocks: Sequence[Floats], of: Function | None = None) -> 
 
 
 def _resampled(generator: np.random.Generator, block: Floats, times: NDArray[np.int64], of: Function | None) -> Floats:
-    """Sums of a block's values, each drawn as often as its block was times its units, shape (resamples, comparisons).
+    """Resampled sums of a block's values, shape (resamples, comparisons).
 
-    Of figures that are no means: the figure times as many units.
+    A resample that holds the block k times draws k x ``len(block)`` units. With ``of`` the result is the figure of the
+    drawn units multiplied by their number.
     """
-    batches = np.split(times, range(_BATCH, len(times), _BATCH))  # a resample of many units is large
+    batches = np.split(times, range(_BATCH, len(times), _BATCH))  # bounds the memory
     flat = block.reshape(len(block), -1)
     sums = np.concatenate([generator.multinomial(each * len(block), _uniform(len(block))) @ flat for each in batches])
     if of is None:
@@ -182,7 +188,9 @@ def _uniform(count: int) -> Floats:
 
 
 def holm(p: Sequence[float]) -> tuple[float, ...]:
-    """Holm's step-down p of several tests, in their order (Holm 1979): the k-th smallest times those not smaller.
+    """Holm's step-down adjusted p of several tests, in their order (Holm 1979).
+
+    The k-th smallest of n is multiplied by n - k + 1, limited to 1, and never less than the adjusted p before it.
 
     >>> holm([0.01, 0.5, 0.02])
     (0.03, 0.5, 0.04)

@@ -1,4 +1,4 @@
-"""Recorded trials as tables: variants as rows, the task's columns. The same runs give the same bytes."""
+"""Tables of recorded trials, with variants as rows and the task's columns. The same runs give the same tables."""
 
 import math
 from collections import defaultdict
@@ -14,43 +14,43 @@ from mgcl.reporting.statistics import Estimate, block_estimate
 from mgcl.tasks import Metric, Task
 
 Column = tuple[Value, ...]
-"""Values of the task's ``COLUMNS``."""
+"""Values of the task's ``COLUMNS``, in their order."""
 
 NO_GROUPS: Mapping[str, Sequence[str]] = MappingProxyType({})
 OTHER = "Other"
-"""Heading of the rows whose variant is in no group."""
+"""Heading of rows whose variant is in no group."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a table says where a variant meets a column."""
+    """Entry of a table for one row and column."""
 
     estimate: Estimate | None
-    """None where every trial failed."""
+    """Mean with its interval, unscaled; None if no trial of the entry has the metric, e.g. because all failed."""
     runs: tuple[TrialRun, ...]
-    """Failed ones included."""
+    """Runs of the entry, including failed ones."""
     expected: int
-    """Trials that a whole entry of its table has: every block and seed in it."""
+    """Number of trials of a complete entry: every block with every seed of its column."""
 
     @property
     def failed(self) -> int:
-        """Trials that ended in an error."""
+        """Number of trials that ended in an error."""
         return sum(run.status == "FAILED" for run in self.runs)
 
     @property
     def finished(self) -> int:
-        """Trials that its estimate is made of."""
+        """Number of trials that did not fail."""
         return len(self.runs) - self.failed
 
     @property
     def complete(self) -> bool:
-        """Whether every block and seed of the table is in it: only then it compares with the rest of its column."""
+        """Whether every block and seed finished; only complete entries can be compared with others of the column."""
         return self.finished == self.expected
 
 
 @dataclass(frozen=True)
 class Table:
-    """Everything recorded in one setting, by one metric."""
+    """Recorded trials of one setting, measured by one metric."""
 
     setting: Setting
     metric: Metric
@@ -58,55 +58,55 @@ class Table:
     columns: tuple[Column, ...]
     entries: dict[tuple[str, Column], Entry]
     variants: Mapping[str, str]
-    """Row -> the variant that it is of: several rows are of one where their parameters differ."""
+    """Row -> its variant; a variant has several rows if its trials differ in their parameters."""
     searched: Mapping[str, str]
-    """Row of values that a search chose -> the variant of its own values."""
+    """Row with values that a search chose -> the variant with its own values."""
     groups: tuple[tuple[str, tuple[str, ...]], ...]
-    """Headings under which its rows are printed, each with its rows; every row is in one."""
+    """Headings, each with the rows printed under it; every row is under exactly one heading."""
 
     @property
     def task(self) -> Task:
-        """The task of its runs."""
+        """Task of the table's runs."""
         task: Task = load("task", self.setting.task)
         return task
 
     @property
     def ranked(self) -> bool:
-        """Whether its metric is the first of its task."""
+        """Whether the table's metric is the first of its task, by which rows are ranked."""
         return self.metric == self.task.METRICS[0]
 
     @property
     def runs(self) -> tuple[TrialRun, ...]:
-        """Every run in the table, once."""
+        """All runs of the table, without duplicates."""
         return tuple({run.key: run for entry in self.entries.values() for run in entry.runs}.values())
 
     @property
     def blocks(self) -> int:
-        """Blocks that its runs are of."""
+        """Number of blocks among the table's runs."""
         return len({run.block for run in self.runs})
 
     @property
     def setting_columns(self) -> dict[str, object]:
-        """What a csv says of the table in each of its lines."""
+        """Columns of a csv that identify the table: name -> value."""
         setting = self.setting
         named = {"dataset": setting.dataset, "backbone": setting.backbone, "bank": setting.bank}
         return {**named, **dict(setting.drawn)}
 
     def column_values(self, column: Column) -> dict[str, object]:
-        """What a csv says of a column."""
+        """Columns of a csv that identify a column of the table: name -> value."""
         return dict(zip(self.task.COLUMNS, column, strict=True))
 
     def name_of(self, column: Column) -> str:
-        """What stands above a column."""
+        """Head of a column, e.g. "5-way 1-shot"."""
         return self.task.column_name(column)
 
     def shown(self, row: str, column: Column) -> float | None:
-        """An entry's mean, as printed; None: there is none, or it is not whole."""
+        """Mean of an entry, rounded as printed; None if the entry is missing or incomplete."""
         entry = self.entries.get((row, column))
         return float(self.metric.text(entry.estimate.mean)) if entry and entry.estimate and entry.complete else None
 
     def is_best(self, row: str, column: Column) -> bool:
-        """Whether an entry's mean, as printed, is the best of its column's whole entries, of which it beats one."""
+        """Whether an entry's printed mean is the best of the column's complete entries, and better than one of them."""
         means = [mean for each in self.rows if (mean := self.shown(each, column)) is not None]
         own = self.shown(row, column)
         if own is None or min(means) == max(means):
@@ -117,12 +117,12 @@ class Table:
 def build(
     runs: Iterable[TrialRun], order: Sequence[str] = (), groups: Mapping[str, Sequence[str]] = NO_GROUPS
 ) -> tuple[Table, ...]:
-    """One table per setting and metric; of a method's versions only the newest counts, and settings are never mixed.
+    """Build one table per setting and metric; only the newest version of a method or task counts.
 
     Args:
-        runs: of one sweep, one a key.
-        order: variant names as they should stand; others follow by name.
-        groups: heading -> the variants whose rows are printed under it; others stand last, under ``OTHER``.
+        runs: runs of one sweep, one per trial key.
+        order: variant names in printed order; other rows follow, sorted by name.
+        groups: heading -> variants whose rows are printed under it; other rows come last, under ``OTHER``.
     """
     found: defaultdict[Setting, list[TrialRun]] = defaultdict(list)
     for run in newest_versions(sorted(runs, key=lambda run: run.key)):
@@ -135,12 +135,12 @@ def build(
 
 
 def by_setting(tables: Sequence[Table]) -> list[list[Table]]:
-    """The tables of each setting, which differ in their metric."""
+    """Tables grouped by setting; the tables of a group differ in their metric."""
     return [list(each) for _, each in groupby(tables, key=lambda table: table.setting)]
 
 
 def newest_versions(runs: Sequence[TrialRun]) -> list[TrialRun]:
-    """Those of the highest version of their method, and of their task, that is among them."""
+    """Runs of the highest version of their method and of their task among the given runs."""
     methods: dict[str, int] = {}
     tasks: dict[str, int] = {}
     for run in runs:
@@ -152,7 +152,7 @@ def newest_versions(runs: Sequence[TrialRun]) -> list[TrialRun]:
 
 
 def _place_of(setting: Setting) -> tuple[str, ...]:
-    """By which settings are sorted."""
+    """Sort key of a setting."""
     drawn = [f"{value:06}" if isinstance(value, int) else str(value) for _, value in setting.drawn]
     return setting.task, setting.dataset, setting.backbone, setting.bank, *drawn, f"{setting.protocol:06}"
 
@@ -181,7 +181,7 @@ def _tables(
     task: Task = load("task", setting.task)
     for metric in task.METRICS:
         if metric != task.METRICS[0] and not any(metric.measured(run.scores) for run in runs):
-            continue  # recorded before the task measured it
+            continue  # all runs were recorded before the task measured this metric
         entries = {
             place: Entry(_estimate(each, metric), tuple(each), expected[place[1]]) for place, each in members.items()
         }
@@ -192,7 +192,7 @@ def _tables(
 def grouped(
     rows: Sequence[str], named: Mapping[str, str], groups: Mapping[str, Sequence[str]]
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Headings and the rows under each, in their order; ``named`` is the variant of each row."""
+    """Headings with their rows, in the order of ``groups`` and ``rows``; ``named`` maps a row to its variant."""
     headings = {variant: heading for heading, each in groups.items() for variant in each}
     of = {row: headings.get(named[row], OTHER) for row in rows}
     return tuple(
@@ -203,7 +203,7 @@ def grouped(
 
 
 def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
-    """(key, variant) -> row label: the variant's name, and what tells apart trials that share it and no more."""
+    """(Trial key, variant) -> row label: the variant's name, with the parameters in which its trials differ, if any."""
     by_variant: defaultdict[str, list[TrialRun]] = defaultdict(list)
     for run in runs:
         for variant in run.variants:
@@ -212,7 +212,7 @@ def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
     for variant, each in by_variant.items():
         names = sorted({name for run in each for name in run.parameters})
         if any(variant in run.searched for run in each):
-            names = []  # they differ from block to block: that is what they are
+            names = []  # searched values differ from block to block by design; they form one row
         differing = [name for name in names if len({run.parameters.get(name) for run in each}) > 1]
         for run in each:
             suffix = ", ".join(f"{name}={run.parameters.get(name)}" for name in differing)
@@ -221,7 +221,7 @@ def _labels(runs: Sequence[TrialRun]) -> dict[tuple[str, str], str]:
 
 
 def _estimate(runs: Sequence[TrialRun], metric: Metric) -> Estimate | None:
-    """Blocks in order, seeds in order: the sums are the same whatever order the runs came in."""
+    """Estimate of an entry; runs are sorted by block and seed, so that the sums do not depend on their order."""
     blocks: defaultdict[Hashable, list[Any]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.pooled):
         if metric.measured(run.scores):

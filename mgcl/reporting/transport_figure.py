@@ -1,4 +1,4 @@
-"""One query clip of a report as a picture: its sound, and what its segments were matched with (MGCL Eq. 17-19)."""
+"""Picture of one query clip: its spectrogram, and the transport plans of its segments (MGCL Eq. 17-19)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,29 +18,29 @@ _SAMPLE_RATE = 16000
 
 @dataclass(frozen=True)
 class Material:
-    """What a picture shows of a data set that no run keeps; without it the picture does without."""
+    """Optional content of a picture that runs do not store: explanations and audio of the data set."""
 
     explanations: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Label -> its sentences, in the bank's order."""
+    """Label -> explanations of the class, in the bank's order."""
     audio: Mapping[str, Path] = field(default_factory=dict)
-    """Clip id -> its file."""
+    """Clip id -> audio file."""
 
 
 def has_plans(clip: ExplainedClip) -> bool:
-    """Whether its segments were matched with explanations."""
+    """Whether a clip has transport plans between its segments and explanations."""
     return any(name.startswith(_PART) for name in clip.plans)
 
 
 def transport(where: str, clip: ExplainedClip, material: Material) -> Figure:
-    """The plan to the explanations of the true and of the answered class, under the clip's spectrogram.
+    """Draw the plans to the explanations of the true and of the answered class, below the clip's spectrogram.
 
     Args:
-        where: which trial the clip is of, in words.
-        clip: that ``has_plans``.
-        material: the sentences, and the clip's file, if they are at hand.
+        where: trial of the clip, in words, for the caption.
+        clip: explained clip for which ``has_plans`` is true.
+        material: explanations and audio files; missing explanations are numbered, missing audio has no spectrogram.
 
     Raises:
-        DataError: the clip's file cannot be decoded.
+        DataError: the clip's audio cannot be decoded.
     """
     end = clip.segment_times[-1] + clip.segment_times[0]
     file = material.audio.get(clip.clip_id)
@@ -65,7 +65,7 @@ def _role(label: str, clip: ExplainedClip) -> str:
 
 
 def _sentences(known: Sequence[str], count: int) -> list[str]:
-    """The first ``count`` of the known sentences; numbers where they are not known."""
+    """The first ``count`` known sentences, shortened; numbers from 1 if fewer are known."""
     if len(known) < count:
         return [str(number) for number in range(1, count + 1)]
     return [shortened(sentence) for sentence in known[:count]]

@@ -1,4 +1,4 @@
-"""Search of a method's parameters, on classes that no test episode holds."""
+"""Search for a method's parameters, validated on classes that no test episode contains."""
 
 from mgcl.search.command import main
 from mgcl.search.questions import Search

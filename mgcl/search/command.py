@@ -1,4 +1,4 @@
-"""The command line of a search: studies run, what they found drawn, and the best values handed to the grid."""
+"""Command line of a search: run its studies, draw their results, and write the best values for sweeps."""
 
 import argparse
 import functools
@@ -60,14 +60,14 @@ if TYPE_CHECKING:
 
 
 def main(search: Search, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Parse the flags, run the search, exit: 0, 1 if a point failed, 2 on bad input, 130 after Ctrl-C."""
+    """Parse the flags, run the search, and exit with 0, 1 if a point failed, 2 on bad input, or 130 after Ctrl-C."""
     run_and_exit(functools.partial(_main, search, arguments), flag_names(_parser(search)) | MACHINE_FLAGS)
 
 
 def _main(search: Search, arguments: Sequence[str] | None) -> int:
     flags = _parser(search).parse_args(arguments)
     search, where = _override(search, flags), machines(flags)
-    similarity_limit()  # refused here, not by each worker
+    similarity_limit()  # a bad value is refused here once, not by every worker
     storage = flags.study or default_storage()
     check_storage(storage)
     location, bank = one_bank(search.banks)
@@ -97,7 +97,7 @@ def _findings(
     where: Machines,
     flags: argparse.Namespace,
 ) -> list[Finding]:
-    """Run what is missing of every study, and read what they found."""
+    """Run the missing points of every study, and return one finding per study."""
     with at_work("loading Ray and MLflow"):
         from mgcl.cluster.connect import cluster
         from mgcl.search.export import Export
@@ -124,7 +124,7 @@ def _findings(
 
 
 def _taking(study: Study, question: Question, export: "Export", bar: Bar) -> Callable[[FrozenTrial], None]:
-    """What is done with each point that ends from now on."""
+    """Make the callback for points that end from now on: it shows them on the bar and exports them to MLflow."""
     since = datetime.now()
 
     def take(point: FrozenTrial) -> None:
@@ -140,7 +140,7 @@ def _bar(study: Study, question: Question, points: int) -> Bar:
 
 
 def _seconds_left(study: Study, left: int, since: datetime) -> float | None:
-    """Until a study has all its points; None: none has ended since a time, in this machine's own."""
+    """Estimate the seconds until ``left`` more points end; None if none has ended yet since ``since`` (local time)."""
     now = datetime.now()
     points = [(each.datetime_start, each.datetime_complete) for each in study.get_trials(deepcopy=False)]
     begun = [(start, end) for start, end in points if start and start >= since]
@@ -162,7 +162,7 @@ def _show(point: FrozenTrial, metric: Metric, bar: Bar) -> None:
 
 
 def _finding(study: Study, question: Question, folder: Path) -> Finding:
-    from mgcl.search import pictures  # brings scikit-learn and matplotlib
+    from mgcl.search import pictures  # loads scikit-learn and matplotlib
 
     points, found, own = ended(study), best(study), default_point(study, question)
     failed = sum(ERROR in point.user_attrs for point in points)
@@ -179,7 +179,7 @@ def _finding(study: Study, question: Question, folder: Path) -> Finding:
 
 
 def _test(search: Search, flags: argparse.Namespace, params: Path) -> str:
-    """The sweep that tests what was found, on the same cells but for what is tested, which is the file's."""
+    """Command of the sweep that tests the best values on the search's draws; the tests come from the file of values."""
     task: Searchable = load("task", search.draws.task)
     shared = repeated(flags, drawn(search.draws, flags), but=task.BATCHES)
     return shlex.join(["mgcl", "sweep", "full_grid", "--params", str(params), "--variants", search.variant, *shared])

@@ -1,4 +1,4 @@
-"""The command line of the samplers' comparison: a design run once, both replayed on it, and both run for real."""
+"""Command line that compares the samplers, on replays of a regressor fitted to a design and on one live study each."""
 
 import argparse
 import functools
@@ -43,7 +43,7 @@ Curves = Mapping[str, NDArray[np.float64]]
 
 
 def main(search: Search, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Parse the flags, compare, exit: 0, 2 on bad input, 130 after Ctrl-C."""
+    """Parse the flags, compare the samplers, and exit with 0, 2 on bad input, or 130 after Ctrl-C."""
     run_and_exit(functools.partial(_main, search, arguments), flag_names(_parser(search)) | MACHINE_FLAGS)
 
 
@@ -92,7 +92,7 @@ def _run(
     there: "Cluster",
     given: Sequence[Mapping[str, float]] = (),
 ) -> list[FrozenTrial]:
-    """The complete points of a search's first study: those given before those proposed."""
+    """Run a search's first study and return its complete points; ``given`` points run before proposed ones."""
     from mgcl.search.schedule import run_points
 
     question = questions(search, bank)[0]

@@ -1,4 +1,4 @@
-"""A study's points as MLflow runs, to be grouped and compared like any: the study's own database is the record."""
+"""Export of a study's points to MLflow, to group and compare them there; the study's own database is the record."""
 
 import json
 import time
@@ -22,27 +22,27 @@ _PARENTS = "tags.kind = 'sweep'"
 _POINTS = "tags.kind = 'point'"
 _STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "stopped early"}
 _FORMER = {"whole": "complete"}
-"""Words of states that earlier runs have."""
+"""State in runs of earlier versions -> present state."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """An experiment with one parent run, and a run a point below it."""
+    """MLflow experiment with one parent run, and one run per point below it."""
 
     store: Tracking
     value: str
-    """MLflow's name of a point's value."""
+    """Name of the MLflow metric that holds a point's value."""
     shown: set[tuple[str, int, str]] = field(default_factory=set)
-    """Study, number and content of each point that has its run: another study may have taken the name since."""
+    """(Study, number, content) of the points that have a run; the content detects a later study of the same name."""
 
     @classmethod
     def open(cls, name: str, uri: str, metric: str) -> "Export":
-        """Open a search's experiment, made if it is new, and drop interrupted runs.
+        """Open the experiment of a search, creating it if it is new, and delete interrupted runs.
 
         Args:
-            name: of the search.
-            uri: of the store.
-            metric: whose mean is a point's value.
+            name: name of the search.
+            uri: address of the MLflow store.
+            metric: name of the metric whose mean is a point's value.
 
         Raises:
             TrackingError: the store cannot be opened or written.
@@ -64,7 +64,7 @@ class Export:
         return self.store.client
 
     def plan(self, points: Mapping[str, int]) -> None:
-        """Keep how many points each study should have in the end, for ``standing``.
+        """Store the number of points that each study should have in the end, for ``standing``.
 
         Raises:
             TrackingError: the store does not answer.
@@ -73,10 +73,10 @@ class Export:
             self._client.set_tag(self.store.parent_id, _PLANNED, json.dumps(points))
 
     def show(self, question: Question, points: Iterable[FrozenTrial]) -> None:
-        """Write the runs of points that have none yet.
+        """Write runs for the points that have none yet.
 
         Raises:
-            TrackingError: the store does not answer; what it missed is written the next time.
+            TrackingError: the store does not answer; missing runs are written by the next call.
             DeletedError: the search's experiment was deleted.
         """
         for point in points:
@@ -115,7 +115,7 @@ class Export:
         self._client.set_terminated(run_id, "FAILED" if state == "failed" else "FINISHED")
 
     def try_to_show(self, question: Question, point: FrozenTrial) -> None:
-        """``show``, or leave it to the next time."""
+        """Export one point like ``show``, but leave it to a later call if the store does not answer."""
         try:
             self.show(question, (point,))
         except TrackingError:
@@ -127,12 +127,12 @@ def _parameters(question: Question, point: FrozenTrial) -> dict[str, str]:
 
 
 def _content(identity: str, parameters: Mapping[str, str], value: float | None) -> str:
-    """A digest of what a point is; runs of before this was kept do not tell their study's identity."""
+    """Digest of a point's study, parameters and value; ``identity`` is empty for runs that recorded no digest."""
     return digest([identity, dict(parameters), value])[:16]
 
 
 def standing(name: str, uri: str) -> dict[str, tuple[Counter[str], int | None]]:
-    """How many points each study of a search has in each state, and how many it should have, without writing anything.
+    """Study -> number of its points per state, and number that it should have (None: not known); writes nothing.
 
     Raises:
         TrackingError: the store cannot be opened, or the search's experiment was deleted.

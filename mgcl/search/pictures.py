@@ -1,4 +1,4 @@
-"""What a study learned, as pictures. Optuna draws them."""
+"""Pictures of a study, drawn by Optuna, and the importances of its parameters."""
 
 import io
 import warnings
@@ -15,14 +15,17 @@ from optuna.study import Study
 from mgcl.reporting.drawing import palette
 from mgcl.search.study import complete
 
-# Fewer points say nothing of importance.
+# With fewer points importances mean nothing.
 LEAST_POINTS = 10
-# As a contour needs a panel for each pair.
+# Number of parameters with contours: every pair of them needs a panel.
 _CONTOURED = 3
 
 
 def importances(study: Study) -> Mapping[str, float]:
-    """Each parameter's share of the variance, in 0..1 (fANOVA, Hutter et al. 2014); none of few or equal points."""
+    """Parameter -> share of the variance that it explains, in 0..1 (fANOVA, Hutter et al. 2014).
+
+    It is empty if there are fewer than ``LEAST_POINTS`` complete points, or if all have the same value.
+    """
     points = complete(study)
     if len(points) < LEAST_POINTS or len({point.value for point in points}) == 1:
         return {}
@@ -30,15 +33,15 @@ def importances(study: Study) -> Mapping[str, float]:
 
 
 def draw(study: Study, folder: Path, prefix: str) -> list[Path]:
-    """Write history, slices, contours and importances; the latter two of at least ``LEAST_POINTS`` points.
+    """Write pictures of history and slices, and, if there are ``importances``, of importances and contours.
 
     Args:
-        study: with complete points.
-        folder: is there.
-        prefix: of the files' names.
+        study: a study with complete points.
+        folder: an existing folder.
+        prefix: prefix of the files' names.
 
     Returns:
-        The files: png.
+        Paths of the png files.
     """
     mpl.use("Agg")
     from optuna.visualization import matplotlib as optuna_plots

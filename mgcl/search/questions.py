@@ -1,4 +1,4 @@
-"""A search as data, and the studies that it comes down to."""
+"""Searches as data, and the studies that they consist of."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -18,54 +18,54 @@ from mgcl.tasks import Draws, Metric, Problem, Searchable
 
 @dataclass(frozen=True)
 class Search:
-    """What to search, on what."""
+    """Specification of a search: parameters, draws, banks and sampler."""
 
     name: str
     draws: Draws
-    """Of the task: what one batch holds. A point may be stopped between batches."""
+    """Draws of the task, for one batch; a point may be stopped between batches."""
     banks: tuple[str, ...] = ()
-    """One folder; (): generated soundscapes, embedded by the tiny backbone."""
+    """Folder of one feature bank; (): generated soundscapes, embedded by the tiny backbone."""
     variant: str = REFERENCE
     batches: int = 5
-    """A point's value is the mean over all of them."""
+    """Number of batches; a point's value is the mean over all of them."""
     points: int = 60
-    """That each study should have in the end."""
+    """Number of points that each study should have in the end."""
     space: Mapping[str, Range] = field(default_factory=lambda: dict(SPACE))
     sampler: str = "tpe"
     seed: int = 0
     stopping: bool = True
-    """End bad points early."""
+    """Whether bad points are stopped early."""
     shared: bool = False
-    """One study for all that is tested, on the classes outside all of it."""
+    """Whether one study serves all tests, validated on the classes outside all of them."""
     apart: bool = False
-    """A study for each value of the task's ``APART`` (few-shot's shots)."""
+    """Whether each value of the task's ``APART`` (few-shot: shot) has a study of its own."""
     audio_only: bool = False
-    """Of a bank without captions, search on audio alone."""
+    """On banks without captions, search a variant that needs captions on audio only."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What one study asks: everything that its answer depends on but the number of points."""
+    """Specification of one study: everything that its result depends on except the number of points."""
 
     name: str
-    """Of the study, in its database."""
+    """Name of the study in its database."""
     tests: tuple[Any, ...]
-    """What the answer is for, as the task's ``Problem.tests``."""
+    """Tests that the values are for, as the task's ``Problem.tests``."""
     apart: Value
-    """The value of the task's ``APART`` that it is for; None: any."""
+    """Value of the task's ``APART`` that the values are for; None: any."""
     batches: tuple[tuple[Trial, ...], ...]
-    """What it is validated on, at the variant's own parameters; a point replaces some of them."""
+    """Validation trials per batch, with the variant's own parameters; a point replaces some of these."""
     space: Mapping[str, Range]
     sampler: str
     seed: int
     stopping: bool
-    """End bad points early."""
+    """Whether bad points are stopped early."""
     default: Mapping[str, Value]
-    """The variant's own values of what is searched."""
+    """The variant's own values of the searched parameters."""
 
     @property
     def identity(self) -> str:
-        """Studies with another one are not mixed."""
+        """Canonical JSON of trials, space, sampler and seed; a study contains points of one identity only."""
         keys = [[trial.key for trial in batch] for batch in self.batches]
         return canonical_json(
             [keys, {name: asdict(each) for name, each in self.space.items()}, self.sampler, self.seed]
@@ -73,32 +73,32 @@ class Question:
 
     @property
     def place(self) -> str:
-        """What tells it from the search's other studies, in words."""
+        """Words that distinguish the study from the others of its search."""
         return " ".join(self.task.study_name(self.tests, self.apart))
 
     @property
     def task(self) -> Searchable:
-        """What is drawn and measured."""
+        """Task of the validation trials."""
         task: Searchable = load("task", self.batches[0][0].task)
         return task
 
     @property
     def metric(self) -> Metric:
-        """A point's value is the mean of its trials' figures by this one, which the task ranks."""
+        """The task's ranked metric; a point's value is the mean of its trials' figures by this metric."""
         return self.task.METRICS[0]
 
     @property
     def bank(self) -> str:
-        """Digest of the bank."""
+        """Digest of the feature bank."""
         return self.batches[0][0].bank
 
     @property
     def default_inside(self) -> bool:
-        """Whether the variant's own values lie in the space."""
+        """Whether all of the variant's own values lie in the space."""
         return all(each.low <= _number(self.default[name]) <= each.high for name, each in self.space.items())
 
     def at(self, point: Mapping[str, Value]) -> tuple[tuple[Trial, ...], ...]:
-        """The trials whose mean figure is a point's value, batch by batch."""
+        """Trials of a point, per batch; their mean figure is the point's value."""
         values = self.typed(point)
         return tuple(
             tuple(replace(trial, parameters={**trial.parameters, **values}) for trial in batch)
@@ -106,16 +106,16 @@ class Question:
         )
 
     def typed(self, point: Mapping[str, Value]) -> dict[str, Value]:
-        """A point's values as the method takes them: a yes or no is drawn as a whole number."""
+        """Values of a point in the types of the method's parameters; booleans are drawn as the integers 0 and 1."""
         return {name: bool(value) if isinstance(self.default[name], bool) else value for name, value in point.items()}
 
 
 def questions(search: Search, bank: FeatureBank) -> tuple[Question, ...]:
-    """The studies of a search; loads neither torch nor Ray.
+    """Specify the studies of a search on one bank, without loading torch or Ray.
 
     Raises:
-        SearchError: a space, a sampler or tests that the method or the bank cannot give.
-        SweepError: cells that the bank cannot give, or a variant that does not exist.
+        SearchError: a variant, sampler, space or number of the search is not valid for its task, method or bank.
+        SweepError: the bank cannot provide the cells.
     """
     _check(search)
     task: Searchable = load("task", search.draws.task)
@@ -179,7 +179,7 @@ def _check(search: Search) -> None:
 
 
 def _check_range(variant: str, name: str, each: Range) -> None:
-    """Both ends must be values that the variant's method takes."""
+    """Check that the variant's method accepts both ends of a range."""
     method, changes = VARIANTS[variant].method, VARIANTS[variant].changes
     if name in changes:
         raise SearchError(f"variant {variant!r} is about {name}: leave it out of `search`")

@@ -1,4 +1,4 @@
-"""Samplers compared by replay, on a regressor fitted to points of a seeded quasi-random design. Pure."""
+"""Replay of samplers on a regressor fitted to points of a seeded quasi-random design. All functions are pure."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ Point = Mapping[str, float]
 
 
 def design(space: Space, points: int, seed: int) -> list[dict[str, float]]:
-    """The first points of a scrambled Sobol' sequence, spread over a space."""
+    """First ``points`` points of a scrambled Sobol' sequence, scaled to a space."""
     power = int(np.ceil(np.log2(points)))
     unit = qmc.Sobol(len(space), seed=seed).random_base2(power)[:points]
     return [dict(zip(space, _spread(row, space), strict=True)) for row in unit]
@@ -43,16 +43,16 @@ def _spread(row: NDArray[np.float64], space: Space) -> list[float]:
 
 @dataclass(frozen=True)
 class Surrogate:
-    """A Gaussian process (Matérn 5/2, one length a parameter, with noise) in place of validation draws."""
+    """Gaussian process that replaces validation draws: Matérn 5/2, one length scale per parameter, with noise."""
 
     space: Space
     process: GaussianProcessRegressor
     r2: float
-    """Of the figures of points held out, five parts of them; 1 is perfect, 0 no better than their mean."""
+    """R² on held-out points in five-fold cross-validation; 1 is perfect, 0 is no better than the mean."""
 
     @classmethod
     def fit(cls, space: Space, points: Sequence[FrozenTrial]) -> "Surrogate":
-        """Fit points that are complete."""
+        """Fit a surrogate to complete points."""
         inputs = _unit([point.params for point in points], space)
         values = np.array([figure_of(point) for point in points])
         process = GaussianProcessRegressor(
@@ -62,13 +62,13 @@ class Surrogate:
             random_state=0,
         )
         with warnings.catch_warnings():
-            # The length of a parameter that hardly matters runs to its bound, as it should.
+            # The length scale of a parameter that hardly matters reaches its bound, as it should.
             warnings.simplefilter("ignore", ConvergenceWarning)
             held_out = cross_val_predict(process, inputs, values, cv=KFold(5, shuffle=True, random_state=0))
             return cls(space, process.fit(inputs, values), float(r2_score(values, held_out)))
 
     def __call__(self, point: Point) -> float:
-        """The figure that a point would have, unscaled."""
+        """Predicted figure of a point, unscaled."""
         return float(self.process.predict(_unit([point], self.space))[0])
 
 
@@ -86,7 +86,7 @@ def _unit(points: Sequence[Point], space: Space) -> NDArray[np.float64]:
 def best_so_far(
     surrogate: Surrogate, sampler: str, seed: int, points: int, *, higher_is_better: bool = True
 ) -> NDArray[np.float64]:
-    """The best of the regressor's figures after each point that a sampler proposes, shape (points,)."""
+    """Best predicted figure so far after each point that a sampler proposes, unscaled, shape (points,)."""
     direction = StudyDirection.MAXIMIZE if higher_is_better else StudyDirection.MINIMIZE
     study = optuna.create_study(direction=direction, sampler=SAMPLERS[sampler](seed))
     space = distributions(surrogate.space)
@@ -98,5 +98,5 @@ def best_so_far(
 
 
 def running_best(figures: Sequence[float], *, higher_is_better: bool) -> NDArray[np.float64]:
-    """The best figure so far, of the first, the first two, ..."""
+    """Best figure so far after each point, shape (points,)."""
     return (np.maximum if higher_is_better else np.minimum).accumulate(figures)

@@ -1,4 +1,4 @@
-"""What a search found, as a page; the best values, as a file that sweeps read."""
+"""Report of a search as a markdown page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from mgcl.tasks import Task
 
 @dataclass(frozen=True)
 class Finding:
-    """What one study found."""
+    """Result of one study."""
 
     question: Question
     choice: Choice
     default: float | None
-    """Of the variant's own values, on the same validation draws; None: not judged to the end."""
+    """Figure of the variant's own values on the same validation draws; None: that point is not complete."""
     stopped: int
     failed: int
     importances: Mapping[str, float]
@@ -28,13 +28,13 @@ class Finding:
 
 
 def page(name: str, findings: Sequence[Finding], params: Path, test: str) -> str:
-    """The report as markdown.
+    """Render the report as markdown.
 
     Args:
-        name: of the search.
-        findings: one a study.
-        params: the file of the best values.
-        test: the command that tests them.
+        name: name of the search.
+        findings: results, one per study.
+        params: path of the file of the best values.
+        test: command that tests these values.
     """
     question = findings[0].question
     trials, batches = question.batches[0], question.batches

@@ -1,4 +1,4 @@
-"""How points are proposed: a function of the seed and of the points that are known, and of nothing else."""
+"""Samplers, which propose points as a function of the seed and the known points only."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,7 +25,7 @@ SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {"tpe": _tpe, "random": _
 
 
 def distributions(space: Mapping[str, Range]) -> dict[str, BaseDistribution]:
-    """A space in Optuna's words."""
+    """Parameter -> Optuna's distribution over its range."""
     return {
         name: IntDistribution(int(each.low), int(each.high), log=each.log)
         if each.whole
@@ -35,9 +35,9 @@ def distributions(space: Mapping[str, Range]) -> dict[str, BaseDistribution]:
 
 
 class SteadySampler(BaseSampler):
-    """Draws point n anew from (seed, n), so that a study that was stopped goes on as if it had not been.
+    """Sampler that is seeded anew for point n by (seed, n), so that an interrupted study resumes as if uninterrupted.
 
-    Points that failed do not count: their draw is made again.
+    Points in Optuna's state FAIL, which were interrupted, do not count in n: their draw is repeated.
     """
 
     def __init__(self, make: Callable[[int], BaseSampler], seed: int) -> None:
@@ -45,23 +45,23 @@ class SteadySampler(BaseSampler):
 
     @classmethod
     def of(cls, name: str, seed: int) -> "SteadySampler":
-        """One of ``SAMPLERS``."""
+        """Make a steady sampler of one of ``SAMPLERS``."""
         return cls(SAMPLERS[name], seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Optuna's contract."""
+        """Implement ``BaseSampler``: the search space of the point's own sampler."""
         return self._at(study, trial).infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Optuna's contract."""
+        """Implement ``BaseSampler``: joint values from the point's own sampler."""
         return self._at(study, trial).sample_relative(study, trial, search_space)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Optuna's contract; of the startup points, each parameter by itself."""
+        """Implement ``BaseSampler``: value of one parameter, as startup points are drawn, with a seed per parameter."""
         sampler = self._make(seed_of("point", self._seed, self._index(study, trial), param_name) % 2**32)
         return sampler.sample_independent(study, trial, param_name, param_distribution)
 

@@ -1,4 +1,4 @@
-"""Points on Ray Tune: proposed by Optuna, pinned like any trial, and stopped early where they are bad."""
+"""Running of points on Ray Tune: Optuna proposes them, and bad points are stopped early."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -24,9 +24,9 @@ from mgcl.search.study import ERROR, ended
 from mgcl.sweep.alike import FIRST, CommonCause
 from mgcl.sweep.worker import Worker
 
-# A point whose worker dies is started this often in all.
+# A point whose worker dies is started at most this many times in all.
 _ATTEMPTS = 3
-# Points that are whole before others are compared with them, and batches before any is stopped.
+# Complete points before others are compared with their median, and batches before a point may be stopped.
 _MEDIAN_OF, _GRACE = 5, 2
 
 
@@ -38,18 +38,18 @@ def run_points(
     there: Cluster,
     on_point: Callable[[FrozenTrial], object] = lambda _: None,
 ) -> None:
-    """Run points on the connected cluster until a study has so many.
+    """Run points on a connected cluster until a study has ``points`` of them.
 
-    With one worker at a time the study is a function of the question alone, stopped and gone on with or not.
+    With one worker at a time the study depends on the question only, whether it was interrupted or not.
 
     Args:
-        study: from ``open_study``.
-        question: the same; if it is ``stopping``, a point ends early whose mean so far is worse than the median of the
-            whole ones' after as many batches.
-        points: that it should have at the end.
-        bank: where the bank lies, as every node sees it.
+        study: study from ``open_study``.
+        question: question of the study. If it is ``stopping``, a point is stopped early if its mean so far is worse
+            than the median of the complete points after as many batches.
+        points: number of points that the study should have at the end.
+        bank: location of the bank, valid on every node.
         there: the cluster.
-        on_point: called in this process with each point that ended; what it raises stops the search.
+        on_point: called in this process with every point that ended; an exception of it stops the search.
 
     Raises:
         SearchError: the first points all failed alike.
@@ -91,7 +91,7 @@ def _mode(question: Question) -> str:
 
 
 class _Search(OptunaSearch):
-    """Tells Optuna of each batch, and of a point that was stopped or failed what it is: no whole one."""
+    """Tune's Optuna searcher, which also reports batches to Optuna, and stopped or failed points as pruned."""
 
     def __init__(self, question: Question, study: Study, on_point: Callable[[FrozenTrial], object]) -> None:
         super().__init__(
@@ -110,11 +110,11 @@ class _Search(OptunaSearch):
         self.error: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune writes its searcher to disk, to restore an experiment from; the driver's own part stays here."""
+        """State without the driver's callback, because Tune pickles its searcher to restore experiments."""
         return {**self.__dict__, "_on_point": None}
 
     def judge(self, trial_id: str, result: Mapping[str, Any]) -> bool:
-        """Keep what a batch gave; whether the point should end here."""
+        """Report a batch's result to Optuna; returns whether the point should be stopped."""
         if "error" in result or result["batches"] == self._batches:
             return False
         point = self._ot_trials[trial_id]
@@ -122,12 +122,12 @@ class _Search(OptunaSearch):
         return self._stopping and bool(point.should_prune())
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Tune's contract; ``judge`` was asked before."""
+        """Implement Tune's searcher without any action, because ``judge`` has reported the result already."""
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Tune's contract; with an error its worker died as often as it may."""
+        """Implement Tune's searcher: record a point's end; ``error``: its worker died the maximum number of times."""
         if result is None and not error:
-            return  # Tune ended: the point is run the next time
+            return  # Tune ended before the point did: the next command runs it again
         point, result = self._ot_trials[trial_id], result or {}
         cause = f"its worker died {_ATTEMPTS} times" if error else result.get("error")
         if cause:
@@ -139,7 +139,7 @@ class _Search(OptunaSearch):
         self._refuse_a_common_cause(cause)
         try:
             self._on_point(self._study.get_trials(deepcopy=False)[point.number])
-        except Exception as raised:  # the driver's own: Tune would wrap it
+        except Exception as raised:  # an error of the callback, kept because Tune would wrap it
             self.error = self.error or raised
 
     def _refuse_a_common_cause(self, cause: str | None) -> None:
@@ -150,24 +150,24 @@ class _Search(OptunaSearch):
             )
 
     def save(self, checkpoint_path: str) -> None:
-        """Tune wants a file; the study itself is in its database."""
+        """Implement Tune's searcher: write an empty checkpoint, because the study is in its own database."""
         Path(checkpoint_path).touch()
 
 
 class _Stopping(FIFOScheduler):
-    """Asks the search after each batch."""
+    """Tune scheduler that stops a point if the search's ``judge`` returns True after a batch."""
 
     def __init__(self, search: _Search) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._search = search
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ARG002
-        """Tune's contract."""
+        """Implement Tune's scheduler: stop the point or let it continue."""
         return TrialScheduler.STOP if self._search.judge(trial.trial_id, result) else TrialScheduler.CONTINUE
 
 
 def _run_point(config: dict[str, Value], question: Question, worker: Worker) -> None:
-    """In the worker: a point's batches one by one, each reported with the mean so far."""
+    """Run a point's batches in a Tune worker, and report the mean so far after every batch."""
     worker = _kept(worker.banks[question.bank], worker)
     computed = worker.computed_similarities(question.bank) if "epsilon" in question.space else None
     means: list[float] = []
@@ -176,7 +176,8 @@ def _run_point(config: dict[str, Value], question: Question, worker: Worker) -> 
         for trial in batch:
             outcome = worker.run(trial, computed)
             if isinstance(outcome, TrialFailure):
-                tune.report({"figure": 0.0, "batches": len(means), "error": outcome.error})  # Tune wants a figure
+                # Tune requires the metric in every report
+                tune.report({"figure": 0.0, "batches": len(means), "error": outcome.error})
                 return
             scores.append(question.metric.figure(outcome.scores))
         means.append(fsum(scores) / len(scores))
@@ -187,5 +188,5 @@ _WORKERS: dict[str, Worker] = {}
 
 
 def _kept(bank: str, worker: Worker) -> Worker:
-    """The first of equals in this process, which has its bank open already."""
+    """The first of equal workers in this process, which has its bank open already."""
     return _WORKERS.setdefault(f"{bank} {worker.home} {worker.gpu_share}", worker)

@@ -1,4 +1,4 @@
-"""What is searched, and where."""
+"""Parameters that can be searched, with their ranges."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from mgcl.errors import SearchError
 
 @dataclass(frozen=True)
 class Range:
-    """Values of one parameter, ends included.
+    """Range of one parameter's values, including its ends.
 
     Attributes:
-        low: the least.
-        high: the greatest, above ``low``.
-        log: draw evenly on a logarithmic scale; needs low > 0.
-        whole: whole numbers alone.
+        low: smallest value.
+        high: largest value, above ``low``.
+        log: draw uniformly on a logarithmic scale; needs ``low`` > 0.
+        whole: draw whole numbers only.
     """
 
     low: float
@@ -24,10 +24,10 @@ class Range:
     whole: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what no range can be.
+        """Check the ends.
 
         Raises:
-            SearchError: names the ends.
+            SearchError: the range is empty or not finite, or does not fit ``log`` or ``whole``; names the ends.
         """
         ends = f"{self.low:g} to {self.high:g}"
         if not (isfinite(self.low) and isfinite(self.high) and self.low < self.high):
@@ -45,7 +45,7 @@ SPACE: Mapping[str, Range] = {
     "entropy_weight": Range(0, 0.5),
     "late_weighting_scale": Range(0.5, 100, log=True),
 }
-"""Parameters of the method ``mgcl`` that are searched unless others are asked for."""
+"""Parameters of the method ``mgcl`` that are searched by default."""
 
 MORE: Mapping[str, Range] = {
     "logit_scale": Range(1, 200, log=True),
@@ -53,4 +53,4 @@ MORE: Mapping[str, Range] = {
     "epochs": Range(1, 60, whole=True),
     "leave_one_out": Range(0, 1, whole=True),
 }
-"""Parameters that are searched if asked for; a whole number stands for no or yes where the parameter is one."""
+"""Parameters that are searched on request; for a boolean parameter 0 stands for False and 1 for True."""

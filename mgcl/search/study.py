@@ -1,4 +1,4 @@
-"""A study's points in a database that outlives the process."""
+"""Studies in a database, so that their points outlive the process."""
 
 import re
 import shlex
@@ -23,26 +23,26 @@ from mgcl.search.questions import Question
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 ERROR = "error"
-"""Attribute of a point that failed by itself: it counts, as a bad one."""
+"""Attribute with the error of a point that failed by its own fault; the point counts, as a bad one."""
 
 
-# Optuna's own, of a point that was not proposed but given
+# Optuna's attribute of a point that was enqueued, not proposed by a sampler.
 _GIVEN = "fixed_params"
 
 
 def default_storage() -> str:
-    """A SQLite file in ``MGCL_HOME``."""
+    """Address of the default database, a SQLite file in ``MGCL_HOME``."""
     return f"sqlite:///{home() / 'studies.db'}"
 
 
 @contextmanager
 def open_study(question: Question, storage: str) -> Iterator[Study]:
-    """The study of a question, made if it is new, for this process alone.
+    """Open the study of a question for this process only, creating it if it is new.
 
-    Points that a killed process left under way have failed: they are proposed again.
+    Points that a killed process left running are marked as failed, and proposed again.
 
     Raises:
-        SearchError: it asks something else, another process is at work on it, or its database does not open.
+        SearchError: the study has another identity, another process is running it, or its database does not open.
     """
     with _alone(question.name, storage), _answering(storage):
         with _making_tables(storage):
@@ -68,7 +68,7 @@ def open_study(question: Question, storage: str) -> Iterator[Study]:
 
 
 def known_points(question: Question, storage: str) -> int:
-    """Points that a study has; 0 if there is no such study."""
+    """Number of points of a study that count as ``ended``; 0 if there is no such study."""
     with _answering(storage):
         file = _database(storage)
         if file and not file.exists():
@@ -78,27 +78,31 @@ def known_points(question: Question, storage: str) -> int:
 
 
 def ended(study: Study) -> list[FrozenTrial]:
-    """Points that count: whole, stopped early because they were bad, or failed by themselves."""
+    """Points that count: complete, stopped early, or failed by their own fault."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
 def complete(study: Study) -> list[FrozenTrial]:
-    """Points with a value."""
+    """Complete points, which have a value."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
 def figure_of(point: FrozenTrial) -> float:
-    """Of a complete point: its mean validation figure, unscaled (an accuracy is in 0..1)."""
+    """Mean validation figure of a complete point, unscaled (an accuracy is in 0..1).
+
+    Raises:
+        ValueError: the point is not complete.
+    """
     if point.value is None:
         raise ValueError(f"point {point.number} is not complete")
     return point.value
 
 
 def best(study: Study) -> FrozenTrial:
-    """The best complete point; of equals the first.
+    """Best complete point; the first of equal ones.
 
     Raises:
-        SearchError: there is none.
+        SearchError: no point is complete.
     """
     if not (points := complete(study)):
         raise SearchError(f"study {study.study_name!r}: no point is complete; run it with more `trials`")
@@ -107,16 +111,20 @@ def best(study: Study) -> FrozenTrial:
 
 
 def default_point(study: Study, question: Question) -> FrozenTrial | None:
-    """The point of the variant's own values, with which a study begins if its space holds them; None: not whole."""
+    """Point with the variant's own values, with which a study begins if they lie in its space.
+
+    Returns:
+        The point; None if the study has no such point or it is not complete.
+    """
     given = (point for point in complete(study) if point.system_attrs.get(_GIVEN) == question.default)
     return next(given, None)
 
 
 def check_storage(storage: str) -> None:
-    """Refuse a database that no study can be kept in, before anything else is made.
+    """Check, before anything else is made, that studies can be stored in a database.
 
     Raises:
-        SearchError: it ends with the process, or cannot be written.
+        SearchError: the database is in memory and ends with the process, or it cannot be written.
     """
     if file := _database(storage):
         try:
@@ -139,14 +147,17 @@ def _deletion(question: Question, storage: str) -> str:
 
 
 def _making_tables(storage: str) -> AbstractContextManager[object]:
-    """Of several processes that start on a new SQLite file, one makes its tables while the others wait."""
+    """Lock for making the tables of a SQLite file, so that other processes that open the new file wait."""
     file = _database(storage)
     return FileLock(f"{file}.lock") if file else nullcontext()
 
 
 @contextmanager
 def _alone(name: str, storage: str) -> Iterator[None]:
-    """Points under way would be another process's; only on this machine is that known."""
+    """Lock a study against other processes, whose running points would otherwise be marked as failed.
+
+    Only SQLite files are locked, and only against processes of this machine.
+    """
     database = _database(storage)
     if database is None:
         yield

@@ -1,4 +1,4 @@
-"""Sweeps: which trials, on which machines, recorded where. ``Sweep`` and ``main`` are what a sweep file needs."""
+"""Sweeps: planning, running and recording of trials. A sweep file needs only ``Sweep`` and ``main``."""
 
 from mgcl.sweep.command import main
 from mgcl.sweep.grid import Sweep

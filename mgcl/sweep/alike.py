@@ -1,21 +1,21 @@
-"""The first that end, if they all fail alike, say that the rest would."""
+"""Detection of a common cause: if the first trials or points all fail alike, the rest would fail too."""
 
 FIRST = 5
-"""So many must fail by one cause."""
+"""Number of first outcomes that must all fail by one cause."""
 
 
 class CommonCause:
-    """Watches the outcomes of trials or points until one succeeds, or two differ."""
+    """Watches the outcomes of trials or points until one succeeds, or until two failures differ in their cause."""
 
     def __init__(self) -> None:
         self._causes: list[str] = []
         self._watching = True
 
     def found(self, cause: str | None) -> bool:
-        """Whether the first of all failed alike.
+        """Add the next outcome; returns True once, when the first ``FIRST`` outcomes have all failed by one cause.
 
         Args:
-            cause: of the next failure; None: it succeeded.
+            cause: cause of the failure; None: success.
         """
         if not self._watching:
             return False

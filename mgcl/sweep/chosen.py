@@ -1,4 +1,4 @@
-"""Values that a search chose, as a sweep takes them: ``mgcl sweep full_grid --params FILE``."""
+"""Values that a search chose, in the file that a sweep reads: ``mgcl sweep full_grid --params FILE``."""
 
 import json
 from collections.abc import Mapping
@@ -16,38 +16,38 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Choice:
-    """The best point of one study."""
+    """Best point of one study."""
 
     tests: tuple[Any, ...]
-    """That it is for, as the task's ``Problem.tests``; the study saw none of their classes."""
+    """Tests that the values are for, as the task's ``Problem.tests``; the study used none of their classes."""
     apart: Value
-    """The value of the task's ``APART`` that it is for; None: any."""
+    """Value of the task's ``APART`` that the values are for; None: any."""
     values: Mapping[str, Value]
     validation: float
-    """Its figure by the metric that is ranked, unscaled, on other classes."""
+    """Figure of the point by the task's ranked metric, unscaled, on the validation classes."""
     points: int
-    """That it is the best of."""
+    """Number of points that it is the best of."""
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a search hands to a sweep."""
+    """Best points of all studies of a search, for use in a sweep."""
 
     task: str
     bank: str
     """Digest of the feature bank."""
     variant: str
-    """That was searched."""
+    """Variant whose parameters were searched."""
     choices: tuple[Choice, ...]
 
     @property
     def name(self) -> str:
-        """Six hex digits that tell it from what other searches chose."""
+        """First six hex digits of the content's digest, to distinguish the results of searches."""
         return digest(self.content)[:6]
 
     @property
     def content(self) -> Mapping[str, Any]:
-        """What its file holds; the task names the keys."""
+        """Content of the file; the task defines some of the keys."""
         tests, apart, figure = _keys(self.task)
         choices = [
             {
@@ -63,14 +63,14 @@ class Chosen:
 
     @property
     def tests(self) -> tuple[Any, ...]:
-        """What may be tested with these values, in order."""
+        """All tests that these values are for, without duplicates, in order."""
         return tuple(dict.fromkeys(test for choice in self.choices for test in choice.tests))
 
     def values(self, cell: Cell) -> Mapping[str, Value]:
-        """The values for one cell.
+        """Values for one cell.
 
         Raises:
-            SweepError: none were searched for it.
+            SweepError: no values were searched for the cell's test.
         """
         task: Searchable = load("task", self.task)
         test, apart = task.tested(cell), task.place(cell).get(task.APART)
@@ -82,22 +82,22 @@ class Chosen:
 
 
 def write_chosen(file: Path, chosen: Chosen) -> None:
-    """Write the file that ``read_chosen`` reads."""
+    """Write a file for ``read_chosen``."""
     file.parent.mkdir(parents=True, exist_ok=True)
     content = {"format": _FORMAT, **chosen.content}
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_chosen(file: Path, bank: str, task: str) -> Chosen:
-    """Read what a search chose.
+    """Read the values that a search chose.
 
     Args:
-        file: that ``write_chosen`` wrote.
-        bank: digest of the bank that it is to be used on.
-        task: that it is to be used with.
+        file: file written by ``write_chosen``.
+        bank: digest of the bank on which the values will be used.
+        task: name of the task with which the values will be used.
 
     Raises:
-        SweepError: it is not such a file, or of another bank or task; or the task has nothing to search.
+        SweepError: the file is not such a file, or of another bank or task; or the task has nothing to search.
     """
     if not hasattr(load("task", task), "problems"):
         raise SweepError(f"`params` {file}: the task {task} has nothing to search; leave it out")
@@ -121,7 +121,7 @@ def read_chosen(file: Path, bank: str, task: str) -> Chosen:
 
 
 def _keys(task: str) -> tuple[str, str, str]:
-    """A choice's keys in the file: tests, apart and validation."""
+    """Keys of a choice in the file for its tests, apart and validation."""
     searched: Searchable = load("task", task)
     return searched.TESTS, searched.APART or "apart", f"validation_{searched.METRICS[0].name}"
 

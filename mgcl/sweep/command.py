@@ -1,4 +1,4 @@
-"""The command line of a sweep file: plan, run what is missing, report."""
+"""Command line of a sweep file: plan, run missing trials, report."""
 
 import argparse
 import datetime
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 
 
 def main(sweep: Sweep, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Parse the flags, run the sweep, exit: 0, 1 if a trial failed, 2 on bad input, 130 after Ctrl-C."""
+    """Parse the flags, run the sweep, and exit with 0, 1 if a trial failed, 2 on bad input, or 130 after Ctrl-C."""
     run_and_exit(functools.partial(_main, sweep, arguments), _called(sweep))
 
 
 def _called(sweep: Sweep) -> dict[str, str]:
-    """Parameter -> the flag that sets it."""
+    """Parameter -> flag that sets it."""
     return flag_names(_parser(sweep)) | MACHINE_FLAGS
 
 
@@ -55,7 +55,7 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     sweep, where = override(sweep, flags), machines(flags)
     if flags.local and where != Machines():
         raise SweepError("--local runs trials in this process: leave --address, --workers and --gpus-per-trial out")
-    similarity_limit()  # refused here, not by each worker
+    similarity_limit()  # a bad value is refused here once, not by every worker
     banks = open_banks(sweep.banks, make=not flags.plan)
     planned = [each for bank in banks.values() for each in plan(sweep, bank)]
     chosen = _only(flags.only, planned)
@@ -104,13 +104,13 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
 
 
 def _shown(sweep: Sweep) -> list[str]:
-    """What MLflow's page shows of trials, until their rows are there."""
+    """Columns that MLflow's page shows of trials until the table rows are written."""
     metrics = [f"metrics.`{metric.name}`" for metric in sweep.task.METRICS]
     return [*metrics, *(f"params.`{name}`" for name in sweep.task.COLUMNS)]
 
 
 def _name_rows(store: "Tracking", planned: Sequence[PlannedTrial]) -> None:
-    """Tag recorded trials with rows that turned out to be theirs too."""
+    """Add to recorded trials the names of planned rows that they belong to as well."""
     recorded = {run.key: run for run in store.runs()}
     for each in planned:
         found = recorded.get(each.trial.key)
@@ -156,7 +156,7 @@ def _place(trial: Trial) -> str:
 
 
 def _print_tables(planned: Sequence[PlannedTrial], runs: Sequence[TrialRun]) -> None:
-    """This sweep's own trials; the report has everything that the store has of it."""
+    """Print tables of the planned trials only; the report covers everything that the store has of the sweep."""
     keys = {each.trial.key for each in planned}
     print()
     own = [each for each in runs if each.key in keys]
@@ -165,7 +165,7 @@ def _print_tables(planned: Sequence[PlannedTrial], runs: Sequence[TrialRun]) -> 
 
 
 def _conclude(planned: Sequence[PlannedTrial], runs: Sequence[TrialRun]) -> int:
-    """Say how the sweep stands; its exit code."""
+    """Print the counts of finished, failed and missing trials, and return the exit code."""
     counts = count(planned, {run.key: run for run in runs})
     print(f"{counts['done']} finished, {counts['failed']} failed, {counts['missing']} missing")
     if counts["missing"]:

@@ -1,4 +1,4 @@
-"""How a sweep stands, and what is missing of it run, each outcome recorded as it comes."""
+"""State of a sweep's trials, and running of the missing ones; every outcome is recorded as soon as it arrives."""
 
 import platform
 import time
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
 
 
 def state(planned: PlannedTrial, recorded: Mapping[str, TrialRun]) -> str:
-    """How a trial stands: "done", "failed" or "missing"."""
+    """State of a trial: "done", "failed" or "missing"."""
     run = recorded.get(planned.trial.key)
     return "missing" if run is None else "done" if run.status == "FINISHED" else "failed"
 
 
 def count(planned: Sequence[PlannedTrial], recorded: Mapping[str, TrialRun]) -> Counter[str]:
-    """How many trials stand in each state."""
+    """Number of trials per state."""
     return Counter(state(each, recorded) for each in planned)
 
 
 @dataclass(frozen=True)
 class Todo:
-    """What is to run of a sweep."""
+    """Planned, recorded and missing trials of a sweep."""
 
     planned: Sequence[PlannedTrial]
     """All of the sweep's trials."""
     runs: Sequence[TrialRun]
-    """What is recorded."""
+    """Recorded runs of the sweep."""
     trials: Sequence[Trial]
-    """The missing ones, the longest first."""
+    """Trials to run, the longest first."""
 
 
 def missing(
@@ -51,13 +51,13 @@ def missing(
     retry_failed: bool = False,
     only: Collection[str] | None = None,
 ) -> Todo:
-    """Find what has no run yet.
+    """Find the trials that have no run yet.
 
     Args:
-        planned: what a sweep comes down to.
-        runs: what is recorded of it.
-        retry_failed: those whose run failed are missing too.
-        only: keys of trials that may run; None: all of them.
+        planned: all trials of a sweep.
+        runs: recorded runs of the sweep.
+        retry_failed: count trials whose run failed as missing too.
+        only: keys of trials that may run; None: all trials.
     """
     recorded = {run.key: run for run in runs}
     wanted = {"missing", "failed"} if retry_failed else {"missing"}
@@ -69,18 +69,18 @@ def missing(
 
 
 def run(todo: Todo, banks: Mapping[str, FeatureBank], store: "Tracking", machines: Machines | None) -> None:
-    """Run trials, each recorded as it ends.
+    """Run trials, and record every trial as it ends.
 
     Args:
-        todo: with at least one of them.
-        banks: where each bank lies, as every machine sees it, and the bank.
+        todo: what to run, with at least one trial.
+        banks: location of a bank, valid on every machine -> the opened bank.
         store: where runs are recorded.
         machines: where trials run; None: in this process, without Ray.
 
     Raises:
         ClusterError: no Ray cluster answers, or its workers do not stay alive.
         SweepError: the first trials all failed alike.
-        TrackingError: the store did not take every result, not even at the end.
+        TrackingError: some results could not be recorded, not even at the end.
     """
     locations = {bank.digest: location for location, bank in banks.items()}
     with _recorder(todo, list(banks.values()), store) as recorder:
@@ -121,7 +121,7 @@ def _run_on_ray(trials: Sequence[Trial], banks: Mapping[str, str], recorder: "Re
 
 
 def _run_here(trials: Sequence[Trial], banks: Mapping[str, str], recorder: "Recorder") -> None:
-    """In this process, until Ctrl-C."""
+    """Run trials one by one in this process, until all are done or Ctrl-C."""
     import torch
 
     from mgcl.sweep.worker import Worker

@@ -1,4 +1,4 @@
-"""How long trials will take, from what others took. Pure."""
+"""Estimates of the duration of trials, from the duration of others. All functions are pure."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -12,20 +12,23 @@ from mgcl.tasks import Task
 
 
 def work(trial: Trial) -> float:
-    """As its task reckons."""
+    """Relative duration of a trial, in the units of its task's ``work``."""
     task: Task = load("task", trial.task)
     return task.work(trial.cell, trial.parameters)
 
 
 def estimator(trials: Iterable[Trial], runs: Iterable[TrialRun | TrialResult]) -> Callable[[Trial], float | None]:
-    """Seconds that a trial will take its worker, learned from the runs of trials.
+    """Make a function that estimates the seconds which a trial will take its worker.
 
-    The rate, in seconds a unit of ``work``, is that of the trials that are most like it: same variant and column;
-    else same variant; else same method; else any. None: there is nothing to learn from.
+    The estimate is the trial's ``work`` times a rate, in seconds per unit of ``work``. The rate is the median of the
+    most similar trials that have run: same variant and column; else same variant; else same method; else any.
 
     Args:
-        trials: every trial of the sweep.
-        runs: or results, of any of them.
+        trials: all trials of the sweep.
+        runs: runs or results of any of these trials.
+
+    Returns:
+        Function from a trial to its estimate, which is None if no trial has run.
     """
     by_key = {trial.key: trial for trial in trials}
     rates: defaultdict[Hashable, list[float]] = defaultdict(list)
@@ -44,7 +47,10 @@ def estimator(trials: Iterable[Trial], runs: Iterable[TrialRun | TrialResult]) -
 
 
 def longest_first(trials: Sequence[Trial], seconds: Callable[[Trial], float | None]) -> list[Trial]:
-    """So that none starts late and runs alone at the end; by ``work`` where seconds are not known."""
+    """Sort trials by estimated duration, so that no long trial starts late and runs alone at the end.
+
+    If the seconds of some trial are not known, all are sorted by ``work``.
+    """
     known = [seconds(trial) for trial in trials]
     lengths = [work(trial) if None in known else length or 0.0 for trial, length in zip(trials, known, strict=True)]
     return [trials[index] for index in sorted(range(len(trials)), key=lambda index: -lengths[index])]
@@ -57,48 +63,48 @@ def time_left(
     *,
     elapsed: float,
 ) -> float:
-    """Seconds until all trials, or points, have ended, with as many workers at once as so far.
+    """Estimate the seconds until all trials or points have ended, with as many workers at once as so far.
 
     Args:
-        worked: seconds that workers spent on what has ended, added up.
-        under_way: of each that runs now, how long it has, and how long it is expected to run in all.
-        waiting: how long each of the others is expected to run.
-        elapsed: seconds since the first of them began.
+        worked: sum of the seconds that workers spent on trials that have ended.
+        under_way: (seconds so far, expected seconds in total) per running trial.
+        waiting: expected seconds per trial that has not started.
+        elapsed: seconds since the first trial began.
     """
     rest = [max(whole - spent, 0.0) for spent, whole in under_way]
     done = worked + sum(min(spent, whole) for spent, whole in under_way)
-    # Seconds of work a second: the workers, less what they wait for one another and for the record.
+    # Seconds of work per second: the number of workers, less their waiting for one another and for the recorder.
     rate = done / elapsed if worked and elapsed > 0 else max(len(under_way), 1)
     return max([(sum(rest) + sum(waiting)) / rate, *rest, *waiting], default=0.0)
 
 
 @dataclass
 class Pace:
-    """How far a driver is, in seconds of work; its clock starts when the first worker takes a trial."""
+    """Progress of a driver in seconds of work; the clock starts when the first worker takes a trial."""
 
     trials: Sequence[Trial]
-    """Every trial of the sweep."""
+    """All trials of the sweep."""
     runs: Sequence[TrialRun]
-    """That were recorded before."""
+    """Runs that were recorded before the driver started."""
     left: set[str]
-    """Keys of trials that are to run and have not ended."""
+    """Keys of trials to run that have not ended."""
     results: list[TrialResult] = field(default_factory=list)
     began: float | None = None
-    """Seconds since 1970."""
+    """Start of the first trial, in seconds since 1970; None: none has started."""
 
     def end(self, outcome: Outcome, now: float) -> None:
-        """A trial has ended at ``now``, in seconds since 1970."""
+        """Register the outcome of a trial that ended at ``now``, in seconds since 1970."""
         self.left.discard(outcome.key)
         if isinstance(outcome, TrialResult):
             self.results.append(outcome)
             self.began = min(self.began or now, now - outcome.seconds)
 
     def seconds_left(self, held: Sequence[Held], now: float) -> float | None:
-        """Until the last trial ends; None: nothing is known of any yet.
+        """Estimate the seconds until the last trial ends; None if some trial cannot be estimated yet.
 
         Args:
-            held: what the workers are at.
-            now: seconds since 1970.
+            held: trials that workers are running.
+            now: present time, in seconds since 1970.
         """
         since = {each.trial.key: each.since for each in held}
         self.began = min([*since.values(), *([self.began] if self.began else [])], default=None)
@@ -116,7 +122,7 @@ class Pace:
 
 
 def _groups(trial: Trial) -> list[Hashable]:
-    """From the most alike to the least."""
+    """Groups of similar trials that a trial belongs to, from the most to the least similar."""
     task: Task = load("task", trial.task)
     variant = (trial.method, tuple(sorted(trial.parameters.items())))
     place = task.place(trial.cell)

@@ -1,4 +1,4 @@
-"""The flags that sweeps and searches share, and what they come down to."""
+"""Flags that sweeps and searches share, and the objects that they specify."""
 
 import argparse
 from collections.abc import Collection, Iterator, Sequence
@@ -20,7 +20,7 @@ _Draws = TypeVar("_Draws", bound=Draws)
 
 
 class _Asking(Protocol):
-    """A sweep or a search."""
+    """Protocol of sweeps and searches: a dataclass with draws."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
@@ -31,11 +31,17 @@ class _Asking(Protocol):
 _Asked = TypeVar("_Asked", bound=_Asking)
 
 MACHINE_FLAGS = {"actors": "--workers", "gpus_per_actor": "--gpus-per-trial"}
-"""Fields of ``Machines`` that these commands call otherwise."""
+"""Fields of ``Machines`` -> flags of these commands with another name."""
 
 
 def add_draw_flags(group: Any, draws: Draws, *, but: Collection[str] = ()) -> None:
-    """What a task draws: one flag per field of its ``Draws`` but some, whose default is the field's."""
+    """Add one flag per field of a task's ``Draws``, with the field's value as default.
+
+    Args:
+        group: parser or argument group that gets the flags.
+        draws: the draws that hold the defaults.
+        but: names of fields without a flag.
+    """
     for each, kind in _kinds(draws):
         if each.name in but:
             continue
@@ -54,7 +60,7 @@ def add_draw_flags(group: Any, draws: Draws, *, but: Collection[str] = ()) -> No
 
 
 def add_bank_flags(group: Any, defaults: Any) -> None:
-    """On what: a flag's default is the field of its name."""
+    """Add the flags that specify feature banks; ``defaults`` has their default values as attributes."""
     group.add_argument(
         "--bank",
         dest="banks",
@@ -73,7 +79,7 @@ def add_bank_flags(group: Any, defaults: Any) -> None:
 
 @dataclass(frozen=True)
 class _Kind:
-    """What a field of ``Draws`` takes."""
+    """Flag and type of a field of ``Draws``; ``several``: it takes one or more values."""
 
     flag: str
     of: type
@@ -90,7 +96,7 @@ def _kinds(draws: Draws) -> Iterator[tuple[Field[Any], _Kind]]:
 
 
 def add_machine_flags(group: Any) -> None:
-    """Where trials run, and where what they find is kept."""
+    """Add the flags that specify where trials run and where results are stored."""
     group.add_argument("--workers", type=int, metavar="W", help="trials at once (default: every CPU)")
     group.add_argument(
         "--gpus-per-trial",
@@ -104,19 +110,20 @@ def add_machine_flags(group: Any) -> None:
 
 
 def machines(flags: argparse.Namespace) -> Machines:
-    """That the flags ask for."""
+    """Machines that the flags specify."""
     return Machines(flags.address, flags.workers, flags.gpus_per_trial)
 
 
 def repeated(flags: argparse.Namespace, draws: Draws, *, but: Collection[str] = ()) -> list[str]:
-    """The shared flags of a command, for another that goes on from it: what is drawn, and what is not as usual.
+    """Words of the shared flags of a command, for printing a follow-up command.
 
-    An address with a password is left out: it is not to be printed.
+    They contain all flags of the draws, and the flags of banks and machines that differ from their defaults. A tracking
+    address with a password is omitted, because it must not be printed.
 
     Args:
-        flags: as they were given.
-        draws: what they say is drawn.
-        but: flags that the other command does without, as attributes.
+        flags: parsed flags of the command.
+        draws: draws that the flags specify.
+        but: names of fields of ``draws`` whose flags the other command does not need.
     """
     words: list[str] = []
     for each, kind in _kinds(draws):
@@ -137,10 +144,10 @@ def repeated(flags: argparse.Namespace, draws: Draws, *, but: Collection[str] = 
 
 
 def drawn(draws: _Draws, flags: argparse.Namespace) -> _Draws:
-    """A task's draws with the flags' values.
+    """Replace the values of a task's draws by those of the flags.
 
     Raises:
-        SweepError: two flags say the same field, or a value is out of its range.
+        SweepError: two flags set the same field, or a value is out of its range.
     """
     given = {each.name: getattr(flags, each.name) for each, _ in _kinds(draws) if hasattr(flags, each.name)}
     chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
@@ -154,10 +161,10 @@ def drawn(draws: _Draws, flags: argparse.Namespace) -> _Draws:
 
 
 def override(asked: _Asked, flags: argparse.Namespace) -> _Asked:
-    """A sweep or search with the flags' values; every field has a flag but those that have none.
+    """Replace the values of a sweep or search by those of the flags; fields without a flag stay.
 
     Raises:
-        SweepError: two flags say the same field, or a value is out of its range.
+        SweepError: two flags set the same field, or a value is out of its range.
     """
     chosen: dict[str, Any] = {"draws": drawn(asked.draws, flags)}
     for each in fields(asked):
@@ -168,14 +175,17 @@ def override(asked: _Asked, flags: argparse.Namespace) -> _Asked:
 
 
 def open_banks(banks: Sequence[str], *, make: bool = True) -> dict[str, FeatureBank]:
-    """Where each bank lies as every worker sees it, and the bank; without any, the embedded default.
+    """Open feature banks; without any, open the default bank, embedded from generated soundscapes.
 
     Args:
         banks: folders, or addresses that ``nearby`` takes.
-        make: make the embedded bank if it is not there yet.
+        make: make the default bank if it does not exist yet.
+
+    Returns:
+        Location of each bank, valid for every worker -> the opened bank.
 
     Raises:
-        SweepError: two of them have the same content.
+        SweepError: two banks have the same content.
     """
     if not banks:
         print("no --bank: generated soundscapes, as the tiny backbone embeds them", flush=True)
@@ -194,10 +204,10 @@ def open_banks(banks: Sequence[str], *, make: bool = True) -> dict[str, FeatureB
 
 
 def one_bank(banks: Sequence[str]) -> tuple[str, FeatureBank]:
-    """Where the one bank lies, and the bank, for a command that takes no more.
+    """Location and opened bank, for a command that takes one bank only.
 
     Raises:
-        SweepError: several are named.
+        SweepError: several banks are given.
     """
     if len(banks) > 1:
         raise SweepError(f"--bank {' '.join(banks)}: this command takes one bank; run it once per bank")

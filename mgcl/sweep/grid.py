@@ -1,4 +1,4 @@
-"""A sweep as data, and the trials it comes down to."""
+"""Sweeps as data, and their planning into trials."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -17,42 +17,43 @@ from mgcl.tasks import Draws, Task
 
 @dataclass(frozen=True)
 class Sweep:
-    """All trials of one file in ``sweeps/``. Flags of the command line override any field but the name."""
+    """Specification of a sweep, as in the files of ``sweeps/``. Command-line flags can override most fields."""
 
     name: str
     draws: Draws
-    """Of the sweep's task: what is drawn, and so what is measured."""
+    """Draws of the sweep's task; their type determines the task."""
     variants: tuple[str, ...]
     banks: tuple[str, ...] = ()
-    """Folders of feature banks; (): the one that every installation can make."""
+    """Folders of feature banks; (): the default bank, which every installation can make."""
     reference: str = REFERENCE
-    """The row that a report compares the others with."""
+    """Row that a report compares the others with."""
     baselines: tuple[str, ...] = BASELINES
-    """Rows that pictures show beside it; the first is what its gain is measured from."""
+    """Rows that pictures show beside the reference; the reference's gain is measured from the first."""
     params: str | None = None
-    """A file of searched values: variants of its method run with them too, on the classes that they are for."""
+    """File of searched values; variants of its method also run with these values, on the tests that they are for."""
     audio_only: bool = False
-    """Of a bank without captions, run variants that would read them on audio alone."""
+    """On banks without captions, run variants that need captions on audio only."""
 
     @property
     def task(self) -> Task:
-        """What the draws are of."""
+        """Task of the draws."""
         task: Task = load("task", self.draws.task)
         return task
 
 
 def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> tuple[PlannedTrial, ...]:
-    """Every trial of a sweep on one bank but those ``left_out``, in the order of its fields.
+    """All trials of a sweep on one bank except those ``left_out``, by variant and then by cell.
 
-    Pure: it loads neither torch nor Ray.
+    The function is pure, and loads neither torch nor Ray.
 
     Args:
-        sweep: what to run.
-        bank: on what.
-        only: what the task draws from instead of what the sweep says.
+        sweep: the sweep.
+        bank: the feature bank.
+        only: tests or validation sets that the task draws from instead of the sweep's; see ``Task.cells``.
 
     Raises:
-        SweepError: a variant or a cell that the sweep or the bank cannot give.
+        SweepError: a value of the sweep is unknown, repeated, missing or at odds with the bank; the bank cannot provide
+            its cells; or no trial is left.
     """
     _check(sweep)
     if sweep.audio_only and bank.captioned:
@@ -93,7 +94,10 @@ def _chosen(sweep: Sweep, bank: FeatureBank) -> Chosen | None:
 def _rows(
     name: str, variant: ResolvedVariant, chosen: Chosen | None, cell: Cell
 ) -> Iterator[tuple[str, Mapping[str, Value]]]:
-    """The rows that a variant gives: as it is, and with what was searched, but for what it is about."""
+    """Rows of a variant with their parameters: its own, and those with searched values.
+
+    A parameter that the variant itself changes keeps its own value, because the variant is about it.
+    """
     yield name, variant.parameters
     if chosen and variant.method == VARIANTS[chosen.variant].method:
         own = VARIANTS[name].changes
@@ -102,7 +106,7 @@ def _rows(
 
 
 def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:
-    """The cells that a sweep asks for and no plan can give, each in words."""
+    """Sentences on the variants and cells of a sweep that ``plan`` leaves out, with the reasons."""
     variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
     chosen = _chosen(sweep, bank)
     cells = sweep.task.cells(sweep.draws, bank, chosen.tests if chosen else None)
@@ -121,7 +125,7 @@ def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:
 
 
 def _lacks(sweep: Sweep, bank: FeatureBank, name: str) -> str:
-    """What a bank would need for a variant; empty if it has everything."""
+    """What a bank lacks for a variant, in words; empty if it lacks nothing."""
     variant = resolve(name, audio_only=sweep.audio_only)
     if missing := bank.lacks((*sweep.task.READS, *variant.reads)):
         bare = resolve(name, audio_only=True)
@@ -129,7 +133,7 @@ def _lacks(sweep: Sweep, bank: FeatureBank, name: str) -> str:
         return ", ".join(f"{column} ({NAMED[column].mend}{hint})" for column in missing)
     asked = VARIANTS[name].changes.get("explanations")
     if isinstance(asked, int) and asked > (held := bank.floats("explanations").shape[1]):
-        return f"{asked} explanations a class (it has {held})"  # it would be another row under a false name
+        return f"{asked} explanations a class (it has {held})"  # with fewer explanations the row's name would be wrong
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What the parts of the tiny model's objective are worth: trained with and without, judged on development classes."""
+"""Ablation of the tiny model's objective: models trained with and without its parts, judged on development classes."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -27,19 +27,19 @@ from mgcl.tracking.runs import row_and_column
 
 @dataclass(frozen=True)
 class PartsStudy:
-    """The rows, each trained once a seed."""
+    """Specification of the ablation; every row is trained once per seed."""
 
     name: str
     rows: Mapping[str, Plan]
     seeds: tuple[int, ...]
     share: float
-    """Of the full run's steps."""
+    """Share of the full run's training steps, in 0..1."""
     sweep: Sweep
-    """How a model is judged; its bank is made here."""
+    """Sweep that judges a model; its feature bank is made with the model."""
 
 
 def main(study: PartsStudy, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a study, which has no flags, and exit: 0, 2 on bad input, 130 after Ctrl-C."""
+    """Run a study, which has no flags, and exit with 0, 2 on bad input, or 130 after Ctrl-C."""
     argparse.ArgumentParser(description=f"Run what is missing of the study {study.name!r}.").parse_args(arguments)
 
     def job() -> int:
@@ -50,13 +50,16 @@ def main(study: PartsStudy, arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def run_parts(study: PartsStudy, home: Path, reports: Path, *, workers: int) -> Path:
-    """Train what is missing, judge every model, write ``report.md`` and ``models.csv``; stopped, it goes on.
+    """Train missing models, judge all models, and write ``report.md`` and ``models.csv``; resumes an interrupted study.
 
     Args:
-        study: what to train.
-        home: keeps corpus, checkpoints, weights and banks.
-        reports: gets a folder of the study's name.
-        workers: processes that generate clips.
+        study: the study.
+        home: folder for corpus, checkpoints, weights and banks.
+        reports: folder in which the report's folder, called as the study, is made.
+        workers: number of processes that generate clips.
+
+    Returns:
+        The report's folder.
     """
     name = f"soundscapes-development-{VERSION}"
     dataset = soundscapes.generate(home / "data" / name, split="development", workers=workers)
@@ -75,7 +78,7 @@ def run_parts(study: PartsStudy, home: Path, reports: Path, *, workers: int) -> 
 
 
 def _judge(sweep: Sweep, path: Path) -> dict[str, float]:
-    """What the task ranks, as it is printed, of each variant and column."""
+    """Name of a variant and column -> figure by the task's ranked metric, in its printed unit."""
     bank = FeatureBank.open(path)
     similarities, metric = similarity_store(bank), sweep.task.METRICS[0]
     return {
@@ -86,7 +89,7 @@ def _judge(sweep: Sweep, path: Path) -> dict[str, float]:
 
 
 def _drawn(sweep: Sweep, path: Path) -> str:
-    """What a model is judged on, in a few words."""
+    """Short description of the draws that a model is judged on."""
     return sweep.task.heading(sweep.task.place(plan(sweep, FeatureBank.open(path))[0].trial.cell))
 
 

@@ -1,4 +1,4 @@
-"""Which code made a result."""
+"""Version and commit of the code that made a result."""
 
 import subprocess
 from pathlib import Path
@@ -7,10 +7,10 @@ import mgcl
 
 
 def source_revision() -> dict[str, str]:
-    """The version, and in a git checkout the commit and whether the package differs from it."""
+    """Tags with the version and, in a git checkout, the commit and whether the package's files differ from it."""
     about = {"mgcl_version": mgcl.__version__}
     if _git("ls-files", "--error-unmatch", "errors.py") is None:
-        return about  # installed from a package: another project's repository may lie around it
+        return about  # not a checkout of mgcl; a surrounding repository would be another project's
     return about | {
         "commit": (_git("rev-parse", "HEAD") or "none").strip(),
         "dirty": str(bool((_git("status", "--porcelain", "--untracked-files=no", ".") or "").strip())),

@@ -1,4 +1,4 @@
-"""Receives the outcomes of trials: the record, and the progress bar."""
+"""Receiver of the outcomes of trials: records them in the store and shows progress."""
 
 import platform
 import sys
@@ -22,13 +22,13 @@ from mgcl.tracking.parent import Progress
 from mgcl.tracking.record import Tracking
 from mgcl.tracking.runs import row_and_column, run_name
 
-# A store that did not answer is not asked with every outcome.
+# After a store did not answer, outcomes wait this long before the next attempt.
 _RETRY_SECONDS = 15
 _LAST_RETRIES_SECONDS = 10 * 60
 
 
 class Recorder:
-    """Records outcomes; while the store does not answer, they wait here."""
+    """Records outcomes; while the store does not answer, they wait in this object."""
 
     def __init__(
         self, planned: Sequence[PlannedTrial], store: Tracking, banks: Sequence[FeatureBank], bar: Bar, pace: Pace
@@ -46,7 +46,7 @@ class Recorder:
         self._latest = "none yet"
 
     def receive(self, outcome: Outcome) -> None:
-        """Record an outcome, now or with a later one, and show it.
+        """Record an outcome and show it; if the store does not answer, it is recorded with a later outcome.
 
         Raises:
             SweepError: the first trials all failed alike.
@@ -67,7 +67,12 @@ class Recorder:
         self._bar.write(words)
 
     def report(self, held: Sequence[Held] = (), *, ended: bool = False) -> None:
-        """Show the time left, and keep what is being worked at for ``mgcl status`` while the store answers."""
+        """Show the time left, and store the progress for ``mgcl status`` if the store answers.
+
+        Args:
+            held: trials that workers are running.
+            ended: whether the driver has ended.
+        """
         self._bar.expect(self._pace.seconds_left(held, time.time()), began=self._pace.began)
         if time.monotonic() >= self._ask_again:
             running = [
@@ -79,7 +84,9 @@ class Recorder:
                 )
 
     def close(self) -> None:
-        """Record what waits, and delete runs that were cut off; asks a store that is away for ten minutes.
+        """Record waiting outcomes, and delete interrupted runs.
+
+        If outcomes wait and the store does not answer, it is retried for ten minutes.
 
         Raises:
             TrackingError: the store still does not answer.
@@ -127,7 +134,7 @@ class Recorder:
         self._bar.update()
 
     def _warn(self, name: str, result: TrialResult) -> None:
-        """Each kind of warning once."""
+        """Print the warnings of a result, every kind only once."""
         missed = result.convergence
         said = {note: note for note in result.notes}
         if missed.unconverged:
@@ -142,6 +149,6 @@ class Recorder:
 
 
 def _ranked(planned: PlannedTrial, result: TrialResult) -> str:
-    """The trial's figure by the metric that is ranked: "92.00 %"."""
+    """Printed figure of a trial by the task's ranked metric, e.g. "92.00 %"."""
     metric = load("task", planned.trial.task).METRICS[0]
     return f"{metric.text(metric.figure(result.scores))} {metric.symbol}".strip()

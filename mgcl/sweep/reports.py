@@ -1,4 +1,4 @@
-"""A sweep's report, drawn from what MLflow holds of it."""
+"""Report of a sweep, made from its runs in MLflow."""
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -25,18 +25,18 @@ def draw(
     banks: Sequence[FeatureBank] = (),
     roots: Mapping[str, Path] | None = None,
 ) -> Path:
-    """Write ``out/name`` with tables, page and pictures.
+    """Write the report ``out/name`` with tables, page and pictures.
 
     Args:
-        name: of the sweep.
-        uri: of the store.
-        out: gets a folder of that name.
-        planned: keys of all its trials; None: those of its latest driver's command.
-        banks: whose sentences the transport pictures show.
-        roots: bank digest -> where its data set lies, whose sound they show.
+        name: name of the sweep.
+        uri: address of the MLflow store.
+        out: folder in which the report's folder, called ``name``, is made.
+        planned: keys of all trials of the sweep; None: those of the latest driver's command.
+        banks: feature banks whose explanations the transport pictures show.
+        roots: bank digest -> folder of its data set, whose audio the transport pictures show.
 
     Returns:
-        The folder.
+        The report's folder.
 
     Raises:
         TrackingError: the store does not answer, or has no trial of the sweep.

@@ -1,4 +1,4 @@
-"""One trial in this process, to the same bits each time. No Ray, no MLflow."""
+"""Running of one trial in this process, reproducible to the bit. The module uses neither Ray nor MLflow."""
 
 import math
 import os
@@ -25,7 +25,14 @@ from mgcl.transport.pairwise import ComputedSimilarities, SimilarityStore
 def similarity_store(
     bank: FeatureBank, *, root: Path | None = None, device: str = "cpu", stored: bool = True
 ) -> SimilarityStore:
-    """The all-pairs store of a bank's clips; tiles are kept under ``root`` or in memory, or nowhere."""
+    """Similarity store of all pairs of a bank's clips.
+
+    Args:
+        bank: the feature bank.
+        root: folder for the store's blocks; None: they are kept in memory.
+        device: a torch device.
+        stored: whether similarities are stored; otherwise they are computed on every look-up.
+    """
     labels = np.array(bank.clips["label"].to_pylist())
     segments, check = bank.segment_embeddings, bank.check_unchanged
     kind = SimilarityStore if stored else ComputedSimilarities
@@ -38,14 +45,18 @@ def run_trial(
     """Run a trial.
 
     Args:
-        trial: what to run.
-        bank: the bank that the trial names by digest.
-        device: a torch device; accuracies are the same to the bit for one device type, one torch build and one thread.
-        similarities: the bank's store on that device, to be shared by trials; None keeps one in memory for this trial.
+        trial: the trial.
+        bank: feature bank with the digest that the trial names.
+        device: a torch device; accuracies are equal to the bit for one device type, one torch build and one thread.
+        similarities: similarity store of the bank on that device, shared by trials; None: a new one in memory.
+
+    Returns:
+        The result, with the seconds that it took.
 
     Raises:
-        SweepError: the bank has another content than the trial was planned for, or this mgcl another version of
+        SweepError: the bank's content differs from the planned one, or this mgcl has another version of the task or
             the method.
+        ValueError: a score of the task's metrics is missing or not finite, or their numbers of units differ.
     """
     started = time.perf_counter()
     task: Task = load("task", trial.task)
@@ -67,7 +78,7 @@ def run_trial(
 
 
 def _run(task: Task, setup: Setup) -> tuple[Measured, int]:
-    """What the task finds, and the stack that the device's memory allowed."""
+    """Run the task; returns its result and the stack that fitted into the device's memory."""
     stack = task.largest_stack(setup)
     while True:
         try:
@@ -75,16 +86,16 @@ def _run(task: Task, setup: Setup) -> tuple[Measured, int]:
         except torch.cuda.OutOfMemoryError:
             if stack == 1:
                 raise
-            stack //= 2  # all of it again: the stack is part of the arithmetic
+            stack //= 2  # repeat the whole trial, because the stack affects rounding
             torch.cuda.empty_cache()
 
 
 def _checked(measured: Measured, task: Task) -> dict[str, tuple[float, ...]]:
-    """Scores as plain numbers.
+    """Scores as plain numbers, checked before they are recorded and every later report reads them.
 
     Raises:
-        ValueError: one of the task's columns is missing, has no unit or another number of units than those it is
-            summarised with, or a score is not finite: it would be recorded and read by every later report.
+        ValueError: a column of the task's metrics is missing or has no unit, columns of one metric differ in their
+            number of units, or a score is not finite.
     """
     scores = {column: tuple(map(float, each)) for column, each in measured.scores.items()}
     for metric in task.METRICS:
@@ -118,14 +129,14 @@ def _setup(trial: Trial, task: Task, bank: FeatureBank, device: str, similaritie
 
 @contextmanager
 def _reproducible() -> Iterator[None]:
-    """Float32 means float32, and the same bits each time: no TF32, no kernel whose sums depend on scheduling."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS's own condition for the same bits
+    """Make torch reproducible to the bit within the block: no TF32, no kernel whose sums depend on scheduling."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this setting
     matmul, cudnn, uninitialised = torch.backends.cuda.matmul, torch.backends.cudnn, torch.utils.deterministic
     before = matmul.allow_tf32, cudnn.allow_tf32, uninitialised.fill_uninitialized_memory  # type: ignore[attr-defined]
     deterministic = torch.are_deterministic_algorithms_enabled()
     matmul.allow_tf32 = cudnn.allow_tf32 = False
     torch.use_deterministic_algorithms(True)
-    # Filling what is yet to be written guards against bugs of torch; it costs a tenth of a trial.
+    # Filling uninitialised memory only guards against bugs of torch, and costs a tenth of a trial.
     uninitialised.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         yield

@@ -1,4 +1,4 @@
-"""Runs trials in a process: banks and similarity stores stay open from one trial to the next."""
+"""Worker that runs trials in a process, keeping banks and similarity stores open between trials."""
 
 import faulthandler
 import io
@@ -30,9 +30,10 @@ class Worker:
     """Runs trials one after another, keeping their banks and similarity stores open.
 
     Attributes:
-        banks: digest -> where the bank lies: a folder, or an address that ``nearby`` takes.
-        home: keeps similarities and logs.
-        gpu_share: of this process's first GPU, whose memory beyond that is its neighbours'; 0: one CPU thread.
+        banks: digest -> location of the bank: a folder, or an address that ``nearby`` takes.
+        home: folder for similarities and logs.
+        gpu_share: share of the memory of this process's first GPU that it may use, the rest being for other processes;
+            0: run on one CPU thread.
     """
 
     banks: Mapping[str, str]
@@ -40,14 +41,17 @@ class Worker:
     gpu_share: float
 
     def run(self, trial: Trial, computed: SimilarityStore | None = None) -> Outcome:
-        """Run a trial; its own error is an outcome, not a crash.
+        """Run a trial; an error of the trial becomes its outcome and is not raised.
 
         Args:
-            trial: what to run.
-            computed: where to look similarities up instead of in the store that is kept.
+            trial: the trial.
+            computed: similarities to use instead of the worker's own store.
+
+        Returns:
+            A ``TrialResult``, or a ``TrialFailure`` with the error.
 
         Raises:
-            BankError: the bank is not what was planned, or changed: no trial's fault.
+            BankError: the bank is not the planned one, or has changed, which is not the trial's fault.
         """
         try:
             with warnings.catch_warnings(record=True) as caught:
@@ -63,10 +67,10 @@ class Worker:
             return TrialFailure(trial.key, f"{type(error).__name__}: {error}", traceback.format_exc())
         finally:
             if self.gpu_share:
-                torch.cuda.empty_cache()  # others share the device
+                torch.cuda.empty_cache()  # other processes share the device
 
     def run_logged(self, trial: Trial) -> Outcome:
-        """Run a trial; what it says, and where it was if the process crashes, goes to its log."""
+        """Run a trial with its output, and a traceback if the process crashes, written to the trial's log."""
         with _logged(self.home / "logs" / f"{trial.key}.log"):
             print(f"{_now()} started on {platform.node()}, {self._device}: {trial}", flush=True)
             outcome = self.run(trial)
@@ -86,16 +90,19 @@ class Worker:
         return "cuda"
 
     def open(self) -> None:
-        """Open the banks, which a worker should try before it takes a trial.
+        """Open all banks, so that a bad bank fails before the first trial.
 
         Raises:
-            BankError: one cannot be opened, or is not what was planned.
+            BankError: a bank cannot be opened, or is not the planned one.
         """
         for digest in self.banks:
             self._opened(digest)
 
     def computed_similarities(self, digest: str) -> SimilarityStore:
-        """Of a bank's clips, for a matching that no other trial will have: computed when asked for, and not stored."""
+        """Similarities of a bank's clips that are computed on every look-up and not stored.
+
+        They suit a matching that no other trial will use.
+        """
         return similarity_store(self._opened(digest)[0], device=self._device, stored=False)
 
     def _opened(self, digest: str) -> tuple[FeatureBank, SimilarityStore]:
@@ -117,10 +124,10 @@ def _now() -> str:
 
 
 class _Log(io.FileIO):
-    """A file that forgets what its disk has no room for: no trial fails because its log cannot be kept."""
+    """File that drops what cannot be written, so that no trial fails because of its log, e.g. on a full disk."""
 
     def write(self, said: Any, /) -> int:
-        """As any file, but never an error."""
+        """Write bytes; an error of the disk is ignored."""
         try:
             return super().write(said)
         except OSError:

@@ -1,7 +1,7 @@
-"""Tasks: what is drawn and what is measured. A task is one module of this room; its name is the file's.
+"""Tasks: what is drawn and what is measured. A task is one module of this package, named by its file.
 
-Grid, workers, record, tables and pictures know a task by what this page lists. A metric's name and a column's name are
-MLflow keys: letters, digits, spaces and ``_ - . / :``.
+Grid, workers, record, tables and pictures use a task only through the protocols of this module. Names of metrics and
+columns are MLflow keys: letters, digits, spaces and ``_ - . / :``.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from mgcl.transport.pairwise import SimilarityStore
 
 FIRST = "few_shot"
-"""The task of runs that were recorded before runs named theirs."""
+"""Task of runs that were recorded before runs named their task."""
 
 
 @dataclass(frozen=True)
 class Coordinate:
-    """What is known of one of the values that say which cell a trial is of; its name stands beside it."""
+    """Description of one coordinate of a cell; mappings of coordinates have its name as key."""
 
     kind: type
-    """Of its values: int or str."""
+    """Type of the values: int or str."""
     about: str = ""
-    """What it is, for axes and for a report's list of choices; empty: it is not listed."""
+    """Meaning of the coordinate, for axes and for a report's list of choices; empty: it is not listed."""
     default: Value = None
-    """Of runs that were recorded before the task had it."""
+    """Value for runs that were recorded before the task had the coordinate."""
 
 
 @dataclass(frozen=True)
@@ -42,26 +42,26 @@ class Words:
     """Nouns and caveats of a task, for captions."""
 
     unit: str
-    """What one score is of: "episode"."""
+    """Noun for what one score belongs to, e.g. "episode"."""
     block: str = ""
-    """What intervals are taken over where there are several: "fold"; empty: a task without blocks."""
+    """Noun for what intervals are over if there are several, e.g. "fold"; empty: the task has no blocks."""
     blocks_caveat: str = ""
-    """A sentence on intervals over blocks."""
+    """Sentence on intervals over blocks."""
     devices_caveat: str = ""
-    """": what may differ where runs of several kinds of devices stand in one table"."""
+    """What may differ if a table has runs of several kinds of devices, as the end of a sentence, ": ..."."""
     p_caveat: str = ""
-    """A sentence on what a paired test of the units is conditional on."""
+    """Sentence on what a paired test of the units is conditional on."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a trial runs with."""
+    """Everything that a task needs to run a trial."""
 
     trial: Trial
     bank: FeatureBank
     method: Method
     parameters: Any
-    """The method's ``Parameters`` of the trial."""
+    """The trial's parameters, as the method's ``Parameters``."""
     similarities: SimilarityStore
     """Segment similarities of the bank's clips, on the device."""
     device: torch.device
@@ -69,7 +69,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a task finds; see ``mgcl.records.TrialResult``."""
+    """Result of running a task; for the fields see ``mgcl.records.TrialResult``."""
 
     scores: Mapping[str, tuple[float, ...]]
     convergence: Convergence = NO_TRANSPORT
@@ -79,86 +79,87 @@ class Measured:
 
 @dataclass(frozen=True)
 class Problem:
-    """One search: values are chosen on one set of classes, for tests on others."""
+    """One search problem: values are chosen on one set of classes, for tests on other classes."""
 
     tests: tuple[Any, ...]
-    """What the values are for, each of the task's ``Test``: few-shot's folds."""
+    """What the values are tested on, as the task's ``Test`` (few-shot: folds)."""
     validation: Any
-    """What they are chosen on; shares no class with any of the tests."""
+    """What the values are chosen on; it shares no class with any of the tests."""
 
 
 class Draws(Protocol):
-    """What a sweep says of a task: a frozen dataclass whose fields are ``flag``."""
+    """What a sweep specifies for a task: a frozen dataclass whose fields are made by ``flag``."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     task: ClassVar[str]
-    """The task's name."""
+    """Name of the task."""
 
 
 class Task(Protocol):
-    """The protocol. Its module loads without torch: planning and reporting read it."""
+    """Protocol of a task's module. The module must load without torch, because planning and reporting import it."""
 
     VERSION: int
-    """Part of every trial's key: raised whenever the same cell draws, or counts, something else."""
+    """Version, part of every trial's key; raised whenever the same cell would draw or count something else."""
     READS: tuple[str, ...]
-    """Columns of a bank that it goes by, whatever the method; see ``mgcl.features.schema``."""
+    """Columns of a bank that the task needs with any method; see ``mgcl.features.schema``."""
     METRICS: tuple[Metric, ...]
-    """The first is the one that is ranked."""
+    """Metrics of the task; rows are ranked by the first."""
     COLUMNS: Mapping[str, Coordinate]
-    """Coordinates that head a table's columns."""
+    """Coordinates that identify a table's columns."""
     POOLED: Mapping[str, Coordinate]
-    """Coordinates that are averaged: the first is the block, the others are pooled within one."""
+    """Coordinates that are averaged: the first is the block, the others are pooled within a block."""
     SETTING: Mapping[str, Coordinate]
-    """The rest of a cell's coordinates, which is never mixed in one table."""
+    """All other coordinates of a cell; their values are never mixed in one table."""
     WORDS: Words
     PRESETS: Mapping[str, Mapping[str, Value]]
-    """Name -> fields of ``Draws``, for ``--protocol``; may be empty."""
+    """Name of a published protocol -> fields of ``Draws``, for ``--protocol``; may be empty."""
     Draws: type
-    """What a sweep says of the task, as the protocol of this name."""
+    """The task's own dataclass, which fulfils the protocol ``Draws``."""
 
     def cells(self, draws: Any, bank: FeatureBank, only: Sequence[Any] | None = None) -> Sequence[Cell]:
-        """Every cell of a sweep.
+        """All cells of a sweep on one bank.
 
         Args:
             draws: the sweep's ``Draws``.
-            bank: on what.
-            only: ``Problem.tests``, or a ``validation``, to draw from instead of what ``draws`` says.
+            bank: the feature bank.
+            only: ``Problem.tests``, or a ``Problem.validation`` in a tuple, to draw from instead of what ``draws``
+                specifies.
 
         Raises:
-            SweepError: what the bank cannot give.
+            SweepError: the bank cannot provide what ``draws`` specifies.
         """
         ...
 
     def unfit(self, cell: Cell, parameters: Any) -> str:
-        """Why a method with these parameters cannot run a cell, after its variant's name; empty: it can."""
+        """Reason why a method with these parameters cannot run a cell, to follow the variant's name; empty: it can."""
         ...
 
     def place(self, cell: Cell) -> Mapping[str, Value]:
-        """The value of every coordinate."""
+        """Name -> value of all coordinates of a cell."""
         ...
 
     def work(self, cell: Cell, parameters: Mapping[str, Value]) -> float:
-        """How long a trial of a method's parameters is, in any unit that is proportional to seconds."""
+        """Relative duration of a trial with the given method parameters, in any unit proportional to seconds."""
         ...
 
     def largest_stack(self, setup: Setup) -> int:
-        """Units to compute together; a function of trial, bank and kind of device alone."""
+        """Number of units to compute together; depends on trial, bank and kind of device only."""
         ...
 
     def run(self, setup: Setup, stack: int) -> Measured:
-        """Run a trial, ``stack`` units at once."""
+        """Run a trial, ``stack`` units at a time."""
         ...
 
     def column_name(self, column: Sequence[Value]) -> str:
-        """What stands above a column."""
+        """Head of a table's column, e.g. "5-way 1-shot"."""
         ...
 
     def heading(self, setting: Mapping[str, Value]) -> str:
-        """A setting in a few words."""
+        """Short description of a setting, for headings."""
         ...
 
     def caption(self, setting: Mapping[str, Value], pooled: Mapping[str, Sequence[Value]]) -> str:
-        """A setting, and what was pooled, as a sentence."""
+        """Sentence on a setting and the pooled values, for captions."""
         ...
 
 
@@ -166,16 +167,21 @@ class Searchable(Task, Protocol):
     """A task whose methods have values to search."""
 
     Test: type
-    """What values are for: a frozen dataclass of plain values and tuples, which a file of values keeps."""
+    """Type of what values are tested on: a frozen dataclass of plain values and tuples, stored in files of values."""
     TESTS: str
-    """What they are called in that file: "folds"."""
+    """Key of the tests in that file, e.g. "folds"."""
     APART: str
-    """The coordinate of whose values each may have a study of its own, "shot"; empty: there is none."""
+    """Coordinate whose values may have separate studies, e.g. "shot"; empty: there is none."""
     BATCHES: tuple[str, ...]
-    """Fields of ``Draws`` that are a batch's own: a test of what was found leaves them to the sweep."""
+    """Fields of ``Draws`` that only a search's batches use; a test of the found values takes the sweep's own."""
 
     def problems(self, draws: Any, bank: FeatureBank, *, shared: bool) -> tuple[Problem, ...]:
-        """What a search chooses values on, apart from what they are tested on.
+        """Problems of a search, whose validation classes are disjoint from their test classes.
+
+        Args:
+            draws: the search's ``Draws``; their tests are what values are searched for.
+            bank: the feature bank.
+            shared: one problem for all tests, instead of one per test.
 
         Raises:
             SearchError: the bank has too few classes.
@@ -183,29 +189,38 @@ class Searchable(Task, Protocol):
         ...
 
     def apart(self, draws: Any) -> tuple[Value, ...]:
-        """The values of ``APART`` that a sweep asks for."""
+        """Values of the coordinate ``APART`` in ``draws``."""
         ...
 
     def batch(self, draws: Any, number: int, apart: Value) -> Any:
-        """What one batch of a study draws, from a ``Problem.validation``; ``apart``: of this value, None: of all."""
+        """Draws of one batch of a study, for use with a ``Problem.validation``.
+
+        Args:
+            draws: the search's ``Draws``.
+            number: number of the batch.
+            apart: value of ``APART`` to draw; None: all values.
+        """
         ...
 
     def tested(self, cell: Cell) -> Any:
-        """What a cell is of, as ``Problem.tests`` has it."""
+        """The member of ``Problem.tests`` that a cell is drawn from."""
         ...
 
     def study_name(self, tests: Sequence[Any], apart: Value) -> tuple[str, ...]:
-        """What tells a study from a search's others, in words: ("published 3", "5-shot"); they never change."""
+        """Words that distinguish a study from the others of its search: ("published 3", "5-shot").
+
+        They name studies in databases, so a task never changes them.
+        """
         ...
 
 
 def flag(about: str, metavar: str, default: Any = MISSING, *, name: str = "") -> Any:
-    """A field of ``Draws`` and its flag of the command line.
+    """Make a field of ``Draws`` with its flag of the command line.
 
     Args:
-        about: the flag's help.
-        metavar: what stands for its value.
-        default: of the field; none: it must be given.
-        name: the flag's, if it is not the field's.
+        about: help text of the flag.
+        metavar: placeholder of the value in the help.
+        default: default of the field; omitted: the field is required.
+        name: name of the flag, if it differs from the field's.
     """
     return field(default=default, metadata={"about": about, "metavar": metavar, "flag": name})

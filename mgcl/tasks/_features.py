@@ -1,4 +1,4 @@
-"""A bank's rows as methods take them."""
+"""Rows of a bank as the tensors that methods take."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from mgcl.transport.cost import unit
 
 
 def clip_features(bank: FeatureBank, rows: NDArray[Any], device: torch.device) -> ClipFeatures:
-    """Some clips of a bank, by row, shape (b,) or (episodes, b)."""
+    """Features of the clips in the given rows of a bank; ``rows`` has shape (b,) or (episodes, b)."""
     captions, statistics = bank.caption_embeddings, bank.mel_statistics
     return ClipFeatures(
         segments=units(bank.segment_embeddings[rows], device),
@@ -24,10 +24,10 @@ def clip_features(bank: FeatureBank, rows: NDArray[Any], device: torch.device) -
 
 
 def units(array: NDArray[Any], device: torch.device) -> torch.Tensor:
-    """Vectors, shape (..., d), at unit length."""
+    """Vectors scaled to unit length, shape (..., d)."""
     return unit(_tensor(array, device))
 
 
 def _tensor(array: NDArray[Any], device: torch.device) -> torch.Tensor:
-    """A bank is read-only, which torch does not take: whole columns are copied, rows of them are copies."""
+    """Tensor of an array of a bank; read-only arrays, which torch does not take, are copied."""
     return torch.from_numpy(np.require(array, requirements="W")).to(device)

@@ -1,4 +1,4 @@
-"""Episodes run: drawn, adapted to, scored. What ``few_shot`` does once torch is there."""
+"""Running of few-shot episodes: drawing, fitting, scoring. Apart from ``few_shot`` because it loads torch."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -16,28 +16,33 @@ from mgcl.transport.matching import Matching
 from mgcl.transport.pairwise import SimilarityStore
 from mgcl.transport.similarity import Similarity
 
-# On a GPU as many episodes are computed together as fill two gigabytes, and no more than this.
+# On a GPU so many episodes are computed together as fill two gigabytes, at most _LARGEST_STACK.
 _LARGEST_STACK = 32
 _STACK_NUMBERS = 2**29
 
 
 def largest_stack(setup: Setup) -> int:
-    """Episodes to compute together: one on a CPU; on a GPU, where small kernels wait for their start, what fits.
+    """Number of episodes to compute together: 1 on a CPU; several on a GPU, where launching small kernels dominates.
 
-    It follows from the trial and the bank alone, not from the free memory: the same trial, the same arithmetic.
+    It depends on the trial, the bank and the kind of device only, not on the free memory, so that a trial always has
+    the same arithmetic.
     """
     if setup.device.type == "cpu":
         return 1
     cell = setup.trial.cell
     header = setup.bank.header
     rows = cell.way * (cell.shot + cell.queries) * header.segments
-    # Five d x d matrices with a gradient and Adam's two moments, and some copies of each segment.
+    # Five d x d matrices with a gradient and Adam's two moments, and eight copies of each segment.
     numbers = 20 * header.embedding_dim**2 + 8 * rows * header.embedding_dim
     return int(max(1, min(_LARGEST_STACK, cell.episodes, _STACK_NUMBERS // numbers)))
 
 
 def run(setup: Setup, stack: int) -> Measured:
-    """Run a trial's episodes in order, ``stack`` at once."""
+    """Run a trial's episodes in order, ``stack`` at a time.
+
+    Raises:
+        FloatingPointError: a logit is not finite.
+    """
     clips, count = pool(setup.bank.clip_records), setup.trial.cell.episodes
     confusions: list[Confusion] = []
     explained: ExplainedClip | None = None
@@ -111,7 +116,7 @@ def _rows(clips: ClipFeatures) -> NDArray[np.intp]:
 
 
 def _clips(setup: Setup, clip_ids: list[tuple[tuple[str, ...], ...]]) -> ClipFeatures:
-    """Of a stack of episodes, each (way, clips)."""
+    """Features of the clips of a stack of episodes; ``clip_ids`` has shape (way, clips) per episode."""
     bank = setup.bank
     rows = np.array([[bank.row_of_clip[clip_id] for clip_id in _flat(episode)] for episode in clip_ids])
     return clip_features(bank, rows, setup.device)
@@ -124,7 +129,7 @@ def _flat(clip_ids: tuple[tuple[str, ...], ...]) -> list[str]:
 def _explain(
     setup: Setup, episode: Episode, fitted: object, query: ClipFeatures, prediction: Prediction
 ) -> ExplainedClip:
-    """The first query clip of a stack's first episode, which is of its first class."""
+    """Explain the first query clip of a stack's first episode, which belongs to the episode's first class."""
     header, classes = setup.bank.header, episode.classes
     predicted = int(prediction.logits[0, 0].argmax())
     statistics = None if query.mel_statistics is None else query.mel_statistics[:, :1]

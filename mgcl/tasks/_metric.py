@@ -1,4 +1,4 @@
-"""Metrics: how a figure comes of what a trial's units scored, how it is printed, and which of two is the better."""
+"""Metrics: how a figure is computed from unit scores, how it is printed, and whether higher is better."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ if TYPE_CHECKING:
     Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 Scores = Mapping[str, tuple[float, ...]]
-"""Column -> one number per unit."""
+"""Column -> one score per unit."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A figure over all units that is no mean of unit scores: a function of the means of several columns.
+    """A figure over all units that is not a mean of unit scores, but a function of the means of several columns.
 
-    Micro-F1 is one, of each clip's hits, false alarms and misses: a ratio of sums is a ratio of means. The harmonic
-    mean of two recalls is another.
+    One example is micro-F1 of the clips' hits, false alarms and misses, because a ratio of sums is a ratio of means.
+    Another is the harmonic mean of two recalls.
     """
 
     columns: tuple[str, ...]
-    """Names of the scores that it reads."""
+    """Names of the score columns that it reads."""
     of: Function
-    """Means of the columns, shape (..., columns), to figures, shape (...): a function that its module names.
+    """Function from means of the columns, shape (..., columns), to figures, shape (...); defined at module level.
 
-    It is finite for all means that there may be, zeros too: units that are drawn again may hold nothing to count.
+    It must be finite for all possible means, including zeros, because resampled units may have nothing to count.
     """
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One of the figures that a task measures: the mean of the scores of its name, or a ``Summary`` of several.
+    """A figure that a task measures: the mean of the score column of its name, or a ``Summary`` of several columns.
 
     Raises:
-        ValueError: a summary has a t interval, which only a mean has.
+        ValueError: ``interval`` is "t" with a summary; only a mean has a t interval.
     """
 
     name: str
     symbol: str = "%"
-    """"%": figures are in 0..1 and printed times 100; else they are printed as they are."""
+    """Printed unit. With "%" figures are in 0..1 and printed times 100; otherwise they are printed unscaled."""
     higher_is_better: bool = True
     decimals: int = 2
-    """That are printed."""
+    """Number of printed decimals."""
     interval: Literal["t", "bootstrap"] = "t"
-    """How a figure over the units of one block gets its 95 % interval; of several blocks it is a t interval."""
+    """Kind of the 95 % interval over the units of a single block; over several blocks it is always a t interval."""
     summary: Summary | None = None
 
     def __post_init__(self) -> None:
@@ -58,68 +58,68 @@ class Metric:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the scores that it is made of."""
+        """Names of the score columns that the figure is computed from."""
         return self.summary.columns if self.summary else (self.name,)
 
     @property
     def factor(self) -> float:
-        """What a figure is printed times."""
+        """Factor by which figures are multiplied when printed: 100 for "%", otherwise 1."""
         return 100.0 if self.symbol == "%" else 1.0
 
     @property
     def in_points(self) -> str:
-        """What differences are of: "points of accuracy", or where figures are printed as they are, the name."""
+        """Words for the unit of a difference: "points of accuracy", or the metric's name if it is not in "%"."""
         return f"points of {self.name}" if self.symbol == "%" else self.name
 
     @property
     def direction(self) -> int:
-        """1 if the higher figure is the better, else -1."""
+        """1 if higher is better, otherwise -1."""
         return 1 if self.higher_is_better else -1
 
     @property
     def of(self) -> Function | None:
-        """The summary's function; None: the mean."""
+        """Function of the summary; None if the figure is a mean."""
         return self.summary.of if self.summary else None
 
     @property
     def difference(self) -> Function | None:
-        """A function of the means of what ``paired`` gives: the difference of two figures; None: their mean."""
+        """Function from the means of ``paired`` to the difference of two figures; None: the mean is the difference."""
         return partial(_difference, self.summary.of) if self.summary else None
 
     @property
     def paired_interval(self) -> Literal["t", "bootstrap"]:
-        """As ``interval``, of a difference on the same units."""
+        """Kind of the interval of a difference on the same units of a single block."""
         return "bootstrap" if self.summary else "t"
 
     def text(self, figure: float, sign: str = "") -> str:
-        """A figure, or with ``sign`` "+" a difference, as it is printed, without the symbol."""
+        """Printed form of a figure without the symbol; ``sign`` "+" prints the sign of a difference."""
         return f"{self.factor * figure:{sign}.{self.decimals}f}"
 
     def figure(self, scores: Scores) -> float:
-        """Of the units of one trial."""
+        """Figure over the units of one trial, unscaled."""
         import numpy as np
 
         means = [sum(scores[name]) / len(scores[name]) for name in self.columns]
         return float(self.summary.of(np.array(means))) if self.summary else means[0]
 
     def measured(self, scores: Scores) -> bool:
-        """Whether all its columns are there: a failed trial has none, an older one may lack some."""
+        """Whether the scores have all columns of the metric; a failed trial has none, an older one may lack some."""
         return all(name in scores for name in self.columns)
 
     def units(self, scores: Scores) -> list[float] | list[tuple[float, ...]]:
-        """Each unit's number, or the numbers of its columns."""
+        """One number per unit, or for a summary a tuple with one number per column."""
         if self.summary:
             return list(zip(*(scores[name] for name in self.columns), strict=True))
         return list(scores[self.name])
 
     def paired(self, one: Scores, other: Scores) -> list[float] | list[tuple[float, ...]]:
-        """What each unit has under two methods: the difference of its numbers, or for a summary both's columns."""
+        """Per unit the difference of two trials' scores, or for a summary the columns of both trials."""
         if self.summary:
             return list(zip(*(scores[name] for scores in (one, other) for name in self.columns), strict=True))
         return [a - b for a, b in zip(one[self.name], other[self.name], strict=True)]
 
 
 def _difference(of: Function, means: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of figures, of both rows' means, shape (..., columns of both)."""
+    """Difference of two rows' figures; ``means`` holds the means of both, shape (..., columns of both)."""
     half = means.shape[-1] // 2
     return of(means[..., :half]) - of(means[..., half:])

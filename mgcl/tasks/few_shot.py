@@ -41,7 +41,7 @@ WORDS = Words(
 PRESETS: Mapping[str, Mapping[str, Value]] = {
     name: {"folds": count, "fold_classes": size} for name, (count, size) in PROTOCOLS.items()
 }
-"""treff: the published class subsets; mgcl: five seeded ones of 15 classes, for FSDKaggle18's 12-way."""
+"""treff: the published class subsets; mgcl: five seeded subsets of 15 classes, for 12-way episodes of FSDKaggle18."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Cell(records.Cell):
     episodes: int
     seed: int
     split: str
-    """"clip", or "source": no recording both in support and query."""
+    """"clip", or "source": no recording is in both the support and the query set."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ class Draws:
 
 
 def cells(draws: Draws, bank: FeatureBank, only: Sequence[Fold] | None = None) -> tuple[Cell, ...]:
-    """Way by way, shot by shot, seed by seed, fold by fold; ``only``: of these folds.
+    """All cells, ordered by way, shot, seed and fold; ``only`` replaces the folds that ``draws`` specifies.
 
     Raises:
-        SweepError: a way, shot or split that the bank cannot give, or folds that are said twice.
+        SweepError: the bank cannot provide a way, shot or split, or both ``only`` and ``draws`` specify folds.
     """
     if only and (draws.folds or draws.fold_classes):
         raise SweepError("`params` says which folds its values are for; leave `folds`, `fold_classes`, `protocol` out")
@@ -100,13 +100,13 @@ def cells(draws: Draws, bank: FeatureBank, only: Sequence[Fold] | None = None) -
 
 
 def unfit(cell: Cell, parameters: Any) -> str:
-    """A method that needs more shots than a cell has is left out."""
+    """Reason to leave out a method that needs more shots than the cell has; empty if it can run."""
     least = getattr(parameters, "least_shots", 1)
     return f"needs {least} shots: left out at {cell.shot}-shot" if cell.shot < least else ""
 
 
 def place(cell: Cell) -> dict[str, Value]:
-    """The value of every coordinate."""
+    """Name -> value of all coordinates of a cell."""
     return {
         "way": cell.way,
         "shot": cell.shot,
@@ -120,28 +120,28 @@ def place(cell: Cell) -> dict[str, Value]:
 
 
 def work(cell: Cell, parameters: Mapping[str, Value]) -> float:
-    """Clips that a trial goes through: each query clip once, each support clip once and once an epoch."""
+    """Number of clips that a trial processes: each query clip once, each support clip once plus once per epoch."""
     found = parameters.get("epochs")
     epochs = found if isinstance(found, int) else 0
     return float(cell.episodes * cell.way * (cell.queries + cell.shot * (1 + epochs)))
 
 
 def largest_stack(setup: Setup) -> int:
-    """Episodes to compute together."""
+    """Number of episodes to compute together."""
     from mgcl.tasks import _few_shot_episodes
 
     return _few_shot_episodes.largest_stack(setup)
 
 
 def run(setup: Setup, stack: int) -> Measured:
-    """Run a trial's episodes in order."""
+    """Run a trial's episodes in order, ``stack`` at a time."""
     from mgcl.tasks import _few_shot_episodes
 
     return _few_shot_episodes.run(setup, stack)
 
 
 def older_scores(tags: Mapping[str, str]) -> dict[str, tuple[float, ...]]:
-    """The scores of a run that was recorded before there were tasks: it kept counts of correct queries."""
+    """Scores of a run that was recorded before tasks existed, computed from its counts of correct queries."""
     if "episode_correct" not in tags:
         return {}
     queries = int(tags["way"]) * int(tags["queries"])
@@ -149,7 +149,7 @@ def older_scores(tags: Mapping[str, str]) -> dict[str, tuple[float, ...]]:
 
 
 def older_result(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of such a run, as it is written now."""
+    """Result of a run that was recorded before tasks existed, in the present format."""
     confusions = [{"classes": each["classes"], "counts": each["confusion"]} for each in content["episodes"]]
     scores = tuple(records.Confusion(**each).accuracy for each in confusions)
     rest = {name: value for name, value in content.items() if name != "episodes"}
@@ -157,12 +157,12 @@ def older_result(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def column_name(column: Sequence[Value]) -> str:
-    """What stands above a column."""
+    """Head of a table's column, e.g. "5-way 1-shot"."""
     return f"{column[0]}-way {column[1]}-shot"
 
 
 def heading(setting: Mapping[str, Value]) -> str:
-    """A setting in a few words."""
+    """Short description of a setting, for headings."""
     return (
         f"{setting['episodes']} episodes, {setting['queries']} queries, folds {setting['folds']}, "
         f"split {setting['split']}"
@@ -170,7 +170,7 @@ def heading(setting: Mapping[str, Value]) -> str:
 
 
 def caption(setting: Mapping[str, Value], pooled: Mapping[str, Sequence[Value]]) -> str:
-    """A setting, and the seeds that were pooled, as a sentence."""
+    """Sentence on a setting and the pooled seeds, for captions."""
     return (
         f"{setting['episodes']} episodes a fold and seed, {setting['queries']} queries a class, "
         f"folds: {setting['folds']}, split: {setting['split']}, seeds: {', '.join(map(str, pooled['seed']))}."
@@ -183,40 +183,41 @@ BATCHES = ("folds", "fold_classes", "seeds", "episodes")
 
 
 def problems(draws: Draws, bank: FeatureBank, *, shared: bool) -> tuple[Problem, ...]:
-    """One problem a fold, on the classes outside it; folds share classes, so each needs its own.
+    """One problem per fold, with the classes outside the fold for validation.
 
-    A single fold of all classes is cut into two seeded halves: one is tested on, the other searched on.
+    Folds share classes, so every fold needs a problem of its own. A single fold of all classes is cut into two seeded
+    halves: one for the test, the other for validation.
 
     Args:
-        draws: whose folds are tested on.
-        bank: on what.
-        shared: one problem for all folds, on the classes outside their union.
+        draws: draws whose folds are tested on.
+        bank: the feature bank.
+        shared: one problem for all folds, validated on the classes outside their union.
 
     Raises:
-        SearchError: too few classes are left.
+        SearchError: too few classes are left for validation episodes.
     """
     labels = sorted({clip.label for clip in bank.clip_records})
     return development(bank.header.dataset, _folds(draws, bank), labels, way=max(draws.ways), shared=shared)
 
 
 def apart(draws: Draws) -> tuple[Value, ...]:
-    """Its shots."""
+    """The shots of ``draws``."""
     return draws.shots
 
 
 def batch(draws: Draws, number: int, apart: Value) -> Draws:
-    """The batch's number is its seed; the folds are the problem's."""
+    """Draws of one batch: its number is the seed, and its folds come from the problem."""
     shots = tuple(shot for shot in draws.shots if apart in (None, shot))
     return replace(draws, shots=shots, seeds=(number,), folds=None, fold_classes=None)
 
 
 def tested(cell: Cell) -> Fold:
-    """Its fold."""
+    """Fold of a cell."""
     return cell.fold
 
 
 def study_name(tests: Sequence[Fold], apart: Value) -> tuple[str, ...]:
-    """("published 3",), or with a shot of its own ("published 3", "5-shot")."""
+    """Words for a study: ("published 3",), or ("published 3", "5-shot") if shots have separate studies."""
     kind = tests[0].kind
     where = f"{kind} {'-'.join(str(fold.index) for fold in tests)}" if len(tests) < 2 else f"{kind} shared"
     return (where,) if apart is None else (where, f"{apart}-shot")
@@ -225,7 +226,18 @@ def study_name(tests: Sequence[Fold], apart: Value) -> tuple[str, ...]:
 def development(
     dataset: str, tested: Sequence[Fold], labels: Sequence[str], *, way: int, shared: bool
 ) -> tuple[Problem, ...]:
-    """``problems`` by the folds that are tested on, the bank's labels and the ways that a validation episode needs."""
+    """The core of ``problems``: problems for the tested folds.
+
+    Args:
+        dataset: name of the data set, which seeds the halves.
+        tested: folds that are tested on.
+        labels: all labels of the bank.
+        way: number of classes that a validation episode needs.
+        shared: one problem for all folds.
+
+    Raises:
+        SearchError: fewer than ``way`` classes are left for validation.
+    """
     if len(tested) == 1 and set(tested[0].classes) == set(labels):
         test, rest = _halves(dataset, labels)
         found = [Problem((test,), rest)]

@@ -1,4 +1,4 @@
-"""Zero-shot classification: every clip of a bank against every class, by sentences alone; no clip is learnt from."""
+"""Zero-shot classification of every clip of a bank among all classes, from sentences only, without support clips."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Cell(records.Cell):
 
 @dataclass(frozen=True)
 class Draws:
-    """Nothing is drawn: what varies is what describes a class."""
+    """Kinds of texts that describe the classes; nothing is drawn at random."""
 
     task: ClassVar[str] = "zero_shot"
 
@@ -56,10 +56,10 @@ class Draws:
 
 
 def cells(draws: Draws, bank: FeatureBank, only: Sequence[Any] | None = None) -> tuple[Cell, ...]:
-    """One cell for each kind of sentences.
+    """One cell per kind of texts.
 
     Raises:
-        SweepError: ``only`` is given; values that a search chose are of other tasks.
+        SweepError: ``only`` is given; this task has nothing to search.
     """
     if only:
         raise SweepError("`params`: zero-shot classification has nothing to search; leave it out")
@@ -67,27 +67,31 @@ def cells(draws: Draws, bank: FeatureBank, only: Sequence[Any] | None = None) ->
 
 
 def unfit(_cell: Cell, parameters: Any) -> str:
-    """A method that learns from clips is left out: there are none to learn from."""
+    """Reason to leave out a method that learns from clips, of which this task has none; empty if it can run."""
     return "learns from labelled clips: left out" if getattr(parameters, "least_shots", 1) else ""
 
 
 def place(cell: Cell) -> dict[str, Value]:
-    """The value of every coordinate."""
+    """Name -> value of all coordinates of a cell."""
     return {"texts": cell.texts, "classes": cell.classes}
 
 
 def work(_cell: Cell, _parameters: Mapping[str, Value]) -> float:
-    """All cells of a bank are alike."""
+    """Constant, because all cells of a bank take the same time."""
     return 1.0
 
 
 def largest_stack(_setup: Setup) -> int:
-    """Clips to compute together."""
+    """Number of clips to compute together."""
     return _CLIPS_AT_ONCE
 
 
 def run(setup: Setup, stack: int) -> Measured:
-    """Score every clip, ``stack`` at once; a tie goes to the first class."""
+    """Classify every clip, ``stack`` at a time; a tie goes to the first class.
+
+    Raises:
+        FloatingPointError: a logit is not finite.
+    """
     import numpy as np
 
     from mgcl.tasks._features import clip_features
@@ -110,22 +114,22 @@ def run(setup: Setup, stack: int) -> Measured:
 
 
 def column_name(column: Sequence[Value]) -> str:
-    """What stands above a column."""
+    """Head of a table's column: "prompt" or "explanations"."""
     return str(column[0])
 
 
 def heading(setting: Mapping[str, Value]) -> str:
-    """A setting in a few words."""
+    """Short description of a setting, for headings."""
     return f"zero-shot, {setting['classes']} classes"
 
 
 def caption(setting: Mapping[str, Value], _pooled: Mapping[str, Sequence[Value]]) -> str:
-    """A setting as a sentence."""
+    """Sentence on a setting, for captions."""
     return f"Zero-shot classification of every clip among all {setting['classes']} classes of the bank."
 
 
 def _support(setup: Setup) -> Support:
-    """The classes, and no clip."""
+    """Support with the texts of all classes and without clips."""
     import numpy as np
     import torch
 
