@@ -101,7 +101,7 @@ def decode(path: Path, channels: str = "average") -> Decoded:
         channels: how several channels will be made into one: one of ``mgcl.audio.CHANNELS``.
 
     Returns:
-        What was decoded; a file that cannot be decoded has a fault and raises nothing.
+        Length, sample rate, channels, digest and fault of the file. A file that cannot be decoded has a fault.
     """
     frames, rate, count, levels, digest = 0, 0, 0, Levels(), hashlib.sha256()
     fault: str | None = None

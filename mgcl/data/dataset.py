@@ -44,7 +44,7 @@ class AudioFile:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled clips under one name."""
+    """Labelled clips with the name, revision and licence of their data set."""
 
     name: str
     """Name; it determines the folds, the episodes, and which written explanations are used."""

@@ -71,7 +71,7 @@ def nearby(location: str | Path, *, digest: str | None = None) -> Path:
         if digest is not None and _is_complete(banks / digest):
             return banks / digest
         banks.mkdir(parents=True, exist_ok=True)
-        with FileLock(banks / ".lock"):  # one copy at a time: it has all of the machine's disk and network
+        with FileLock(banks / ".lock"):  # one copy at a time, as each uses the whole disk and network
             copy = _copied(_source(address), banks)
     except (OSError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0]
@@ -187,4 +187,4 @@ def _copy_file(source: _Source, name: str, target: Path) -> None:
         with tqdm.wrapattr(content, "read", desc=name, total=content.size(), disable=None, delay=1) as stream:
             shutil.copyfileobj(stream, file, _CHUNK)
         file.flush()
-        os.fsync(file.fileno())  # or a power cut after the rename could leave a copy with holes
+        os.fsync(file.fileno())  # without it, a power cut after the rename could leave a copy with holes

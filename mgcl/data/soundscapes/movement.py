@@ -6,7 +6,7 @@ from mgcl.data.soundscapes.recipes import FAST, STRUCK, UNBROKEN, Recipe
 from mgcl.data.soundscapes.sources import SAMPLE_RATE, Floats
 
 SECONDS = 5.0
-"""Length of every clip."""
+"""Length of every clip, in seconds."""
 
 
 def series(rhythm: str, length: float, rate: float, random: np.random.Generator) -> tuple[Floats, Floats]:
