@@ -1,20 +1,20 @@
-"""Backbones, one file each, and which of them is taken where none is named."""
+"""Backbones, one file per backbone, and the choice of the default one."""
 
 from typing import NamedTuple
 
 
 class Choice(NamedTuple):
-    """A backbone, and why it is taken, in a line for whoever did not name one."""
+    """Default backbone: its name, and one line for the user on why it was chosen."""
 
     name: str
     why: str
 
 
 def default(weights: str | None = None) -> Choice:
-    """The backbone to take where none is named: efficientat if its weights are here, else tiny. Fetches nothing.
+    """Return the default backbone: efficientat if its weights are on this machine, else tiny. Nothing is downloaded.
 
     Args:
-        weights: that were given without a backbone: tiny's.
+        weights: weights that the user named without a backbone; they are taken as weights of tiny.
     """
     if weights is not None:
         return Choice("tiny", f"backbone: tiny, of which the weights {weights} are; `backbone` names another")

@@ -1,4 +1,4 @@
-"""CNN14 (PANNs; Kong et al. 2020), the audio tower of MS-CLAP 2022, its parameters named as in the checkpoint."""
+"""CNN14 (PANNs; Kong et al. 2020), the audio tower of MS-CLAP 2022. Parameters have the names of the checkpoint."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -10,20 +10,20 @@ from torchlibrosa import LogmelFilterBank, Spectrogram
 
 HOP = 320
 STEP = HOP * 2**5
-"""Samples from one time step to the next: five of the six blocks halve time."""
+"""Samples between consecutive time steps. Five of the six blocks halve time."""
 _BLOCKS = range(1, 7)
 
 
 class Cnn14(nn.Module):
-    """Waveform -> log-mel spectrogram -> six blocks of convolutions -> one vector a time step.
+    """Waveform -> log-mel spectrogram -> six blocks of convolutions -> one vector per time step.
 
-    The window's transform and the mel bands are parameters: which they are, the checkpoint says.
+    The window's transform and the mel filters are parameters, so their values come from the checkpoint.
 
     Args:
-        window: samples of the spectrogram's window.
-        mels: mel bands.
-        channels: of the six blocks' outputs; 64, 128, ... 2048 as published.
-        width: of a time step.
+        window: length of the spectrogram's window, in samples.
+        mels: number of mel bands.
+        channels: output channels of the six blocks; 64, 128, ... 2048 as published.
+        width: length of a time step's vector.
     """
 
     def __init__(self, *, window: int, mels: int, channels: Sequence[int], width: int) -> None:
@@ -39,10 +39,10 @@ class Cnn14(nn.Module):
     def forward(
         self, waveforms: Float[Tensor, "b samples"]
     ) -> tuple[Float[Tensor, "b n width"], Float[Tensor, "b width"]]:
-        """Time steps of ``STEP`` samples, and the clip.
+        """Return the vectors of the time steps (``STEP`` samples each) and of the whole clip.
 
-        A clip is pooled as published: maximum plus mean over time, then a layer. A time step is what that makes of a
-        clip of this step alone: twice the step, then the same layer.
+        The clip is pooled as published: maximum plus mean over time, then a linear layer and a ReLU. A time step is
+        pooled as a clip that consists of this step alone: twice the step, then the same layer.
         """
         log_mel = self.logmel_extractor(self.spectrogram_extractor(waveforms))
         maps = self.bn0(log_mel.transpose(1, 3)).transpose(1, 3)
@@ -54,7 +54,7 @@ class Cnn14(nn.Module):
 
 
 class ConvBlock(nn.Module):
-    """Two 3 x 3 convolutions, then the mean over squares of ``pooling`` x ``pooling``."""
+    """Two 3 x 3 convolutions, then average pooling over squares of ``pooling`` x ``pooling``."""
 
     def __init__(self, narrow: int, wide: int, *, pooling: int) -> None:
         super().__init__()
@@ -65,16 +65,16 @@ class ConvBlock(nn.Module):
         self.pooling = pooling
 
     def forward(self, maps: Float[Tensor, "b narrow time mels"]) -> Float[Tensor, "b wide fewer_times fewer_mels"]:
-        """Time and frequency shrink by ``pooling``, rounded down."""
+        """Return maps whose time and frequency axes are shorter by the factor ``pooling``, rounded down."""
         maps = F.relu(self.bn1(self.conv1(maps)))
         return F.avg_pool2d(F.relu(self.bn2(self.conv2(maps))), self.pooling)
 
 
 def sized(state: Mapping[str, Tensor]) -> Cnn14:
-    """A CNN14, its weights random, of the sizes that a checkpoint's tensors have.
+    """Build a CNN14 with random weights, in the sizes of a checkpoint's tensors.
 
     Raises:
-        KeyError: a tensor that says a size is missing.
+        KeyError: a tensor that determines a size is missing.
     """
     return Cnn14(
         window=state["spectrogram_extractor.stft.conv_real.weight"].shape[2],

@@ -1,9 +1,10 @@
 """Multi-grained alignment of audio and language: MGA-CLAP's structure (Li et al., ACM MM 2024), for any two towers.
 
-An audio tower gives frames, a text tower gives words; a projection head takes each to d dimensions. Clip and sentence
-are both made from one shared codebook: a codeword's score is its best match among the frames, or words (Eq. 2);
-sparsemax turns scores into weights (Eq. 3); the weighted sum of codewords is the embedding. The names of the
-parameters are those of the published checkpoint, whose towers are HTSAT and BERT, with 4,096 codewords of d = 1,024.
+The audio tower returns frames and the text tower returns words; projection heads map both to d dimensions. The
+embeddings of a clip and of a sentence are sums over one shared codebook. A codeword's score is its best match among
+the frames, or the words (Eq. 2); sparsemax turns the scores into weights (Eq. 3); the embedding is the weighted sum of
+the codewords. Parameters have the names of the published checkpoint, whose towers are HTSAT and BERT, with 4,096
+codewords of d = 1,024.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from torch.nn import functional as F
 
 
 class Grained(nn.Module):
-    """Two towers in one space.
+    """Audio tower and text tower with one joint space.
 
     Args:
-        audio_encoder: its output has shape (b, frames, audio_width).
-        text_encoder: its output has shape (b, words, text_width).
-        audio_width: of a frame.
-        text_width: of a word.
-        embedding_dim: d.
-        codewords: size of the codebook; 0 leaves it out: then clip and sentence are plain means.
-        score_temperature: T of the scores, q c / (sqrt(d) T): the lower it is, the fewer codewords have weight.
-        temperature: where the contrast's learnable temperature starts.
+        audio_encoder: audio tower; its output has shape (b, frames, audio_width).
+        text_encoder: text tower; its output has shape (b, words, text_width).
+        audio_width: length of a frame's vector.
+        text_width: length of a word's vector.
+        embedding_dim: d, length of an embedding.
+        codewords: size of the codebook. With 0 there is no codebook, and clips and sentences are plain means.
+        score_temperature: T of the scores, q c / (sqrt(d) T). A lower T gives weight to fewer codewords.
+        temperature: initial value of the contrast's learnable temperature.
     """
 
     def __init__(
@@ -51,23 +52,23 @@ class Grained(nn.Module):
         self._score_scale = 1 / (embedding_dim**0.5 * score_temperature)
 
     def frames(self, *audio: Tensor) -> Float[Tensor, "b n d"]:
-        """Frame embeddings, of any length: what ``audio`` is, is the audio tower's business."""
+        """Return frame embeddings, not normalised. ``audio`` is passed to the audio tower as it is."""
         embedded: Tensor = self.frame_proj(self.audio_encoder(*audio))
         return embedded.float()
 
     def words(self, *text: Tensor) -> Float[Tensor, "b m d"]:
-        """Word embeddings, of any length."""
+        """Return word embeddings, not normalised. ``text`` is passed to the text tower as it is."""
         embedded: Tensor = self.word_proj(self.text_encoder(*text))
         return embedded.float()
 
     def aggregate(
         self, grains: Float[Tensor, "b n d"], present: Bool[Tensor, "b n"] | None = None
     ) -> Float[Tensor, "b d"]:
-        """One unit vector for the frames of a clip or the words of a sentence.
+        """Aggregate the frames of a clip, or the words of a sentence, into one unit vector.
 
         Args:
             grains: frame or word embeddings.
-            present: which of them are there; the rest is padding. None: all.
+            present: True for frames or words, False for padding. None: there is no padding.
         """
         if self.codebook is None:
             weights = torch.ones_like(grains[..., :1]) if present is None else present.unsqueeze(-1)
@@ -82,15 +83,15 @@ class Grained(nn.Module):
 def contrastive_loss(
     audio: Float[Tensor, "b d"], text: Float[Tensor, "b d"], temperature: Tensor, *, hardness: float
 ) -> Tensor:
-    """Symmetric InfoNCE whose negatives weigh the more the closer they are (MGA-CLAP's hard-negative guided loss).
+    """Symmetric InfoNCE in which closer negatives weigh more (MGA-CLAP's hard-negative guided loss).
 
-    A negative's weight is e^(hardness s), over the mean of the row's negatives; s is the scaled cosine. Weights take
-    part in the gradient, as in the published code.
+    A negative's weight is e^(hardness s), divided by the mean of this term over the row's negatives; s is the cosine
+    divided by the temperature. The gradient passes through the weights, as in the published code.
 
     Args:
-        audio: unit vectors, row i with row i of ``text``.
+        audio: unit vectors; row i and row i of ``text`` are a pair.
         text: unit vectors.
-        temperature: of the softmax.
+        temperature: temperature of the softmax.
         hardness: >= 0; 0 is plain InfoNCE, the paper uses 0.15.
     """
     scaled = audio @ text.T / temperature

@@ -1,4 +1,4 @@
-"""HTSAT (Chen et al. 2022), the audio tower of MS-CLAP 2023: transformers' CLAP encoder behind a log-mel front end."""
+"""HTSAT (Chen et al. 2022), the audio tower of MS-CLAP 2023: a log-mel front end, then transformers' CLAP encoder."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from transformers import ClapAudioConfig, ClapAudioModel
 
 HOP = 320
 STEPS = 32
-"""Time steps of any waveform: its spectrogram is stretched to 1,024 columns."""
+"""Time steps per waveform, whatever its length: every spectrogram is stretched to 1,024 columns."""
 _STAGES = range(4)
 _ENCODER = "swin.audio_encoder"
 
@@ -25,16 +25,16 @@ _NAMES = {
     r"\.mlp\.fc1\.": ".intermediate.dense.",
     r"\.mlp\.fc2\.": ".output.dense.",
 }
-"""What is called how in a published checkpoint, as a pattern, and in transformers; applied in this order."""
+"""Pattern of a name in a published checkpoint -> its replacement in transformers. The order of entries matters."""
 
 
 class Htsat(nn.Module):
-    """Waveform -> log-mel spectrogram -> Swin transformer -> one vector a time step.
+    """Waveform -> log-mel spectrogram -> Swin transformer -> one vector per time step.
 
-    The window's transform and the mel bands are parameters: which they are, the checkpoint says.
+    The window's transform and the mel filters are parameters, so their values come from the checkpoint.
 
     Args:
-        window: samples of the spectrogram's window.
+        window: length of the spectrogram's window, in samples.
         config: sizes of the transformer.
     """
 
@@ -48,18 +48,21 @@ class Htsat(nn.Module):
     def forward(
         self, waveforms: Float[Tensor, "b samples"]
     ) -> tuple[Float[Tensor, "b 32 width"], Float[Tensor, "b width"]]:
-        """``STEPS`` time steps, each a mean over frequency, and the clip, their mean; at most 1,024 hops long."""
+        """Return the ``STEPS`` time steps (means over frequency) and the clip, which is the mean of the time steps.
+
+        A waveform may be at most 1,024 hops long.
+        """
         log_mel = self.logmel_extractor(self.spectrogram_extractor(waveforms))
         steps = self.swin(input_features=log_mel).last_hidden_state.mean(2).transpose(1, 2)
         return steps, steps.mean(1)
 
 
 def renamed(published: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """A published checkpoint with the HTSAT in it under ``Htsat``'s names: query, key and value come apart.
+    """Rename the HTSAT of a published checkpoint to ``Htsat``'s names and split its joint query-key-value tensors.
 
     Args:
-        published: all its tensors.
-        prefix: where the HTSAT is to be; it is published one level below, at ``prefix`` + "htsat.".
+        published: all tensors of the checkpoint; those outside the HTSAT keep their names.
+        prefix: prefix of the HTSAT's new names. Its published names begin with ``prefix`` + "htsat.".
     """
     state = {}
     for name, value in published.items():
@@ -78,10 +81,13 @@ def renamed(published: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def sized(state: Mapping[str, Tensor]) -> Htsat:
-    """An HTSAT, its weights random, of the sizes that the tensors have; ``state`` is renamed.
+    """Build an HTSAT with random weights, in the sizes of a checkpoint's tensors.
+
+    Args:
+        state: the checkpoint's tensors, with the names that ``renamed`` gives.
 
     Raises:
-        KeyError: a tensor that says a size is missing.
+        KeyError: a tensor that determines a size is missing.
     """
     width = state[f"{_ENCODER}.patch_embed.proj.weight"].shape[0]
     layers = f"{_ENCODER}.layers"
@@ -99,5 +105,5 @@ def sized(state: Mapping[str, Tensor]) -> Htsat:
 
 
 def count_layers(state: Mapping[str, Tensor], prefix: str) -> int:
-    """How many different numbers follow ``prefix`` in the names."""
+    """Count the layers: the different numbers that follow ``prefix`` in the names of the tensors."""
     return len({name.removeprefix(prefix).split(".")[0] for name in state if name.startswith(prefix)})

@@ -13,10 +13,10 @@ _EMPHASIS = 0.97
 
 
 def log_mel(waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b mels time"]:
-    """(ln(mel power + 1e-5) + 4.5) / 5, a frame per 10 ms; silence gives -1.4.
+    """Log-mel spectrogram (ln(mel power + 1e-5) + 4.5) / 5, one frame per 10 ms. Silence becomes -1.4.
 
     Args:
-        waveforms: at 32 kHz, on any device, of more than 512 samples.
+        waveforms: audio at 32 kHz, on any device, longer than 512 samples.
     """
     emphasised = waveforms[:, 1:] - _EMPHASIS * waveforms[:, :-1]
     window = torch.hann_window(_WINDOW, periodic=False, device=waveforms.device)
@@ -27,7 +27,7 @@ def log_mel(waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b mels time
 
 @functools.cache
 def _bands() -> Float[Tensor, "mels bins"]:
-    """Triangles in mel = 1127 ln(1 + Hz / 700), from 0 Hz to the highest; the Nyquist bin is in none."""
+    """Mel filters: triangles in mel = 1127 ln(1 + Hz / 700), from 0 to 15,000 Hz. No filter has the Nyquist bin."""
     bins = torch.arange(_N_FFT // 2, dtype=torch.float64) * SAMPLE_RATE / _N_FFT
     edges = torch.linspace(0, float(_mel(torch.tensor(_HIGHEST))), _MELS + 2, dtype=torch.float64)[:, None]
     left, centre, right = edges[:-2], edges[1:-1], edges[2:]

@@ -1,4 +1,4 @@
-"""The tiny model's front end: log-mel spectrograms relative to a clip's loudest point, so that level says nothing."""
+"""The tiny model's front end: log-mel spectrograms relative to the clip's loudest point, whatever the clip's level."""
 
 import functools
 
@@ -20,10 +20,10 @@ _FLOOR = -80.0
 
 
 def log_mel(waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b time mels"]:
-    """Mel bands in dB below the clip's loudest, 0 down to -80, scaled to 2 down to -2.
+    """Log-mel spectrogram in dB relative to the clip's loudest point; 0 to -80 dB is scaled to 2 to -2.
 
     Args:
-        waveforms: five seconds at 16 kHz, any level; digital silence gives -2 everywhere.
+        waveforms: five seconds at 16 kHz, at any level. Digital silence becomes -2 everywhere.
     """
     spectrum = torch.stft(
         waveforms, _WINDOW, _HOP, window=torch.hann_window(_WINDOW), return_complex=True, pad_mode="constant"

@@ -1,6 +1,6 @@
 """EfficientAT's network: MobileNetV3-large on spectrograms (Howard et al., ICCV 2019; Schmid et al., ICASSP 2023).
 
-Parameters have the published checkpoints' names, which are torchvision's but for ``conc_se_layers`` in the gates.
+Parameters have the names of the published checkpoints: torchvision's, except for ``conc_se_layers`` in the gates.
 """
 
 from typing import NamedTuple, cast
@@ -45,11 +45,11 @@ _BLOCKS = (
 
 
 class MobileNet(nn.Module):
-    """The tagger.
+    """Tagger of log-mel spectrograms.
 
     Args:
-        width: multiplies every number of channels: 0.4 of mn04, 1 of mn10.
-        classes: that it scores.
+        width: factor on every number of channels: 0.4 for mn04, 1 for mn10.
+        classes: number of classes that are scored.
     """
 
     def __init__(self, width: float, classes: int) -> None:
@@ -62,7 +62,7 @@ class MobileNet(nn.Module):
         self.width = 6 * channels
         self.features = nn.Sequential(*layers, _convolution(channels, self.width, 1, activation=nn.Hardswish))
         hidden = _channels(_HEAD, width)
-        # The first two and the dropout have no weights: they keep the published numbers of the others.
+        # The identities stand for published layers without weights, so that the other layers keep their numbers.
         self.classifier = nn.Sequential(
             nn.Identity(),
             nn.Identity(),
@@ -73,18 +73,18 @@ class MobileNet(nn.Module):
         )
 
     def steps(self, spectrograms: Float[Tensor, "b mels time"]) -> Float[Tensor, "b n width"]:
-        """Features of each time step, the mean over frequency; their mean over time is the clip's."""
+        """Return the features of the time steps: means over frequency. The clip's features are their mean over time."""
         maps: Tensor = self.features(spectrograms.unsqueeze(1))
         return maps.mean(2).mT
 
     def scores(self, features: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch classes"]:
-        """Logits of the classes."""
+        """Return the logits of the classes."""
         logits: Tensor = self.classifier(features)
         return logits
 
 
 def width_of(hidden: int) -> float:
-    """The width of the network whose classifier's hidden layer has ``hidden`` units.
+    """Width factor of the network whose classifier has ``hidden`` units in its hidden layer.
 
     >>> width_of(512), width_of(1280)
     (0.4, 1.0)
@@ -93,7 +93,7 @@ def width_of(hidden: int) -> float:
 
 
 def _channels(count: int, width: float) -> int:
-    """The multiple of 8 that is closest to ``count * width``, and at least 90 % of it."""
+    """Number of channels: the multiple of 8 closest to ``count * width``, and at least 90 % of it."""
     return _divisible(count * width)
 
 
@@ -113,7 +113,10 @@ def _convolution(
 
 
 class _InvertedResidual(nn.Module):
-    """Widen, convolve each channel by itself, gate the channels, narrow; a residual where the shape stays."""
+    """Inverted residual block: widen, convolve depthwise, gate the channels, narrow.
+
+    The input is added where the block keeps its shape.
+    """
 
     def __init__(self, channels: int, block: _Block, width: float) -> None:
         super().__init__()
@@ -133,13 +136,16 @@ class _InvertedResidual(nn.Module):
         self._residual = block.stride == 1 and channels == out
 
     def forward(self, maps: Float[Tensor, "b channels mels time"]) -> Float[Tensor, "b out mels2 time2"]:
-        """Maps of half the size, where the stride is 2."""
+        """Return the block's maps; they are half as large where the stride is 2."""
         changed: Tensor = self.block(maps)
         return changed + maps if self._residual else changed
 
 
 class _Gates(nn.Module):
-    """Squeeze and excitation of the channels (Hu et al., CVPR 2018), the one of the published list of gates."""
+    """Squeeze and excitation of the channels (Hu et al., CVPR 2018).
+
+    Published checkpoints have a list of gates; it has this one entry.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -148,7 +154,7 @@ class _Gates(nn.Module):
         self.conc_se_layers = nn.ModuleList([nn.ModuleDict(gate)])
 
     def forward(self, maps: Float[Tensor, "b channels mels time"]) -> Float[Tensor, "b channels mels time"]:
-        """Each channel times a number from 0 to 1 that all of the clip gives."""
+        """Return the maps with every channel multiplied by its gate, a number from 0 to 1 computed from the clip."""
         gate = cast(nn.ModuleDict, self.conc_se_layers[0])
         open_: Tensor = gate["fc2"](gate["fc1"](maps.mean((2, 3))).relu()).sigmoid()
         return maps * open_[..., None, None]

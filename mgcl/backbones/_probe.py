@@ -1,4 +1,4 @@
-"""What a backbone gives for input that is known, looked at before anything is embedded with it."""
+"""Checks of a backbone's outputs on known input, before anything is embedded with it."""
 
 import warnings
 from typing import TypeVar
@@ -13,9 +13,12 @@ from mgcl.records import logit_scale_fault
 
 SENTENCES = ("a dog barks", "heavy rain falls on a roof", "a church bell rings", "an engine idles")
 _SENTENCES_ALIKE = 0.9985
-"""Mean cosine. Of a published CLAP whose sentences are all alike it is 0.9993 (mteb #5069)."""
+"""Mean cosine above which sentences count as alike. A published CLAP with this fault has 0.9993 (mteb #5069)."""
 _CLIPS_ALIKE = 1 - 1e-7
-"""Mean cosine: no more than rounding apart. Barely trained weights may well put both close together."""
+"""Mean cosine above which clips count as alike: they differ by rounding alone.
+
+The bound is tight because barely trained weights may place noise and silence close together.
+"""
 _USUAL_SCALE = 100.0
 _LEVEL = 0.1
 
@@ -23,11 +26,11 @@ _Backbone = TypeVar("_Backbone", bound=Backbone)
 
 
 def probed(backbone: _Backbone) -> _Backbone:
-    """The backbone, once it has embedded four sentences, a clip of noise and a silent one.
+    """Check a backbone's logit scale and its outputs (``refuse_scale``, ``refuse_outputs``), and return the backbone.
 
     Raises:
-        BackboneError: its logit scale is out of range, or what it gives is not finite, of another shape than it says,
-            or the same for unlike input.
+        BackboneError: the logit scale is out of range; or the outputs are not finite, have another shape than the
+            backbone states, or are the same for unlike input.
     """
     refuse_scale(backbone)
     refuse_outputs(backbone)
@@ -35,10 +38,11 @@ def probed(backbone: _Backbone) -> _Backbone:
 
 
 def refuse_outputs(backbone: Backbone) -> None:
-    """Look at what a backbone gives for four sentences, a clip of noise and a silent one.
+    """Check a backbone's embeddings of four sentences, a clip of noise and a silent clip.
 
     Raises:
-        BackboneError: it is not finite, of another shape than the backbone says, or the same for unlike input.
+        BackboneError: an embedding is not finite, has another shape than the backbone states, or is the same for
+            unlike input.
     """
     texts = backbone.embed_text(SENTENCES)
     random = torch.Generator().manual_seed(0)
@@ -68,10 +72,10 @@ def refuse_outputs(backbone: Backbone) -> None:
 
 
 def refuse_scale(backbone: Backbone) -> None:
-    """Look at a backbone's logit scale; one above CLAP's usual cap is warned of.
+    """Check a backbone's logit scale. A scale above CLAP's usual cap raises a warning.
 
     Raises:
-        BackboneError: it is out of range.
+        BackboneError: the scale is out of range.
     """
     if fault := logit_scale_fault(backbone.logit_scale):
         raise BackboneError(f"{backbone.name}: its logit scale is {fault}; choose other weights")
@@ -85,7 +89,7 @@ def refuse_scale(backbone: Backbone) -> None:
 
 
 def _mean_cosine(embeddings: Tensor) -> float:
-    """Of every two different rows."""
+    """Mean cosine over all pairs of different rows."""
     units = F.normalize(embeddings.double(), dim=-1)
     rows = len(units)
     return float((units @ units.mT).sum() - rows) / (rows * (rows - 1))

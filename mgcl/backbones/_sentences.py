@@ -1,4 +1,4 @@
-"""What to watch transformers' tokenizers for: vocabularies that are not found, sentences that are cut."""
+"""Tokenizers of transformers, checked for two silent faults: a vocabulary that is not found, a sentence that is cut."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,22 +22,22 @@ _SPECIAL: Mapping[str, Mapping[str, str]] = {
     },
     GPT2: {"unk_token": "<|endoftext|>", "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"},
 }
-"""What their tokenizer.json does not say: which tokens are the special ones."""
+"""Special tokens of a tokenizer, by repository; tokenizer.json does not list them."""
 
 
 def published_tokenizer(repository: str) -> Any:
-    """BERT's or GPT-2's tokenizer, from its tokenizer.json alone.
+    """Load BERT's or GPT-2's tokenizer from its tokenizer.json alone.
 
     Args:
         repository: ``BERT`` or ``GPT2``.
 
     Raises:
-        BackboneError: the file is neither cached nor to be had, or is no tokenizer.
+        BackboneError: the file is neither cached nor available, or is not a tokenizer.
     """
     file = hub_file(repository, "tokenizer.json")
     try:
         return PreTrainedTokenizerFast(tokenizer_file=str(file), **_SPECIAL[repository])  # type: ignore[no-untyped-call]
-    except Exception as error:  # what reads it raises Exception itself
+    except Exception as error:  # the tokenizers library raises plain Exception
         raise BackboneError(
             f"{file}: no tokenizer ({str(error).partition(chr(10))[0]}); run "
             f"`hf download {repository} tokenizer.json --force-download`"
@@ -47,16 +47,16 @@ def published_tokenizer(repository: str) -> Any:
 def check_vocabulary(tokenizer: PreTrainedTokenizerBase, rows: int, source: str) -> None:
     """Refuse a tokenizer that is not the text tower's own.
 
-    Transformers 5 makes one of special tokens alone, without a word, where it finds no vocabulary: then all sentences
-    are alike.
+    Where transformers 5 finds no vocabulary, it silently makes a tokenizer of special tokens alone. All sentences
+    would then have the same embedding.
 
     Args:
-        tokenizer: what was loaded.
-        rows: of the text tower's word embeddings.
-        source: what it was loaded from, for the message.
+        tokenizer: the tokenizer that was loaded.
+        rows: number of the text tower's word embeddings.
+        source: where the tokenizer was loaded from, for the message.
 
     Raises:
-        BackboneError: it has another number of tokens, or knows no word.
+        BackboneError: the tokenizer has another number of tokens, or all words are unknown to it.
     """
     tokens = tokenizer("a dog barks", add_special_tokens=False).input_ids
     if len(tokenizer) != rows or not set(tokens) - {tokenizer.unk_token_id}:
@@ -69,12 +69,12 @@ def check_vocabulary(tokenizer: PreTrainedTokenizerBase, rows: int, source: str)
 def tokenize(
     tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], longest: int
 ) -> dict[str, Int[Tensor, "k m"]]:
-    """Token ids and attention mask, padded to the longest sentence.
+    """Tokenize sentences into token ids and attention mask, padded to the longest sentence.
 
     Args:
-        tokenizer: its special tokens are added and counted.
-        sentences: k of them.
-        longest: tokens that the text tower reads.
+        tokenizer: the tokenizer; its special tokens are added and counted.
+        sentences: k sentences.
+        longest: largest number of tokens that the text tower reads.
 
     Raises:
         SentenceError: a sentence is empty or too long.
@@ -87,15 +87,15 @@ def tokenize(
 
 
 def check_length(sentence: str, tokens: int, longest: int) -> None:
-    """Refuse a sentence that says nothing, or is longer than a text tower reads.
+    """Refuse a sentence that is empty, or longer than a text tower reads.
 
     Args:
-        sentence: as it was written.
-        tokens: its length, special ones included.
-        longest: tokens that the text tower reads.
+        sentence: the sentence as it was written.
+        tokens: its number of tokens, including special tokens.
+        longest: largest number of tokens that the text tower reads.
 
     Raises:
-        SentenceError: it is empty or too long.
+        SentenceError: the sentence is empty or too long.
     """
     if not sentence.strip():
         raise SentenceError(sentence, "is empty; write a sentence there")

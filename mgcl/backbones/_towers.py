@@ -1,4 +1,4 @@
-"""The tiny model's own towers: a convolutional one for log-mel spectrograms, a small transformer for text."""
+"""The tiny model's towers: convolutions and attention for log-mel spectrograms, a small transformer for text."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class AudioTower(nn.Module):
     """Log-mel -> frames: four halvings in time and frequency, then attention over time.
 
     Args:
-        mels: bands of the spectrogram, a multiple of 16.
-        width: of a frame.
-        frames: that a clip has.
-        local: the last block passes values on instead of attending, so that a frame stays about its own time
+        mels: number of mel bands, a multiple of 16.
+        width: length of a frame's vector.
+        frames: number of frames per clip.
+        local: whether the last block passes values on instead of attending, so that a frame describes its own time
             (MGA-CLAP's locality-aware block).
     """
 
@@ -35,7 +35,7 @@ class AudioTower(nn.Module):
         self.blocks = nn.ModuleList([Block(width), Block(width), Block(width, local=local)])
 
     def forward(self, log_mel: Float[Tensor, "b time mels"]) -> Float[Tensor, "b n width"]:
-        """One frame for sixteen steps of the spectrogram."""
+        """Return one frame per sixteen steps of the spectrogram."""
         maps = self.convolutions(log_mel.unsqueeze(1).contiguous(memory_format=torch.channels_last))
         frames = self.flatten(maps.permute(0, 2, 1, 3).flatten(2)) + self.position
         for block in self.blocks:
@@ -44,12 +44,12 @@ class AudioTower(nn.Module):
 
 
 class TextTower(nn.Module):
-    """Tokens -> words.
+    """Token ids -> word vectors.
 
     Args:
-        vocabulary: number of tokens.
-        width: of a word.
-        longest: most tokens of a sentence.
+        vocabulary: number of different tokens.
+        width: length of a word's vector.
+        longest: largest number of tokens in a sentence.
     """
 
     def __init__(self, vocabulary: int, width: int, longest: int) -> None:
@@ -59,7 +59,7 @@ class TextTower(nn.Module):
         self.blocks = nn.ModuleList([Block(width), Block(width)])
 
     def forward(self, tokens: Int[Tensor, "b m"], present: Bool[Tensor, "b m"]) -> Float[Tensor, "b m width"]:
-        """One vector a token; ``present`` is False for padding."""
+        """Return one vector per token. ``present`` is False for padding."""
         words = self.tokens(tokens) + self.position[: tokens.shape[1]]
         for block in self.blocks:
             words = block(words, present)
@@ -67,7 +67,7 @@ class TextTower(nn.Module):
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block; a local one keeps the value path alone: no position looks at another."""
+    """Pre-norm transformer block. A local block has the value path alone: no position attends to another."""
 
     def __init__(self, width: int, *, heads: int = 4, local: bool = False) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
     def forward(self, x: Float[Tensor, "b n width"], present: Bool[Tensor, "b n"] | None = None) -> Tensor:
-        """Same shape as ``x``; absent positions are not looked at."""
+        """Return a tensor of the shape of ``x``. No position attends to one where ``present`` is False."""
         normed = self.before_attention(x)
         value = self.value(normed)
         if self.query_key is not None:

@@ -1,4 +1,4 @@
-"""Finding a checkpoint, reading it without running it, and loading it key by key."""
+"""Find a checkpoint, read it without running code from it, and load it key by key."""
 
 import hashlib
 import os
@@ -16,15 +16,18 @@ from mgcl.pretrained import hub_file
 
 
 def chosen(backbone: str, given: str | None, default: str) -> str:
-    """The weights asked for: as given, else by ``MGCL_<BACKBONE>_WEIGHTS``, else the default."""
+    """Return the weights to load: the given ones, else those of ``MGCL_<BACKBONE>_WEIGHTS``, else the default."""
     return given or os.environ.get(f"MGCL_{backbone.upper()}_WEIGHTS") or default
 
 
 def checkpoint_file(weights: str) -> Path:
-    """A checkpoint that is one file: a path, or OWNER/REPOSITORY/FILE on the Hugging Face hub.
+    """Return the path of a checkpoint that is one file; a file on the hub is downloaded if need be.
+
+    Args:
+        weights: a path, or OWNER/REPOSITORY/FILE on the Hugging Face hub.
 
     Raises:
-        BackboneError: it is neither, it is a folder, or the hub cannot be reached.
+        BackboneError: ``weights`` is neither, is a folder, or the hub cannot be reached.
     """
     path = Path(weights).expanduser()
     if path.is_file():
@@ -40,28 +43,29 @@ def checkpoint_file(weights: str) -> Path:
 
 
 def read_checkpoint(file: Path, *, allowed: Sequence[Any] = ()) -> Mapping[str, Any]:
-    """What ``torch.save`` wrote, read with ``weights_only``: tensors and plain values, no code.
+    """Read a file of ``torch.save`` with ``weights_only``: tensors and plain values, no code.
 
     Args:
         file: the checkpoint.
-        allowed: classes that it may hold besides.
+        allowed: further classes that the checkpoint may hold.
 
     Raises:
-        BackboneError: it is no such file, or holds anything else.
+        BackboneError: the file was not written by ``torch.save``, or holds objects of other classes.
     """
     if said := _no_checkpoint(file):
         raise BackboneError(f"{file}: {said}")
     try:
         with torch.serialization.safe_globals([*_NUMPY, *allowed]):
             content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises what its unpickler stumbles on
+    except Exception as error:  # torch raises many types, depending on what the unpickler meets
         raise BackboneError(f"{file}: {_why_unread(str(error) or type(error).__name__)}") from None
     if not isinstance(content, Mapping):
         raise BackboneError(f"{file}: holds a {type(content).__name__}, where a checkpoint is a dictionary")
     return content
 
 
-# Epochs, scores and tables are often stored as numpy's: of numbers alone, under either of numpy's module names.
+# Checkpoints often hold epochs, scores and tables as numpy objects. Those of numbers alone are allowed, under either
+# of numpy's module names.
 _NUMPY: tuple[Any, ...] = (
     *(
         (made.__reduce__()[0], f"numpy.{core}.multiarray.{name}")
@@ -78,12 +82,12 @@ _FAMILIES = {
     "audio_model.": "a CLAP's of transformers; choose the backbone transformers_clap, with the folder that holds it",
     "clap.": "clapcap's, which writes captions; choose the captioner msclap",
 }
-"""How a checkpoint's keys begin -> whose it is."""
+"""Beginning of a checkpoint's keys -> the model that the checkpoint belongs to."""
 _OBJECT = re.compile(r"GLOBAL ([\w.]+)|[Uu]nsupported (?:global|class) ([\w.]+)")
 
 
 def _no_checkpoint(file: Path) -> str | None:
-    """What a file is that torch cannot have written, and what to do; None: torch may have."""
+    """Describe a file that torch cannot have written, and what to do. None: torch may have written it."""
     with file.open("rb") as content:
         start = content.read(200)
     if not start:
@@ -98,7 +102,7 @@ def _no_checkpoint(file: Path) -> str | None:
 
 
 def _why_unread(said: str) -> str:
-    """Torch's own reason, without its advice to switch the check off."""
+    """Torch's reason why a file cannot be read, without torch's advice to switch the check off."""
     found = _OBJECT.search(said)
     if found:
         name = found.group(1) or found.group(2)
@@ -113,12 +117,12 @@ def _why_unread(said: str) -> str:
 
 
 def without_module(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A state dict without the "module." that torch's data parallel training puts before each name."""
+    """Remove the prefix "module." from a state dict's names; torch's data parallel training adds it."""
     return {name.removeprefix("module."): value for name, value in state.items()}
 
 
 def whose(checkpoint: Mapping[str, Any]) -> str:
-    """What family a checkpoint is of, by its keys, and what to load it with; else that it is none that is known."""
+    """Describe, by its keys, which model a checkpoint belongs to and what loads it, or that its model is unknown."""
     inner = next((checkpoint[key] for key in ("model", "state_dict") if isinstance(checkpoint.get(key), Mapping)), None)
     keys = without_module(checkpoint if inner is None else inner)
     for start, words in _FAMILIES.items():
@@ -128,13 +132,13 @@ def whose(checkpoint: Mapping[str, Any]) -> str:
 
 
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load a state dict of exactly the module's keys and shapes.
+    """Load a state dict, which must have exactly the module's keys and shapes.
 
     Raises:
-        BackboneError: lists the keys that are missing, unexpected, or of another shape.
+        BackboneError: keys are missing, unexpected, or of another shape; lists them.
     """
     own = module.state_dict()
-    # One number is one number: some checkpoints keep a scale as a list of it.
+    # Some checkpoints store a scalar as a tensor of shape (1,).
     state = {key: value.reshape(()) if _is_one(value, own.get(key)) else value for key, value in state.items()}
     refuse_differences(
         source,
@@ -152,10 +156,10 @@ def _is_one(value: Tensor, own: Tensor | None) -> bool:
 def refuse_differences(
     source: str, *, missing: Iterable[str], unexpected: Iterable[str], reshaped: Iterable[str]
 ) -> None:
-    """Nothing, if there is no key in which a checkpoint differs from its model.
+    """Refuse a checkpoint whose keys or shapes differ from its model's.
 
     Raises:
-        BackboneError: lists the keys.
+        BackboneError: there are such keys; lists them.
     """
     wrong = {"missing": sorted(missing), "unexpected": sorted(unexpected), "of another shape": sorted(reshaped)}
     if any(wrong.values()):
@@ -164,7 +168,7 @@ def refuse_differences(
 
 
 def fingerprint(module: nn.Module) -> str:
-    """The first 16 hex digits of the SHA-256 of a module's parameters and buffers, by name."""
+    """First 16 hex digits of the SHA-256 of a module's parameters and buffers, sorted by name."""
     hasher = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):
         hasher.update(f"{name}{tuple(value.shape)}".encode())

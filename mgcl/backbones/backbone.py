@@ -1,6 +1,6 @@
-"""The protocol of backbones: frozen weights that take audio and text into one space.
+"""The protocol of backbones: frozen weights that embed audio and text in one joint space.
 
-A backbone is one module: ``load(weights, device)`` returns its ``Backbone``.
+A backbone is one module, whose ``load(weights, device)`` returns its ``Backbone``.
 """
 
 from __future__ import annotations
@@ -15,53 +15,55 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WINDOW = 5.0
-"""Seconds of a clip that backbones embed and captioners describe, unless a model or a task brings a window of its own:
-the length of ESC-50's clips, to which the few-shot protocol crops or loops all others."""
+"""Seconds of a clip that backbones embed and captioners describe, unless a model or a task has a window of its own.
+
+It is the length of ESC-50's clips. The few-shot protocol crops or loops all other clips to it.
+"""
 
 
 @dataclass(frozen=True)
 class AudioFeatures:
-    """The embeddings of b clips; on the CPU, float32, any length."""
+    """Embeddings of b clips and of their n segments, as float32 on the CPU. They need not have unit length."""
 
     segments: Float[Tensor, "b n d"]
     clip: Float[Tensor, "b d"]
 
 
 class Facts(Protocol):
-    """What a backbone says of itself, and a bank of its backbone."""
+    """Facts about a backbone, as the backbone itself or a bank of its embeddings states them."""
 
     name: str
-    """The catalogue's; then, where weights are chosen, which: "transformers_clap laion/clap-htsat-unfused"."""
+    """Name in the catalogue, then the weights where there is a choice: "transformers_clap laion/clap-htsat-unfused"."""
     fingerprint: str
-    """Hex digits that depend on every weight."""
+    """Hex digits of a hash of all weights."""
     embedding_dim: int
-    """Length of its vectors, in the one space of audio and text."""
+    """d, length of an embedding in the joint space of audio and text."""
     logit_scale: float
-    """The multiplier of its contrast, already exponentiated, in ``mgcl.records.LOGIT_SCALES``."""
+    """Multiplier of the contrast, already exponentiated, in the range ``mgcl.records.LOGIT_SCALES``."""
     sample_rate: int
-    """Hz."""
+    """Sample rate of the waveforms that the backbone takes, in Hz."""
     seconds: float
-    """Length of the window that it embeds: ``WINDOW``, unless it brings one of its own."""
+    """Length of the window that the backbone embeds, in seconds: ``WINDOW``, unless it has a window of its own."""
     segments: int
-    """Time steps whose centre lies in that window."""
+    """Number of time steps whose centre lies in the window."""
     segment_seconds: float
-    """From one segment's centre to the next; the first one's is at half of it."""
+    """Seconds between the centres of consecutive segments. The first centre lies at half of it."""
     captions: tuple[str, ...]
-    """Sentences of its training, from which clips can be captioned; empty where it brings none."""
+    """Sentences from the training data, from which clips can be captioned; empty if the backbone has none."""
 
 
 def facts(backbone: Facts) -> Facts:
-    """The facts without the weights, to be sent between processes."""
+    """Copy the facts without the weights, so that they can be sent between processes."""
     return cast("Facts", SimpleNamespace(**facts_json(backbone)))
 
 
 def facts_json(about: Facts) -> dict[str, Any]:
-    """The facts by their names."""
+    """Return the facts as a dictionary, by name."""
     return {name: getattr(about, name) for name in Facts.__annotations__}
 
 
 class Backbone(Facts, Protocol):
-    """The protocol. The same batch gives the same bits on one machine."""
+    """Frozen weights that embed audio and text. The same batch gives the same bits on one machine."""
 
     def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
         """Embed clips of ``seconds`` at ``sample_rate``."""
@@ -71,18 +73,22 @@ class Backbone(Facts, Protocol):
         """Embed sentences.
 
         Raises:
-            SentenceError: a sentence is empty or too long; a BackboneError that holds it.
+            SentenceError: a sentence is empty or too long. It is a BackboneError, and has the sentence.
         """
         ...
 
 
 class BackboneModule(Protocol):
-    """The protocol of a backbone's file."""
+    """The protocol of a backbone's module."""
 
     def load(self, weights: str | None = None, device: str = "cpu") -> Backbone:
-        """Load weights: a path or an id; None: those that come with it, if any.
+        """Load a backbone.
+
+        Args:
+            weights: a path or an id; None: the backbone's default weights, if it has any.
+            device: a torch device.
 
         Raises:
-            BackboneError: they are missing or not this backbone's.
+            BackboneError: the weights are missing, or belong to another model.
         """
         ...

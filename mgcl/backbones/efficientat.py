@@ -1,9 +1,10 @@
-"""EfficientAT (Schmid, Koutini, Widmer, ICASSP 2023), a small tagger of AudioSet, beside any sentence encoder.
+"""EfficientAT (Schmid, Koutini, Widmer, ICASSP 2023), a small tagger of AudioSet, combined with a sentence encoder.
 
-A sentence is its encoder's mean over tokens. A clip, or a time step, is two vectors side by side: the mean of its eight
-best labels' sentences, weighted by their scores, in the sentences' space; and the network's features before its
-classifier, which tell clips apart better than 527 labels do. A sentence has zeros in place of these: the cosine of a
-clip with a sentence is by labels alone, that of two clips by both. docs/data-and-backbones.md has the figures.
+The embedding of a sentence is the encoder's mean over tokens. The embedding of a clip, or of a time step, is two
+vectors side by side. The first is the mean of the embeddings of its eight best labels, weighted by their scores. The
+second is the network's features before its classifier, which distinguish clips better than 527 labels do. A sentence
+has zeros in place of the features. The cosine of a clip and a sentence therefore depends on labels alone, and the
+cosine of two clips on both vectors. docs/data-and-backbones.md has the figures.
 """
 
 import math
@@ -43,21 +44,21 @@ ENCODER = HubFiles(
 PUBLISHED = (TAGGER, ENCODER)
 
 LABELS = Path(__file__).with_name("audioset_labels.txt")
-"""AudioSet's 527 classes in the order of the scores (Gemmeke et al., ICASSP 2017; CC BY 4.0, Google)."""
+"""File of AudioSet's 527 classes, in the order of the scores (Gemmeke et al., ICASSP 2017; CC BY 4.0, Google)."""
 _HIDDEN, _CLASSIFIER = "classifier.2.bias", "classifier.5.bias"
 _WEIGHTS, _TEXT = "MGCL_EFFICIENTAT_WEIGHTS", "MGCL_EFFICIENTAT_TEXT"
 _OTHER_INPUT = ("_hop_", "_mels_")
-"""In the names of the published files that take spectrograms of another resolution."""
+"""Parts of the names of published files whose networks take spectrograms of another resolution."""
 _BEST = 8
-"""Labels of which a clip's sentence is made."""
+"""Number of labels whose embeddings are averaged for a clip."""
 _TOGETHER = 8
-"""Clips at once on a CPU, whose cache holds what their convolutions pass on: twice as fast as 32."""
+"""Clips per batch on a CPU. The maps of 8 clips fit into its cache, which is twice as fast as 32 clips."""
 _FEATURES = 2.0
-"""Length of the features beside a sentence's 1."""
+"""Norm of the features beside the labels' vector, whose norm is 1."""
 
 
 class EfficientAt:
-    """A tagger and a sentence encoder, frozen."""
+    """Backbone of a tagger and a sentence encoder, both frozen."""
 
     sample_rate = SAMPLE_RATE
     seconds = WINDOW
@@ -76,17 +77,17 @@ class EfficientAt:
         self._sentences = torch.cat([self._encoded(self.labels[row : row + 32]) for row in range(0, 527, 32)])
 
     def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
-        """Time steps of 0.32 s, and the clip by its features' mean over time."""
+        """Embed clips. Segments are time steps of 0.32 s; the clip is embedded from the mean of their features."""
         with torch.inference_mode():
             steps = self._steps(waveforms)
             return AudioFeatures(self._embedded(steps).cpu(), self._embedded(steps.mean(1)).cpu())
 
     def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
-        """The encoder's mean over the tokens, of unit length, and zeros."""
+        """Embed sentences: the encoder's mean over tokens, of unit length, followed by zeros."""
         return F.pad(self._encoded(sentences), (0, self._tagger.width)).cpu()
 
     def scores(self, waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b labels"]:
-        """Each label's probability in each clip, from 0 to 1; on the CPU."""
+        """Return the probability of every label in every clip, from 0 to 1, on the CPU."""
         with torch.inference_mode():
             return self._tagger.scores(self._steps(waveforms).mean(1)).sigmoid().cpu()
 
@@ -119,7 +120,7 @@ def load(weights: str | None = None, device: str = "cpu") -> EfficientAt:
         device: "cpu", "cuda", "cuda:1" ...
 
     Raises:
-        BackboneError: a file is missing, or it is no such tagger or encoder.
+        BackboneError: a file is missing, or is not such a tagger or encoder.
     """
     file = Path(chosen("efficientat", weights, "") or needed("efficientat", TAGGER, variable=_WEIGHTS))
     source = os.environ.get(_TEXT) or str(needed("efficientat", ENCODER, variable=_TEXT))
@@ -129,7 +130,7 @@ def load(weights: str | None = None, device: str = "cpu") -> EfficientAt:
 
 
 def is_here() -> bool:
-    """Whether this machine has the weights, or is told where they are; loads none of them."""
+    """Whether the weights are on this machine, or environment variables name them. Nothing is loaded."""
     tagger = os.environ.get(_WEIGHTS) or copy_of("efficientat", TAGGER)
     return bool(tagger and (os.environ.get(_TEXT) or copy_of("efficientat", ENCODER)))
 
@@ -157,8 +158,8 @@ def _tagger(file: Path) -> MobileNet:
 
 
 def _encoder(source: str) -> tuple[Any, Any]:
-    """A sentence encoder, without the layer that some have for BERT's own task, and its tokenizer."""
-    from transformers import AutoModel, AutoTokenizer  # takes seconds, which is_here need not
+    """Load a sentence encoder and its tokenizer. The layer that some encoders have for BERT's own task is removed."""
+    from transformers import AutoModel, AutoTokenizer  # takes seconds to import, and is_here does not need it
 
     tokenizer = load_part(AutoTokenizer, source)
     encoder = load_model(AutoModel, source, "cpu", unused="pooler.")

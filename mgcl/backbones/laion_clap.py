@@ -1,7 +1,7 @@
-"""LAION-CLAP: the laion-clap package, as it is, and its checkpoints (Wu et al., ICASSP 2023).
+"""LAION-CLAP: the unchanged laion-clap package and its checkpoints (Wu et al., ICASSP 2023).
 
-HTSAT takes ten seconds as 32 time steps. The window of five is looped to ten, and the steps of the first five seconds
-are its segments, through the audio projection.
+HTSAT divides ten seconds into 32 time steps. The window of five seconds is looped to ten. Its segments are the time
+steps of the first five seconds, mapped by the audio projection.
 """
 
 import importlib.util
@@ -44,7 +44,7 @@ PUBLISHED = (
     HubFiles("lukewys/laion_clap", ("630k-audioset-best.pt",), "CC0-1.0; LAION, github.com/LAION-AI/CLAP"),
     HubFiles(_TEXT_TOWER, _TEXT_FILES, "MIT"),
 )
-# By the channels of a patch; the package has both, and the publishers no checkpoint of its third.
+# Channels of a patch -> audio tower. The package has a third tower, for which no checkpoint is published.
 _AUDIO_TOWERS = {96: "HTSAT-tiny", 128: "HTSAT-base"}
 _PATCH = "audio_branch.patch_embed.proj.weight"
 _FUSION = "audio_branch.patch_embed.fusion_model."
@@ -56,7 +56,7 @@ _LOUDEST = 32767.0
 
 
 class LaionClap:
-    """A CLAP of the laion-clap package, frozen."""
+    """Backbone of the laion-clap package's CLAP, frozen."""
 
     sample_rate = 48000
     seconds = WINDOW
@@ -72,21 +72,22 @@ class LaionClap:
         self.logit_scale: float = self._model.logit_scale_a.exp().item()
 
     def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
-        """Segments of the first five seconds of ten; the clip as the model itself pools and projects all ten.
+        """Embed clips, looped to ten seconds.
 
-        The waveform is rounded to 16 bits, as the package does before it embeds files or arrays.
+        Segments are the time steps of the first five seconds. The clip's embedding is the model's own, which pools and
+        projects all ten. Waveforms are rounded to 16 bits, as the package does before it embeds files or arrays.
         """
         with torch.inference_mode():
             rounded = (waveforms.clamp(-1, 1) * _LOUDEST).to(torch.int16) / _LOUDEST
             output = self._model.encode_audio({"waveform": rounded.repeat(1, 2)}, device=self._device)
             frames = output["fine_grained_embedding"]
-            # Each time step stands there many times over.
+            # The package repeats every time step many times.
             steps = frames[:, :: frames.shape[1] // _TIME_STEPS][:, : self.segments]
             segments, clip = map(self._model.audio_projection, (steps, output["embedding"]))
             return AudioFeatures(F.normalize(segments, dim=-1).cpu(), F.normalize(clip, dim=-1).cpu())
 
     def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
-        """Sentences through the text tower and its projection; of 77 tokens at most, as it was trained."""
+        """Embed sentences with the text tower and its projection; at most 77 tokens each, as in training."""
         tokens = tokenize(self._tokenizer, sentences, self._longest)
         with torch.inference_mode():
             read: Tensor = self._model.get_text_embedding(tokens)
@@ -102,7 +103,7 @@ def load(weights: str | None = None, device: str = "cpu") -> LaionClap:
         device: "cpu", "cuda", "cuda:1" ...
 
     Raises:
-        BackboneError: the checkpoint, the package or RoBERTa cannot be had, or it is not LAION-CLAP's.
+        BackboneError: the checkpoint, the package or RoBERTa is not available, or the checkpoint is not LAION-CLAP's.
     """
     with fetchable("laion_clap", PUBLISHED):
         file = checkpoint_file(chosen("laion_clap", weights, DEFAULT))
@@ -114,7 +115,7 @@ def load(weights: str | None = None, device: str = "cpu") -> LaionClap:
 
 
 def build(audio_tower: str) -> Any:
-    """The package's model without its checkpoint.
+    """Build the package's model without its checkpoint.
 
     Args:
         audio_tower: "HTSAT-tiny" or "HTSAT-base".
@@ -123,7 +124,7 @@ def build(audio_tower: str) -> Any:
         A ``laion_clap.CLAP_Module`` on the CPU.
 
     Raises:
-        BackboneError: the package is not installed, or RoBERTa cannot be had.
+        BackboneError: the package is not installed, or RoBERTa is not available.
     """
     if lacking := missing("laion_clap"):
         raise BackboneError(
@@ -168,13 +169,14 @@ def _state(checkpoint: Mapping[str, Any], source: str) -> dict[str, Tensor]:
 
 @contextmanager
 def _contained() -> Iterator[None]:
-    """What the package does to the process while it is imported and built is undone."""
+    """Undo the package's changes to the process once it is imported and built."""
     path, offline = list(sys.path), huggingface_hub.constants.HF_HUB_OFFLINE
     cache = huggingface_hub.constants.HF_HUB_CACHE
     handlers = list(logging.root.handlers)
     absent = () if importlib.util.find_spec("torchvision") else _TORCHVISION
     sys.modules.update({name: _StandIn(name) for name in absent})
-    # It also asks for the tokenizers of BERT and BART, which it does not use here: for minutes, without a network.
+    # The package also requests the tokenizers of BERT and BART, which are not used here. Without a network that would
+    # take minutes.
     huggingface_hub.constants.HF_HUB_OFFLINE = True
     fetched = hub_copy(_TEXT_TOWER, _TEXT_FILES[0])
     if fetched and fetched.is_relative_to(hub_folder()):
@@ -190,7 +192,7 @@ def _contained() -> Iterator[None]:
 
 
 class _StandIn(ModuleType):
-    """A module that has every name: the package imports torchvision without declaring it, and here uses none of it."""
+    """Stand-in for torchvision with every attribute: the package imports it undeclared, and nothing here uses it."""
 
     def __getattr__(self, name: str) -> type:
         if name.startswith("__"):

@@ -1,7 +1,7 @@
 """MS-CLAP, the paper's backbone: CNN14 and BERT (2022; Elizalde et al., ICASSP 2023) or HTSAT and GPT-2 (2023).
 
-A checkpoint is one file, and its keys say which of the two it is. The 2023 model takes seven seconds: the five-second
-window is repeated to fill them, and the time steps whose centre lies in the first five seconds are kept.
+A checkpoint is one file, whose keys tell the two models apart. The 2023 model takes seven seconds: the five-second
+window is looped to fill them, and its segments are the time steps whose centre lies in the first five seconds.
 """
 
 import re
@@ -44,17 +44,17 @@ PUBLISHED = (
 _ANY = ("audio_encoder.", "clap.")
 _AUDIO = "audio_encoder.base."
 _HEAD = 64
-"""Width of an attention head in BERT and GPT-2; no tensor says it."""
+"""Width of an attention head in BERT and GPT-2; the tensors' shapes do not determine it."""
 _DROPPED = re.compile(
     r"\.(fc_audioset|tscam_conv|head)\.(weight|bias)$"  # for AudioSet's classes
-    r"|\.(embeddings\.position_ids|attn\.bias|attn\.masked_bias|attn_mask)$"  # constants, which old versions stored
+    r"|\.(embeddings\.position_ids|attn\.bias|attn\.masked_bias|attn_mask)$"  # constants that old versions stored
 )
-"""What a checkpoint holds and no embedding needs; any other key that is not the model's is refused."""
+"""Pattern of the keys that no embedding needs, and that are dropped. Other keys that the model lacks are refused."""
 
 
 @dataclass(frozen=True)
 class _Version:
-    """What the tensors do not say."""
+    """Properties of one of the two models that its tensors do not determine."""
 
     year: int
     audio: Callable[[Mapping[str, Tensor]], Cnn14 | Htsat]
@@ -64,9 +64,9 @@ class _Version:
     segment_seconds: float
     tokenizer: str
     longest: int
-    """Tokens of a sentence."""
+    """Largest number of tokens in a sentence."""
     ending: str
-    """Follows every sentence, whose embedding is read there; where it is empty, at the first token."""
+    """Text appended to every sentence. The sentence is read at the ending, or at its first token if there is none."""
 
 
 def _bert(state: Mapping[str, Tensor]) -> BertModel:
@@ -83,10 +83,10 @@ def _bert(state: Mapping[str, Tensor]) -> BertModel:
 
 
 def gpt2_config(state: Mapping[str, Tensor]) -> GPT2Config:
-    """The sizes that a GPT-2's tensors have.
+    """Derive the configuration of a GPT-2 from the sizes of its tensors.
 
     Raises:
-        KeyError: a tensor that says a size is missing.
+        KeyError: a tensor that determines a size is missing.
     """
     vocabulary, width = state["wte.weight"].shape
     return GPT2Config(
@@ -96,7 +96,7 @@ def gpt2_config(state: Mapping[str, Tensor]) -> GPT2Config:
         n_head=max(1, width // _HEAD),
         n_inner=state["h.0.mlp.c_fc.weight"].shape[1],
         n_positions=state["wpe.weight"].shape[0],
-        bos_token_id=None,  # the default is of the published vocabulary, and a smaller one is warned about
+        bos_token_id=None,  # transformers warns if the default token is outside a smaller vocabulary
         eos_token_id=None,
     )
 
@@ -126,7 +126,7 @@ _2023 = _Version(
 
 
 class MsClap:
-    """One of the two models, frozen."""
+    """Backbone of MS-CLAP 2022 or 2023, frozen."""
 
     sample_rate = 44100
     seconds = WINDOW
@@ -142,17 +142,17 @@ class MsClap:
         model.to(device).eval().requires_grad_(False)
 
     def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
-        """Time steps, and the clip as the model pools it; all projected and of unit length."""
+        """Embed clips: the time steps, and the clip as the model pools it. All are projected and have unit length."""
         with torch.inference_mode():
             looped = repeated(waveforms, round(self._version.native_seconds * self.sample_rate))
             steps, clip = self._model.embed(looped.to(self._device))
             return AudioFeatures(steps[:, : self.segments].cpu(), clip.cpu())
 
     def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
-        """The sentence at its first token (2022) or its last (2023), projected and of unit length."""
+        """Embed sentences, read at the first token (2022) or the last (2023), projected and of unit length."""
         encoded = tokenize(self._tokenizer, sentences, self._longest)
         tokens, present = encoded["input_ids"], encoded["attention_mask"]
-        # The published code takes every token that is the padding's for padding, a sentence's own "!" too.
+        # The published code counts every token with the padding's id as padding, even a "!" inside a sentence.
         words = (tokens != self._tokenizer.pad_token_id).sum(1)
         read_at = words - 1 if self._version.ending else torch.zeros_like(words)
         with torch.inference_mode():
@@ -188,18 +188,18 @@ def load(weights: str | None = None, device: str = "cpu") -> MsClap:
 
 
 def repeated(waveforms: Float[Tensor, "b samples"], length: int) -> Float[Tensor, "b length"]:
-    """Clips again and again from their start, until they fill ``length`` samples."""
+    """Loop clips from their start until they fill ``length`` samples."""
     return waveforms.repeat(1, -(-length // waveforms.shape[1]))[:, :length]
 
 
 def published(file: Path) -> dict[str, Tensor]:
-    """The tensors of one of MS-CLAP's checkpoints, but for those that nothing here needs.
+    """Read the tensors of an MS-CLAP checkpoint, except those that no embedding needs.
 
     Raises:
-        BackboneError: the file cannot be read, or is laid out otherwise.
+        BackboneError: the file cannot be read, or is not an MS-CLAP checkpoint.
     """
     checkpoint = read_checkpoint(file)
-    state = without_module(checkpoint.get("model", checkpoint))  # a user's own may be the state dict alone
+    state = without_module(checkpoint.get("model", checkpoint))  # a user's own checkpoint may be the state dict alone
     if not any(name.startswith(_ANY) for name in state):
         raise BackboneError(f"{file}: not MS-CLAP's: {whose(checkpoint)}")
     return {name: value for name, value in state.items() if not _DROPPED.search(name)}
@@ -213,7 +213,7 @@ def _recognised(state: dict[str, Tensor], file: Path) -> tuple[_Version, dict[st
 
 
 def below(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The part of a state dict whose names start with ``prefix``, without it."""
+    """Return the part of a state dict whose names start with ``prefix``, and remove the prefix."""
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
@@ -226,7 +226,7 @@ def _sized(version: _Version, state: Mapping[str, Tensor]) -> "_Clap":
 def _tokenizer(version: _Version) -> Any:
     tokenizer = published_tokenizer(version.tokenizer)
     if version.ending:
-        tokenizer.add_special_tokens({"pad_token": "!"})  # as MS-CLAP did: GPT-2 has none
+        tokenizer.add_special_tokens({"pad_token": "!"})  # as in MS-CLAP's training: GPT-2 has no padding token
         ending = tokenizer(version.ending)
         tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
             single=["$A", *ending.tokens()],
@@ -236,7 +236,7 @@ def _tokenizer(version: _Version) -> Any:
 
 
 class _Clap(nn.Module):
-    """The two towers and their projections; parameters have the published checkpoints' names."""
+    """Audio and text tower with their projections. Parameters have the names of the published checkpoints."""
 
     def __init__(self, audio: Cnn14 | Htsat, text: BertModel | GPT2Model, d: int) -> None:
         super().__init__()
@@ -259,7 +259,7 @@ class _Clap(nn.Module):
 
 
 class Projection(nn.Module):
-    """Two layers, the second a residual, then a norm; the last axis ends up at unit length."""
+    """Projection head: a linear layer, a residual linear layer, and a layer norm; outputs have unit length."""
 
     def __init__(self, width: int, d: int) -> None:
         super().__init__()
@@ -269,6 +269,6 @@ class Projection(nn.Module):
         self.layer_norm = nn.LayerNorm(d)
 
     def forward(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch d"]:
-        """One vector from each."""
+        """Project every vector along the last axis."""
         linear = self.linear1(x)
         return F.normalize(self.layer_norm(linear + self.linear2(F.gelu(linear))), dim=-1)

@@ -1,4 +1,4 @@
-"""The embedded backbone: a tiny language-audio model of our own, trained on generated sounds (``mgcl pretrain``)."""
+"""The backbone that comes with mgcl: a tiny language-audio model trained on generated sounds (``mgcl pretrain``)."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -34,16 +34,16 @@ class Config:
     width: int = 192
     embedding_dim: int = 256
     codewords: int = 512
-    """0: no codebook."""
+    """Size of the codebook; 0: there is no codebook."""
     score_temperature: float = 30.0
     segments: int = STEPS // 16
     longest: int = 160
-    """Tokens of a sentence."""
+    """Largest number of tokens in a sentence."""
     local: bool = True
 
 
 def make_model(config: Config) -> Grained:
-    """A model with random weights."""
+    """Build a model with random weights."""
     return Grained(
         AudioTower(MELS, config.width, config.segments, local=config.local),
         TextTower(config.vocabulary, config.width, config.longest),
@@ -56,7 +56,7 @@ def make_model(config: Config) -> Grained:
 
 
 def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
-    """Byte-level BPE of the training text: any other word comes apart into known pieces, at worst into bytes."""
+    """Train a byte-level BPE tokenizer on texts. It splits other words into known pieces, at worst into bytes."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -71,14 +71,14 @@ def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
 
 
 def tokenize(tokenizer: Tokenizer, sentences: Sequence[str]) -> tuple[Int[Tensor, "b m"], Bool[Tensor, "b m"]]:
-    """Token ids and which of them are there."""
+    """Tokenize sentences: token ids, and a mask that is False for padding."""
     encoded = tokenizer.encode_batch(list(sentences))
     present = torch.tensor([each.attention_mask for each in encoded], dtype=torch.bool)
     return torch.tensor([each.ids for each in encoded]), present
 
 
 class TinyBackbone:
-    """The tiny model, frozen."""
+    """Backbone of the tiny model, frozen."""
 
     sample_rate = SAMPLE_RATE
     seconds = SECONDS
@@ -94,14 +94,14 @@ class TinyBackbone:
         self.logit_scale = min(100.0, 1 / model.temp.item())
 
     def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
-        """Sixteen segments, each a frame by itself in codewords, and the clip from those that all frames match."""
+        """Embed clips: every frame is aggregated by itself into a segment, and all frames together into the clip."""
         with torch.inference_mode():
             frames = self._model.frames(log_mel(waveforms).to(self._device))
             segments = self._model.aggregate(frames.flatten(0, 1).unsqueeze(1)).reshape(frames.shape)
             return AudioFeatures(segments.cpu(), self._model.aggregate(frames).cpu())
 
     def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
-        """The sentence from the codewords that its words match."""
+        """Embed sentences: the words of a sentence are aggregated into one vector."""
         tokens, present = tokenize(self._tokenizer, sentences)
         for sentence, length in zip(sentences, present.sum(1).tolist(), strict=True):
             check_length(sentence, length, self._longest)
@@ -111,10 +111,15 @@ class TinyBackbone:
 
 
 def load(weights: str | None = None, device: str = "cpu") -> TinyBackbone:
-    """Load the shipped weights, or a folder that ``mgcl pretrain`` wrote.
+    """Load the tiny model.
+
+    Args:
+        weights: a folder that ``mgcl pretrain`` wrote; None: ``MGCL_TINY_WEIGHTS``, else the weights that come with
+            mgcl.
+        device: a torch device.
 
     Raises:
-        BackboneError: a file is missing, or does not hold the tiny model.
+        BackboneError: a file is missing, or is not one of the tiny model.
     """
     folder = Path(chosen("tiny", weights, str(SHIPPED)))
     for name in (WEIGHTS, TOKENIZER, CAPTIONS):
@@ -134,11 +139,11 @@ def load(weights: str | None = None, device: str = "cpu") -> TinyBackbone:
 
 
 def save(model: Grained, config: Config, tokenizer: Tokenizer, captions: Sequence[str], folder: Path) -> None:
-    """Write what ``load`` reads; weights in half precision, so what is measured is what was saved and loaded."""
+    """Write the folder that ``load`` reads. Weights are stored in half precision, so measure the reloaded model."""
     folder.mkdir(parents=True, exist_ok=True)
     halves = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
     contiguous = {name: value.contiguous() for name, value in halves.items()}
     save_file(contiguous, folder / WEIGHTS, metadata={"config": json.dumps(asdict(config))})
-    (folder / WEIGHTS).chmod(0o644)  # safetensors lets the owner alone read it
+    (folder / WEIGHTS).chmod(0o644)  # safetensors writes files that only the owner can read
     tokenizer.save(str(folder / TOKENIZER))
     (folder / CAPTIONS).write_text("".join(f"{caption}\n" for caption in captions), encoding="utf-8")

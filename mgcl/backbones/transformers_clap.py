@@ -1,7 +1,7 @@
-"""CLAP as transformers has it: any Hugging Face id or local folder, fused or not (Wu et al., ICASSP 2023).
+"""CLAP models of transformers: any Hugging Face id or local folder, fused or not (Wu et al., ICASSP 2023).
 
-HTSAT takes ten seconds as 32 time steps of two frequency rows. The window of five is looped to ten, and the steps
-of the first five seconds are its segments: the mean over frequency, through the audio projection.
+HTSAT divides ten seconds into 32 time steps of two frequency rows. The window of five seconds is looped to ten. Its
+segments are the time steps of the first five seconds: means over frequency, mapped by the audio projection.
 """
 
 from collections.abc import Sequence
@@ -36,12 +36,12 @@ PUBLISHED = (
         "Apache-2.0; LAION, github.com/LAION-AI/CLAP",
     ),
 )
-# Buffers that a model makes from its sizes; not every checkpoint has them.
+# Buffers that a model computes from its sizes; some checkpoints lack them.
 _CONSTANTS = ("position_ids", "token_type_ids", "relative_position_index")
 
 
 class TransformersClap:
-    """A CLAP of transformers, frozen."""
+    """Backbone of a CLAP of transformers, frozen."""
 
     seconds = WINDOW
     captions: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class TransformersClap:
         self._model, self._device = model.to(device).eval().requires_grad_(False), device
         self._tokenizer, self._extractor = processor.tokenizer, processor.feature_extractor
         text = model.config.text_config
-        # Positions count on from the padding's.
+        # Positions are numbered from the padding token's id + 1.
         self._longest = text.max_position_embeddings - text.pad_token_id - 1
         self.embedding_dim = model.config.projection_dim
         self.logit_scale = model.logit_scale_a.exp().item()
@@ -60,11 +60,15 @@ class TransformersClap:
         self.segment_seconds = self.seconds / self.segments
 
     def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
-        """Segments of the first five seconds of ten; the clip as the model itself pools and projects all ten."""
+        """Embed clips, looped to ten seconds.
+
+        Segments are the time steps of the first five seconds. The clip's embedding is the model's own, which pools and
+        projects all ten.
+        """
         with torch.inference_mode():
             spectrograms = log_mel(self._extractor, waveforms.repeat(1, 2).to(self._device))
-            # A fused model also takes parts of a clip of over ten seconds. None is; yet the library's extractor would
-            # say so of one clip a batch, drawn by numpy's global generator.
+            # A fused model also takes parts of clips longer than ten seconds. No clip here is longer, but the library's
+            # extractor would mark one random clip per batch as longer, drawn by numpy's global generator.
             longer = torch.zeros(len(waveforms), 1, dtype=torch.bool, device=self._device)
             output = self._model.audio_model(input_features=spectrograms.unsqueeze(1), is_longer=longer)
             steps = output.last_hidden_state.mean(2).mT[:, : self.segments]
@@ -72,7 +76,7 @@ class TransformersClap:
             return AudioFeatures(F.normalize(segments, dim=-1).cpu(), F.normalize(clip, dim=-1).cpu())
 
     def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
-        """Sentences through the text tower and its projection."""
+        """Embed sentences with the text tower and its projection."""
         tokens = tokenize(self._tokenizer, sentences, self._longest)
         with torch.inference_mode():
             read = self._model.get_text_features(**{name: part.to(self._device) for name, part in tokens.items()})
@@ -88,7 +92,7 @@ def load(weights: str | None = None, device: str = "cpu") -> TransformersClap:
         device: "cpu", "cuda", "cuda:1" ...
 
     Raises:
-        BackboneError: it cannot be had, is no CLAP, or lacks weights or words.
+        BackboneError: the model is not available, is not a CLAP, or lacks weights or its vocabulary.
     """
     weights = chosen("transformers_clap", weights, DEFAULT)
     folder = Path(weights).expanduser()
@@ -102,7 +106,7 @@ def load(weights: str | None = None, device: str = "cpu") -> TransformersClap:
                 source, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
             )
             processor = ClapProcessor.from_pretrained(source)
-    except Exception as error:  # each of the library's readers raises its own
+    except Exception as error:  # the library's readers raise many types
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BackboneError(
             f"{weights}: cannot be loaded as a CLAP ({reason}); fetch it again, or choose one like {DEFAULT}"
@@ -120,20 +124,20 @@ def load(weights: str | None = None, device: str = "cpu") -> TransformersClap:
 
 
 def _from_hub(repository: str) -> str:
-    """Where transformers is to read: the folder that ``mgcl weights fetch`` filled, else the repository."""
+    """Return the source for transformers: the folder that ``mgcl weights fetch`` filled, else the repository's id."""
     with fetchable("transformers_clap", PUBLISHED):
         config = hub_file(repository, "config.json", fetch="")
     return str(config.parent) if config.is_relative_to(hub_folder()) else repository
 
 
 def log_mel(extractor: ClapFeatureExtractor, waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b time mels"]:
-    """The extractor's spectrogram in dB, in float64 as there, but on the waveforms' device.
+    """Compute the extractor's spectrogram in dB, in float64 like the extractor, but on the waveforms' device.
 
-    The extractor itself takes 16 ms of a CPU a clip, several times what a GPU needs for the rest.
+    The extractor itself takes 16 ms of CPU time per clip, several times what a GPU needs for the rest.
 
     Args:
-        extractor: its filters and sizes are used.
-        waveforms: on any device, any level.
+        extractor: feature extractor whose filters and sizes are used.
+        waveforms: audio on any device, at any level.
     """
     window = torch.hann_window(extractor.fft_window_size, dtype=torch.float64, device=waveforms.device)
     spectrum = torch.stft(
@@ -146,7 +150,10 @@ def log_mel(extractor: ClapFeatureExtractor, waveforms: Float[Tensor, "b samples
 
 
 def _time_steps(audio: ClapAudioConfig) -> int:
-    """Of ten seconds: the spectrogram is folded to a square, cut into patches, and halved after all stages but one."""
+    """Number of time steps in ten seconds.
+
+    The spectrogram is folded to a square and cut into patches; every stage but one halves the result.
+    """
     stride = audio.patch_stride if isinstance(audio.patch_stride, int) else audio.patch_stride[1]
     folds = audio.spec_size // audio.num_mel_bins
     return int(folds * (audio.spec_size // stride // 2 ** (len(audio.depths) - 1)))

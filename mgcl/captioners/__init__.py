@@ -1,4 +1,4 @@
-"""Captioning a data set: every clip once, whatever stops it on the way."""
+"""Caption a data set: every clip once, even if the run is interrupted and resumed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,22 +15,22 @@ from mgcl.progress import Bar
 def caption_dataset(
     dataset: Dataset, captioner: Captioner, out: Path, *, name: str, model: str | None = None, batch: int = 8
 ) -> dict[str, str]:
-    """Caption every clip; captions that an earlier, stopped call wrote are not made again.
+    """Caption every clip of a data set. An interrupted call is resumed: captions that it wrote are reused.
 
     Args:
-        dataset: what to caption.
-        captioner: what describes them.
-        out: a jsonl file: a line on what made it, then one {"clip_id", "caption"} per clip.
-        name: the captioner's.
-        model: its weights, as its ``load`` takes them.
-        batch: clips described together.
+        dataset: data set to caption.
+        captioner: captioner that describes the clips.
+        out: jsonl file to write: a line on what made it, then one line {"clip_id", "caption"} per clip.
+        name: name of the captioner.
+        model: weights of the captioner, as its ``load`` takes them.
+        batch: number of clips that are described together.
 
     Returns:
-        The captions by clip id, but of clips that cannot be decoded: a bank leaves those out too.
+        The captions by clip id. Clips that cannot be decoded have none; a bank leaves them out too.
 
     Raises:
-        DataError: another data set, captioner or model made the file; or some clips, the first of which it names,
-            can be decoded and yet not captioned: then all others are.
+        DataError: the file was made from another data set, or by another captioner or model; or clips can be decoded
+            but not captioned. Names the first such clip; all other clips are captioned first.
     """
     header = {"dataset": dataset.name, "captioner": name, "model": model}
     wrong: list[DataError] = []
@@ -42,7 +42,8 @@ def caption_dataset(
         todo = [file for file in dataset.files if file.clip_id not in captions]
         total = len(dataset.files)
         with Bar(total=total, initial=total - len(todo), desc="captioning clips", unit="clip") as bar:
-            # Cut from all clips, not from those left: so that a batch is the same as in a run that was not stopped.
+            # Batches are cut from all clips, not from the remaining ones, so that a resumed run has the same batches
+            # as an uninterrupted one.
             for start in range(0, total, batch):
                 files = dataset.files[start : start + batch]
                 missing = {file.clip_id for file in files} - captions.keys()
@@ -58,7 +59,10 @@ def caption_dataset(
 
 
 def _caption(captioner: Captioner, files: Sequence[AudioFile], wrong: list[DataError]) -> dict[str, str]:
-    """Caption a batch; where that fails, each clip by itself."""
+    """Caption a batch; if that fails, caption its clips one by one. Errors of decodable clips are added to ``wrong``.
+
+    Clips that failed are missing from the result.
+    """
     try:
         return dict(zip((file.clip_id for file in files), captioner.caption(files), strict=True))
     except DataError as error:

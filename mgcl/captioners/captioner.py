@@ -1,6 +1,6 @@
 """The protocol of captioners, which write one sentence on what a clip sounds like.
 
-A captioner is one module: ``load(model, device)`` returns its ``Captioner``.
+A captioner is one module, whose ``load(model, device)`` returns its ``Captioner``.
 """
 
 from collections.abc import Sequence
@@ -10,24 +10,28 @@ from mgcl.data.dataset import AudioFile
 
 
 class Captioner(Protocol):
-    """The protocol. The same batch gives the same captions on one machine."""
+    """Model that captions clips. The same batch gives the same captions on one machine."""
 
     def caption(self, files: Sequence[AudioFile]) -> list[str]:
         """Write one sentence on what each clip sounds like, from its audio alone: never from its label or name.
 
         Raises:
-            DataError: a file cannot be decoded, or no sentence came of it; names it.
+            DataError: a file cannot be decoded, or its caption is empty; names it.
         """
         ...
 
 
 class CaptionerModule(Protocol):
-    """The protocol of a captioner's file."""
+    """The protocol of a captioner's module."""
 
     def load(self, model: str | None = None, device: str = "cpu") -> Captioner:
-        """Load a model: an id or a path; None: the captioner's default, if it has one.
+        """Load a captioner.
+
+        Args:
+            model: an id or a path; None: the captioner's default model, if it has one.
+            device: a torch device.
 
         Raises:
-            MgclError: it is missing, or not this captioner's.
+            MgclError: the model is missing, or belongs to another captioner.
         """
         ...

@@ -1,4 +1,4 @@
-"""Captions that are written already: a csv or jsonl file of clip_id and caption."""
+"""Captions from a file: a csv or jsonl file of clip_id and caption."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,16 @@ _COLUMNS = ("clip_id", "caption")
 
 
 class FileCaptioner:
-    """Looks captions up."""
+    """Captioner that looks captions up in a file."""
 
     def __init__(self, file: str, captions: Mapping[str, str]) -> None:
         self._file, self._captions = file, captions
 
     def caption(self, files: Sequence[AudioFile]) -> list[str]:
-        """The clips' captions.
+        """Return the captions of clips.
 
         Raises:
-            DataError: clips have none; names the first.
+            DataError: clips have no caption; names the first.
         """
         missing = [file.clip_id for file in files if file.clip_id not in self._captions]
         if missing:
@@ -31,13 +31,13 @@ class FileCaptioner:
 
 
 def load(model: str | None = None, _device: str = "cpu") -> FileCaptioner:
-    """Read a file.
+    """Read a file of captions.
 
     Args:
-        model: its path.
+        model: path of the file.
 
     Raises:
-        DataError: it is not given, or is no file of captions.
+        DataError: no path is given, or the file is not one of captions.
     """
     if model is None:
         raise DataError("the captioner 'file' needs --model FILE: a csv or jsonl of clip_id and caption")
@@ -45,10 +45,13 @@ def load(model: str | None = None, _device: str = "cpu") -> FileCaptioner:
 
 
 def read_captions(file: Path) -> dict[str, str]:
-    """Captions by clip id, from a csv with those two columns, or a jsonl of such records as ``mgcl caption`` writes.
+    """Read captions by clip id.
+
+    Args:
+        file: a csv with columns clip_id and caption, or a jsonl of records with these keys, as ``mgcl caption`` writes.
 
     Raises:
-        DataError: the file is missing or neither, a caption is empty, or a clip has two.
+        DataError: the file is missing or has neither form, a caption is empty, or a clip has two different captions.
     """
     readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
     if file.suffix.lower() not in readers:
@@ -83,7 +86,7 @@ def _jsonl_rows(file: Path) -> list[tuple[str, str]]:
 
 
 def _row(number: int, line: str) -> tuple[str, str] | None:
-    """A line's clip and caption; nothing for the first, where it says who made the captions."""
+    """Parse a line of a jsonl file into clip id and caption. None: it is the first line, on what made the captions."""
     try:
         record = json.loads(line)
         if number == 1 and "captioner" in record:

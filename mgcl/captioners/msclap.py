@@ -1,6 +1,6 @@
-"""Clapcap (Deshmukh et al. 2023): MS-CLAP 2023 embeds a clip, and GPT-2 continues the prefix made of it.
+"""Clapcap (Deshmukh et al. 2023): MS-CLAP 2023 embeds a clip, and GPT-2 continues a prefix made from the embedding.
 
-A checkpoint is one file: the audio tower, a transformer that maps its embedding to a prefix, and GPT-2.
+A checkpoint is one file with the audio tower, a transformer that maps its embedding to a prefix, and GPT-2.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,13 +26,13 @@ from mgcl.pretrained import quietly
 DEFAULT = "microsoft/msclap/clapcap_weights_2023.pth"
 _RATE = 44100
 _NATIVE = 7.0
-"""Seconds that the model takes: the window, repeated."""
+"""Seconds of audio that the model takes; the window is looped to fill them."""
 _ENDING = " <|endoftext|>"
 _HEADS, _BEAMS, _LONGEST = 8, 5, 67
 
 
 class Clapcap:
-    """The captioner, frozen; a beam search of five, without chance."""
+    """Captioner with a deterministic beam search of five beams. Its model is frozen."""
 
     def __init__(self, model: "_Captioner", tokenizer: Any, device: str) -> None:
         self._model, self._tokenizer, self._device = model.to(device).eval().requires_grad_(False), tokenizer, device
@@ -41,13 +41,13 @@ class Clapcap:
         """Return the model's sentence on each clip's window.
 
         Raises:
-            DataError: a file cannot be decoded, or the model says nothing of it; names it.
+            DataError: a file cannot be decoded, or its caption is empty; names it.
         """
         waveforms = [
             audible_clip(file.path, clip_id=file.clip_id, sample_rate=_RATE, seconds=WINDOW, channels=file.channels)
             for file in files
         ]
-        # A caption was trained to end in these tokens; the first of them ends it.
+        # Captions ended in these tokens in training; generation stops at any of them.
         ending = self._tokenizer(_ENDING).input_ids
         with quietly(), torch.inference_mode():
             looped = repeated(torch.from_numpy(np.stack(waveforms)), round(_NATIVE * _RATE))
@@ -69,14 +69,14 @@ class Clapcap:
 
 
 def load(model: str | None = None, device: str = "cpu") -> Clapcap:
-    """Load a checkpoint.
+    """Load a checkpoint of clapcap.
 
     Args:
         model: a path, or OWNER/REPOSITORY/FILE on the Hugging Face hub; None: ``DEFAULT``.
         device: a torch device.
 
     Raises:
-        MgclError: the checkpoint or the tokenizer is missing, or it is not clapcap's.
+        MgclError: the checkpoint or the tokenizer is missing, or the checkpoint is not clapcap's.
     """
     file = checkpoint_file(model or DEFAULT)
     state = htsat.renamed(published(file), "clap.base.")
@@ -92,7 +92,7 @@ def load(model: str | None = None, device: str = "cpu") -> Clapcap:
 
 
 class _Captioner(nn.Module):
-    """Parameters have the published names, and the sizes of ``state``."""
+    """Clapcap's network. Parameters have the published names, and the sizes of the tensors of ``state``."""
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
         super().__init__()
@@ -117,7 +117,11 @@ class _Captioner(nn.Module):
 
 
 class _Mapper(nn.Module):
-    """An embedding becomes as many vectors as the prefix has; learned ones look at them, and are the prefix."""
+    """Transformer that maps a clip's embedding to a prefix.
+
+    A linear layer makes as many vectors from the embedding as the prefix has. Learned constants attend to them, and
+    their outputs are the prefix.
+    """
 
     def __init__(self, d: int, width: int, length: int, *, layers: int, ratio: int) -> None:
         super().__init__()
@@ -134,7 +138,7 @@ class _Mapper(nn.Module):
 
 
 class _Block(nn.Module):
-    """A pre-norm transformer block."""
+    """Pre-norm transformer block."""
 
     def __init__(self, width: int, ratio: int) -> None:
         super().__init__()

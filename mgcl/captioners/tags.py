@@ -1,6 +1,7 @@
-"""Captions by the tags of EfficientAT: its three best labels of AudioSet in a sentence.
+"""Captions from EfficientAT's tags: a sentence of its three best labels of AudioSet.
 
-A tag may be the class's own name, from the audio alone: `mgcl caption` prints the share of such captions.
+A tag may be the name of the clip's class, although it comes from the audio alone. `mgcl caption` prints the share of
+such captions.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ _TAGS = 3
 
 
 class TagCaptioner:
-    """Names what a tagger scores highest."""
+    """Captioner that names the labels with the highest scores of a tagger."""
 
     def __init__(self, tagger: EfficientAt) -> None:
         self._tagger = tagger
@@ -41,17 +42,17 @@ def load(model: str | None = None, device: str = "cpu") -> TagCaptioner:
     """Load the tagger.
 
     Args:
-        model: its weights, as the backbone efficientat takes them.
+        model: weights of the tagger, as the backbone efficientat takes them.
         device: a torch device.
 
     Raises:
-        BackboneError: they are missing or not EfficientAT's.
+        BackboneError: the weights are missing, or are not EfficientAT's.
     """
     return TagCaptioner(load_tagger(model, device))
 
 
 def _sentence(tags: Sequence[str]) -> str:
-    """The tags in a sentence.
+    """Make a sentence of three tags.
 
     >>> _sentence(["Bark", "Dog", "Speech"])
     'the sound of bark, with dog and speech'

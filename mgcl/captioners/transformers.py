@@ -1,7 +1,8 @@
-"""Captions by any model on the Hugging Face hub that answers audio with text.
+"""Captions by any model on the Hugging Face hub that takes audio and returns text.
 
-Either a captioner in the form of a speech recogniser (an encoder of audio, a decoder of words; e.g. Whisper trained on
-captions, Kadlčík et al. 2023), or an audio-language model that is asked (e.g. Qwen2-Audio, Chu et al. 2024).
+The model is either a captioner in the form of a speech recogniser (audio encoder and text decoder; e.g. Whisper
+trained on captions, Kadlčík et al. 2023), or an audio-language model that is given a question (e.g. Qwen2-Audio, Chu
+et al. 2024).
 """
 
 from collections.abc import Sequence
@@ -25,13 +26,13 @@ from mgcl.pretrained import load_model, load_part, quietly
 DEFAULT = "MU-NLPC/whisper-small-audio-captioning"
 QUESTION = "Describe in one sentence what can be heard in this recording."
 _STYLES = {"WhisperForAudioCaptioning": "clotho > caption: "}
-"""What a decoder was trained to read before a caption, by architecture."""
+"""Text that precedes every caption in the decoder's training, by architecture."""
 _LONGEST = 67
-"""Tokens of a caption, as clapcap writes: text towers read 77, and may take more of them for the same words."""
+"""Largest number of tokens in a caption, as in clapcap. Text towers read 77 tokens and may need more per word."""
 
 
 class TransformersCaptioner:
-    """A model, asked greedily."""
+    """Captioner that decodes a model's answer greedily."""
 
     def __init__(self, model: Any, processor: Any, name: str) -> None:
         self._model, self._processor, self._name = model, processor, name
@@ -41,7 +42,7 @@ class TransformersCaptioner:
         """Return the model's sentence on each clip's window.
 
         Raises:
-            DataError: a file cannot be decoded, or the model says nothing of it; names it.
+            DataError: a file cannot be decoded, or its caption is empty; names it.
         """
         rate = self._processor.feature_extractor.sampling_rate
         waveforms = [
@@ -82,11 +83,11 @@ def load(model: str | None = None, device: str = "cpu") -> TransformersCaptioner
     """Load a captioner or an audio-language model.
 
     Args:
-        model: its id on the hub, or a folder; None: ``DEFAULT``.
+        model: an id on the Hugging Face hub, or a folder; None: ``DEFAULT``.
         device: a torch device.
 
     Raises:
-        MgclError: it cannot be loaded, or does not answer audio with text.
+        MgclError: the model cannot be loaded, or does not return text for audio.
     """
     name = model or DEFAULT
     family = load_part(AutoConfig, name).model_type

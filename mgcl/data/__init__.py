@@ -1,1 +1,1 @@
-"""Data sets: their class subsets, and the episodes drawn from them."""
+"""Data sets, their class subsets (folds), and the episodes drawn from them."""

@@ -1,4 +1,4 @@
-"""Checks whether a data set's clips are all there and can all be decoded: lists what is wrong."""
+"""Check whether all clips of a data set are present and can be decoded, and list the faults."""
 
 import functools
 import hashlib
@@ -20,37 +20,37 @@ from mgcl.errors import DataError
 from mgcl.progress import Bar
 
 SHORTEST = 0.25
-"""Seconds; FSDKaggle18's shortest clips have 0.3."""
+"""Seconds below which a clip is a fault. FSDKaggle18's shortest clips have 0.3."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What was found by decoding one file to its end."""
+    """Result of decoding one file to its end."""
 
     seconds: float = 0.0
     sample_rate: int = 0
     channels: int = 0
     digest: str = ""
-    """SHA-256 of rate, channels and samples."""
+    """SHA-256 of sample rate, number of channels and samples."""
     fault: str | None = None
-    """What is wrong with the file; None: nothing is."""
+    """Fault of the file, in words; None: it has no fault."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found."""
+    """Result of checking a data set."""
 
     clips: int
     classes: int
     decoded: Mapping[Path, Decoded]
     faults: tuple[str, ...]
-    """What is wrong, one line per fault."""
+    """Faults in words, one line per fault."""
     hidden: int = 0
-    """Audio files with names that begin with a dot, or below a folder of such a name: they were passed over."""
+    """Number of audio files that were ignored because their name, or that of a folder above, begins with a dot."""
 
     @property
     def lengths(self) -> pd.DataFrame:
-        """Clips and their lengths in seconds, one row per sample rate (Hz) and number of channels."""
+        """Table of clip counts and lengths in seconds, one row per sample rate (Hz) and number of channels."""
         decoded = [each for each in self.decoded.values() if each.sample_rate]
         rows = pd.DataFrame(decoded, columns=[field.name for field in fields(Decoded)])
         groups = rows.groupby(["sample_rate", "channels"])["seconds"]
@@ -58,27 +58,27 @@ class Report:
 
 
 def check(module: DatasetModule, root: Path, *, workers: int = 1, channels: str = "average") -> Report:
-    """Decode every clip of a data set, block by block.
+    """Decode every clip of a data set, block by block, and report faults.
 
-    Faults are: files that are listed but missing, or there but not listed, unless ``root`` is itself the list; files
-    that cannot be decoded, are empty, are cut short, are silent, are shorter than ``SHORTEST``, hold NaN or are in
-    another unit; channels that cancel; one sound in two classes.
+    Faults are: files that are listed but missing; files that are present but not listed, unless ``root`` is itself the
+    list; files that cannot be decoded, are empty, are cut short, are silent, are shorter than ``SHORTEST``, hold NaN
+    or are in another unit; channels that cancel; one sound in two classes.
 
     Args:
-        module: the data set's.
-        root: where it lies.
-        workers: threads that decode.
-        channels: how one is made of several, as it will be: one of ``mgcl.audio.CHANNELS``.
+        module: module of the data set.
+        root: folder of the data set, or the file that lists it.
+        workers: number of threads that decode.
+        channels: how several channels will be made into one: one of ``mgcl.audio.CHANNELS``.
 
     Raises:
-        DataError: the data set's table cannot be read, so that there is nothing to go through.
+        DataError: the data set's table cannot be read.
     """
     try:
         files = module.read(root).files
     except MissingFilesError as error:
         files = error.listed
     present = [file for file in files if file.path.is_file()]
-    with ThreadPool(workers) as pool:  # leaving it drops what is queued, so that Ctrl-C ends it
+    with ThreadPool(workers) as pool:  # leaving the pool drops queued files, so that Ctrl-C works
         results = pool.imap(functools.partial(decode, channels=channels), [file.path for file in present])
         progress = Bar(results, desc="decoding", total=len(present), unit="clip")
         decoded = {file.path: each for file, each in zip(present, progress, strict=True)}
@@ -97,8 +97,11 @@ def decode(path: Path, channels: str = "average") -> Decoded:
     """Decode a file to its end, in memory that does not grow with its length.
 
     Args:
-        path: of the file.
-        channels: how one will be made of several: one of ``mgcl.audio.CHANNELS``.
+        path: path of the file.
+        channels: how several channels will be made into one: one of ``mgcl.audio.CHANNELS``.
+
+    Returns:
+        Length, sample rate, channels, digest and fault of the file. A file that cannot be decoded has a fault.
     """
     frames, rate, count, levels, digest = 0, 0, 0, Levels(), hashlib.sha256()
     fault: str | None = None
@@ -127,7 +130,7 @@ def _fault(seconds: float, levels: Levels, channels: str) -> str | None:
 
 
 def _unlisted(files: tuple[AudioFile, ...]) -> Iterator[Path]:
-    """Audio files that lie beside the clips and are none; hidden ones aside."""
+    """Yield the audio files in the clips' folders that are not listed. Hidden files are ignored."""
     listed = {file.path for file in files}
     for folder in sorted({path.parent for path in listed if path.parent.is_dir()}):
         yield from sorted(path for path in folder.iterdir() if is_audio(path) and path not in listed)

@@ -1,4 +1,4 @@
-"""Fetching a published data set: archives are downloaded, resumed, checked, unpacked and put in place."""
+"""Fetch a published data set: archives are downloaded, resumed, checked, unpacked and put in place."""
 
 import shutil
 import stat
@@ -17,37 +17,38 @@ from mgcl.progress import Bar
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip file that a data set is published as."""
+    """A zip file in which a data set, or a part of it, is published."""
 
     url: str
     checksums: str
-    """Address of its publisher's list: a Zenodo record's files, or a commit's tree on GitHub."""
+    """Address of the publisher's list of checksums: the files of a Zenodo record, or a commit's tree on GitHub."""
     contents: tuple[str, ...]
-    """What is wanted of it: these files and folders are put under the data set's root."""
+    """Files and folders of the zip that are moved to the data set's root."""
     top: str = ""
-    """The folder inside the zip that holds them."""
+    """Folder inside the zip that holds the contents; empty: they are at the top."""
 
     @property
     def file(self) -> str:
-        """Its name on disk."""
+        """Name of the zip on disk."""
         return self.url.rsplit("/", 1)[-1]
 
 
 def fetch(archives: Sequence[Archive], root: Path) -> int:
-    """Download, check and unpack what a folder does not hold yet.
+    """Download, check and unpack the archives that a folder lacks.
 
-    An archive counts as there once all its contents are. A download that was cut goes on where it stopped, in this
-    call or the next; a zip that was put into the folder by hand is checked like one that was downloaded.
+    An archive is present if all its contents are. An interrupted download is resumed, in this call or the next. A zip
+    that was put into the folder by hand is checked like a downloaded one.
 
     Args:
-        archives: of one data set.
-        root: the data set's folder; made if need be.
+        archives: archives of one data set.
+        root: folder of the data set; it is made if need be.
 
     Returns:
-        How many archives were not there.
+        Number of archives that were missing and are now present.
 
     Raises:
-        DataError: no answer, a wrong size or checksum (the bad file is removed), or a zip that cannot be trusted.
+        DataError: there is no answer, a size or checksum is wrong (the file is removed), the zip is unsafe, or the
+            folder cannot be written.
     """
     wanted = [each for each in archives if not all((root / name).exists() for name in each.contents)]
     with session() as patient:
@@ -91,7 +92,11 @@ def _fetch_archive(patient: requests.Session, archive: Archive, root: Path) -> N
 
 
 def _published(patient: requests.Session, url: str) -> dict[str, Fingerprint]:
-    """What a publisher lists: the files of a Zenodo record, or those of a commit by their path in it."""
+    """Read a publisher's list of checksums: by name for a Zenodo record, by path for a commit's tree.
+
+    Raises:
+        DataError: the answer is not such a list.
+    """
     answer = patient.get(url, timeout=TIMEOUT)
     answer.raise_for_status()
     if answer.content.lstrip()[:1] == b"<":
@@ -110,10 +115,10 @@ def _published(patient: requests.Session, url: str) -> dict[str, Fingerprint]:
 
 
 def _verify_contents(folder: Path, contents: Sequence[str], published: Mapping[str, Fingerprint]) -> None:
-    """Refuse files that differ from the published ones, are too many or too few.
+    """Refuse contents that differ from the published files, or have missing or additional files.
 
     Raises:
-        MgclError: names the first.
+        MgclError: there is such a file; names the first.
     """
     expected = {path for path in published if path.split("/")[0] in contents}
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
@@ -127,13 +132,14 @@ def _unpack(packed: Path, folder: Path, archive: Archive) -> None:
     """Unpack a zip whose entries all stay inside the folder.
 
     Raises:
-        DataError: it is no zip, is damaged, lacks what is wanted, or an entry would leave the folder; names the entry.
+        DataError: the file is not a zip, is damaged, lacks some of the archive's contents, or an entry would leave
+            the folder; names the entry.
     """
     try:
         with zipfile.ZipFile(packed) as zipped:
             entries = zipped.infolist()
             for entry in entries:
-                path = PureWindowsPath(entry.filename)  # knows both kinds of slash, and drives
+                path = PureWindowsPath(entry.filename)  # parses both kinds of slash, and drive letters
                 if path.anchor or ".." in path.parts or stat.S_ISLNK(entry.external_attr >> 16):
                     raise DataError(f"{packed}: entry {entry.filename!r} leads out of the folder")
             for entry in Bar(entries, desc=f"unpacking {packed.name}", unit="file"):

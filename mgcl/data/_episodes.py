@@ -1,4 +1,4 @@
-"""Episodes: a pure function of (dataset, fold, way, shot, queries, seed, index), never of the method."""
+"""Episodes. Each is a pure function of (dataset, fold, way, shot, queries, seed, index), and never of the method."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ from mgcl.records import Clip, Episode, Fold
 from mgcl.seeding import generator, seed_of
 
 VERSION = 1
-"""Part of every trial's key: raised whenever the same identity draws, or counts, other clips."""
+"""Part of every trial's key. Increase it whenever the same identity draws, or counts, other clips."""
 
 SPLITS = ("clip", "source")
 
@@ -16,7 +16,7 @@ Pool = Mapping[str, Sequence[Clip]]
 
 
 def pool(clips: Iterable[Clip]) -> Pool:
-    """Clips by class, in an order that depends on their ids alone."""
+    """Group clips by class, in an order that depends on their ids alone."""
     by_label: defaultdict[str, list[Clip]] = defaultdict(list)
     for clip in sorted(clips, key=lambda clip: clip.clip_id):
         by_label[clip.label].append(clip)
@@ -35,10 +35,13 @@ def draw(
     index: int,
     split: str = "clip",
 ) -> Episode:
-    """Draw one episode: ``way`` classes of the fold, then support and query clips of each.
+    """Draw one episode: ``way`` classes of the fold, then ``shot`` support and ``queries`` query clips per class.
 
-    With split "source" no recording is in both support and query: clips cut from a support clip's recording are
-    passed over when the queries are taken. ``check_drawable`` says beforehand whether that can fail.
+    With split "source" no recording is in both support and query: clips from a support clip's recording cannot become
+    queries. ``check_drawable`` refuses beforehand the cells in which a class could run out of clips.
+
+    Raises:
+        SweepError: a class ran out of clips.
     """
     identity = (dataset, fold.kind, fold.index, fold.classes, way, shot, queries, seed, index)
     random = generator("episode", *identity)
@@ -53,10 +56,11 @@ def draw(
 
 
 def check_drawable(clips: Pool, *, fold: Fold, way: int, shot: int, queries: int, split: str) -> None:
-    """Refuse a cell whose episodes some class cannot fill.
+    """Refuse a cell of which some episode could run out of clips.
 
     Raises:
-        SweepError: way > classes, or shot + queries > the clips that a class is sure to have left.
+        SweepError: ``way``, ``shot`` or ``queries`` is too small; there are fewer than ``way`` classes; a class may
+            have too few clips for ``shot`` and ``queries``; or the split is "source" and a clip's source is unknown.
     """
     unknown = sum(clip.source is None for label in fold.classes for clip in clips[label])
     if split == "source" and unknown:
@@ -75,9 +79,10 @@ def check_drawable(clips: Pool, *, fold: Fold, way: int, shot: int, queries: int
 
 
 def _withheld(clips: Pool, fold: Fold, label: str, shot: int, split: str) -> int:
-    """How many clips of a class the support sets can, at worst, keep from its queries.
+    """Largest number of a class's clips that an episode's support sets can exclude from its queries.
 
-    With split "source": every clip of a recording that another class has too, and of the ``shot`` largest of the rest.
+    With split "source" these are all clips of recordings that another class shares, and all clips of the ``shot``
+    recordings with most clips among the others.
     """
     if split == "clip":
         return shot

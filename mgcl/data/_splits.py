@@ -1,4 +1,4 @@
-"""Which classes a fold holds: the published subsets, seeded ones, or all classes at once."""
+"""The classes of a fold: published subsets, seeded subsets, or all classes."""
 
 import json
 import re
@@ -10,26 +10,27 @@ from mgcl.records import Fold
 from mgcl.seeding import generator
 
 PROTOCOLS: Mapping[str, tuple[int | None, int | None]] = {"treff": (None, None), "mgcl": (5, 15)}
-"""Protocol -> ``count`` and ``size`` for ``folds``: the published subsets, or five seeded ones of 15 classes."""
+"""Protocol -> ``count`` and ``size`` of ``folds``: the published subsets, or five seeded subsets of 15 classes."""
 
 
 def folds(
     dataset: str, labels: Collection[str], *, count: int | None = None, size: int | None = None
 ) -> tuple[Fold, ...]:
-    """The folds of a data set.
+    """Return the folds of a data set.
 
     Args:
-        dataset: its name; ESC-50 and FSDKaggle18, however spelt, have published folds.
-        labels: the classes that the bank holds.
-        count: number of seeded subsets to draw instead; needs ``size``.
-        size: classes in each of them.
+        dataset: name of the data set. ESC-50 and FSDKaggle18, in any spelling, have published folds.
+        labels: classes of the bank.
+        count: number of seeded subsets to draw instead of published folds; needs ``size``.
+        size: number of classes per seeded subset; needs ``count``.
 
     Returns:
-        The seeded subsets if asked for, a function of (dataset, labels, size, index) alone; else the published
-        folds; else one fold of all classes.
+        The seeded subsets if ``count`` is given, each a function of (dataset, labels, size, index) alone; else the
+        published folds; else one fold of all classes.
 
     Raises:
-        SweepError: only one of count and size is given, one is out of range, or a published class is missing.
+        SweepError: only one of ``count`` and ``size`` is given, one is out of range, or the bank lacks a class of the
+            published folds.
     """
     if count is not None or size is not None:
         return _seeded(dataset, sorted(labels), count, size)
@@ -46,7 +47,10 @@ def folds(
 
 
 def published_subsets(dataset: str) -> list[list[str]] | None:
-    """The published classes of each fold, if there are any: ESC-50 is esc50, and FSDKaggle2018 fsdkaggle18."""
+    """Return the classes of every published fold. None: the data set has no published folds.
+
+    Spelling does not matter: ESC-50 is esc50, and FSDKaggle2018 is fsdkaggle18.
+    """
     name = re.sub(r"[^a-z0-9]", "", dataset.lower()).replace("2018", "18")
     published: dict[str, list[list[str]]] = json.loads(
         files("mgcl.data").joinpath("published_folds.json").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""What every data set is, once it lies in a folder: labelled files, and where they come from.
+"""The protocol of data sets: labelled audio files in a folder, with their origin.
 
-A data set is one module: ``read(root)`` gives its ``Dataset``. One that can be downloaded also says from where: its
-``ARCHIVES`` and ``LICENCE`` are what ``mgcl.data._download`` needs.
+A data set is one module, whose ``read(root)`` returns its ``Dataset``. A data set that can be downloaded also has
+``ARCHIVES`` and ``LICENCE``, for ``mgcl.data._download``.
 """
 
 import csv
@@ -27,48 +27,52 @@ class AudioFile:
     path: Path
     label: str
     fold: int | None = None
-    """The data set's own clip fold; informative."""
+    """Number of the clip's fold in the data set; informative."""
     source: str | None = None
-    """The recording it was cut from; None: not known."""
+    """Recording from which the clip was cut; None: unknown."""
     verified: bool | None = None
-    """Whether a person has checked the label; None: the data set does not say."""
+    """Whether a person has checked the label; None: unknown."""
     caption: str | None = None
-    """What it sounds like, where the data set says."""
+    """Sentence on what the clip sounds like; None: the data set has none."""
     start: float | None = None
-    """Of the stretch of the file that the clip is, in seconds; None: it is all of it."""
+    """Start of the clip within its file, in seconds; None: the clip is the whole file."""
     end: float | None = None
-    """Of the stretch, in seconds."""
+    """End of the clip within its file, in seconds; None: the clip is the whole file."""
     channels: str = "average"
-    """How one channel is made of several; of ``mgcl.audio.CHANNELS``."""
+    """How several channels are made into one: one of ``mgcl.audio.CHANNELS``."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled clips under one name."""
+    """Labelled clips with the name, revision and licence of their data set."""
 
     name: str
-    """Decides the folds, the episodes, and which written explanations are used."""
+    """Name; it determines the folds, the episodes, and which written explanations are used."""
     revision: str
     licence: str
     files: tuple[AudioFile, ...]
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Its labels, sorted."""
+        """Labels of the clips, sorted and unique."""
         return tuple(sorted({file.label for file in self.files}))
 
     def taking(self, channels: str) -> "Dataset":
-        """With one channel made of several in that way; the revision says so."""
+        """Return the data set with another way to make several channels into one; the revision records it.
+
+        Args:
+            channels: one of ``mgcl.audio.CHANNELS``.
+        """
         if channels == "average":
             return self
         revision = f"{self.revision} channels: {channels}".lstrip()
         return replace(self, revision=revision, files=tuple(replace(file, channels=channels) for file in self.files))
 
     def verified_only(self) -> "Dataset":
-        """Without the clips whose label nobody has checked; the revision says so.
+        """Return the data set without clips whose label nobody has checked; the revision records it.
 
         Raises:
-            DataError: the data set does not say which labels are checked.
+            DataError: the data set does not state which labels are checked.
         """
         if any(file.verified is None for file in self.files):
             raise DataError(f"{self.name} does not say which labels are verified; leave `verified_only` out")
@@ -77,20 +81,20 @@ class Dataset:
 
 
 class DatasetModule(Protocol):
-    """The protocol."""
+    """The protocol of a data set's module."""
 
     def read(self, root: Path) -> Dataset:
-        """List what lies in a folder.
+        """List the clips in a folder.
 
         Raises:
             DataError: a table is missing or wrong; names it.
-            MissingFilesError: a clip is not there.
+            MissingFilesError: the file of a clip is missing.
         """
         ...
 
 
 class MissingFilesError(DataError):
-    """Clips are listed but not there; ``listed`` keeps the whole list, so that the rest can be looked at."""
+    """Files of listed clips are missing. ``listed`` is the whole list, so that the other clips can be checked."""
 
     def __init__(self, message: str, listed: tuple[AudioFile, ...]) -> None:
         super().__init__(message)
@@ -98,14 +102,14 @@ class MissingFilesError(DataError):
 
 
 def complete(files: Iterable[AudioFile], *, table: str) -> tuple[AudioFile, ...]:
-    """The files, if every one is there.
+    """Return the files as a tuple if all of them exist.
 
     Args:
-        files: what is listed.
-        table: where, for the error's message.
+        files: listed files.
+        table: name of the table that lists them, for the message.
 
     Raises:
-        MissingFilesError: names the first that is missing.
+        MissingFilesError: files are missing; names the first.
     """
     listed = tuple(files)
     missing = [file.path for file in listed if not file.path.is_file()]
@@ -118,16 +122,16 @@ def complete(files: Iterable[AudioFile], *, table: str) -> tuple[AudioFile, ...]
 
 
 def read_table(file: Path, columns: Sequence[str], *, missing: str) -> pd.DataFrame:
-    """A csv file, every cell a string; a row's index is the number of its line.
+    """Read a csv file into a table of strings, indexed by line number.
 
     Args:
-        file: text, its first line the names of its columns, which are separated by a comma, a semicolon, a tab or a
-            bar. White space around a name or before a cell, and empty cells at the end of a row, count for nothing.
-        columns: those that it must have, in any case; the table has them as they are written here.
-        missing: what to tell whoever has no such file.
+        file: text file whose first line has the names of the columns. Cells are separated by a comma, a semicolon, a
+            tab or a bar. White space around a name or before a cell is ignored, as are empty cells at the end of a row.
+        columns: required columns. The file may spell them in any case; the table has them as they are written here.
+        missing: advice for the message if the file does not exist.
 
     Raises:
-        DataError: it is missing, no csv, lacks a column or has no rows.
+        DataError: the file is missing, is not a csv file, lacks a column, has one twice, or has no rows.
     """
     separator, rows = _rows(file, columns, missing)
     wanted = {name.casefold(): name for name in columns}
@@ -152,7 +156,7 @@ def read_table(file: Path, columns: Sequence[str], *, missing: str) -> pd.DataFr
 
 
 def _rows(file: Path, columns: Sequence[str], missing: str) -> tuple[str, list[tuple[int, list[str]]]]:
-    """The separator, and the rows that are not empty with the numbers of their lines."""
+    """Return the separator, and the rows that are not empty with their line numbers."""
     try:
         content = file.read_bytes()
         text = content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
@@ -170,7 +174,7 @@ def _rows(file: Path, columns: Sequence[str], missing: str) -> tuple[str, list[t
 
 
 def _separator(header: str, columns: Sequence[str]) -> str:
-    """That which splits a header into the columns wanted, or else into the most."""
+    """Return the separator that splits the header into most of the required columns; ties go to most columns."""
 
     def fit(separator: str) -> tuple[int, int]:
         names = [name.strip(' "').casefold() for name in header.split(separator)]
@@ -180,6 +184,6 @@ def _separator(header: str, columns: Sequence[str]) -> str:
 
 
 def _trimmed(cells: Sequence[str]) -> list[str]:
-    """Without the empty ones at the end."""
+    """Return the cells without empty ones at the end."""
     last = max((place for place, cell in enumerate(cells, start=1) if cell.strip()), default=0)
     return list(cells[:last])

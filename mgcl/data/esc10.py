@@ -1,4 +1,4 @@
-"""ESC-10 (Piczak 2015): the ten classes of ESC-50 that it marks so, from a folder in its layout."""
+"""ESC-10 (Piczak 2015): the ten classes that ESC-50 marks as ESC-10, from a folder in ESC-50's layout."""
 
 from pathlib import Path
 
@@ -11,7 +11,8 @@ def read(root: Path) -> Dataset:
     """List ESC-50's clips whose column ``esc10`` is true.
 
     Raises:
-        DataError: ``meta/esc50.csv`` is missing or wrong, or marks none.
+        DataError: ``meta/esc50.csv`` is missing or wrong, or marks no clip.
+        MissingFilesError: the file of a clip is missing.
     """
     table = read_table(root)
     marked = table[table["esc10"].str.lower() == "true"]

@@ -11,7 +11,7 @@ from mgcl.errors import DataError
 
 LICENCE = "CC BY-NC 3.0: no commercial use (its ESC-10 clips CC BY 3.0); Karol J. Piczak, github.com/karolpiczak/ESC-50"
 _COMMIT = "33c8ce9eb2cf0b1c2f8bcf322eb349b6be34dbb6"
-# GitHub makes a commit's zip anew, so its bytes have no checksum that lasts; the commit's tree has one a file.
+# GitHub builds the zip of a commit on request, so the zip has no lasting checksum. The commit's tree has one per file.
 ARCHIVES = (
     Archive(
         url=f"https://github.com/karolpiczak/ESC-50/archive/{_COMMIT}.zip",
@@ -25,11 +25,11 @@ _COLUMNS = ("filename", "fold", "category", "esc10", "src_file")
 
 
 def read(root: Path) -> Dataset:
-    """List a folder in ESC-50's layout; one that holds ESC-10's clips alone is called "esc10".
+    """List the clips of a folder in ESC-50's layout. If all are ESC-10's, the data set is named "esc10".
 
     Raises:
-        DataError: the csv is missing, or it is not ESC-50's.
-        MissingFilesError: a file that it names is not there.
+        DataError: the csv is missing, or is not ESC-50's.
+        MissingFilesError: a file that the csv names is missing.
     """
     table = read_table(root)
     only_esc10 = bool((table["esc10"].str.lower() == "true").all())
@@ -38,10 +38,10 @@ def read(root: Path) -> Dataset:
 
 
 def read_table(root: Path) -> pd.DataFrame:
-    """``meta/esc50.csv``, every cell a string.
+    """Read ``meta/esc50.csv`` into a table of strings.
 
     Raises:
-        DataError: it is missing, lacks a column, or a fold is no integer.
+        DataError: the file is missing, lacks a column, or has a fold that is not an integer.
     """
     file = root / "meta" / "esc50.csv"
     table = dataset.read_table(file, _COLUMNS, missing="a folder in ESC-50's layout has meta/esc50.csv and audio/")
@@ -52,10 +52,10 @@ def read_table(root: Path) -> pd.DataFrame:
 
 
 def audio_files(root: Path, table: pd.DataFrame) -> tuple[AudioFile, ...]:
-    """The clips of a table in ESC-50's layout, in its order.
+    """Return the clips of a table in ESC-50's layout, in the table's order.
 
     Raises:
-        MissingFilesError: a file is not there.
+        MissingFilesError: the file of a clip is missing.
     """
     rows = zip(*(table[name] for name in ("filename", "category", "fold", "src_file")), strict=True)
     files = (

@@ -1,4 +1,4 @@
-"""A user's own sounds: a folder with one sub-folder a class, or a csv file that lists them."""
+"""A user's own sounds: a folder with one sub-folder per class, or a csv file that lists them."""
 
 import math
 import unicodedata
@@ -21,27 +21,28 @@ _COLUMNS = {
     **dict.fromkeys(("onset", "start_time", "begin_time"), "start"),
     **dict.fromkeys(("offset", "end_time"), "end"),
 }
-"""What a column is called -> what it is."""
+"""Name of a column in a csv file -> its meaning."""
 _LATE = 0.01
-"""Seconds by which a stretch may end after its file: times are rounded."""
+"""Seconds by which a clip may end after its file, because times in a csv file are rounded."""
 
 
 def read(root: Path) -> Dataset:
-    """List a folder of classes, or a csv file.
+    """List the clips of a folder of classes, or of a csv file.
 
-    A folder: every sub-folder is a class, and the audio files in it are its clips (``mgcl.audio.formats.SUFFIXES``);
-    what is hidden, or of another kind, is passed over (``passed_over``, ``hidden``).
-    A csv file: columns path and label, and if need be fold (an integer), caption and source (the recording that a
-    clip was cut from; a clip without is taken as unknown); a path is relative to the csv file, or absolute. What else
-    it has is warned of.
+    Folder: every sub-folder is a class, and the audio files in it are its clips (``mgcl.audio.formats.SUFFIXES``).
+    Hidden files and files of other kinds are ignored (``passed_over``, ``hidden``).
+
+    Csv file: it has the columns path (absolute, or relative to the csv file) and label. Optional columns are fold (an
+    integer, 0..127), caption, and source (the recording from which a clip was cut; empty: unknown). Other columns raise
+    a warning.
 
     Args:
-        root: the folder, or the csv file; its name, in lower case, is the data set's.
+        root: the folder, or the csv file. Its name, in lower case, is the name of the data set.
 
     Raises:
-        DataError: fewer than two classes, one without clips, a clip that is listed twice or not as it should be, or
-            a name that belongs to a data set with published folds.
-        MissingFilesError: a file that the csv names is not there.
+        DataError: there are fewer than two classes, a class has no clips, a clip is listed twice or wrongly, a clip is
+            a part of its file, or the name belongs to a data set with published folds.
+        MissingFilesError: a file that the csv names is missing.
     """
     root = root.absolute()
     name = (root.stem if root.is_file() else root.name).lower()
@@ -59,13 +60,17 @@ def read(root: Path) -> Dataset:
 
 
 def labelled(root: Path, *, least: int = 2) -> tuple[AudioFile, ...]:
-    """The clips of a folder of classes, or of a csv file, as ``read`` has them; of at least so many classes.
+    """Return the clips of a folder of classes, or of a csv file (see ``read``).
 
-    A csv file may also give the start and the end of the stretch of its file that a clip is, in seconds.
+    The csv file may also have columns start and end, in seconds: a clip is then this part of its file.
+
+    Args:
+        root: the folder, or the csv file.
+        least: least number of classes.
 
     Raises:
-        DataError: fewer classes, one without clips, or a clip that is listed twice or not as it should be.
-        MissingFilesError: a file that the csv names is not there.
+        DataError: there are fewer classes, a class has no clips, or a clip is listed twice or wrongly.
+        MissingFilesError: a file that the csv names is missing.
     """
     files = _listed(root) if root.is_file() else _found(root)
     classes = sorted({file.label for file in files})
@@ -76,20 +81,27 @@ def labelled(root: Path, *, least: int = 2) -> tuple[AudioFile, ...]:
 
 
 def passed_over(root: Path) -> tuple[Path, ...]:
-    """What lies in a folder of classes and is none of its clips, by its name or its place; hidden files aside."""
+    """Return the files in a folder of classes that are not clips, because of their suffix or place.
+
+    Hidden files are not among them.
+    """
     there = (path for path in sorted(root.rglob("*")) if path.is_file())
     seen = (path for path in there if not is_hidden(path.relative_to(root)))
     return tuple(path for path in seen if not (is_audio(path) and path.parent.parent == root))
 
 
 def hidden(root: Path) -> int:
-    """How many sounds in a folder are hidden, or lie in a hidden folder."""
+    """Count the audio files in a folder that are hidden, or lie in a hidden folder."""
     sounds = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     return sum(is_hidden(path.relative_to(root)) for path in sounds)
 
 
 def is_hidden(path: PurePath) -> bool:
-    """Whether a file, or a folder above it, has a name that begins with a dot; relative to the folder that is read."""
+    """Whether the name of a file, or of a folder above it, begins with a dot.
+
+    Args:
+        path: the file's path, relative to the folder that is read.
+    """
     return any(part.startswith(".") for part in path.parts)
 
 
@@ -144,17 +156,17 @@ def _listed(file: Path) -> tuple[AudioFile, ...]:
 
 
 def _clip(file: Path, row: Any) -> AudioFile:
-    """A line's.
+    """Parse a line of a csv file into a clip.
 
     Raises:
-        ValueError: it is not as it should be; says why.
+        ValueError: the line is wrong; states why.
     """
     label = _label(row.label)
     if not label:
         raise ValueError("no label")
     path = PurePath(row.path)
     if not (file.parent / path).exists():
-        path = PurePath(row.path.strip().replace("\\", "/"))  # as Windows has it
+        path = PurePath(row.path.strip().replace("\\", "/"))  # a path as Windows writes it
     if path.suffix.lower() not in SUFFIXES:
         hint = advice(file.parent / path) or "convert it to wav, or leave it out"
         raise ValueError(f"{row.path!r} is none of {' '.join(SUFFIXES)}; {hint}")
@@ -189,7 +201,11 @@ def _stretch(start: str, end: str) -> tuple[float, float] | tuple[None, None]:
 
 
 def _check_ends(file: Path, clips: Mapping[int, AudioFile]) -> None:
-    """See whether stretches lie in their files, by what these say of their length."""
+    """Refuse clips that end after their files, whose lengths are read from their headers.
+
+    Raises:
+        DataError: there is such a clip; names its line.
+    """
     seconds = {clip.path: duration(clip.path) for clip in clips.values() if clip.end is not None}
     for line, clip in clips.items():
         if clip.end is not None and clip.end > seconds[clip.path] + _LATE:
@@ -199,12 +215,12 @@ def _check_ends(file: Path, clips: Mapping[int, AudioFile]) -> None:
 
 
 def _label(text: str) -> str:
-    """Without what cannot be seen: white space around it, and how its accents are encoded."""
+    """Return the label without surrounding white space, and with its accents in one encoding (NFC)."""
     return unicodedata.normalize("NFC", text.strip())
 
 
 def _clip_ids(paths: Iterable[PurePath]) -> list[str]:
-    """The path without its suffix, with it where two would be alike."""
+    """Return the clips' ids: paths without their suffix, or with it where two ids would be equal."""
     paths = list(paths)
     times = Counter(path.with_suffix("") for path in paths)
     return [as_text((path.with_suffix("") if times[path.with_suffix("")] == 1 else path).as_posix()) for path in paths]

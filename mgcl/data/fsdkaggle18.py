@@ -22,8 +22,8 @@ ARCHIVES = tuple(
 
 _META = "FSDKaggle2018.meta"
 _TRAIN_TABLES = ("train_post_competition.csv", "train.csv")
-# Zenodo's archive has the first: the scored clips alone. Kaggle's has the second, with 7,800 clips that pad it: their
-# label is None, their usage Ignored.
+# Zenodo's archive has the first table, of the scored clips alone. Kaggle's archive has the second, padded with 7,800
+# clips whose label is None and whose usage is Ignored.
 _TEST_TABLES = ("test_post_competition_scoring_clips.csv", "test_post_competition.csv")
 _SCORED = ("Public", "Private")
 _LAYOUT = (
@@ -39,8 +39,8 @@ def read(root: Path) -> Dataset:
         root: a folder in Zenodo's layout or in Kaggle's.
 
     Raises:
-        DataError: a csv is missing or wrong.
-        MissingFilesError: a clip that one of them names is not there.
+        DataError: a csv file is missing or wrong.
+        MissingFilesError: a clip that a csv file names is missing.
     """
     files = (*_training_clips(root), *_test_clips(root))
     return Dataset(
@@ -76,7 +76,10 @@ def _test_clips(root: Path) -> list[AudioFile]:
 
 
 def _table(root: Path, names: Sequence[str]) -> Path:
-    """The first that is there: in Zenodo's folder, or at the root as Kaggle has it; else the one to be missed."""
+    """Return the first table that exists, in Zenodo's folder or at the root as in Kaggle's layout.
+
+    If none exists, the first candidate is returned, for the error on the missing file.
+    """
     tables = [folder / name for folder in (root / _META, root) for name in names]
     return next((each for each in tables if each.is_file()), tables[0])
 

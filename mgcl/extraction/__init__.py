@@ -1,1 +1,1 @@
-"""From audio to a feature bank: the only room that runs a backbone over a data set."""
+"""Extraction of feature banks: the only package that runs a backbone over a data set."""

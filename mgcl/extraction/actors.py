@@ -1,4 +1,4 @@
-"""Extraction on Ray: actors pinned to their share of a GPU, each with the backbone loaded once."""
+"""Extraction on Ray: every actor has a share of a GPU and loads the backbone once."""
 
 import threading
 from collections import deque
@@ -21,30 +21,33 @@ from mgcl.extraction.embedding import load_exact
 from mgcl.extraction.plan import Shard
 from mgcl.extraction.workbench import Workbench
 
-# A shard whose actor dies is started this many times in all.
+# Largest number of times that a shard is started, if its actors die.
 _ATTEMPTS = 3
-# Shards an actor has at once: while one is embedded, the other's clips are decoded.
+# Shards per actor at once: while one shard is embedded, the clips of the other are decoded.
 _AT_ONCE = 2
 
 
 @dataclass(frozen=True)
 class Actors:
-    """Actors that are up.
+    """Running actors.
 
     Attributes:
-        actors: their handles.
-        about: the backbone that each of them has loaded.
+        actors: handles of the actors.
+        about: facts about the backbone that every actor loads.
     """
 
     actors: Sequence[Any]
     about: Facts
 
     def run(self, bench: Workbench) -> Iterator[Shard]:
-        """Finish a workbench, whose folder every actor sees; yields each shard when its file is there.
+        """Finish the shards of a workbench, and yield each shard once its file is complete.
+
+        Args:
+            bench: workbench whose folder is visible to all actors.
 
         Raises:
-            ClusterError: an actor died several times over the same shard.
-            MgclError: the backbone's own.
+            ClusterError: actors died several times over the same shard.
+            MgclError: the backbone raised it.
         """
         waiting = deque(bench.todo)
         running: dict[Any, tuple[Any, Shard]] = {}
@@ -62,14 +65,14 @@ class Actors:
 def start_actors(
     backbone: str, weights: str | None, machines: Machines, *, cpus: int, decode_workers: int = 2
 ) -> Iterator[Actors]:
-    """Start actors, each with a backbone of the catalogue; they are gone at the end.
+    """Start actors with a backbone of the catalogue. They are stopped when the context ends.
 
     Args:
-        backbone: its name.
-        weights: of the backbone, as its ``load`` takes them.
-        machines: where.
-        cpus: of the cluster that is started here.
-        decode_workers: threads of each actor that read audio, at least 1.
+        backbone: name of the backbone.
+        weights: weights of the backbone, as its ``load`` takes them.
+        machines: machines to use.
+        cpus: CPUs of a cluster that is started on this machine.
+        decode_workers: number of threads per actor that decode audio, at least 1.
 
     Raises:
         ClusterError: no cluster answers, or the actors do not stay alive.
@@ -84,13 +87,13 @@ def start_actors(
 
 
 class _Actor:
-    """An actor: one backbone, and the threads that decode for it."""
+    """Actor with one backbone and the threads that decode for it."""
 
     def __init__(self, backbone: str, weights: str | None, decode_workers: int) -> None:
         self._choice = backbone, weights
         self._turn = threading.Lock()
         self._decoders = ThreadPoolExecutor(decode_workers)
-        threadpool_limits(1, user_api="blas")  # for good: the mel statistics' last digits depend on it
+        threadpool_limits(1, user_api="blas")  # permanent: the mel statistics' last digits depend on it
 
     @cached_property
     def _backbone(self) -> Backbone:
@@ -98,7 +101,7 @@ class _Actor:
         return load_exact(name, weights, "cuda" if ray.get_gpu_ids() else "cpu")
 
     def about(self) -> Facts:
-        """Load the backbone, once, and return its facts."""
+        """Load the backbone if it is not loaded yet, and return its facts."""
         with self._turn:
             return facts(self._backbone)
 
@@ -117,7 +120,16 @@ def _start(actor: Any, waiting: deque[Shard], bench: Workbench, running: dict[An
 
 
 def _result(job: Any, what: str) -> Any:
-    """The result of a job; its own errors as they were raised."""
+    """Wait for a job and return its result.
+
+    Args:
+        job: reference to the job's result.
+        what: description of the job, for messages.
+
+    Raises:
+        ClusterError: the job's actor died, or the job raised an error other than a MgclError.
+        MgclError: the job raised it.
+    """
     try:
         return ray.get(job)
     except RayTaskError as error:

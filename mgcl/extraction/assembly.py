@@ -1,4 +1,4 @@
-"""From finished shards to a bank; large arrays are mapped files, so that memory does not grow with the data set."""
+"""Assemble finished shards into a bank. Large arrays are mapped files: memory does not grow with the data set."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +17,18 @@ from mgcl.features.writer import write_bank
 from mgcl.language.captions import nearest_captions
 
 _STORED = {"clip": "clip_embedding", "segments": "segment_embeddings", "mel_statistics": "mel_statistics"}
-"""The columns of a bank that shards hold, by their names there."""
+"""Name of an array in a shard -> the bank's column that it becomes."""
 
 
 def assemble(bench: Workbench, dataset: Dataset, about: Facts, texts: Texts, out: Path) -> FeatureBank:
-    """Write the bank of an extraction whose shards are all finished, clips in the data set's order.
+    """Write the bank of an extraction whose shards are all finished. Clips are in the data set's order.
+
+    Args:
+        bench: workbench with the finished shards.
+        dataset: data set that was embedded.
+        about: facts about the backbone.
+        texts: sentences on clips and classes.
+        out: folder of the bank; must not exist.
 
     Raises:
         DataError: no clip could be decoded.
@@ -72,7 +79,7 @@ def assemble(bench: Workbench, dataset: Dataset, about: Facts, texts: Texts, out
 
 
 def _gather(bench: Workbench, files: Sequence[AudioFile]) -> dict[str, Floats]:
-    """The clips' columns of vectors as they are stored, in the files' order, each a mapped file."""
+    """Gather the shards' arrays into the bank's columns of vectors, in the files' order. Columns are mapped files."""
     row_of = {file.clip_id: row for row, file in enumerate(files)}
     first = next(each for each in bench.clips() if each.clip_ids)
     arrays = {name: bench.array(name, (len(files), *getattr(first, name).shape[1:])) for name in _STORED}

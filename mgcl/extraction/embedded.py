@@ -1,4 +1,4 @@
-"""The bank that every installation can make by itself: generated soundscapes, embedded by the tiny backbone."""
+"""The bank that every installation can make without downloads: generated soundscapes, embedded by the tiny backbone."""
 
 import hashlib
 from importlib.resources import files
@@ -13,14 +13,14 @@ from mgcl.features.bank import FeatureBank
 
 
 def embedded_bank(home: Path, *, make: bool = True) -> FeatureBank:
-    """Open the bank; make it first if it is not there. Its name holds the versions of data set and weights.
+    """Open the bank, and make it first if it is missing. Its name contains the versions of the data set and weights.
 
     Args:
-        home: the data set goes to ``home/data``, the bank to ``home/banks``.
-        make: False refuses instead.
+        home: folder of the data set (``home/data``) and of the bank (``home/banks``).
+        make: whether to make a missing bank.
 
     Raises:
-        BankError: it is not there, and shall not be made.
+        BankError: the bank is missing, and ``make`` is False.
     """
     weights = hashlib.sha256(files("mgcl.backbones").joinpath("tiny_weights", "model.safetensors").read_bytes())
     name = f"soundscapes-{VERSION}"
@@ -35,7 +35,7 @@ def embedded_bank(home: Path, *, make: bool = True) -> FeatureBank:
 
 
 def embedded_sounds(home: Path) -> Path | None:
-    """Where its sounds lie; None: they are not there any more."""
+    """Return the folder of the generated soundscapes. None: it does not exist."""
     root = home / "data" / f"soundscapes-{VERSION}"
     return root if root.is_dir() else None
 
@@ -44,9 +44,9 @@ def make_bank(data: Path, bank: Path, *, clips: int = CLIPS) -> None:
     """Generate soundscapes, and embed them with the tiny backbone.
 
     Args:
-        data: where the sounds go; kept if they are there.
-        bank: the folder to make.
-        clips: per class.
+        data: folder of the soundscapes; existing ones are reused.
+        bank: folder of the bank; must not exist.
+        clips: number of clips per class.
     """
     from joblib import cpu_count
 

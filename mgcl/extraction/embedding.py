@@ -1,4 +1,4 @@
-"""Clips and sentences through a backbone; threads decode clips ahead of it."""
+"""Embed clips and sentences with a backbone. Threads decode the next clips while it works."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -20,18 +20,18 @@ from mgcl.extraction.plan import BATCH, batches
 from mgcl.features.columns import Floats
 from mgcl.features.mel_statistics import mel_statistics
 
-# Batches whose clips are decoded, or waiting for it, while one is embedded.
+# Batches whose clips are decoded or queued while another batch is embedded.
 _AHEAD = 2
 
 
 def load_exact(backbone: str, weights: str | None, device: str) -> Backbone:
     """Load a backbone of the catalogue so that its embeddings are the same in every process.
 
-    The whole process gets one torch thread on a CPU, and no TF32.
+    Settings of the whole process change: torch gets one thread if the device is a CPU, and TF32 is disabled.
 
     Args:
-        backbone: its name.
-        weights: as its ``load`` takes them.
+        backbone: name of the backbone.
+        weights: weights of the backbone, as its ``load`` takes them.
         device: a torch device.
 
     Raises:
@@ -46,7 +46,15 @@ def load_exact(backbone: str, weights: str | None, device: str) -> Backbone:
 
 @dataclass(frozen=True)
 class Embedded:
-    """The embeddings of a shard's clips in its order, and why clips that are not among them could not be decoded."""
+    """Embeddings of the clips of a shard, in the shard's order.
+
+    Attributes:
+        clip_ids: ids of the embedded clips.
+        clip: clip embeddings, shape (clips, d).
+        segments: segment embeddings, shape (clips, segments, d).
+        mel_statistics: mel statistics, shape (clips, statistics).
+        left_out: clip id -> error, for clips that could not be decoded.
+    """
 
     clip_ids: tuple[str, ...]
     clip: Floats
@@ -61,13 +69,16 @@ def embed_clips(
     decoders: Executor,
     turn: AbstractContextManager[object] | None = None,
 ) -> Embedded:
-    """Embed clips, in batches of ``BATCH`` files.
+    """Embed clips in batches of ``BATCH`` files. Clips that cannot be decoded are left out.
 
     Args:
-        files: what to embed.
-        backbone: what embeds it.
-        decoders: threads that decode, resample and average spectra, all while the backbone works.
-        turn: held while the backbone works, where several shards share it.
+        files: clips to embed.
+        backbone: backbone that embeds them.
+        decoders: threads that decode, resample and compute mel statistics while the backbone works.
+        turn: lock that is held while the backbone works, if several shards share it.
+
+    Raises:
+        BackboneError: an embedding is NaN or infinite; names the clip.
     """
     left_out: dict[str, str] = {}
     clip_ids: list[str] = []
@@ -104,7 +115,7 @@ def _refuse_not_finite(features: AudioFeatures, clip_ids: Sequence[str], name: s
 
 
 def embed_sentences(sentences: Sequence[str], backbone: Backbone) -> Floats:
-    """Embed sentences, in batches of ``BATCH``; shape (sentences, d)."""
+    """Embed sentences in batches of ``BATCH``. The result has shape (sentences, d)."""
     return np.concatenate([backbone.embed_text(batch).numpy() for batch in batches(sentences, BATCH)])
 
 
@@ -114,7 +125,10 @@ _Waveform = NDArray[np.float32]
 def _decoded(
     files: Sequence[AudioFile], backbone: Backbone, decoders: Executor
 ) -> Iterator[list[tuple[AudioFile, _Waveform | DataError]]]:
-    """Yield batches in order, each clip as a waveform or as its error, and decode a few batches ahead, not more."""
+    """Yield batches in order; a clip is a waveform, or the error of decoding it.
+
+    Only ``_AHEAD`` batches are decoded in advance, so that memory stays bounded.
+    """
 
     def decode(file: AudioFile) -> _Waveform | DataError:
         try:

@@ -1,7 +1,8 @@
-"""From a data set to its bank.
+"""Extract the bank of a data set.
 
-A data set is cut into shards (``plan``). Each is embedded once (``embedding``) into a file of its own (``workbench``),
-here or by actors (``actors``); when all are there they become a bank (``assembly``).
+The data set is divided into shards (``plan``). Every shard is embedded once (``embedding``) into a file of its own
+(``workbench``), in this process or by actors (``actors``). The finished shards are assembled into a bank
+(``assembly``).
 """
 
 import shutil
@@ -27,30 +28,30 @@ from mgcl.progress import Bar
 from mgcl.records import logit_scale_fault
 
 Run = Callable[[Workbench], Iterable[Shard]]
-"""Finishes what a workbench has to do, and yields each shard when its file is there."""
+"""Function that finishes the shards of a workbench, and yields each shard once its file is complete."""
 
 
 def extract(
     dataset: Dataset, backbone: Backbone, out: Path, *, texts: Texts | None = None, strict: bool = False
 ) -> FeatureBank:
-    """Embed a data set in this process; see ``extract_by``."""
+    """Embed a data set in this process and write its bank; see ``extract_by``."""
     texts = texts or Texts.of(dataset, backbone)
     return extract_by(in_process(backbone), dataset, backbone, out, texts, strict=strict)
 
 
 def in_process(backbone: Backbone, decode_workers: int = 1) -> Run:
-    """Embedding in this process, shard by shard.
+    """Return a ``Run`` that embeds in this process, shard by shard.
 
     Args:
-        backbone: what embeds.
-        decode_workers: threads that read audio, at least 1.
+        backbone: backbone that embeds.
+        decode_workers: number of threads that decode audio, at least 1.
     """
 
     def run(bench: Workbench) -> Iterator[Shard]:
         # The mel statistics' last digits depend on how many threads BLAS has.
         with ThreadPoolExecutor(decode_workers) as decoders, threadpool_limits(1, user_api="blas"):
             if any(shard.files for shard in bench.todo):
-                refuse_outputs(backbone)  # of the catalogue's this was seen when it was loaded; others come as they are
+                refuse_outputs(backbone)  # a backbone of the catalogue was checked on loading, others were not
             for shard in bench.todo:
                 bench.finish(shard, backbone, decoders)
                 yield shard
@@ -61,19 +62,20 @@ def in_process(backbone: Backbone, decode_workers: int = 1) -> Run:
 def extract_by(
     run: Run, dataset: Dataset, about: Facts, out: Path, texts: Texts, *, strict: bool = False
 ) -> FeatureBank:
-    """Embed every clip and sentence, and write the bank; shards that an earlier, killed call finished are resumed from.
+    """Embed every clip and sentence, and write the bank. Shards that an interrupted call finished are reused.
 
     Args:
-        run: what embeds.
-        dataset: what to embed.
-        about: the backbone.
-        out: the bank's folder; must not exist.
-        texts: the sentences on clips and classes.
-        strict: stop at a file that cannot be decoded, instead of leaving it out and listing it in the bank.
+        run: function that embeds the shards.
+        dataset: data set to embed.
+        about: facts about the backbone.
+        out: folder of the bank; must not exist.
+        texts: sentences on clips and classes.
+        strict: whether to stop at a file that cannot be decoded; else it is left out, and the bank lists it.
 
     Raises:
-        BankError: the folder exists, or another extraction into it is under way.
-        DataError: with ``strict`` a file cannot be decoded; or none can; or a clip id stands twice.
+        BankError: the folder exists, or another extraction into it is running.
+        DataError: a file cannot be decoded and ``strict`` is set; no file can be decoded; or two clips have the same
+            id.
         BackboneError: a sentence cannot be embedded, or the logit scale is out of range.
     """
     if out.exists():
@@ -87,7 +89,7 @@ def extract_by(
             _refuse_gaps(bench)
         clips, left = (sum(len(shard.files) for shard in each) for each in (bench.shards, todo))
         with Bar(total=clips, initial=clips - left, desc="embedding clips", unit="clip") as bar:
-            # A sentence that cannot be embedded is known before the first clip is embedded.
+            # Sentences come first, so that one that cannot be embedded is refused before any clip is embedded.
             for part in ([each for each in todo if each.sentences], [each for each in todo if each.files]):
                 for shard in _named(run(bench.only(part)), texts):
                     bar.update(len(shard.files))
@@ -100,7 +102,12 @@ def extract_by(
 
 
 def _refuse_in_vain(dataset: Dataset, about: Facts) -> None:
-    """Refuse what no bank can have before the first clip is embedded."""
+    """Refuse, before the first clip is embedded, a data set or backbone for which no bank can be written.
+
+    Raises:
+        BackboneError: the logit scale is out of range.
+        DataError: two clips have the same id.
+    """
     if fault := logit_scale_fault(about.logit_scale):
         raise BackboneError(f"{about.name}: its logit scale is {fault}; choose other weights")
     for clip_id, times in Counter(file.clip_id for file in dataset.files).items():
@@ -109,7 +116,7 @@ def _refuse_in_vain(dataset: Dataset, about: Facts) -> None:
 
 
 def _named(shards: Iterable[Shard], texts: Texts) -> Iterator[Shard]:
-    """Yield the shards; the error of a sentence that cannot be embedded names its clip or class."""
+    """Yield the shards. If a sentence cannot be embedded, the error names its clip or class."""
     try:
         yield from shards
     except SentenceError as error:
@@ -123,7 +130,7 @@ def _refuse_gaps(bench: Workbench) -> None:
 
 @contextmanager
 def _workbench(out: Path, shards: tuple[Shard, ...], about: Facts) -> Iterator[Workbench]:
-    """A folder beside the bank for its shards; it stays if the extraction does not end."""
+    """Open the workbench of a bank: a folder beside it for the shards. The folder remains for a resumed extraction."""
     folder = out.absolute().with_name(f".{out.name}-{identity(shards, about)}")
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""The shards of an extraction, of clips and of sentences; the same whether one process embeds them or many."""
+"""The shards of an extraction: clips or sentences. They are the same for one process and for many."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,13 @@ from mgcl.errors import DataError
 from mgcl.records import digest
 
 VERSION = 2
-"""Raised whenever the same files and weights give other numbers: an extraction of another version is not resumed."""
+"""Version of the embeddings. Increase it whenever the same files and weights give other numbers.
+
+An extraction of another version is not resumed.
+"""
 
 BATCH = 25
-"""Clips, or sentences, that a backbone takes at once; part of the arithmetic."""
+"""Clips, or sentences, per batch of a backbone. The last digits of the embeddings depend on it."""
 
 _CLIPS, _SENTENCES = 100, 500
 
@@ -23,7 +26,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class Shard:
-    """Clips or sentences that are embedded once, by one actor, into one file."""
+    """Clips or sentences that one actor embeds into one file."""
 
     name: str
     files: tuple[AudioFile, ...] = ()
@@ -31,24 +34,28 @@ class Shard:
 
 
 def plan(files: Sequence[AudioFile], sentences: Iterable[str]) -> tuple[Shard, ...]:
-    """Cut sentences, each taken once, and clips, sorted by length so that those of a batch take as long to decode.
+    """Divide sentences and clips into shards. Repeated sentences are embedded once.
 
-    Clips of one length keep their order. A file that cannot be opened counts as empty: its error comes with decoding.
+    Clips are sorted by length, so that those of a batch take equally long to decode; clips of the same length keep
+    their order. A file that cannot be opened counts as empty here, and its error is reported when it is decoded.
     """
     by_length = sorted(files, key=_seconds)
     unique = list(dict.fromkeys(sentences))
     clips = (Shard(f"clips-{i:05}", files=tuple(each)) for i, each in enumerate(batches(by_length, _CLIPS)))
     texts = (Shard(f"text-{i:05}", sentences=tuple(each)) for i, each in enumerate(batches(unique, _SENTENCES)))
-    return (*texts, *clips)  # a sentence that cannot be embedded is refused before the clips take their time
+    return (*texts, *clips)  # sentences first: one that cannot be embedded is refused before any clip is embedded
 
 
 def batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
-    """Items in order, ``size`` at a time."""
+    """Yield the items in order, in batches of ``size``; the last one may be smaller."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def identity(shards: Sequence[Shard], about: Facts) -> str:
-    """Eight hex digits of all that the shards' contents depend on; of a file, its path, size and time of change."""
+    """Return eight hex digits that depend on everything that determines the shards' contents.
+
+    A file is represented by its path, size and time of change.
+    """
     files = [_stamp(file) for shard in shards for file in shard.files]
     sentences = [shard.sentences for shard in shards]
     return digest([VERSION, BATCH, files, sentences, facts_json(about)])[:8]

@@ -1,4 +1,4 @@
-"""The sentences of a bank: captions of its clips, prompts and explanations of its classes."""
+"""The sentences of a bank: captions of clips, prompts and explanations of classes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from mgcl.language.explanations import ClassText, explanations
 
 @dataclass(frozen=True)
 class Texts:
-    """Every sentence that goes into a bank.
+    """All sentences of a bank.
 
     Attributes:
-        classes: the prompt and explanations of each class, by label.
-        captions: of each clip, by id; None: ``choices`` stand in for them, or the bank has none.
-        choices: candidate captions, of which each clip gets the nearest in the joint space.
+        classes: label -> prompt and explanations of the class.
+        captions: clip id -> caption; None: captions are taken from ``choices``, or the bank has no captions.
+        choices: candidate captions; every clip gets the nearest one in the joint space.
     """
 
     classes: Mapping[str, ClassText]
@@ -33,17 +33,19 @@ class Texts:
         classes: Mapping[str, ClassText] | None = None,
         captions: Mapping[str, str] | None = None,
     ) -> "Texts":
-        """Choose them: captions as given, else the data set's own, else the nearest of the backbone's, else none.
+        """Choose the sentences of a data set's bank.
+
+        Captions are the given ones, else the data set's own, else the nearest of the backbone's; else there are none.
 
         Args:
-            dataset: whose clips and classes.
-            about: the backbone.
-            classes: instead of the explanations that come with mgcl.
-            captions: by clip id.
+            dataset: data set of the clips and classes.
+            about: facts about the backbone.
+            classes: label -> prompt and explanations; None: those that come with mgcl.
+            captions: clip id -> caption.
 
         Raises:
             BankError: a class has no explanations.
-            DataError: some clips have a caption and others none.
+            DataError: some clips have captions and others have none.
         """
         chosen = class_texts(dataset, classes)
         if captions is None and any(file.caption for file in dataset.files):
@@ -54,7 +56,7 @@ class Texts:
 
     @property
     def sentences(self) -> Iterable[str]:
-        """Every sentence, in a fixed order."""
+        """All sentences, in a fixed order. Sentences may be repeated."""
         for each in self.classes.values():
             yield each.prompt
             yield from each.explanations
@@ -62,7 +64,7 @@ class Texts:
         yield from self.choices
 
     def owner(self, sentence: str) -> str:
-        """The clip or class that a sentence is about, in words for a message."""
+        """Return the clip or class that a sentence belongs to, in words for a message."""
         for clip_id, caption in (self.captions or {}).items():
             if caption == sentence:
                 return f"the caption of clip {clip_id}"
@@ -73,10 +75,14 @@ class Texts:
 
 
 def class_texts(dataset: Dataset, classes: Mapping[str, ClassText] | None = None) -> dict[str, ClassText]:
-    """The prompt and explanations of each class of a data set: the given ones, else those that come with mgcl.
+    """Return the prompt and explanations of the classes of a data set, by label.
+
+    Args:
+        dataset: data set of the classes.
+        classes: label -> prompt and explanations; None: those that come with mgcl.
 
     Raises:
-        BankError: some classes have none.
+        BankError: classes have no explanations; names them.
     """
     known = explanations(dataset.name) if classes is None else classes
     missing = [label for label in dataset.classes if label not in known]
@@ -89,7 +95,11 @@ def class_texts(dataset: Dataset, classes: Mapping[str, ClassText] | None = None
 
 
 def _check_complete(captions: Mapping[str, str], files: Sequence[AudioFile], about: Facts) -> None:
-    """Refuse clips without a caption, except those that cannot be decoded: a bank leaves these out."""
+    """Refuse clips without a caption, except clips that cannot be decoded, which a bank leaves out.
+
+    Raises:
+        DataError: there is such a clip; names the first.
+    """
     missing = [file for file in files if file.clip_id not in captions]
     for file in missing:
         try:

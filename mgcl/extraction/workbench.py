@@ -1,4 +1,4 @@
-"""The folder of an extraction: a file per finished shard, complete or absent, so that a killed one can be resumed."""
+"""The folder of an extraction. Files of shards are complete or absent, so that an interrupted run can be resumed."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -20,11 +20,11 @@ from mgcl.files import replacing
 
 @dataclass(frozen=True)
 class Workbench:
-    """Shards, and the folder where those that are finished lie.
+    """Shards of an extraction, and the folder of the finished ones.
 
     Attributes:
-        folder: it must exist.
-        shards: what there is to embed, in all.
+        folder: existing folder with one file per finished shard.
+        shards: all shards, whether they are finished or not.
     """
 
     folder: Path
@@ -32,16 +32,16 @@ class Workbench:
 
     @property
     def todo(self) -> tuple[Shard, ...]:
-        """The shards whose file is not there."""
+        """Shards whose file is missing."""
         return tuple(shard for shard in self.shards if not self._file(shard).is_file())
 
     @property
     def done(self) -> tuple[Shard, ...]:
-        """The shards whose file is there."""
+        """Shards whose file is complete."""
         return tuple(shard for shard in self.shards if self._file(shard).is_file())
 
     def only(self, shards: Sequence[Shard]) -> "Workbench":
-        """The same folder for some of the shards."""
+        """Return a workbench of the same folder for some of the shards."""
         return replace(self, shards=tuple(shards))
 
     def finish(
@@ -61,7 +61,7 @@ class Workbench:
         self._write(shard, arrays, about)
 
     def left_out(self) -> dict[str, str]:
-        """The clips of finished shards that could not be decoded, each with why."""
+        """Return the clips of finished shards that could not be decoded: clip id -> error."""
         found: dict[str, str] = {}
         for shard in self.done:
             with safe_open(self._file(shard), "numpy") as file:
@@ -69,7 +69,7 @@ class Workbench:
         return found
 
     def clips(self) -> Iterator[Embedded]:
-        """The shards of clips, one after another; all must be finished."""
+        """Yield the embeddings of the shards of clips, in order. All shards must be finished."""
         for shard in self.shards:
             if shard.files:
                 with safe_open(self._file(shard), "numpy") as file:
@@ -79,7 +79,7 @@ class Workbench:
                 yield Embedded(clip_ids, left_out=json.loads(about["left_out"]), **arrays)
 
     def sentences(self) -> dict[str, Floats]:
-        """Each sentence with its embedding, shape (d); all shards must be finished."""
+        """Return sentence -> embedding of shape (d). All shards must be finished."""
         found: dict[str, Floats] = {}
         for shard in self.shards:
             if shard.sentences:
@@ -88,7 +88,7 @@ class Workbench:
         return found
 
     def array(self, name: str, shape: tuple[int, ...]) -> Floats:
-        """A mapped file of zeros, for what grows with the data set."""
+        """Make a mapped file of zeros in the folder, for an array that grows with the data set."""
         file = self.folder / f"{name}.npy"
         mapped: Floats = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)  # type: ignore[no-untyped-call]
         return mapped
@@ -97,7 +97,7 @@ class Workbench:
         return self.folder / f"{shard.name}.safetensors"
 
     def _write(self, shard: Shard, arrays: dict[str, Floats], about: dict[str, str]) -> None:
-        # safetensors writes an array's memory, whatever its strides
+        # safetensors ignores strides and writes an array's memory as it is
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        with replacing(self._file(shard)) as draft:  # an actor whose driver was killed may be writing it still
+        with replacing(self._file(shard)) as draft:  # an actor of a killed driver may still be writing it
             save_file(contiguous, draft, metadata=about)

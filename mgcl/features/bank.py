@@ -1,4 +1,4 @@
-"""The feature bank: its columns by name, mapped and not copied; its digest, which names its content."""
+"""The feature bank: columns by name, mapped and not copied, and the digest of the content."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -25,11 +25,11 @@ class FeatureBank:
     """A backbone's outputs for one data set. Arrays are read-only views of the files.
 
     Attributes:
-        path: its folder.
-        header: the content of ``bank.json``.
-        clips: the table of ``clips.arrow``, one row per clip.
-        classes: the table of ``classes.arrow``, one row per class.
-        stamps: inode, size and time of change of each file when it was opened.
+        path: folder of the bank.
+        header: content of ``bank.json``.
+        clips: table of ``clips.arrow``, one row per clip.
+        classes: table of ``classes.arrow``, one row per class.
+        stamps: inode, size and time of change of the files when the bank was opened, by file name.
     """
 
     path: Path
@@ -43,11 +43,11 @@ class FeatureBank:
         """Map a bank's files and check every value once.
 
         Args:
-            path: its folder.
-            checked: whether the values were checked just now, while they were written.
+            path: folder of the bank.
+            checked: whether the values were checked already, when they were written; they are not checked again.
 
         Raises:
-            BankError: a file is missing, truncated, or not a bank; names file, column and row.
+            BankError: a file is missing, truncated, or not one of a bank; names the file, column and row.
         """
         folder = Path(path).absolute()
         if not folder.is_dir():
@@ -67,10 +67,12 @@ class FeatureBank:
         return cls(folder, header, clips, classes, stamps)
 
     def check_unchanged(self) -> None:
-        """Refuse a bank whose files were written over: that changes what is mapped, while a deleted file stays mapped.
+        """Refuse a bank whose files were changed since it was opened, because mapped values change with them.
+
+        A deleted file stays mapped and is accepted.
 
         Raises:
-            BankError: a file is not the one that was opened.
+            BankError: a file was replaced or changed.
         """
         if not _stamps(self.path).items() <= self.stamps.items():
             raise BankError(
@@ -79,16 +81,16 @@ class FeatureBank:
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """The names of what it has, as ``mgcl.features.schema`` lists them; a column of clips or of classes."""
+        """Names of the bank's columns, of clips and of classes, as in ``mgcl.features.schema``."""
         tables = ((CLIPS, self.clips), (CLASSES, self.classes))
         found = (each for file, table in tables for each in columns_of(file, table, self.header.format))
         return tuple(dict.fromkeys(each.called for each in found))
 
     def lacks(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Which of some columns it does not have, in their order; none: whatever reads them can run.
+        """Return those of the named columns that the bank lacks, in the given order; empty: it has all of them.
 
         Raises:
-            BankError: a name is no column's.
+            BankError: there is no column of this name.
         """
         asked = tuple(names)
         for name in asked:
@@ -97,18 +99,18 @@ class FeatureBank:
         return tuple(name for name in asked if name not in self.columns)
 
     def column(self, name: str) -> Numbers | Ragged:
-        """A column's vectors, as a view of the mapped file, in the type that it holds: float32 or float16.
+        """Return a column's vectors as a view of the mapped file, in the file's type: float32 or float16.
 
         Args:
             name: "clip", "segments", "caption", "captions", "audio", "video" or "mel_statistics" of clips; "prompt",
                 "explanations" or "word_vector" of classes.
 
         Returns:
-            Shape (rows, dimension) of one vector per row, (rows, entries, dimension) where each row has as many, else
-            ``Ragged``.
+            An array of shape (rows, dimension) for one vector per row, of shape (rows, entries, dimension) for equally
+            many vectors per row, else ``Ragged``.
 
         Raises:
-            BankError: there is no such column, or this bank lacks it.
+            BankError: there is no such column, it holds no vectors, or this bank lacks it.
         """
         self._require(name)
         column = NAMED[name]
@@ -117,10 +119,10 @@ class FeatureBank:
         return read_column(self.clips if column in CLIP_COLUMNS else self.classes, column)
 
     def floats(self, name: str) -> Floats:
-        """A column with as many vectors in each row, as float32: a view where the bank holds float32, else a copy.
+        """Return a column that is not ragged, as float32: a view if the bank holds float32, else a copy.
 
         Raises:
-            BankError: this bank lacks it, or it is ragged.
+            BankError: there is no such column, it holds no vectors, this bank lacks it, or it is ragged.
         """
         values = self.column(name)
         if isinstance(values, Ragged):
@@ -128,10 +130,10 @@ class FeatureBank:
         return as_float32(values)
 
     def ragged(self, name: str) -> Ragged:
-        """A column whose rows have any number of vectors, in the type that the bank holds.
+        """Return a ragged column, whose rows have any number of vectors, in the file's type.
 
         Raises:
-            BankError: this bank lacks it, or each of its rows has as many.
+            BankError: there is no such column, it holds no vectors, this bank lacks it, or it is not ragged.
         """
         values = self.column(name)
         if not isinstance(values, Ragged):
@@ -140,42 +142,42 @@ class FeatureBank:
 
     @cached_property
     def clip_embeddings(self) -> Floats:
-        """Shape (clips, d)."""
+        """Clip embeddings, shape (clips, d)."""
         return self.floats("clip")
 
     @property
     def captioned(self) -> bool:
-        """Whether each of its clips has one caption."""
+        """Whether the bank has one caption per clip."""
         return not self.lacks(["caption"])
 
     @cached_property
     def caption_embeddings(self) -> Floats | None:
-        """Shape (clips, d); None: this bank has no captions."""
+        """Caption embeddings, shape (clips, d); None: the bank does not have one caption per clip."""
         return self.floats("caption") if self.captioned else None
 
     @cached_property
     def segment_embeddings(self) -> Floats:
-        """Shape (clips, segments, d)."""
+        """Segment embeddings, shape (clips, segments, d)."""
         return self.floats("segments")
 
     @cached_property
     def prompt_embeddings(self) -> Floats:
-        """Shape (classes, d)."""
+        """Embeddings of the classes' prompts, shape (classes, d)."""
         return self.floats("prompt")
 
     @cached_property
     def explanation_embeddings(self) -> Floats:
-        """Shape (classes, explanations, d)."""
+        """Embeddings of the classes' explanations, shape (classes, explanations, d)."""
         return self.floats("explanations")
 
     @cached_property
     def mel_statistics(self) -> Floats | None:
-        """Shape (clips, statistics); None: this bank has none."""
+        """Mel statistics of the clips, shape (clips, statistics); None: the bank has none."""
         return None if self.lacks(["mel_statistics"]) else self.floats("mel_statistics")
 
     @cached_property
     def labels(self) -> tuple[tuple[str, ...], ...]:
-        """The classes of each clip, in row order; none of any clip where a bank has no labels."""
+        """Classes of the clips, in row order. In a bank without labels all clips have none."""
         if not self.lacks(["labels"]):
             return tuple(tuple(labels) for labels in self.clips["labels"].to_pylist())
         if not self.lacks(["label"]):
@@ -184,17 +186,17 @@ class FeatureBank:
 
     @cached_property
     def events(self) -> tuple[tuple[Event, ...], ...]:
-        """What sounds in each clip, in row order.
+        """Events of the clips, in row order.
 
         Raises:
-            BankError: this bank lacks events.
+            BankError: the bank has no events.
         """
         self._require("events")
         return tuple(tuple(Event(**each) for each in row) for row in self.clips["events"].to_pylist())
 
     @cached_property
     def captions_naming_class(self) -> float | None:
-        """The share of captions that contain a word of their class's name, 0..1; None: it lacks captions or labels."""
+        """Share of captions with a word of their class's name, 0..1; None: the bank lacks captions or labels."""
         if self.lacks(["caption", "label"]):
             return None
         pairs = zip(self.clips["caption"].to_pylist(), self.clips["label"].to_pylist(), strict=True)
@@ -202,26 +204,26 @@ class FeatureBank:
 
     @cached_property
     def left_out(self) -> dict[str, str]:
-        """Clip id -> why extraction left it out; empty where no extraction made this bank."""
+        """Clip id -> reason, for clips that extraction left out; empty if the bank was not made by extraction."""
         content = json.loads((self.path / HEADER).read_text(encoding="utf-8"))
         return dict(content.get("extraction", {}).get("left_out", {}))
 
     @cached_property
     def row_of_clip(self) -> dict[str, int]:
-        """Clip id -> row of the clip arrays."""
+        """Clip id -> row in the arrays of clips."""
         return {clip_id: row for row, clip_id in enumerate(self.clips["clip_id"].to_pylist())}
 
     @cached_property
     def row_of_class(self) -> dict[str, int]:
-        """Label -> row of the class arrays."""
+        """Label -> row in the arrays of classes."""
         return {label: row for row, label in enumerate(self.classes["label"].to_pylist())}
 
     @cached_property
     def clip_records(self) -> tuple[Clip, ...]:
-        """The id, label and source of each clip, in row order.
+        """Id, label and source of the clips, in row order.
 
         Raises:
-            BankError: the bank has no column ``label``: its clips may have several classes, or none.
+            BankError: the bank has no column ``label``, because its clips may have several classes or none.
         """
         self._require("label")
         columns = (self.clips[name].to_pylist() for name in ("clip_id", "label", "source"))
@@ -229,7 +231,7 @@ class FeatureBank:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the content: the header and every column's values, however the files lay them out."""
+        """SHA-256 of the content: the header and the values of all columns, whatever the layout of the files."""
         return digest(self.header, self.clips, self.classes)
 
     def _require(self, name: str) -> None:
@@ -238,7 +240,7 @@ class FeatureBank:
 
 
 def _stamps(folder: Path) -> dict[str, tuple[int, ...]]:
-    """The inode, size and time of change of each file that is there."""
+    """Return inode, size and time of change of a bank's files, by name, without files that do not exist."""
     found: dict[str, tuple[int, ...]] = {}
     for name in (HEADER, CLIPS, CLASSES):
         with suppress(FileNotFoundError):

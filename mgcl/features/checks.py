@@ -1,4 +1,4 @@
-"""The checks of a bank, which refuse a wrong value by file, column and row; each value is looked at once."""
+"""Checks of a bank, which refuse a wrong value and name its file, column and row. Every value is checked once."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,18 +15,19 @@ from mgcl.features.schema import CLASSES, CLIPS, COLUMNS, HEADER, Column, arrow_
 
 
 def check_bank(clips: pa.Table, classes: pa.Table, header: Header, folder: str) -> None:
-    """Refuse what is not a bank.
+    """Refuse tables and a header that are not a bank.
 
     Args:
-        clips: the table of ``clips.arrow``.
-        classes: the table of ``classes.arrow``.
-        header: what ``bank.json`` says.
-        folder: where they lie, for messages.
+        clips: table of ``clips.arrow``.
+        classes: table of ``classes.arrow``.
+        header: content of ``bank.json``.
+        folder: folder of the bank, for messages.
 
     Raises:
-        BankError: a number of the header is out of range; a column is missing or of the wrong type; a value is null or
-            not finite; a list has the wrong length; an id or label stands twice; an event ends before it begins; or
-            a label has no class row. Names the file, the column and the row.
+        BankError: a number of the header is out of range; a table has no rows; a column is missing or of the wrong
+            type; a value is null or not finite; a list has the wrong length; an id or label is repeated; an event ends
+            before it begins; a label has no row in the table of classes; or tokens and the header do not agree. Names
+            the file, the column and the row.
     """
     clips_file, classes_file = f"{folder}/{CLIPS}", f"{folder}/{CLASSES}"
     of_clips, of_classes = columns_of(CLIPS, clips, header.format), columns_of(CLASSES, classes, header.format)
@@ -54,7 +55,10 @@ def check_bank(clips: pa.Table, classes: pa.Table, header: Header, folder: str) 
 def _check_columns(
     table: pa.Table, there: Sequence[Column], known: Sequence[Column], header: Header, file: str
 ) -> None:
-    """Refuse a table that lacks a required column or one of a pair, or has one of another type."""
+    """Refuse a table in which a column is missing or has the wrong type.
+
+    Missing columns are required ones, and columns whose vectors or sentences are present without them.
+    """
     stored = {each.stored for each in there}
     for column in known:
         pair = {each.stored for each in known if each.text == column.stored or each.stored == column.text}
@@ -69,7 +73,10 @@ def _check_columns(
 
 
 def _wrong_type(found: pa.DataType, column: Column, header: Header) -> str:
-    """What the type should be; empty: it is. Vectors outside the joint space may have any dimension."""
+    """Describe the type that a column should have. Empty: its type is right.
+
+    Vectors outside the joint space may have any dimension.
+    """
     vector = found
     while pa.types.is_list(vector):
         vector = vector.value_type
@@ -92,7 +99,7 @@ def _check_values(table: pa.Table, file: str) -> None:
 
 
 def _wrong_value(array: pa.Array) -> Iterator[tuple[int, str]]:
-    """The first row that holds a null, a NaN or an infinity, at any depth; nothing if all is well."""
+    """Yield a row that holds a null, a NaN or an infinity at any depth, and the reason; nothing if there is none."""
     if array.null_count:
         yield pc.index(pc.is_null(array), True).as_py(), "a value is null"
     elif pa.types.is_list(array.type):
@@ -141,7 +148,7 @@ def _check_classes(classes: pa.Table, stored: set[str], file: str) -> None:
 
 
 def _check_tokens(clips: pa.Table, columns: Sequence[Column], header: Header, folder: str) -> None:
-    """Refuse tokens without a step, a step without tokens, and a clip without tokens where the header allows none."""
+    """Refuse tokens without a step, a step without tokens, and a clip without tokens if the header allows no gaps."""
     names = [each.stored for each in columns if each.kind == "ragged" and not each.joint]
     for name in header.tokens:
         if name not in names:

@@ -1,4 +1,4 @@
-"""A bank's columns as arrays: views of an Arrow table on the way out, Arrow arrays on the way in."""
+"""Conversion of a bank's columns: from an Arrow table to array views, and from arrays to Arrow arrays."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,17 +13,17 @@ from mgcl.features.schema import Column, arrow_type
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.float32 | np.float16]
-"""Numbers as a file holds them."""
+"""Numbers in the types that a bank's files may hold."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that sounds in a clip for a while.
+    """A sound event in a clip.
 
     Attributes:
-        onset: when it begins, in seconds from the clip's start.
-        offset: when it ends, in seconds; after ``onset``.
-        label: its class.
+        onset: start of the event, in seconds from the clip's start.
+        offset: end of the event, in seconds from the clip's start; larger than ``onset``.
+        label: class of the event.
     """
 
     onset: float
@@ -33,11 +33,11 @@ class Event:
 
 @dataclass(frozen=True, eq=False)
 class Ragged:
-    """Vectors of which each row has any number; ``ragged[row]`` is a view of shape (its entries, dimension).
+    """Rows with any number of vectors. ``ragged[row]`` is a view of shape (entries of the row, dimension).
 
     Attributes:
-        values: the vectors of all rows, shape (entries, dimension).
-        offsets: where each row begins among them, and where the last one ends, shape (rows + 1).
+        values: vectors of all rows, shape (entries, dimension).
+        offsets: index in ``values`` at which every row begins, then the end of the last row; shape (rows + 1).
     """
 
     values: Numbers
@@ -45,7 +45,7 @@ class Ragged:
 
     @classmethod
     def of(cls, rows: Sequence[Numbers]) -> "Ragged":
-        """Join rows of shape (entries, dimension), at least one."""
+        """Join rows of shape (entries, dimension). There must be at least one row."""
         return cls(np.concatenate(rows), np.cumsum([0, *map(len, rows)]))
 
     def __len__(self) -> int:
@@ -59,17 +59,17 @@ class Ragged:
 
     @property
     def lengths(self) -> NDArray[np.integer[Any]]:
-        """Entries of each row, shape (rows)."""
+        """Number of entries per row, shape (rows)."""
         return np.diff(self.offsets)
 
 
 def as_float32(values: Numbers) -> Floats:
-    """Numbers to compute with, in any shape: the same array where a bank holds float32, a copy where float16."""
+    """Convert numbers of any shape to float32: float32 arrays are returned as they are, float16 arrays are copied."""
     return np.asarray(values, dtype=np.float32)
 
 
 def row_in_words(values: Numbers | Ragged) -> str:
-    """The shape of a row, as "16 x 384" or "5 to 10 x 128", and its type unless that is float32."""
+    """Describe the shape of a row, as "16 x 384" or "5 to 10 x 128", and its type unless it is float32."""
     if isinstance(values, Ragged):
         vectors, least, most = values.values, min(values.lengths, default=0), max(values.lengths, default=0)
         sizes = [f"{least} to {most}", f"{vectors.shape[-1]}"]
@@ -79,16 +79,16 @@ def row_in_words(values: Numbers | Ragged) -> str:
 
 
 def one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    """The one chunk of a column; combining even a single chunk would copy it."""
+    """Return a column as one chunk. A single chunk is not combined, because that would copy it."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def read_column(table: pa.Table, column: Column) -> Numbers | Ragged:
-    """A column's vectors as a view of the table, in the type that it has.
+    """Read a column's vectors as a view of the table, in the table's type.
 
     Returns:
-        Shape (rows, dimension) of a vector per row, (rows, entries, dimension) where every row has as many, else
-        ``Ragged``.
+        An array of shape (rows, dimension) for one vector per row, of shape (rows, entries, dimension) for equally many
+        vectors per row, else ``Ragged``.
     """
     array = one_chunk(table[column.stored])
     if column.kind == "vector":
@@ -101,16 +101,16 @@ def read_column(table: pa.Table, column: Column) -> Numbers | Ragged:
 
 
 def to_arrow(values: Any, column: Column, dim: int) -> pa.Array:
-    """Values as a column of a bank; float16 arrays stay what they are, other numbers become float32.
+    """Convert values to a column of a bank. float16 arrays keep their type, other numbers become float32.
 
     Args:
-        values: one per row: what Arrow takes for texts and numbers; ``Event`` records in lists; an array of shape
-            (rows, dimension) or (rows, entries, dimension); ``Ragged``, or a sequence of arrays.
-        column: which.
-        dim: d of the joint space.
+        values: one value per row. Texts and numbers are values that Arrow takes; events are lists of ``Event``; vectors
+            are an array of shape (rows, dimension) or (rows, entries, dimension), ``Ragged``, or a sequence of arrays.
+        column: column to make.
+        dim: d, dimension of the joint space.
 
     Raises:
-        BankError: an array has another shape; names the column.
+        BankError: an array has a wrong shape; names the column.
     """
     if column.kind == "events":
         return pa.array([[asdict(event) for event in row] for row in values], arrow_type(column))
@@ -130,7 +130,7 @@ def to_arrow(values: Any, column: Column, dim: int) -> pa.Array:
 
 
 def _matrix(array: pa.FixedSizeListArray) -> Numbers:
-    """Shape (rows, dimension)."""
+    """View an Arrow array of vectors as an array of shape (rows, dimension)."""
     flat: Numbers = array.flatten().to_numpy(zero_copy_only=True)
     return flat.reshape(-1, array.type.list_size)
 

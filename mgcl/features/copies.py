@@ -1,8 +1,9 @@
-"""Banks on shared or object storage: copied once to a machine's own disk, under their digest, and mapped there.
+"""Banks on shared or object storage, copied once to a machine's own disk, under their digest, and mapped there.
 
-``ROOT/banks/DIGEST`` is a bank and ``ROOT/banks/at-STATE`` a link to it: what lay at an address when its files had
-those sizes and times (a file that is replaced by one of the same size within the storage's tick goes unnoticed). ROOT
-is ``$MGCL_NODE_DIR``, by default ``mgcl-UID`` in the folder for temporary files; it may be deleted between sweeps.
+``ROOT/banks/DIGEST`` is a bank. ``ROOT/banks/at-STATE`` is a link to it, where STATE depends on the address and on the
+sizes and times of the files there. A file that is replaced by one of the same size within the resolution of the
+storage's clock goes unnoticed. ROOT is ``$MGCL_NODE_DIR``, by default ``mgcl-UID`` in the folder for temporary files;
+it may be deleted between sweeps.
 """
 
 import os
@@ -25,16 +26,16 @@ from mgcl.features.schema import CLASSES, CLIPS, HEADER
 
 _FILES = (HEADER, CLASSES, CLIPS)
 _CHUNK = 1 << 24
-"""Bytes in memory at once; object storage is asked for as many at a time."""
+"""Bytes per read, which is also the memory that a copy takes."""
 _DRAFT = ".draft-"
 _SHARED = ("nfs", "smb", "cifs", "lustre", "gpfs", "beegfs", "ceph", "glusterfs", "wekafs", "afs", "fuse")
-"""How the names of network file systems begin."""
+"""Beginnings of the names of network file systems."""
 _LOCAL_FUSE = ("fuseblk", "fuse.fuse-overlayfs")
 
 
 @dataclass(frozen=True)
 class _Source:
-    """Where a bank lies."""
+    """Location of a bank: its address, and the file system and folder that the address names."""
 
     address: str
     system: fs.FileSystem
@@ -42,22 +43,22 @@ class _Source:
 
 
 def nearby(location: str | Path, *, digest: str | None = None) -> Path:
-    """A folder on this machine's own disk that holds a bank, for ``FeatureBank.open`` to map.
+    """Return a folder on this machine's own disk that holds a bank, for ``FeatureBank.open``.
 
-    A bank on shared or object storage is copied, once however many processes ask at a time; a killed copy leaves
-    nothing that is taken for a bank. Without a digest the storage is asked for sizes and times only, if the bank that
-    had them is here already.
+    A bank on shared or object storage is copied once, even if several processes need it at the same time. An
+    interrupted copy leaves nothing that could be taken for a bank. Without a digest only the sizes and times of the
+    files are read from the storage, if this machine has a copy of the bank with these sizes and times.
 
     Args:
-        location: a folder, or an address that pyarrow knows: ``s3://BUCKET/KEY``, ``gs://BUCKET/KEY``, ``file:///DIR``.
+        location: a folder, or an address for pyarrow: ``s3://BUCKET/KEY``, ``gs://BUCKET/KEY``, ``file:///DIR``.
             Region and credentials come from the provider's usual environment (``AWS_REGION``, ``AWS_PROFILE``,
             ``AWS_ACCESS_KEY_ID`` ..., or the machine's role), options from the address's query
             (``?endpoint_override=HOST:PORT&scheme=http``).
-        digest: of the bank that is wanted; where this machine has its copy, the storage is not asked at all. None:
-            whatever lies there now.
+        digest: digest of the bank. If this machine has a copy with this digest, the storage is not accessed. None: the
+            bank that is at the location now.
 
     Returns:
-        ``location`` itself if it is a folder of a local disk, unchecked; else the copy.
+        ``location`` itself, unchecked, if it is a folder of a local disk; else the folder of the copy.
 
     Raises:
         BankError: there is no bank, it cannot be read or copied, or it has another digest; names the location.
@@ -70,7 +71,7 @@ def nearby(location: str | Path, *, digest: str | None = None) -> Path:
         if digest is not None and _is_complete(banks / digest):
             return banks / digest
         banks.mkdir(parents=True, exist_ok=True)
-        with FileLock(banks / ".lock"):  # one copy at a time: it has all of the machine's disk and network
+        with FileLock(banks / ".lock"):  # one copy at a time, as each uses the whole disk and network
             copy = _copied(_source(address), banks)
     except (OSError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0]
@@ -89,16 +90,16 @@ def _is_shared(path: Path) -> bool:
     """Whether a path lies on a network file system."""
     real = path.resolve()
     mounts = [each for each in psutil.disk_partitions(all=True) if real.is_relative_to(each.mountpoint)]
-    # of several on one mount point the last is seen
+    # of several file systems on one mount point the last one is visible
     kind = max(reversed(mounts), key=lambda each: len(each.mountpoint)).fstype if mounts else ""
     return kind.startswith(_SHARED) and kind not in _LOCAL_FUSE
 
 
 def _root() -> Path:
-    """This machine's folder.
+    """Return this machine's folder for copies.
 
     Raises:
-        BankError: it is the default one, and another user's: what lies there is not to be trusted.
+        BankError: the default folder belongs to another user, so that its content cannot be trusted.
     """
     if chosen := os.environ.get("MGCL_NODE_DIR"):
         return Path(chosen).absolute()
@@ -110,7 +111,7 @@ def _root() -> Path:
 
 
 def _is_complete(folder: Path) -> bool:
-    """Whether every file of a copy is there: whatever clears temporary folders deletes single files."""
+    """Whether all files of a copy exist. Cleaners of temporary folders may have deleted single files."""
     return all((folder / name).is_file() for name in _FILES)
 
 
@@ -127,11 +128,11 @@ def _source(address: str) -> _Source:
 
 
 def _copied(source: _Source, banks: Path) -> Path:
-    """The copy of what lies at the source now, made if need be; the caller holds the lock."""
+    """Return the copy of the bank that is at the source now, and make it if need be. The caller must hold the lock."""
     state = _state(source)
     link = banks / f"at-{state}"
     if not _is_complete(link):
-        for left in banks.glob(f"{_DRAFT}*"):  # of copies that were killed
+        for left in banks.glob(f"{_DRAFT}*"):  # drafts of interrupted copies
             shutil.rmtree(left)
         copy = _copy(source, banks, state)
         link.unlink(missing_ok=True)
@@ -140,7 +141,11 @@ def _copied(source: _Source, banks: Path) -> Path:
 
 
 def _state(source: _Source) -> str:
-    """Changes with the address, and with the sizes and times of the files there."""
+    """Return hex digits that depend on the address and on the sizes and times of the files there.
+
+    Raises:
+        BankError: a file of the bank is missing.
+    """
     found = source.system.get_file_info([f"{source.folder}/{name}" for name in _FILES])
     for each in found:
         if not each.is_file:
@@ -153,7 +158,11 @@ def _state(source: _Source) -> str:
 
 
 def _copy(source: _Source, banks: Path, state: str) -> Path:
-    """Copy into a draft, and put it under its digest."""
+    """Copy a bank into a draft, then rename the draft to its digest.
+
+    Raises:
+        BankError: the bank changed while it was copied, or is not valid.
+    """
     with tempfile.TemporaryDirectory(prefix=_DRAFT, dir=banks) as parent:
         draft = Path(parent) / "bank"
         draft.mkdir()
@@ -173,9 +182,9 @@ def _copy(source: _Source, banks: Path, state: str) -> Path:
 
 
 def _copy_file(source: _Source, name: str, target: Path) -> None:
-    """Stream a file to the disk; on a terminal a bar shows what takes long; workers have none."""
+    """Stream a file to the disk. On a terminal a long copy shows a progress bar."""
     with source.system.open_input_file(f"{source.folder}/{name}") as content, target.open("wb") as file:
         with tqdm.wrapattr(content, "read", desc=name, total=content.size(), disable=None, delay=1) as stream:
             shutil.copyfileobj(stream, file, _CHUNK)
         file.flush()
-        os.fsync(file.fileno())  # or a power cut after the rename could leave a copy with holes
+        os.fsync(file.fileno())  # without it, a power cut after the rename could leave a copy with holes

@@ -1,4 +1,4 @@
-"""The name of a bank's content, which stands in the key of every trial on it."""
+"""The digest of a bank's content, which is part of the key of every trial on the bank."""
 
 import hashlib
 from dataclasses import replace
@@ -14,16 +14,16 @@ from mgcl.records import canonical_json
 
 
 def digest(header: Header, clips: pa.Table, classes: pa.Table) -> str:
-    """SHA-256 of the header and of every column's values, however the files lay them out.
+    """SHA-256 of the header and of the values of all columns, whatever the layout of the files.
 
-    Content that FORMAT 1 can hold has the digest that FORMAT 1 gave it, in whatever format it is written: recorded
-    trials stay those of their bank.
+    Content that FORMAT 1 can hold has the digest of FORMAT 1, in whatever format it is written, so that recorded trials
+    remain valid for their bank.
     """
     tables = {CLIPS: clips, CLASSES: classes}
     there = {file: columns_of(file, table, header.format) for file, table in tables.items()}
     hasher = hashlib.sha256(canonical_json(_identity(header, tables, there)).encode())
     columns = [(tables[file], column) for file, columns in there.items() for column in columns]
-    # FORMAT 1 came to have mel statistics last
+    # FORMAT 1 hashed mel statistics last, after the columns of classes
     for table, column in sorted(columns, key=lambda each: each[1].stored == "mel_statistics"):
         hasher.update(column.stored.encode())
         if column.holds_vectors:
@@ -35,7 +35,7 @@ def digest(header: Header, clips: pa.Table, classes: pa.Table) -> str:
 
 
 def _identity(header: Header, tables: dict[str, pa.Table], there: dict[str, tuple[Column, ...]]) -> dict[str, Any]:
-    """The header as FORMAT 1 has it; beyond FORMAT 1 also which columns there are, and their types."""
+    """Return the header in FORMAT 1. If the content does not fit FORMAT 1, the columns and their types are added."""
     old = replace(header, format=1).to_json()
     if _fits_format_1(header, tables, there):
         return old
@@ -54,7 +54,7 @@ def _fits_format_1(header: Header, tables: dict[str, pa.Table], there: dict[str,
 
 
 def _about(table: pa.Table, column: Column) -> list[Any]:
-    """A column's kind, and its vectors' number type and dimension."""
+    """Return a column's kind, and for vectors also their number type and dimension."""
     if not column.holds_vectors:
         return [column.kind]
     found = read_column(table, column)
@@ -63,7 +63,7 @@ def _about(table: pa.Table, column: Column) -> list[Any]:
 
 
 def _arrays(values: Numbers | Ragged) -> tuple[Any, ...]:
-    """What is hashed, in little-endian order; of ragged columns where rows begin, counted from the first vector."""
+    """Return the arrays to hash, in little-endian order. For ragged columns the offsets come first, beginning at 0."""
     if isinstance(values, Ragged):
         first, last = values.offsets[0], values.offsets[-1]
         return (values.offsets - first).astype("<i8"), *_arrays(values.values[first:last])

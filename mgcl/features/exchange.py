@@ -1,4 +1,4 @@
-"""Banks from a user's own arrays, and banks as Parquet."""
+"""Import banks from a user's own arrays, and export banks as Parquet."""
 
 import shutil
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ def import_arrays(
     events: Path | None = None,
     steps: Mapping[str, float] | None = None,
 ) -> FeatureBank:
-    """Make a bank of an npz file and csv files, whose rows follow the arrays'.
+    """Make a bank from an npz file and csv files. The rows of the csv files are in the order of the arrays' rows.
 
     Args:
         arrays: npz with float arrays clip_embeddings (clips, d), segment_embeddings (clips, segments, d),
@@ -55,19 +55,20 @@ def import_arrays(
             or caption_1, caption_2 ...; and optionally fold and source; one row per clip.
         classes: csv with label, and, if the arrays have their embeddings, prompt and explanation_1 ... explanation_n;
             one row per class.
-        out: the bank's folder; must not exist.
-        dataset: "esc50" and "fsdkaggle18" bring their published folds.
-        backbone: the name of what made the embeddings.
-        logit_scale: of the backbone, already exponentiated, in ``mgcl.records.LOGIT_SCALES``; 0 for tokens alone.
-        sample_rate: in Hz; 0 for tokens alone.
-        seconds: that the segments cover; 0 where there are none.
-        revision: of the data set.
-        licence: of the data set.
-        events: csv with clip_id, onset and offset in seconds, and label; one row per event. None: not known.
-        steps: seconds from one token to the next, of "audio" and "video".
+        out: folder of the bank; must not exist.
+        dataset: name of the data set; "esc50" and "fsdkaggle18" have published folds.
+        backbone: name of the backbone that made the embeddings.
+        logit_scale: multiplier of the backbone's contrast, already exponentiated, in ``mgcl.records.LOGIT_SCALES``; 0
+            for tokens alone.
+        sample_rate: sample rate in Hz; 0 for tokens alone.
+        seconds: length of the window that the segments cover; 0 if there are no segments.
+        revision: revision of the data set.
+        licence: licence of the data set.
+        events: csv with clip_id, onset and offset in seconds, and label; one row per event. None: events are unknown.
+        steps: seconds per token, by modality: "audio" and "video".
 
     Raises:
-        BankError: names the file, and the array, column or row that is missing or wrong.
+        BankError: the folder exists, or an array, column or row is missing or wrong; names the file and the place.
     """
     data = read_arrays(arrays)
     header = Header(
@@ -119,7 +120,7 @@ def _tokens(data: Arrays, steps: Mapping[str, float], file: Path) -> dict[str, T
 
 
 def _of_clips(data: Arrays, file: Path, arrays: Path) -> dict[str, Any]:
-    """The columns of clips, as they are stored."""
+    """Return the columns of clips, by the names under which they are stored."""
     cells = read_csv(file, ("clip_id",), rows=data.sizes.get("clips"), arrays=arrays)
     columns: dict[str, Any] = {"clip_id": cells["clip_id"], **_vectors(data, CLIPS)}
     if "labels" in cells and "label" not in cells:
@@ -142,7 +143,7 @@ def _of_clips(data: Arrays, file: Path, arrays: Path) -> dict[str, Any]:
 
 
 def _of_classes(data: Arrays, file: Path, arrays: Path) -> dict[str, Any]:
-    """The columns of classes, as they are stored."""
+    """Return the columns of classes, by the names under which they are stored."""
     cells = read_csv(file, ("label",), rows=data.sizes.get("classes"), arrays=arrays)
     columns: dict[str, Any] = {"label": cells["label"], **_vectors(data, CLASSES)}
     if "prompt_embedding" in columns:
@@ -156,7 +157,7 @@ def _of_classes(data: Arrays, file: Path, arrays: Path) -> dict[str, Any]:
 
 
 def _vectors(data: Arrays, file: str) -> dict[str, Any]:
-    """The arrays of a table, by the columns that they become."""
+    """Return the arrays of one table, by the stored name of the column that they become."""
     found = {}
     for name, values in data.arrays.items():
         several = name == "caption_embeddings" and isinstance(values, Ragged)

@@ -1,4 +1,4 @@
-"""What ``bank.json`` says of a bank."""
+"""The header of a bank, ``bank.json``."""
 
 import json
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from mgcl.records import logit_scale_fault
 
 @dataclass(frozen=True)
 class Tokens:
-    """How the tokens of one modality lie in time.
+    """Positions in time of the tokens of one modality.
 
     Attributes:
-        step: seconds from one token to the next.
-        gaps: whether a clip may have none.
+        step: seconds per token.
+        gaps: whether a clip may have no tokens.
     """
 
     step: float
@@ -25,20 +25,20 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Header:
-    """What ``bank.json`` says of a bank. A number is 0 where no column of the bank needs it.
+    """Content of ``bank.json``. A number is 0 if no column of the bank needs it.
 
     Attributes:
-        dataset: the data set's name; decides the folds and the episodes.
-        revision: of the data set.
-        licence: of the data set.
-        backbone: the backbone's name.
-        embedding_dim: d, of the backbone's joint space.
-        logit_scale: the multiplier of the contrast, already exponentiated, in ``mgcl.records.LOGIT_SCALES``.
-        sample_rate: in Hz, as the backbone took the clips.
-        seconds: length of the window that the segments cover.
-        segments: time steps per clip.
-        tokens: by the name of a column of tokens, how they lie in time.
-        format: of the files; no part of the content.
+        dataset: name of the data set; it determines the folds and the episodes.
+        revision: revision of the data set.
+        licence: licence of the data set.
+        backbone: name of the backbone.
+        embedding_dim: d, dimension of the backbone's joint space.
+        logit_scale: multiplier of the contrast, already exponentiated, in ``mgcl.records.LOGIT_SCALES``.
+        sample_rate: sample rate at which the backbone took the clips, in Hz.
+        seconds: length of the window that the segments cover, in seconds.
+        segments: number of segments per clip.
+        tokens: name of a column of tokens -> their positions in time.
+        format: format of the files; not part of the content.
     """
 
     dataset: str
@@ -54,7 +54,7 @@ class Header:
     format: int = field(default=FORMAT, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """The content of ``bank.json``."""
+        """Return the content of ``bank.json``."""
         tokens = {"tokens": {name: asdict(each) for name, each in self.tokens.items()}} if self.tokens else {}
         return {
             "format": self.format,
@@ -70,10 +70,14 @@ class Header:
 
 
 def parse_header(text: str, file: str) -> Header:
-    """Read ``bank.json``; keys beyond the format's own are allowed and ignored.
+    """Parse the text of ``bank.json``. Unknown keys are ignored.
+
+    Args:
+        text: text of the file.
+        file: path of the file, for messages.
 
     Raises:
-        BankError: not JSON, another format, or a key missing or of the wrong type.
+        BankError: the text is not JSON, has another format, lacks a key, or has a value of the wrong type.
     """
     try:
         content = json.loads(text)
@@ -104,18 +108,18 @@ def parse_header(text: str, file: str) -> Header:
 
 
 def check_header(header: Header, file: str, *, joint: bool, segments: bool) -> None:
-    """Refuse values out of range, by name.
+    """Refuse a header with a value out of range.
 
     Args:
-        header: what to check.
-        file: its file.
+        header: header to check.
+        file: path of its file, for messages.
         joint: whether the bank has vectors of the joint space.
-        segments: whether it has segments.
+        segments: whether the bank has segments.
 
     Raises:
-        BankError: names the file and the value.
+        BankError: a value is out of range; names the file and the value.
     """
-    old = header.format == 1  # where every bank has both, and numbers on them
+    old = header.format == 1  # every bank of FORMAT 1 has joint vectors and segments
     if (old or joint) and (fault := logit_scale_fault(header.logit_scale)):
         raise BankError(f"{file}: backbone.logit_scale is {fault}")
     positive = {"embedding_dim": joint, "sample_rate": joint, "seconds": segments, "segments": segments}

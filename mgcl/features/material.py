@@ -1,4 +1,4 @@
-"""The files that a user's own bank is imported from: an npz of arrays, and csv files, checked by name and row."""
+"""Read and check the files of an import: an npz file of arrays, and csv files. Errors name array, column and row."""
 
 import warnings
 import zlib
@@ -15,20 +15,20 @@ from mgcl.errors import BankError
 from mgcl.features.columns import Event, Numbers, Ragged
 
 Cells = dict[str, list[str]]
-"""A csv file: the cells of each column."""
+"""Content of a csv file: name of a column -> its cells."""
 
 OFFSETS = "_offsets"
-"""The end of the name of an array that says where each clip's rows begin in another."""
+"""Suffix of the name of an array of offsets: the rows at which the clips begin in the array without the suffix."""
 
 
 @dataclass(frozen=True)
 class ArrayOf:
-    """An array of an import.
+    """Description of an array of an import.
 
     Attributes:
-        column: the bank's column that it becomes.
-        dimensions: what its dimensions count; the same word is the same number in all arrays.
-        tokens: whether each clip has any number of rows; then offsets of shape (clips + 1) come with it.
+        column: column of the bank that the array becomes.
+        dimensions: names of its dimensions. A dimension has the same size in all arrays.
+        tokens: whether clips have any number of rows; an array of offsets, shape (clips + 1), is then required.
     """
 
     column: str
@@ -47,19 +47,19 @@ ARRAYS = {
     "audio": ArrayOf("audio", ("audio tokens", "size of audio tokens"), tokens=True),
     "video": ArrayOf("video", ("video tokens", "size of video tokens"), tokens=True),
 }
-"""The arrays of an import. ``caption_embeddings`` with offsets are those of several captions per clip."""
+"""Arrays of an import, by name. With offsets, ``caption_embeddings`` are those of several captions per clip."""
 
 NEEDED = ("clip_embeddings", "segment_embeddings", "prompt_embeddings", "explanation_embeddings")
-"""The arrays that an import without tokens needs."""
+"""Names of the arrays that an import without tokens needs."""
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """The arrays of an import.
+    """Arrays that were read for an import.
 
     Attributes:
-        arrays: by name, those that are there; with offsets they are ragged.
-        sizes: what their dimensions are, by what they count: "clips", "d" ...
+        arrays: the arrays that are present, by name; arrays with offsets are ragged.
+        sizes: sizes of the dimensions, by name: "clips", "d" ...
     """
 
     arrays: dict[str, Numbers | Ragged]
@@ -67,13 +67,13 @@ class Arrays:
 
 
 def read_arrays(file: Path) -> Arrays:
-    """Read an npz; float16 stays what it is, other numbers become float32.
+    """Read the arrays of an npz file. float16 arrays keep their type, other numbers become float32.
 
     Raises:
-        BankError: names the file, and the array or row that is missing or wrong.
+        BankError: the file cannot be read, or an array or row is missing or wrong; names them.
     """
     try:
-        # A number too large for float32 becomes infinite, and is refused as such.
+        # A number that is too large for float32 becomes infinite and is refused later.
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive, np.errstate(over="ignore"):
             names = set(archive)
             tokens = any(each.tokens and name in names for name, each in ARRAYS.items())
@@ -134,13 +134,13 @@ def read_csv(file: Path, required: tuple[str, ...], *, rows: int | None = None, 
     """Read the columns of a csv file as strings.
 
     Args:
-        file: what to read.
-        required: columns that it must have.
-        rows: that the arrays have; None: they do not say.
-        arrays: their file, for messages.
+        file: csv file to read.
+        required: columns that the file must have.
+        rows: number of rows that the file must have, which is that of the arrays; None: any number.
+        arrays: file of the arrays, for messages.
 
     Raises:
-        BankError: names the file, and the column or row that is missing or wrong.
+        BankError: the file cannot be read, or a column or row is missing or wrong; names them.
     """
     try:
         with warnings.catch_warnings():
@@ -158,10 +158,15 @@ def read_csv(file: Path, required: tuple[str, ...], *, rows: int | None = None, 
 
 
 def require(cells: Cells, names: Iterable[str], file: Path) -> None:
-    """Refuse a csv file that lacks a column, or a cell of it.
+    """Refuse a csv file that lacks a column, or in which a cell of it is empty.
+
+    Args:
+        cells: content of the file.
+        names: required columns.
+        file: path of the file, for messages.
 
     Raises:
-        BankError: names the file, the column and the row.
+        BankError: a column is missing or a cell is empty; names the file, the column and the row.
     """
     for name in names:
         if name not in cells:
@@ -171,15 +176,15 @@ def require(cells: Cells, names: Iterable[str], file: Path) -> None:
 
 
 def numbered(cells: Cells, name: str) -> tuple[str, ...]:
-    """The columns NAME_1, NAME_2 ... of a csv file; NAME_1 if there are none."""
+    """Return the names of the columns NAME_1, NAME_2 ... of a csv file. If there are none, NAME_1 is returned."""
     return tuple(column for column in cells if column.startswith(f"{name}_")) or (f"{name}_1",)
 
 
 def read_folds(values: list[str], file: Path) -> list[int | None]:
-    """Numbers of folds, or None for an empty cell.
+    """Convert cells to fold numbers. An empty cell becomes None.
 
     Raises:
-        BankError: names the file and the row.
+        BankError: a cell is not a number from 0 to 127; names the file and the row.
     """
     for row, value in enumerate(values):
         if value and not (value.isdecimal() and int(value) <= 127):
@@ -188,10 +193,17 @@ def read_folds(values: list[str], file: Path) -> list[int | None]:
 
 
 def read_events(file: Path, clip_ids: list[str]) -> list[list[Event]]:
-    """The events of each clip, from a csv of clip_id, onset, offset (in seconds) and label.
+    """Read the events of clips from a csv file of clip_id, onset and offset (in seconds), and label.
+
+    Args:
+        file: csv file with one row per event.
+        clip_ids: ids of the clips.
+
+    Returns:
+        One list of events per clip, in the order of ``clip_ids``.
 
     Raises:
-        BankError: names the file, and the column or row that is missing or wrong.
+        BankError: the file cannot be read, or a column or row is missing or wrong; names them.
     """
     rows = read_csv(file, ("clip_id", "onset", "offset", "label"))
     events: dict[str, list[Event]] = {clip_id: [] for clip_id in clip_ids}

@@ -1,4 +1,4 @@
-"""Average spectrum and loudness of a clip: enough for a classifier without a backbone, the control of all others."""
+"""Average spectrum and loudness of clips: features for a classifier without a backbone, the control of all others."""
 
 import librosa
 import numpy as np
@@ -8,14 +8,14 @@ _MELS = 64
 
 
 def mel_statistics(waveforms: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
-    """Mean log-mel spectrum and loudness, in dB.
+    """Mean log-mel spectrum and loudness of clips, in dB.
 
     Args:
-        waveforms: shape (b, samples), in -1..1.
-        sample_rate: in Hz.
+        waveforms: waveforms of shape (b, samples), in -1..1.
+        sample_rate: sample rate in Hz.
 
     Returns:
-        Shape (b, 65): 64 mel bands averaged over time, then the root mean square; both at least -100.
+        Array of shape (b, 65): 64 mel bands averaged over time, then the root mean square; both at least -100.
     """
     power = librosa.feature.melspectrogram(y=waveforms, sr=sample_rate, n_fft=1024, hop_length=512, n_mels=_MELS)
     spectrum = librosa.power_to_db(power, amin=1e-10, top_db=None).mean(-1)

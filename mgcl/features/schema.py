@@ -1,7 +1,7 @@
-"""The columns of a feature bank: what each is called, what it holds, and where it comes from.
+"""The columns of a feature bank: their names, their content, and how to get them.
 
 A bank is three files: ``bank.json`` (the header), ``clips.arrow`` (one row per clip) and ``classes.arrow`` (one row per
-class). FORMAT 2 is written; FORMAT 1, whose columns have ``since=1``, is read.
+class). Banks are written in FORMAT 2. Banks in FORMAT 1, whose columns have ``since=1``, can be read too.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ FORMAT = 2
 CLIPS, CLASSES, HEADER = "clips.arrow", "classes.arrow", "bank.json"
 
 Kind = Literal["text", "texts", "number", "events", "vector", "vectors", "ragged"]
-"""What a row holds: one string; strings; a small whole number; events; one vector; vectors, as many in every row;
-vectors, any number."""
+"""Content of a row, in this order: one string; strings; a small integer; events; one vector; vectors, equally many in
+every row; any number of vectors."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,17 @@ class Column:
     """A column of one of a bank's tables.
 
     Attributes:
-        stored: its name in the table.
-        kind: what a row holds.
-        about: the same in words.
-        name: what ``FeatureBank.column`` and ``FeatureBank.lacks`` call it; empty: as it is stored.
-        text: the column that holds the sentences behind its vectors; a bank has both or neither.
-        joint: whether its vectors lie in the backbone's joint space and have the header's ``embedding_dim``; other
+        stored: name of the column in the table.
+        kind: kind of content of a row.
+        about: content of a row, in words.
+        name: name for ``FeatureBank.column`` and ``FeatureBank.lacks``; empty: the stored name.
+        text: column of the sentences that the vectors embed; empty: there is none. A bank has both columns or neither.
+        joint: whether the vectors lie in the backbone's joint space and have the header's ``embedding_dim``; other
             vectors have a dimension of their own.
-        required_in: the formats whose banks all have it.
-        nullable: whether a row may be null: not known.
-        since: the first format that has it.
-        mend: what to do where a bank lacks it.
+        required_in: formats in which every bank must have the column.
+        nullable: whether a row may be null, which means unknown.
+        since: first format that has the column.
+        mend: advice for a bank that lacks the column.
     """
 
     stored: str
@@ -48,12 +48,12 @@ class Column:
 
     @property
     def called(self) -> str:
-        """The name by which a bank is asked for it."""
+        """Name of the column for ``FeatureBank.column`` and ``FeatureBank.lacks``."""
         return self.name or self.stored
 
     @property
     def holds_vectors(self) -> bool:
-        """Whether it holds numbers, which ``FeatureBank.column`` gives."""
+        """Whether the column holds vectors, which ``FeatureBank.column`` returns."""
         return self.kind in ("vector", "vectors", "ragged")
 
 
@@ -87,7 +87,7 @@ CLIP_COLUMNS = (
         mend="`mgcl extract` writes mel statistics",
     ),
 )
-"""The columns of ``clips.arrow``, in the order in which they are written and hashed."""
+"""Columns of ``clips.arrow``, in the order in which they are written and hashed."""
 
 CLASS_COLUMNS = (
     Column("label", "text", "its name, unique", name="class_label", required_in=(1, 2)),
@@ -105,26 +105,26 @@ CLASS_COLUMNS = (
     ),
     Column("word_vector", "vector", "its name as words, in a space of its own", since=2),
 )
-"""The columns of ``classes.arrow``, in the order in which they are written and hashed."""
+"""Columns of ``classes.arrow``, in the order in which they are written and hashed."""
 
 COLUMNS = {CLIPS: CLIP_COLUMNS, CLASSES: CLASS_COLUMNS}
 
 NAMED = {column.called: column for column in (*CLIP_COLUMNS, *CLASS_COLUMNS)}
-"""Every column by its name; sentences and their vectors share one, and here it is the vectors'."""
+"""All columns by name. Where sentences and their vectors share a name, it stands for the vectors."""
 
 
 def columns_of(file: str, table: pa.Table, version: int = FORMAT) -> tuple[Column, ...]:
-    """The columns of a format that a table has; others are nobody's business and are passed over."""
+    """Return the columns of a format that a table has. Other columns of the table are ignored."""
     return tuple(each for each in COLUMNS[file] if each.since <= version and each.stored in table.column_names)
 
 
 def arrow_type(column: Column, dim: int = 0, number: str = "float32") -> pa.DataType:
-    """The Arrow type of a column.
+    """Return the Arrow type of a column.
 
     Args:
-        column: whose.
-        dim: length of its vectors.
-        number: "float32" or "float16".
+        column: column of a bank.
+        dim: dimension of the column's vectors, if it has any.
+        number: type of the vectors' numbers, "float32" or "float16".
     """
     vector = pa.list_(pa.float16() if number == "float16" else pa.float32(), dim)
     event = pa.struct({"onset": pa.float64(), "offset": pa.float64(), "label": pa.string()})

@@ -1,4 +1,4 @@
-"""Writing a feature bank: complete or not at all."""
+"""Write a feature bank, complete or not at all."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from mgcl.features.header import Header
 from mgcl.features.schema import CLASSES, CLIPS, COLUMNS, FORMAT, HEADER
 
 Values = Mapping[str, Any]
-"""A table: by the name of a column as it is stored, one value per row; None: the bank lacks the column."""
+"""Content of a table: stored name of a column -> one value per row; None: the bank lacks the column."""
 
 
 def write_bank(
@@ -32,13 +32,13 @@ def write_bank(
     """Write a bank, complete or not at all, and open it.
 
     Args:
-        path: the folder to make; must not exist.
-        header: its sizes must agree with the arrays; its format is passed over, the bank gets the newest.
-        clips: the columns of ``mgcl.features.schema.CLIP_COLUMNS``, as they are stored; ``clip_id`` at least. Vectors
-            are arrays of shape (clips, dimension) or (clips, entries, dimension), or ``Ragged``; float16 stays what it
-            is. Without ``fold`` or ``source`` they are not known.
-        classes: the columns of ``mgcl.features.schema.CLASS_COLUMNS``; ``label`` at least.
-        extraction: how the bank was made, for ``bank.json``; no part of the digest.
+        path: folder to make; must not exist.
+        header: header whose sizes agree with the arrays. Its format is ignored: the bank is written in the newest.
+        clips: columns of ``mgcl.features.schema.CLIP_COLUMNS``, by stored name; ``clip_id`` at least. Vectors are
+            arrays of shape (clips, dimension) or (clips, entries, dimension), or ``Ragged``; float16 arrays keep their
+            type. Missing columns ``fold`` and ``source`` are written as unknown.
+        classes: columns of ``mgcl.features.schema.CLASS_COLUMNS``, by stored name; ``label`` at least.
+        extraction: how the bank was made, for ``bank.json``; not part of the digest.
 
     Raises:
         BankError: the folder exists, a column has an unknown name, or the content is not a bank.
@@ -55,7 +55,7 @@ def write_bank(
 
 
 def _write(target: Path, header: Mapping[str, Any], clips: pa.Table, classes: pa.Table) -> None:
-    """Write into a folder beside the target, then rename: a reader sees a complete bank or none."""
+    """Write into a folder beside the target, then rename it, so that a reader finds a complete bank or none."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
@@ -71,7 +71,11 @@ def _write(target: Path, header: Mapping[str, Any], clips: pa.Table, classes: pa
 
 
 def _table(values: Values, file: str, header: Header) -> pa.Table:
-    """The columns of a table in their order."""
+    """Convert values to a table whose columns are in the schema's order.
+
+    Raises:
+        BankError: a column has an unknown name, cannot be converted, or has another length than the others.
+    """
     known = {each.stored: each for each in COLUMNS[file]}
     for name in values:
         if name not in known:
@@ -81,7 +85,7 @@ def _table(values: Values, file: str, header: Header) -> pa.Table:
         if values.get(name) is not None:
             try:
                 columns[name] = to_arrow(values[name], column, header.embedding_dim)
-            except (ValueError, TypeError, AttributeError) as error:  # of numpy, or of Arrow
+            except (ValueError, TypeError, AttributeError) as error:  # raised by numpy or Arrow
                 raise BankError(f"{file}: column {name!r}: {error}") from None
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:

@@ -1,4 +1,4 @@
-"""How the tiny model is made: generated clips and captions of training classes, and a contrast between them."""
+"""Pretraining of the tiny model by contrast between generated clips of the training classes and their captions."""
 
 import itertools
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ def pretrain(plan: Plan, work: Path, out: Path, *, workers: int) -> None:
     """Generate the corpus, train, and write weights, tokenizer and captions.
 
     Args:
-        plan: what to do; stopped, the same plan goes on where it was.
-        work: keeps corpora and checkpoints.
-        out: what ``mgcl.backbones.tiny.load`` reads.
-        workers: processes that generate clips.
+        plan: settings of the training. An interrupted run is resumed by a call with the same plan.
+        work: folder for corpora and checkpoints, which stay there.
+        out: folder to write, for ``mgcl.backbones.tiny.load``.
+        workers: number of processes that generate clips.
     """
     corpus = build(work, clips=plan.clips, seed=0, workers=workers)
     model, config, tokenizer = train(plan, corpus, work / f"run-{VERSION}-{plan.digest}")
@@ -27,7 +27,7 @@ def pretrain(plan: Plan, work: Path, out: Path, *, workers: int) -> None:
 
 
 def _nameless(corpus: Corpus) -> Iterator[str]:
-    """Captions of clips whose class has no name: they say what is heard, and nothing else."""
+    """Yield a caption of every clip whose class has no name. Such captions describe the sound alone."""
     for captions, named in zip(corpus.captions, corpus.named, strict=True):
         if not named:
             yield captions[0]

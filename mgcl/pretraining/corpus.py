@@ -1,4 +1,4 @@
-"""What the tiny model is trained on: clips of training classes as log-mel spectrograms, and sentences on them."""
+"""The training corpus of the tiny model: clips of training classes as log-mel spectrograms, and their captions."""
 
 import json
 from collections.abc import Iterator
@@ -22,17 +22,17 @@ from mgcl.seeding import generator
 _SHARD = 500
 _CAPTIONS = 4
 VERSION = 1
-"""Raised whenever the same seed gives other clips or sentences."""
+"""Version of the corpus. Increase it whenever the same seed gives other clips or captions."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Clips and their sentences.
+    """Clips and their captions.
 
     Attributes:
-        log_mel: shape (clips, time, mels), float16.
-        captions: for each clip, several ways to say what is heard in it.
-        named: for each clip, whether its class has a name, which half of its captions tell.
+        log_mel: log-mel spectrograms, shape (clips, time, mels), float16.
+        captions: several captions per clip, differently worded.
+        named: whether a clip's class has a name, which half of its captions contain; one entry per clip.
     """
 
     log_mel: NDArray[np.float16]
@@ -41,20 +41,21 @@ class Corpus:
 
 
 def build(folder: Path, *, clips: int, seed: int, workers: int) -> Corpus:
-    """Generate a corpus in shards; shards that are there already are kept.
+    """Generate a corpus in shards. Existing shards are reused.
 
     Args:
-        folder: where it goes; one corpus, whatever ``clips`` is: a larger one begins with the smaller.
-        clips: a multiple of 500 is cheapest.
-        seed: of every clip, with its index.
-        workers: processes.
+        folder: folder in which the corpus's own folder is made. Corpora of different sizes share it: a larger corpus
+            begins with the smaller one.
+        clips: number of clips; a multiple of 500 is cheapest.
+        seed: seed of the corpus. A clip depends on the seed and the clip's index.
+        workers: number of processes.
     """
     folder = folder / f"corpus-{VERSION}-seed-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     shards = range(-(-clips // _SHARD))
     missing = [shard for shard in shards if not _shard(folder, shard).with_suffix(".json").exists()]
     if missing:
-        # Forked children would inherit torch's threads in whatever state they are.
+        # Forked processes would inherit torch's threads in an undefined state.
         with ProcessPoolExecutor(
             workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:
@@ -71,7 +72,7 @@ def build(folder: Path, *, clips: int, seed: int, workers: int) -> Corpus:
 
 
 def texts(corpus: Corpus) -> Iterator[str]:
-    """Every caption, once for each time it is written."""
+    """Yield all captions, repeated ones included."""
     for captions in corpus.captions:
         yield from captions
 
@@ -99,6 +100,6 @@ def _write_shard(folder: Path, index: int, seed: int) -> None:
 
 
 def _draw_recipe(random: np.random.Generator) -> Recipe:
-    """Half of them have a name."""
+    """Draw a recipe of a training class; it has a name with probability 1/2."""
     pool = (class_recipes("training"), drawn_recipes("training"))[int(random.integers(2))]
     return pool[int(random.integers(len(pool)))]

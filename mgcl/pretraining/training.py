@@ -1,4 +1,4 @@
-"""Train the tiny model from nothing: every step is a function of (seed, step), so that a run can stop and go on."""
+"""Train the tiny model from random weights. Every step is a function of (seed, step), so that a run can be resumed."""
 
 from collections import deque
 from dataclasses import asdict, dataclass
@@ -24,23 +24,23 @@ from mgcl.seeding import generator, seed_of
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides what comes out."""
+    """Settings of a training run; they determine its result."""
 
     steps: int = 1800
     clips: int = 16000
-    """Of the corpus."""
+    """Number of clips in the corpus."""
     batch: int = 128
     seed: int = 0
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     codebook: bool = True
-    """Clip and sentence made from shared codewords; else plain means."""
+    """Whether clips and sentences are aggregated over a shared codebook; else they are plain means."""
     local: bool = True
-    """The audio tower's last block passes on values alone; else it attends."""
+    """Whether the audio tower's last block passes values on; else it attends."""
     hardness: float = 0.15
-    """How much the closer negatives weigh; 0: all alike."""
+    """How much more closer negatives weigh; 0: all negatives weigh the same."""
     mixed: float = 0.3
-    """Share of clips that are added to another of the batch, sentences joined."""
+    """Share of clips that are mixed with another clip of the batch; their captions are joined."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "clips", "batch"):
@@ -49,18 +49,21 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Names the plan."""
+        """First eight digits of the settings' digest; part of the name of the checkpoint's folder."""
         return digest(asdict(self))[:8]
 
 
 def train(plan: Plan, corpus: Corpus, folder: Path, *, every: int = 100) -> tuple[Grained, Config, Tokenizer]:
-    """Train, or go on from the checkpoint in ``folder``.
+    """Train from random weights, or resume from the checkpoint in ``folder``.
 
     Args:
-        plan: what to do.
-        corpus: clips and sentences.
-        folder: of the checkpoint; one plan's.
-        every: steps between checkpoints.
+        plan: settings of the training.
+        corpus: clips and their captions.
+        folder: folder of the checkpoint, used by this plan alone.
+        every: number of steps between checkpoints.
+
+    Returns:
+        The model in evaluation mode, its configuration and its tokenizer.
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed_of("pretraining", plan.seed))
@@ -99,7 +102,7 @@ def _loss(model: Grained, batch: tuple[Tensor, Tensor, Tensor], hardness: float)
 
 
 def _resume(file: Path, model: Grained, optimiser: torch.optim.Optimizer, schedule: OneCycleLR) -> int:
-    """Take up a checkpoint, if there is one; the number of steps that are done."""
+    """Load a checkpoint, if there is one, and return the number of steps that are done."""
     if not file.exists():
         return 0
     stored = torch.load(file, weights_only=True)
@@ -117,14 +120,14 @@ def _keep(file: Path, model: Grained, optimiser: torch.optim.Optimizer, schedule
 
 
 def _groups(model: Grained, weight_decay: float) -> list[dict[str, object]]:
-    """No decay for what has one dimension, and none for the codebook."""
+    """Parameter groups: no weight decay for the codebook and for parameters with at most one dimension."""
     decayed = [each for name, each in model.named_parameters() if each.ndim > 1 and name != "codebook"]
     free = [each for name, each in model.named_parameters() if each.ndim <= 1 or name == "codebook"]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
 
 
 def _batch(plan: Plan, corpus: Corpus, tokenizer: Tokenizer, step: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Clips shifted in time and partly mixed; a sentence for each."""
+    """Draw the batch of a step: spectrograms, shifted in time and partly mixed, and the tokens of their captions."""
     random = generator("batch", plan.seed, step)
     rows = random.integers(len(corpus.log_mel), size=plan.batch)
     spectrograms = corpus.log_mel[rows].astype(np.float32)
@@ -139,7 +142,13 @@ def _batch(plan: Plan, corpus: Corpus, tokenizer: Tokenizer, step: int) -> tuple
 
 
 def _mix(log_mel: NDArray[np.float32], other: NDArray[np.float32], decibels: float) -> NDArray[np.float32]:
-    """The power of two spectrograms added, in the front end's unit: 20 dB, from 2 down to -2."""
+    """Add the power of two spectrograms; values are in the front end's unit of 20 dB and range from -2 to 2.
+
+    Args:
+        log_mel: spectrogram.
+        other: spectrogram that is added.
+        decibels: gain of ``other`` in dB.
+    """
     bels = np.log(10) * 2
     mixed = np.logaddexp(log_mel * bels, (other + decibels / 20) * bels) / bels
     louder: NDArray[np.float32] = np.maximum(mixed - mixed.max() + 2, -2).astype(np.float32)

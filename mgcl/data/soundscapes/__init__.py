@@ -26,7 +26,7 @@ def read(root: Path) -> Dataset:
     """List generated soundscapes.
 
     Raises:
-        DataError: they are not there, or not complete.
+        DataError: the soundscapes are missing or incomplete.
     """
     stamp = root / _STAMP
     if not stamp.is_file():
@@ -37,17 +37,17 @@ def read(root: Path) -> Dataset:
 
 
 def generate(root: Path, *, split: str = "evaluation", clips: int = CLIPS, seed: int = 0, workers: int = 1) -> Dataset:
-    """Write one split's classes as five-second files; what the folder holds complete already is kept.
+    """Write the classes of one split as five-second files. A folder that holds them already is left as it is.
 
     Args:
-        root: the folder to make.
+        root: folder to make.
         split: "evaluation", "development" or "training".
-        clips: a class.
-        seed: of everything that is drawn.
-        workers: processes.
+        clips: number of clips per class.
+        seed: seed of everything that is drawn.
+        workers: number of processes.
 
     Raises:
-        DataError: there is no such split, or the folder holds something else.
+        DataError: there is no such split, ``clips`` is less than 1, or the folder holds something else.
     """
     if split not in SPLITS:
         raise DataError(f"`split` {split}: choose {', '.join(SPLITS)}")

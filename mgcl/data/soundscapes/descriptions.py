@@ -1,4 +1,4 @@
-"""What a training clip is said to sound like: sentences made from the truth of its scene. Never used on other clips."""
+"""Captions of training clips, made from the truth about their scenes. They are never made for other clips."""
 
 import functools
 import json
@@ -13,7 +13,7 @@ from mgcl.data.soundscapes.scene import Layer, Scene
 
 
 def describe(scene: Scene, random: np.random.Generator) -> str:
-    """One sentence on the events, and sometimes on background and room; the wording is drawn."""
+    """Write one sentence on a scene's events, and sometimes on its background and room. The wording is drawn."""
     words = _words()
     setting = [
         _pick(words["background"][scene.background], random),
@@ -55,7 +55,7 @@ def _pick(choices: Sequence[str], random: np.random.Generator) -> str:
 
 
 def _by_size(ladder: Sequence[tuple[float, Sequence[str]]], value: float, random: np.random.Generator) -> str:
-    """A word of the first step that is not below the value."""
+    """Draw a word from the first step of a ladder whose limit is at least ``value``."""
     return _pick(next(choices for limit, choices in ladder if value <= limit), random)
 
 

@@ -1,4 +1,4 @@
-"""How the events of a recipe follow each other, and how their pitch moves."""
+"""Times of a recipe's events, and the movement of their pitch."""
 
 import numpy as np
 
@@ -6,11 +6,21 @@ from mgcl.data.soundscapes.recipes import FAST, STRUCK, UNBROKEN, Recipe
 from mgcl.data.soundscapes.sources import SAMPLE_RATE, Floats
 
 SECONDS = 5.0
-"""Length of every clip."""
+"""Length of every clip, in seconds."""
 
 
 def series(rhythm: str, length: float, rate: float, random: np.random.Generator) -> tuple[Floats, Floats]:
-    """Onsets in seconds, and where each stands in its series, 0..1."""
+    """Draw the onsets of events.
+
+    Args:
+        rhythm: rhythm of the recipe.
+        length: length of an event, in seconds.
+        rate: events (or groups of events) per second.
+        random: generator that everything is drawn from.
+
+    Returns:
+        Onsets in seconds, and the place of every event in its series, from 0 to 1.
+    """
     if rhythm in UNBROKEN:
         return np.array([random.uniform(0, max(0.05, SECONDS - length - 0.1))]), np.array([0.5])
     if rhythm in ("pairs", "triplets", "bursts"):
@@ -40,7 +50,10 @@ def _groups(rhythm: str, length: float, rate: float, random: np.random.Generator
 
 
 def course(recipe: Recipe, places: Floats, random: np.random.Generator) -> Floats:
-    """How far, in octaves, each event's pitch lies from the recipe's, where the contour runs over the series."""
+    """Draw the distance of every event's pitch from the recipe's pitch, in octaves.
+
+    It is 0 unless the contour runs over the whole series of events.
+    """
     if not _runs_over_the_series(recipe):
         return np.zeros(len(places))
     span = random.uniform(0.7, 1.4)
@@ -55,7 +68,7 @@ def course(recipe: Recipe, places: Floats, random: np.random.Generator) -> Float
 
 
 def movement(recipe: Recipe, n: int, rate: float, random: np.random.Generator) -> Floats:
-    """How far, in octaves, the pitch lies from its middle at each sample of one event."""
+    """Draw the distance of the pitch from the event's middle pitch, in octaves, at each of an event's ``n`` samples."""
     place, seconds = np.linspace(0, 1, n), n / SAMPLE_RATE
     if recipe.contour == "wobbling":
         depth, speed = random.uniform(0.05, 0.15), random.uniform(5, 9)

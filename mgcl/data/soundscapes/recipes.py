@@ -1,4 +1,4 @@
-"""The classes as data: what makes a sound, how its pitch moves, how its events follow each other, and their ranges."""
+"""The classes as data: source, contour of the pitch, rhythm of the events, and ranges of pitch, length and rate."""
 
 import csv
 import functools
@@ -9,7 +9,7 @@ from importlib.resources import files
 from mgcl.seeding import generator
 
 VERSION = 1
-"""Raised whenever the same seed gives other clips."""
+"""Version of the generator. Increase it whenever the same seed gives other clips."""
 
 SPLITS = ("evaluation", "development", "training")
 GROUPS = ("impacts", "calls", "textures", "machines", "alarms")
@@ -19,7 +19,7 @@ SERIES = ("regular", "roll", "pairs", "triplets", "bursts", "accelerating", "slo
 
 Range = tuple[float, float]
 
-# Where the pitch of a drawn recipe may lie, in Hz; of noises and clicks it is the centre of their band.
+# Range of a drawn recipe's pitch by source, in Hz. The pitch of noises and clicks is the centre of their band.
 PITCHES: dict[str, Range] = {
     "whistle": (300, 5500),
     "buzz": (60, 2300),
@@ -46,30 +46,30 @@ FAST = ("roll", "bursts", "accelerating", "slowing")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one class of sounds is made; a value is drawn log-uniformly from each range, anew for every clip."""
+    """Recipe of one class of sounds. For every clip a value is drawn log-uniformly from each range."""
 
     label: str
-    """Empty for a recipe that was drawn: it has no name."""
+    """Name of the class; empty for a drawn recipe."""
     source: str
     contour: str
     rhythm: str
     pitch: Range
-    """Hz."""
+    """Pitch in Hz."""
     length: Range
-    """Of one event, in seconds."""
+    """Length of one event, in seconds."""
     rate: Range
-    """Events a second; groups of them, for pairs and triplets; grains, for an unbroken crackle or bubbling."""
+    """Events per second; groups per second for pairs and triplets; grains per second for unbroken crackle or bubble."""
     group: str = ""
 
     @property
     def form(self) -> tuple[str, str, str]:
-        """What no two recipes share, whatever their split."""
+        """Source, contour and rhythm. No two recipes share all three, in whatever split they are."""
         return self.source, self.contour, self.rhythm
 
 
 @functools.cache
 def class_recipes(split: str) -> tuple[Recipe, ...]:
-    """The named classes of one split, in the order of ``classes.csv``."""
+    """Return the named classes of one split, in the order of ``classes.csv``."""
     with files(__package__).joinpath("classes.csv").open(encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if row["split"] == split]
     return tuple(
@@ -89,9 +89,10 @@ def class_recipes(split: str) -> tuple[Recipe, ...]:
 
 @functools.cache
 def drawn_recipes(split: str) -> tuple[Recipe, ...]:
-    """Nameless recipes with drawn ranges: the forms that make sense and that no named class has, dealt to the splits.
+    """Return a split's nameless recipes, whose ranges are drawn.
 
-    A twelfth each are the bystanders of evaluation and development clips; training has the rest.
+    Their forms are those that make sense and that no named class has. They are divided at random between the splits:
+    evaluation and development have a twelfth each, for the bystanders of their clips; training has the rest.
     """
     named = {recipe.form for each in SPLITS for recipe in class_recipes(each)}
     forms = itertools.product(PITCHES, CONTOURS, UNBROKEN + SERIES)

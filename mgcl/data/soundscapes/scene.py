@@ -1,4 +1,4 @@
-"""A clip: the events of one recipe, at random times, in a room, over a background, through a microphone."""
+"""Generate a clip: the events of one recipe at random times, in a room, with a background and a microphone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,38 +13,47 @@ from mgcl.data.soundscapes.sources import SAMPLE_RATE, SOURCES, Floats
 _SAMPLES = int(SECONDS * SAMPLE_RATE)
 BACKGROUNDS = ("quiet", "hiss", "hum", "murmur")
 _BYSTANDERS = (0.2, 0.4, 0.4)
-"""How often none, one and two of them are heard."""
+"""Probabilities of zero, one and two bystanders in a clip."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What was drawn for one recipe in one clip."""
+    """Values that were drawn for one recipe in one clip."""
 
     recipe: Recipe
     pitch: float
-    """Hz."""
+    """Pitch in Hz."""
     length: float
-    """Seconds."""
+    """Length of one event, in seconds."""
     rate: float
     onsets: tuple[float, ...]
-    """Of its events, in seconds."""
+    """Onsets of the events, in seconds."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One clip, and the truth about it. The truth is for training: evaluation clips are captioned from their audio."""
+    """One clip and the truth about it.
+
+    The truth is used in training alone: evaluation clips are captioned from their audio.
+    """
 
     waveform: NDArray[np.float32]
-    """Shape (samples,), in -1..1."""
+    """Waveform of shape (samples,), in -1..1."""
     layer: Layer
-    """Bystanders are not mentioned."""
+    """Events of the clip's own recipe; bystanders are not recorded."""
     background: str
     reverberation: float
-    """Seconds to fall by 60 dB."""
+    """Reverberation time: seconds in which the sound decays by 60 dB."""
 
 
 def compose(recipe: Recipe, bystanders: Sequence[Recipe], random: np.random.Generator) -> Scene:
-    """Draw a clip of ``SECONDS`` with a recipe's events and up to two quieter sounds of bystanders'."""
+    """Draw a clip of ``SECONDS`` with the events of a recipe and up to two quieter sounds of other recipes.
+
+    Args:
+        recipe: recipe of the clip's class.
+        bystanders: recipes of the quieter sounds.
+        random: generator that everything is drawn from.
+    """
     layer, dry = _layer(recipe, random)
     dry /= _loudness(dry)
     for index in random.choice(len(bystanders), size=int(random.choice(3, p=_BYSTANDERS)), replace=False):
@@ -85,17 +94,17 @@ def _layer(recipe: Recipe, random: np.random.Generator) -> tuple[Layer, Floats]:
 
 
 def _loudness(sound: Floats) -> float:
-    """Root mean square of the loudest half second: what sounds once is as loud as what goes on."""
+    """Root mean square of the loudest half second, so that a single event is as loud as a continuous sound."""
     power = np.add.reduceat(sound**2, np.arange(0, len(sound), SAMPLE_RATE // 2)) / (SAMPLE_RATE // 2)
     return float(np.sqrt(power.max())) + 1e-9
 
 
 def _room(dry: Floats, reverberation: float, random: np.random.Generator) -> Floats:
-    """The sound with a tail of decaying noise: the longer, the weaker."""
+    """Add reverberation: a tail of exponentially decaying noise."""
     time = np.arange(int(reverberation * SAMPLE_RATE)) / SAMPLE_RATE
     tail = random.standard_normal(len(time)) * np.exp(-6.9 * time / reverberation)
     tail *= 10 ** (random.uniform(-20, -2) / 20) / np.linalg.norm(tail)
-    from scipy.signal import fftconvolve  # takes a second to import, and most commands generate nothing
+    from scipy.signal import fftconvolve  # takes a second to import, and few commands generate clips
 
     response = np.concatenate([[1.0], tail])
     wet: Floats = fftconvolve(dry, response)[:_SAMPLES]
@@ -103,7 +112,7 @@ def _room(dry: Floats, reverberation: float, random: np.random.Generator) -> Flo
 
 
 def _background(kind: str, random: np.random.Generator) -> Floats:
-    """Coloured noise, and a hum or slow swells if asked for; its level against the events, -40 to 4 dB."""
+    """Draw coloured noise, with a hum or slow swells for these kinds, at -40 to 4 dB relative to the events."""
     slope = {"hiss": random.uniform(0, 0.4), "murmur": random.uniform(0.8, 1.4)}.get(kind, random.uniform(0.3, 1.2))
     frequency = np.fft.rfftfreq(_SAMPLES, 1 / SAMPLE_RATE)
     spectrum = random.standard_normal((len(frequency), 2)) @ (1, 1j) / np.maximum(frequency, 30) ** slope
@@ -120,7 +129,7 @@ def _background(kind: str, random: np.random.Generator) -> Floats:
 
 
 def _microphone(clip: Floats, random: np.random.Generator) -> Floats:
-    """A smooth random frequency response, up to 10 dB up or down."""
+    """Apply a smooth random frequency response, of at most 10 dB up or down."""
     frequency = np.fft.rfftfreq(len(clip), 1 / SAMPLE_RATE)
     points = np.geomspace(40, SAMPLE_RATE / 2, 6)
     gain = np.interp(np.log(np.maximum(frequency, 40)), np.log(points), random.uniform(-10, 10, 6))

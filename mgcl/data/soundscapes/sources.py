@@ -1,4 +1,4 @@
-"""What makes a sound: each source turns a course of pitch into one event. Numbers drawn inside vary its timbre."""
+"""Sources of sound. A source synthesises one event from the course of its pitch; its timbre is partly random."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,33 +9,34 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 Numbers = NDArray[np.floating[Any] | np.integer[Any]]
 Source = Callable[[Floats, float, np.random.Generator], Floats]
-"""Of a pitch a sample (Hz), grains a second (where it is made of grains) and a generator: the event's samples."""
+"""Function of the pitch at every sample (Hz), grains per second (for sources of grains) and a generator of random
+numbers. It returns the samples of one event."""
 
 SAMPLE_RATE = 16000
 _NYQUIST = SAMPLE_RATE / 2
 
 
 def whistle(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
-    """A sine with a little of its octave and some breath."""
+    """Sine with weak partials at its octave and twelfth, and some breath."""
     tone = _partials(pitch, (1, 2, 3), (1, random.uniform(0, 0.2), random.uniform(0, 0.05)))
     return _sustained(tone + random.uniform(0, 0.12) * _band(pitch, 0.3, random), random)
 
 
 def buzz(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
-    """All harmonics, falling off slowly."""
+    """Tone of all harmonics, whose gains fall off slowly."""
     orders = np.arange(1, 19)
     return _sustained(_partials(pitch, orders, orders ** -random.uniform(0.5, 1.2)), random)
 
 
 def reed(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
-    """Odd harmonics: hollow."""
+    """Tone of odd harmonics, which sounds hollow."""
     orders = np.arange(1, 14, 2)
     tone = _partials(pitch, orders, orders ** -random.uniform(1.1, 2.0))
     return _sustained(tone + random.uniform(0, 0.1) * _band(pitch, 0.5, random), random)
 
 
 def voice(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
-    """Harmonics under three formants of a random vowel."""
+    """Tone of harmonics under the three formants of a random vowel."""
     orders = np.arange(1, 25)
     formants = np.array([random.uniform(300, 950), random.uniform(1000, 2300), random.uniform(2500, 3300)])
     distance = (orders[:, None] * pitch.mean() - formants) / (90 + 0.09 * formants)
@@ -45,7 +46,7 @@ def voice(pitch: Floats, _density: float, random: np.random.Generator) -> Floats
 
 
 def growl(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
-    """Harmonics whose loudness flutters fast."""
+    """Tone of harmonics whose loudness flutters fast."""
     orders = np.arange(1, 25)
     tone = _partials(_trembling(pitch, 0.05, random), orders, orders ** -random.uniform(0.4, 0.9))
     flutter = 1 + random.uniform(0.5, 1.0) * np.sin(_phase(np.full_like(pitch, random.uniform(22, 48))))
@@ -53,46 +54,46 @@ def growl(pitch: Floats, _density: float, random: np.random.Generator) -> Floats
 
 
 def electronic(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
-    """Frequency modulation at an inharmonic ratio."""
+    """Tone by frequency modulation at an inharmonic ratio."""
     phase = _phase(pitch)
     ratio, depth = random.choice([0.5, 1.41, 2.24, 2.76, 3.5]), random.uniform(1.2, 3.0)
     return _sustained(np.sin(phase + depth * np.sin(ratio * phase)), random)
 
 
 def bell(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
-    """Inharmonic partials that ring on."""
+    """Stroke with inharmonic partials and a long decay."""
     ratios = np.array([0.5, 1, 1.19, 1.5, 2, 2.74, 3.76, 5.1]) * random.uniform(0.98, 1.02, 8)
     return _struck(pitch, ratios, random.uniform(0.3, 1, 8), 4 + 1.2 * ratios, random)
 
 
 def wood(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
-    """Few partials that die at once."""
+    """Stroke with few partials and a short decay."""
     ratios = np.array([1, 2.6, 4.3]) * random.uniform(0.93, 1.07, 3)
     return _struck(pitch, ratios, np.array([1, 0.5, 0.25]), np.array([14, 24, 34]), random, knock=0.4)
 
 
 def glass(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
-    """High, widely spaced partials."""
+    """Stroke with high, widely spaced partials."""
     ratios = np.array([1, 1.52, 2.32, 3.1]) * random.uniform(0.97, 1.03, 4)
     return _struck(pitch, ratios, random.uniform(0.3, 1, 4), 6 + 2.5 * ratios, random)
 
 
 def drum(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
-    """The modes of a skin, whose pitch drops after the stroke."""
+    """Stroke with the modes of a drum skin; its pitch drops after the onset."""
     dropping = pitch * (1 + 0.7 * np.exp(-np.arange(len(pitch)) / (0.02 * SAMPLE_RATE)))
     ratios = np.array([1, 1.59, 2.14, 2.65])
     return _struck(dropping, ratios, np.array([1, 0.5, 0.3, 0.2]), 8 + 4 * ratios, random, knock=0.25)
 
 
 def string(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
-    """Harmonics of a string plucked at some point; the higher, the sooner gone."""
+    """Harmonics of a string that is plucked at a random point; higher harmonics decay faster."""
     orders = np.arange(1, 15)
     gains = np.abs(np.sin(np.pi * orders * random.uniform(0.12, 0.45))) / orders
     return _struck(pitch, orders, gains, 4 + 1.4 * orders, random, knock=0.05)
 
 
 def click(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
-    """A resonance that lasts a few milliseconds."""
+    """Resonance with noise that decays within milliseconds."""
     decay = np.exp(-np.arange(len(pitch)) / (random.uniform(0.0015, 0.004) * SAMPLE_RATE))
     return decay * (np.sin(_phase(pitch)) + 0.7 * random.standard_normal(len(pitch)))
 
@@ -103,7 +104,7 @@ def hiss(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
 
 
 def rumble(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
-    """Broad noise at the bottom."""
+    """Deep, broad noise."""
     return _sustained(_band(pitch, random.uniform(0.7, 1.2), random), random)
 
 
@@ -113,17 +114,17 @@ def wind(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
 
 
 def crackle(pitch: Floats, density: float, random: np.random.Generator) -> Floats:
-    """Pops at random times, each a short resonance."""
+    """Pops at random times; a pop is a short resonance."""
     return _grains(pitch, 2.0 * density, (0.002, 0.009), 0.0, random)
 
 
 def bubble(pitch: Floats, density: float, random: np.random.Generator) -> Floats:
-    """Drops at random times, each a short rising sine."""
+    """Drops at random times; a drop is a short sine of rising pitch."""
     return _grains(pitch, density, (0.02, 0.06), 14.0, random)
 
 
 def scrape(pitch: Floats, _density: float, random: np.random.Generator) -> Floats:
-    """Noise that catches and slips many times a second."""
+    """Noise whose loudness varies irregularly, many times per second, as in stick and slip."""
     grit = np.abs(_band(np.full_like(pitch, random.uniform(35, 110)), 0.8, random))
     return _sustained(_band(pitch, random.uniform(0.35, 0.7), random) * grit, random)
 
@@ -142,7 +143,7 @@ def _phase(pitch: Floats) -> Floats:
 
 
 def _partials(pitch: Floats, ratios: Sequence[float] | Numbers, gains: Sequence[float] | Floats) -> Floats:
-    """Sines at multiples of a pitch; those that would pass the Nyquist frequency are left out."""
+    """Sum of sines at multiples of a pitch, without those that would come close to the Nyquist frequency."""
     phase, highest = _phase(pitch), pitch.max()
     audible = [(ratio, gain) for ratio, gain in zip(ratios, gains, strict=True) if ratio * highest < 0.95 * _NYQUIST]
     tone: Floats = sum((gain * np.sin(ratio * phase) for ratio, gain in audible), start=np.zeros_like(pitch))
@@ -157,7 +158,7 @@ def _struck(
     random: np.random.Generator,
     knock: float = 0.1,
 ) -> Floats:
-    """Partials that start together and decay by e^-decay over the event, after a knock of noise."""
+    """Knock of noise, and partials that start together and decay by e^-decay over the event."""
     time, phase, highest = np.linspace(0, 1, len(pitch)), _phase(pitch), pitch.max()
     event = knock * random.standard_normal(len(pitch)) * np.exp(-np.arange(len(pitch)) / (0.002 * SAMPLE_RATE))
     for ratio, gain, decay in zip(ratios, gains, decays, strict=True):
@@ -167,7 +168,7 @@ def _struck(
 
 
 def _sustained(tone: Floats, random: np.random.Generator) -> Floats:
-    """A soft start and end, of at most 0.1 s."""
+    """Fade a tone in (at most 0.05 s) and out (at most 0.1 s)."""
     n = len(tone)
     attack, release = (
         max(1, min(n // 3, int(random.uniform(*each) * SAMPLE_RATE))) for each in ((0.003, 0.05), (0.01, 0.1))
@@ -178,7 +179,10 @@ def _sustained(tone: Floats, random: np.random.Generator) -> Floats:
 
 
 def _band(pitch: Floats, width: float, random: np.random.Generator) -> Floats:
-    """Noise around a moving pitch, ``width`` times its mean wide: two slow noises, on a carrier and its quadrature."""
+    """Noise around a moving pitch, whose bandwidth is ``width`` times the mean pitch.
+
+    Two low-pass noises modulate a carrier and its quadrature.
+    """
     n = len(pitch)
     bins = int(np.clip(width * pitch.mean() * n / SAMPLE_RATE, 2, n // 2))
     spectrum = np.zeros((2, n // 2 + 1), dtype=complex)
@@ -190,7 +194,7 @@ def _band(pitch: Floats, width: float, random: np.random.Generator) -> Floats:
 
 
 def _trembling(pitch: Floats, depth: float, random: np.random.Generator) -> Floats:
-    """A pitch that strays by about ``depth``, some thirty times a second."""
+    """Let a pitch deviate by a share of about ``depth``, with some thirty random deviations per second."""
     points = max(2, int(len(pitch) / SAMPLE_RATE * 30))
     drift = np.interp(np.linspace(0, points - 1, len(pitch)), np.arange(points), random.standard_normal(points))
     return pitch * (1 + depth * drift)
@@ -199,7 +203,15 @@ def _trembling(pitch: Floats, depth: float, random: np.random.Generator) -> Floa
 def _grains(
     pitch: Floats, density: float, decay: tuple[float, float], rise: float, random: np.random.Generator
 ) -> Floats:
-    """Decaying sines at random times; ``rise`` is how fast their pitch climbs, in its own multiples a second."""
+    """Decaying sines at random times.
+
+    Args:
+        pitch: pitch at every sample, in Hz.
+        density: grains per second.
+        decay: range of a grain's time constant, in seconds.
+        rise: rate at which a grain's pitch rises, in multiples of itself per second.
+        random: generator that everything is drawn from.
+    """
     n = len(pitch)
     event = np.zeros(n)
     for start in random.integers(n, size=max(1, random.poisson(density * n / SAMPLE_RATE))):
