@@ -12,25 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from mgcl import backbones
-from mgcl.classifier import learning, storage
+from mgcl.classifier import arguments, learning, storage
 from mgcl.classifier.answers import Answer
-from mgcl.classifier.arguments import (
-    Captions,
-    announced,
-    check_as_many,
-    check_captions,
-    check_choices,
-    labels_of,
-    seed_of,
-)
+from mgcl.classifier.arguments import Captions
 from mgcl.classifier.calibration import check_enough
 from mgcl.classifier.fitted import Fitted
 from mgcl.classifier.given import Sounds
 from mgcl.classifier.learner import DEFAULT, Learner, options_of
 from mgcl.classifier.learning import Sentences
 from mgcl.classifier.reasons import Reasons
-from mgcl.classifier.recogniser import Recogniser
-from mgcl.classifier.sounds import Sound, decoded
+from mgcl.classifier.sounds import decoded
 from mgcl.errors import ClassifierError, DataError
 from mgcl.language.explanations import ClassText, class_texts
 from mgcl.parameters import flat
@@ -141,15 +132,15 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
                 used.
             DataError: a file cannot be decoded, one sound is in two classes, or a class has no explanations.
         """
-        check_choices(
+        arguments.check_choices(
             channels=self.channels,
             reject_label=self.reject_label,
             reject_rate=self.reject_rate,
             random_state=self.random_state,
         )
-        self.backbone_ = self.backbone or announced(backbones.default(self.weights))
+        self.backbone_ = self.backbone or arguments.announced(backbones.default(self.weights))
         given = self._clips(X)
-        labels = labels_of(given, y)
+        labels = arguments.labels_of(given, y)
         if len(set(labels)) < 2:
             raise ClassifierError(f"the clips are of one class, {labels[0]!r}; at least two classes are needed")
         learner = Learner.named(self.method, self._options())
@@ -158,7 +149,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
             check_enough(list(Counter(labels).values()), learner)
         choices = self._choices if learner.needs_captions and captions is None else None
         examples = self._examples(given, labels, captions, choices)
-        return self._learn(examples, explanations, learner, choices, seed=seed_of(self.random_state))
+        return self._learn(examples, explanations, learner, choices, seed=arguments.seed_of(self.random_state))
 
     def add_classes(
         self,
@@ -180,8 +171,8 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
             DataError: as in ``fit``.
         """
         known, given = self._model, self._clips(X)
-        labels = labels_of(given, y)
-        check_captions(known, captions)
+        labels = arguments.labels_of(given, y)
+        arguments.check_captions(known, captions)
         examples = known.examples + self._examples(given, labels, captions, known.choices)
         texts: dict[str, ClassText] = dict(zip(map(str, known.classes.labels), known.classes.texts, strict=True))
         new = sorted({str(label) for label in labels} - texts.keys())
@@ -211,15 +202,11 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
             DataError: a file cannot be decoded; names it.
         """
         known, given = self._recogniser(captions), self._clips(X)
-        check_as_many(given, captions)
+        arguments.check_as_many(given, captions)
         return known.logits(self._read(given), captions)
 
     def answers(self, X: Sounds, captions: Captions = None) -> Iterator[Answer | DataError]:
-        """Answer any number of clips lazily.
-
-        Args:
-            X: as in ``fit``.
-            captions: one per clip; required if ``fit`` was given captions.
+        """Answer any number of clips lazily. Arguments as in ``logits``.
 
         Returns:
             One answer per clip, in their order; for a file that cannot be decoded its DataError instead.
@@ -228,7 +215,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
             ClassifierError: only one of ``fit`` and this call was given captions.
         """
         known, given = self._recogniser(captions), self._clips(X)
-        check_as_many(given, captions)
+        arguments.check_as_many(given, captions)
         return known.answers(self._read(given), captions)
 
     def windows(self, path: str | Path, *, every: float) -> Iterator[Answer | DataError]:
@@ -252,16 +239,6 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
             caption: the clip's caption; required if ``fit`` was given captions.
         """
         return self._recogniser(caption).explain(self.sound(clip), caption)
-
-    def sound(self, clip: Any) -> Sound:
-        """The backbone's input for one clip, given as in ``fit``; a ``Sound`` is returned as it is.
-
-        Raises:
-            DataError: the file cannot be decoded; names it.
-        """
-        if isinstance(clip, Sound):
-            return clip
-        return decoded(next(self._read(self._clips([clip]))))
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted classifier as two files without pickle. The backbone's weights are not saved."""
@@ -305,10 +282,6 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
             )
         loaded.backbone_ = loaded._backbone_name
         return loaded._set(model)
-
-    def _recogniser(self, captions: str | Captions) -> Recogniser:
-        check_captions(self._model, captions)
-        return Recogniser(self._model, self._backbone, self.reject_label)
 
 
 _ITS_OWN = inspect.signature(FewShotClassifier.__init__)

@@ -12,13 +12,14 @@ from torch import Tensor
 from mgcl.backbones import default
 from mgcl.backbones.backbone import Backbone
 from mgcl.classifier import embedding, learning
-from mgcl.classifier.arguments import Captions, check_as_many
+from mgcl.classifier.arguments import Captions, check_as_many, check_captions
 from mgcl.classifier.calibration import TurnedAway
 from mgcl.classifier.given import Clip, Samples, Sounds, clips
 from mgcl.classifier.learner import Learner, options_of
 from mgcl.classifier.learning import Sentences
 from mgcl.classifier.model import Examples, Model
-from mgcl.classifier.sounds import Sound, all_decoded, read
+from mgcl.classifier.recogniser import Recogniser
+from mgcl.classifier.sounds import Sound, all_decoded, decoded, read
 from mgcl.errors import DataError, MgclWarning
 from mgcl.progress import Bar
 from mgcl.records import Value
@@ -66,6 +67,16 @@ class Fitted:
         """Shares of known and foreign clips that are rejected; None without a threshold and for older mgcl's models."""
         return self._model.turned_away
 
+    def sound(self, clip: Any) -> Sound:
+        """The backbone's input for one clip, given as in ``fit``; a ``Sound`` is returned as it is.
+
+        Raises:
+            DataError: the file cannot be decoded; names it.
+        """
+        if isinstance(clip, Sound):
+            return clip
+        return decoded(next(self._read(self._clips([clip]))))
+
     @property
     def _model(self) -> Model:
         check_is_fitted(self, "model_")
@@ -84,6 +95,10 @@ class Fitted:
     @property
     def _choices(self) -> Tensor | None:
         return embedding.caption_choices(self._backbone_name, self.weights, self.device)
+
+    def _recogniser(self, captions: str | Captions) -> Recogniser:
+        check_captions(self._model, captions)
+        return Recogniser(self._model, self._backbone, self.reject_label)
 
     def _options(self) -> dict[str, Value]:
         """The method's options. After a change of ``method`` its defaults stand in for options that were never set."""
