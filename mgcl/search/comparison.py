@@ -124,12 +124,13 @@ def _page(
     ]
     units = question.task.WORDS.unit
     drawn = question.task.heading(question.task.place(question.batches[0][0].cell))
+    batches = f"{len(question.batches)} batch{'es' if len(question.batches) > 1 else ''}"
     return "\n".join(
         [
             f"# {search.name}",
             "",
             f"{flags.design} points of a scrambled Sobol' sequence (seed {search.seed}), each judged on "
-            f"{len(question.batches)} batches of validation {units}s ({drawn}), and a Gaussian process fitted to them: "
+            f"{batches} of validation {units}s ({drawn}), and a Gaussian process fitted to them: "
             f"R² {surrogate.r2:.2f} on points held out, five parts of them. Each sampler then searches the process "
             f"instead of the {units}s, and once the {units}s themselves. The two sequences share their seeds, so their "
             "difference is paired.",

@@ -140,7 +140,7 @@ def test_samplers_are_compared(place: Place, shared_cluster: SharedCluster) -> N
     assert done.returncode == 0, done.stderr
     folder = place.folder / "reports" / "samplers" / "generated-drawn"
     page = (folder / "report.md").read_text()
-    assert "16 points of a scrambled Sobol' sequence (seed 0), each judged on 2 validation episodes" in page
+    assert "16 points of a scrambled Sobol' sequence (seed 0), each judged on 1 batch of validation episodes" in page
     for sampler in ("tpe", "random"):
         assert f"- {sampler}: " in page
     assert (folder / "samplers.png").stat().st_size > 5000
