@@ -24,7 +24,7 @@ check: setup
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder $$(grep -rl '>>> ' --include='*.py' mgcl) tests/unit tests/numerics tests/contracts
 
-# Shapes are checked in `make check`, where every method, backbone and solver runs; it takes most of a trial's time.
+# Shapes are checked in `make check`, where every method, backbone and solver runs.
 test: check
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --jaxtyping-packages= tests/end_to_end tests/integration tests/field
 

@@ -18,7 +18,7 @@ def run_here(
 ) -> CompletedProcess[str]:
     """Run a command, which leaves with an exit code, in a folder; what it returns is what a process of its own would.
 
-    Shapes are not checked meanwhile, as for a user: that takes four fifths of a trial's time.
+    Shapes are not checked meanwhile, as for a user: the checks make a trial much longer.
 
     Args:
         job: calls the command's main function.
