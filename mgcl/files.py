@@ -22,7 +22,7 @@ def replacing(file: Path) -> Iterator[Path]:
     The draft is beside the file under a unique name, so that several processes may write at once. It is synced to the
     disk before it is renamed, and removed after an error.
     """
-    draft = file.with_name(f"{DRAFT}{uuid.uuid4().hex}")
+    draft = file.with_name(f"{DRAFT}{uuid.uuid4().hex}.part")  # torch.save needs a name before an ending
     try:
         yield draft
         with draft.open("rb") as written:
