@@ -168,7 +168,11 @@ def test_a_second_name_for_a_trial_runs_nothing(place: Place) -> None:
     assert place.here(*flags, "full").returncode == 0
     done = place.here(*flags, "full", "explanations-8")
     assert "nothing to run" in done.stdout
-    rows = {line.split("|")[1].strip(): line.split("|")[2] for line in done.stdout.splitlines() if "±" in line}
+    rows = {
+        line.split("|")[1].strip(): line.split("|")[2]
+        for line in done.stdout.splitlines()
+        if line.startswith("| ") and "±" in line
+    }
     assert list(rows) == ["full", "explanations-8"]
     assert rows["full"] == rows["explanations-8"]
 
