@@ -127,8 +127,9 @@ def test_a_classifier_and_a_bank_need_no_extra(bare, sounds, tmp_path) -> None:
     )
     assert [each.code for each in (fit, predict, evaluate, extracted)] == [0] * 4, (fit, predict, evaluate, extracted)
     assert KINDS[0] in predict.out
-    first, *_ = extracted.out.splitlines()
-    assert first == (
+    chosen, where, *_ = extracted.out.splitlines()
+    assert chosen.startswith("backbone: tiny")
+    assert where == (
         "extracting in this process, on one CPU or GPU; on all of them needs ray: pip install 'mgcl[sweep]'"
     )
     assert "9 clips, 3 classes" in extracted.out
