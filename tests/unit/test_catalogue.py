@@ -16,7 +16,7 @@ def test_shared_modules_are_no_methods() -> None:
 
 def test_only_what_is_of_a_kind_has_a_name() -> None:
     assert {"laion_clap", "ms_clap", "tiny", "transformers_clap"} <= set(names("backbone"))
-    assert names("captioner") == ("file", "msclap", "transformers")
+    assert names("captioner") == ("file", "msclap", "tags", "transformers")
     for kind in ("dataset", "backbone", "captioner"):
         for name in names(kind):
             assert load(kind, name).__name__.endswith(f".{name}")
