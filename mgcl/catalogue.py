@@ -25,7 +25,7 @@ def names(kind: str) -> tuple[str, ...]:
     """Names of all modules of one kind, sorted; none of them is imported.
 
     >>> names("captioner")
-    ('file', 'msclap', 'transformers')
+    ('file', 'msclap', 'tags', 'transformers')
     >>> names("dataset")
     ('esc10', 'esc50', 'folder', 'fsdkaggle18', 'soundscapes')
     """

@@ -10,7 +10,7 @@ import torch
 from mgcl.methods.few_shot import _multi_grained as kernels
 from mgcl.methods.few_shot import multi_grained_kernel as method
 from mgcl.methods.method import ClipFeatures, Support
-from mgcl.records import Matching
+from mgcl.transport.matching import Matching
 from mgcl.transport.similarity import similarity
 from tests.numerics.conftest import SHOT, WAY
 
