@@ -17,7 +17,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Parameters(probe.Parameters):
-    """Parameters. C is chosen on development classes."""
+    """Parameters. C 10 is the value of a first look at ESC-10; none was chosen on development classes."""
 
     reads: ClassVar[tuple[str, ...]] = ("clip",)
 
