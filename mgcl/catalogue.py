@@ -7,7 +7,9 @@ kind.
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 from mgcl.errors import MgclError
@@ -47,14 +49,17 @@ def load(kind: str, name: str) -> ModuleType:
 @cache
 def _files(kind: str) -> dict[str, str]:
     """Name -> module. Methods are in sub-packages, one per kind of task."""
-    room = importlib.import_module(_ROOMS[kind])
-    rooms = [room]
+    rooms = [_ROOMS[kind]]
     if kind == "method":
-        folders = [each.name for each in pkgutil.iter_modules(room.__path__) if each.ispkg]
-        rooms = [importlib.import_module(f"{_ROOMS[kind]}.{each}") for each in folders]
+        rooms = [f"{_ROOMS[kind]}.{each.name}" for each in _modules(_ROOMS[kind]) if each.ispkg]
     return {
-        module.name: f"{room.__name__}.{module.name}"
+        module.name: f"{room}.{module.name}"
         for room in rooms
-        for module in pkgutil.iter_modules(room.__path__)
+        for module in _modules(room)
         if not module.name.startswith("_") and module.name != kind
     }
+
+
+def _modules(room: str) -> Iterator[pkgutil.ModuleInfo]:
+    """Of a package, which is not imported."""
+    return pkgutil.iter_modules([str(Path(__file__).parent.joinpath(*room.split(".")[1:]))])

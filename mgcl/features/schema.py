@@ -80,6 +80,7 @@ CLIP_COLUMNS = (
     Column("events", "events", "what sounds in it from when to when, in seconds", since=2),
     Column("audio", "ragged", "audio tokens, one per step of the header", since=2),
     Column("video", "ragged", "video tokens, one per step of the header", since=2),
+    Column("split", "text", "train, validation or test, where the data set fixes it", since=2),
     Column(
         "mel_statistics",
         "vector",
@@ -104,6 +105,7 @@ CLASS_COLUMNS = (
         required_in=(1,),
     ),
     Column("word_vector", "vector", "its name as words, in a space of its own", since=2),
+    Column("part", "text", "base, novel-validation or novel-test, where the data set divides its classes", since=2),
 )
 """Columns of ``classes.arrow``, in the order in which they are written and hashed."""
 

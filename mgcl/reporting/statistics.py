@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import ttest_1samp
+from scipy.special import stdtrit
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
@@ -43,8 +43,8 @@ def t_interval(values: Sequence[float]) -> Estimate:
         return Estimate(mean, math.nan)
     if max(values) == min(values):
         return Estimate(mean, 0.0)
-    interval = ttest_1samp(np.asarray(values), 0.0).confidence_interval(0.95)
-    return Estimate(mean, float(interval.high - interval.low) / 2)
+    quantile = stdtrit(len(values) - 1, 0.975)
+    return Estimate(mean, float(quantile * np.std(values, ddof=1) / math.sqrt(len(values))))
 
 
 def block_estimate(
