@@ -133,13 +133,13 @@ def _reproducible() -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this setting
     matmul, cudnn, uninitialised = torch.backends.cuda.matmul, torch.backends.cudnn, torch.utils.deterministic
     before = matmul.allow_tf32, cudnn.allow_tf32, uninitialised.fill_uninitialized_memory  # type: ignore[attr-defined]
-    deterministic = torch.are_deterministic_algorithms_enabled()
+    deterministic = torch.get_deterministic_debug_mode()
     matmul.allow_tf32 = cudnn.allow_tf32 = False
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms imports torch's compiler: 2.5 s
     # Filling uninitialised memory only guards against bugs of torch, and costs a tenth of a trial.
     uninitialised.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(deterministic)
+        torch.set_deterministic_debug_mode(deterministic)
         matmul.allow_tf32, cudnn.allow_tf32, uninitialised.fill_uninitialized_memory = before  # type: ignore[attr-defined]

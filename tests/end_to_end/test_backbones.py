@@ -1,4 +1,7 @@
-"""From recordings to a table through a checkpoint of each family: random weights, so what counts is that it runs."""
+"""From recordings to a table through random checkpoints: what counts is that it runs.
+
+The contracts of backbones cover every family.
+"""
 
 from pathlib import Path
 
@@ -7,7 +10,7 @@ import pytest
 
 from mgcl.data import soundscapes
 from mgcl.features import FeatureBank
-from tests.checkpoints import captioners, laion_clap, ms_clap, transformers_clap
+from tests.checkpoints import captioners, ms_clap, transformers_clap
 from tests.conftest import SharedCluster
 from tests.integration.conftest import Place, Said, new_place
 
@@ -43,23 +46,14 @@ def out(said: Said) -> str:
     return said.stdout
 
 
-FAMILIES = {
-    "laion_clap": (laion_clap.make, 48000, 16),
-    "ms_clap": (ms_clap.make_2022, 44100, 21),
-    "transformers_clap": (transformers_clap.make, 48000, 16),
-}
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_recordings_become_a_bank_and_a_table(family, root, place: Place, shared_cluster: SharedCluster) -> None:
-    make, rate, segments = FAMILIES[family]
-    weights = make(place.folder / "weights")
+def test_recordings_become_a_bank_and_a_table(root, place: Place, shared_cluster: SharedCluster) -> None:
+    weights = ms_clap.make_2022(place.folder / "weights")
     flags = ["--dataset", "esc50", "--root", str(root), "--explanations", "templates", "--actors", "1"]
-    flags += ["--backbone", family, "--weights", weights, "--out", str(place.bank), *shared_cluster.joined]
+    flags += ["--backbone", "ms_clap", "--weights", weights, "--out", str(place.bank), *shared_cluster.joined]
     said = out(place.mgcl("extract", *flags))
     assert "no captions: write them with `mgcl caption`, or run sweeps of this bank with --audio-only" in said
     header = FeatureBank.open(place.bank).header
-    assert (header.backbone.split()[0], header.sample_rate, header.segments) == (family, rate, segments)
+    assert (header.backbone.split()[0], header.sample_rate, header.segments) == ("ms_clap", 44100, 21)
     asked = out(place.here(*SWEEP, *VARIANTS, "--audio-only"))
     assert "The bank has no captions: rows that read them ran on audio alone" in asked
     cells = pd.read_csv(place.report / "cells.csv")

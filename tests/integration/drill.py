@@ -32,9 +32,16 @@ ROOT = Path(__file__).parents[2]
 VARIANTS = ("full", "audio-only", "caption-only", "category-name", "treff-adapter")
 CELLS = 4 * len(VARIANTS)  # a seed: two ways, two shots
 KINDS = ("worker", "node", "queue", "driver", "shell")
+STALLED = 400
+"""Seconds without a trial after which the sweep is taken to hang."""
 COMPLETE = "SELECT count(*) FROM tags WHERE key = 'complete' AND value = '1'"
 # Ray's head asks clouds who owns the machine: here nobody listens.
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+QUIET = {
+    "PYTHONUNBUFFERED": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "http_proxy": "http://127.0.0.1:9",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+}
 # Ports that two nodes of one machine would both take, and memory that they would each count as theirs.
 NODE = ["--min-worker-port", "0", "--max-worker-port", "0", "--dashboard-agent-listen-port", "0", "--num-gpus", "1"]
 NODE += ["--memory", str(2**30), "--object-store-memory", str(80 * 2**20)]
@@ -98,7 +105,32 @@ class Cluster:
         self.head = self._start(*head, "--num-cpus", "0", "--include-dashboard", "false")
 
     def add(self) -> None:
-        self.nodes.append(self._start("--address", f"127.0.0.1:{self.port}", "--num-cpus", "2"))
+        """One node more. Another is started if it ends while it starts: nodes draw ports, and two may draw one."""
+        for _ in range(3):
+            before = self.started
+            node = self._start("--address", f"127.0.0.1:{self.port}", "--num-cpus", "2")
+            wait_until(lambda node=node, before=before: self.started > before or not family(node))
+            if family(node):
+                self.nodes.append(node)
+                return
+        raise AssertionError(f"no node starts: {self.said}")
+
+    @property
+    def started(self) -> int:
+        """How many nodes have said that they run, of all that there ever were."""
+        return self.said.count("Ray runtime started.")
+
+    @property
+    def said(self) -> str:
+        return (self.folder / "said.log").read_text()
+
+    def replace_the_dead(self) -> None:
+        """Start a node for each that ended by itself, as whoever keeps a cluster does."""
+        assert family(self.head), f"the head ended by itself: {self.said}"
+        for node in [each for each in self.nodes if not family(each)]:
+            print(f"a node ended by itself: {self.said}", flush=True)
+            self.nodes.remove(node)
+            self.add()
 
     def close(self) -> None:
         kill(self.family())
@@ -204,13 +236,18 @@ def disturbed(place: Place, cluster: Cluster, kills: Sequence[str], seed: int) -
     for _ in range(2):
         cluster.add()
     started, seen = time.monotonic(), set[psutil.Process]()
+    moved, last = started, -1
     sweep, commands = Submission(place, cluster), 1
     print("| killed | trials recorded | after |\n|---|---|---|")
     while not (sweep.ended and sweep.shell.poll() == 0):
         if sweep.ended:
             assert commands <= len(kills), (place.folder / "said.log").read_text()
             sweep, commands = Submission(place, cluster), commands + 1
-        if due and (recorded := place.recorded()) >= due[0][0]:
+        cluster.replace_the_dead()
+        if (recorded := place.recorded()) > last or sweep.ended:
+            moved, last = time.monotonic(), recorded
+        assert time.monotonic() < moved + STALLED, (place.folder / "said.log").read_text()
+        if due and recorded >= due[0][0]:
             time.sleep(0.3 * chance.random())
             seen.update(cluster.family(), family(sweep.driver))
             if shoot(due[0][1], cluster, sweep, chance):

@@ -5,8 +5,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from tests.integration.conftest import ROOT, Place
 
 SCRIPT = """
@@ -18,13 +16,13 @@ from mgcl.cluster import workers
 from mgcl.sweep.worker import Worker
 from tests import cases
 
-share, folder = float(sys.argv[1]), pathlib.Path(sys.argv[2])
-slots = int(2 / share)
+folder = pathlib.Path(sys.argv[1])
 
 def look(self, trial):
     started = time.time()
-    (folder / f"{os.getpid()}.came").touch()
-    while len(list(folder.glob("*.came"))) < slots:  # a slow start leaves no worker without a trial
+    slots = int(2 / self.gpu_share)
+    (self.home / f"{os.getpid()}.came").touch()
+    while len(list(self.home.glob("*.came"))) < slots:  # a slow start leaves no worker without a trial
         time.sleep(0.1)
     time.sleep(1)
     devices, ids = os.environ["CUDA_VISIBLE_DEVICES"], ray.get_gpu_ids()
@@ -40,29 +38,35 @@ def work(config, queue, **rest):
 original, workers._work = workers._work, work
 trials = [cases.trial(seed=seed) for seed in range(16)]
 ray.init(address="local", num_cpus=8, num_gpus=2, include_dashboard=False, log_to_driver=False)
-seen = []
-take = lambda outcome: seen.append(json.loads(outcome.error))
-there = Cluster(None, slots, gpus_per_slot=share, session=folder)
-workers.run_on_workers(trials, Worker({}, folder, share), there, take, lambda held: None)
-print(json.dumps(seen))
+for share in (0.5, 1.0):
+    seen, home = [], folder / str(share)
+    home.mkdir()
+    take = lambda outcome: seen.append(json.loads(outcome.error))
+    there = Cluster(None, int(2 / share), gpus_per_slot=share, session=folder)
+    workers.run_on_workers(trials, Worker({}, home, share), there, take, lambda held: None)
+    print(json.dumps(seen))
 """
 
 
-@pytest.mark.parametrize(("share", "at_once"), [(0.5, 2), (1.0, 1)])
-def test_never_more_trials_on_a_device_than_its_shares(place: Place, share: float, at_once: int) -> None:
+def test_never_more_trials_on_a_device_than_its_shares(place: Place) -> None:
     script = place.folder / "pin.py"
     script.write_text(SCRIPT)
     done = subprocess.run(
-        [sys.executable, str(script), str(share), str(place.folder)],
+        [sys.executable, str(script), str(place.folder)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},  # laion-clap installs a package `tests` too
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
-    seen = json.loads(done.stdout.splitlines()[-1])
+    halves, wholes = (json.loads(line) for line in done.stdout.splitlines()[-2:])
+    check(halves, share=0.5, at_once=2)
+    check(wholes, share=1.0, at_once=1)
+
+
+def check(seen: list[dict], *, share: float, at_once: int) -> None:
     assert len(seen) == 16
     assert {each["share"] for each in seen} == {share}
     assert len({each["pid"] for each in seen}) == 2 * at_once, "every worker stays in its process"
