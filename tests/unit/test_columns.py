@@ -81,9 +81,11 @@ def test_a_bank_says_what_it_has_and_lacks(bank, tmp_path) -> None:
         "caption",
         "audio",
         "video",
+        "split",
         "mel_statistics",
         "explanations",
         "word_vector",
+        "part",
     )
     assert scenes.lacks(["clip", "segments", "label", "audio", "word_vector"]) == ("clip", "segments")
 
