@@ -74,7 +74,7 @@ def _pieces(table: pa.Table, column: Column) -> Iterator[memoryview]:
         yield memoryview(canonical_json(table[column.stored].to_pylist()).encode())
         return
     for array in _arrays(read_column(table, column)):
-        yield memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        yield np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _fits_format_1(header: Header, tables: dict[str, pa.Table], there: dict[str, tuple[Column, ...]]) -> bool:

@@ -31,6 +31,17 @@ def count_clips(clips: pa.Table, classes: pa.Table) -> Counter[tuple[str, str]]:
     return Counter((part_of[label], split) for label, split in found)
 
 
+def parts_in_words(clips: pa.Table, classes: pa.Table) -> list[str]:
+    """Describe every part of a bank that has the columns of ``count_clips``: "base: 18 classes; clips: 360 train"."""
+    counts, of_part = count_clips(clips, classes), Counter(classes["part"].to_pylist())
+    return [
+        f"{part}: {of_part[part]} classes; clips: "
+        + ", ".join(f"{counts[part, split]} {split}" for split in SPLITS if counts[part, split])
+        for part in NEEDED
+        if of_part[part]
+    ]
+
+
 def check_parts(
     clips: pa.Table, of_clips: Collection[str], classes: pa.Table, of_classes: Collection[str], folder: str
 ) -> None:

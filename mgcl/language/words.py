@@ -109,14 +109,15 @@ def _of_text(file: Path, names: Sequence[str]) -> Vectors:
 
     found = {}
     for name in names:
-        whole, parts = vector(name), {word: vector(word) for word in _words(name)}
-        missing = [word for word, each in parts.items() if each is None]
+        whole, words = vector(name), _words(name)
+        parts = [each for each in map(vector, words) if each is not None]
+        missing = [word for word in words if vector(word) is None]
         if whole is None and (missing or not parts):
             raise BankError(
                 f"{file}: class {name!r}: no vector for {', '.join(map(repr, missing or [name]))}; use a file that has "
                 "it, or an npz of names and vectors"
             )
-        found[name] = whole if whole is not None else _unit(np.mean(list(parts.values()), axis=0))
+        found[name] = whole if whole is not None else _unit(np.mean(parts, axis=0))
     return _stacked(found, names, file)
 
 
