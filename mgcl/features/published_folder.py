@@ -1,7 +1,7 @@
 """Import of published audio-visual features: the folder that comes with AV-DIFF (Mercea et al., 2023), as a bank.
 
     DIR/class-split/K-shot/stage_1_base_train.txt ...                names of the classes of a part, one a line
-    DIR/features/K-shot/{audio,video}/SPLIT/CLASS.pkl                features, video_names and fps of a class's clips
+    DIR/features/K-shot/{audio,video}/SPLIT/CLASS.pkl                features and video_names of a class's clips
     DIR/features/K-shot/text/word_embeddings_*.npy                   word vectors, by name
     DIR/**/*_w2v_class_names.csv                                     original name of a class -> name of its word vector
 
@@ -32,9 +32,9 @@ BACKBONE = "vggish-8bit + c3d"
 DRAWS = ("", "_1", "_2")
 """Endings of the folders of the three published draws of novel shots."""
 
-_AUDIO_STEP = 0.96
-"""Seconds per audio token."""
-_FRAMES_PER_TOKEN = 16
+STEPS = {"audio": 0.96, "video": 16 / 25}
+"""Seconds per token, as the published code takes them for every clip; the files' ``fps`` is not read by it either."""
+
 _PARTS = {
     "base": "stage_1_base_train",
     "novel-validation": "stage_1_novel_train",
@@ -131,7 +131,7 @@ def import_published(
             "audio": _Drafts(audio, np.float32),
             "video": _Drafts(video, np.float16 if half else np.float32),
         }
-        fps = _stream(features, parts, draw, clips, tokens)
+        _stream(features, parts, draw, clips, tokens)
         for name, each in tokens.items():
             if not any(each.lengths):
                 raise BankError(f"{features / name}: no features of any clip; copy the folder again")
@@ -140,10 +140,7 @@ def import_published(
             f"{shots}, {'draws 0 to 2' if draw is None else f'draw {draw}'}",
             licence,
             BACKBONE,
-            tokens={
-                "audio": Tokens(_AUDIO_STEP, gaps=0 in tokens["audio"].lengths),
-                "video": Tokens(_FRAMES_PER_TOKEN / fps, gaps=0 in tokens["video"].lengths),
-            },
+            tokens={name: Tokens(STEPS[name], gaps=0 in each.lengths) for name, each in tokens.items()},
         )
         return write_bank(
             out,
@@ -204,15 +201,14 @@ def _stream(
     draw: int | None,
     clips: dict[str, list[str]],
     tokens: dict[str, _Drafts],
-) -> float:
-    """Write the tokens of all clips and list the clips; return the frames per second, the same in all files."""
+) -> None:
+    """Write the tokens of all clips, and list the clips."""
     seen: dict[str, Path] = {}
-    speeds: dict[float, Path] = {}
     for split, allowed, place, repeated in tqdm(list(_folders(draw)), desc="folders", disable=None, delay=1):
         for label, name in _classes(features, place, parts, allowed):
             file = features / "video" / place / name
             of_class = {each: _read_class(features / each / place / name) for each in tokens}
-            for clip_id in dict.fromkeys(clip for each in of_class.values() for clip in each.clips):
+            for clip_id in dict.fromkeys(clip for each in of_class.values() for clip in each):
                 if clip_id in seen and repeated:
                     continue
                 if clip_id in seen:
@@ -221,15 +217,7 @@ def _stream(
                 for key, value in (("clip_id", clip_id), ("label", label), ("split", split)):
                     clips[key].append(value)
                 for each, drafts in tokens.items():
-                    drafts.add(of_class[each].clips.get(clip_id), f"{features / each / place / name}: {clip_id!r}")
-            for speed in of_class["video"].speeds:
-                speeds.setdefault(speed, file)
-    found = "; ".join(f"{speed:g} in {file}" for speed, file in speeds.items())
-    if len(speeds) != 1 or not min(speeds) > 0:
-        raise BankError(
-            f"{features}: frames per second ({found}), where all files have one, so that tokens have a step"
-        )
-    return min(speeds)
+                    drafts.add(of_class[each].get(clip_id), f"{features / each / place / name}: {clip_id!r}")
 
 
 def _classes(features: Path, place: str, parts: dict[str, str], allowed: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -259,26 +247,17 @@ def _folders(draw: int | None) -> Iterator[tuple[str, tuple[str, ...], str, bool
             yield split, ("novel-test",), f"stage_2_{split}_novel{ending}", draw is None
 
 
-@dataclass(frozen=True)
-class _Class:
-    """Features of the clips of one class, by clip, and the frames per second that its file gives."""
-
-    clips: dict[str, NDArray[Any]]
-    speeds: tuple[float, ...]
-
-
-def _read_class(file: Path) -> _Class:
-    """Read a file of features; empty if there is none, because the class lacks the modality there."""
+def _read_class(file: Path) -> dict[str, NDArray[Any]]:
+    """Return clip -> its features; empty if there is no such file, because the class lacks the modality there."""
     if not file.exists():
-        return _Class({}, ())
+        return {}
     content = read_pickle(file)
     try:
         names, arrays = [str(name) for name in content["video_names"]], list(content["features"])
-        speeds = np.unique(np.asarray(content["fps"], dtype=float)).tolist()
         found = {name: np.asarray(array) for name, array in zip(names, arrays, strict=True)}
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise BankError(f"{file}: not features, video_names and fps, one entry a clip ({error!r})") from None
+        raise BankError(f"{file}: not features and video_names, one entry a clip ({error!r}); copy it again") from None
     if len(found) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise BankError(f"{file}: {twice!r} stands {names.count(twice)} times; keep one")
-    return _Class(found, tuple(speeds))
+    return found
