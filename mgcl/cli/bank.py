@@ -27,8 +27,8 @@ def add(commands: Commands) -> None:
     make = banks.add_parser("import", help="make a bank from your own arrays", description=_IMPORT)
     for name, what in (
         ("arrays", "npz of the embeddings"),
-        ("clips", "csv: clip_id, label (or labels: a|b), caption (or caption_1, caption_2, ...) [, fold, source]"),
-        ("classes", "csv: label, prompt, explanation_1, explanation_2, ..."),
+        ("clips", "csv: clip_id, label (or labels: a|b), caption (or caption_1, ...) [, fold, split, source]"),
+        ("classes", "csv: label, prompt, explanation_1, explanation_2, ... [, part]"),
         ("out", "the bank's folder; must not exist"),
     ):
         make.add_argument(f"--{name}", required=True, metavar="PATH", type=Path, help=what)
