@@ -8,7 +8,6 @@
 Clips stream from one class's files at a time into a draft on the disk, so that memory does not grow with the data set.
 """
 
-import csv
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from mgcl.errors import BankError
 from mgcl.features.bank import FeatureBank
 from mgcl.features.columns import Numbers, Ragged
 from mgcl.features.header import Header, Tokens
+from mgcl.features.material import read_csv
 from mgcl.features.pickles import read_object_array, read_pickle
 from mgcl.features.writer import write_bank
 from mgcl.language.words import Vectors, letters, match_words, read_words
@@ -181,8 +181,8 @@ def _words(folder: Path, text: Path, classes: Sequence[str], words: Path | None)
     listed = sorted(folder.rglob("*_w2v_class_names.csv"))
     manual: dict[str, str] = {}
     for file in listed:
-        with file.open(encoding="utf-8", newline="") as lines:
-            manual |= {letters(row["original"]): row["manual"] for row in csv.DictReader(lines)}
+        cells = read_csv(file, ("original", "manual"))
+        manual |= {letters(one): other for one, other in zip(cells["original"], cells["manual"], strict=True)}
     names = [manual.get(letters(label), label) for label in classes]
     if words is not None:
         return read_words(words, names)

@@ -214,6 +214,10 @@ WRONG = {
         lambda f: (f / "features/1-shot/text/word_embeddings_ucf_normed.npy").unlink(),
         "text: 0 files word_embeddings_.*; give `words`",
     ),
+    "no manual names": (
+        lambda f: (f / "class-split/ucf_w2v_class_names.csv").write_text("original\nArchery\n"),
+        "ucf_w2v_class_names.csv: no column 'manual'",
+    ),
     "no word": (
         lambda f: (f / "class-split/ucf_w2v_class_names.csv").unlink(),
         "no vector for class 'BoxingSpeedBag'",
