@@ -21,13 +21,14 @@ def add(commands: Commands) -> None:
 
     info = banks.add_parser("info", help="what a bank holds")
     info.add_argument("bank", metavar="DIR", type=Path)
+    info.add_argument("--check", action="store_true", help="read every value, and compare it with the recorded hashes")
     info.set_defaults(job=_bank_info)
 
     make = banks.add_parser("import", help="make a bank from your own arrays", description=_IMPORT)
     for name, what in (
         ("arrays", "npz of the embeddings"),
-        ("clips", "csv: clip_id, label (or labels: a|b), caption (or caption_1, caption_2, ...) [, fold, source]"),
-        ("classes", "csv: label, prompt, explanation_1, explanation_2, ..."),
+        ("clips", "csv: clip_id, label (or labels: a|b), caption (or caption_1, ...) [, fold, split, source]"),
+        ("classes", "csv: label, prompt, explanation_1, explanation_2, ... [, part]"),
         ("out", "the bank's folder; must not exist"),
     ):
         make.add_argument(f"--{name}", required=True, metavar="PATH", type=Path, help=what)
@@ -43,6 +44,23 @@ def add(commands: Commands) -> None:
     make.add_argument("--licence", default="", help="of the data set")
     make.set_defaults(job=_bank_import)
 
+    published = banks.add_parser(
+        "import-av", help="make a bank from published audio-visual features", description=_IMPORT_AV
+    )
+    published.add_argument("folder", metavar="DIR", type=Path, help="holds features and class-split")
+    published.add_argument("--out", required=True, metavar="PATH", type=Path, help="the bank's folder; must not exist")
+    published.add_argument("--shot", type=int, metavar="K", help="which of the folders K-shot, if there are several")
+    published.add_argument(
+        "--draw", type=int, choices=(0, 1, 2), help="one published draw of novel shots (default: all)"
+    )
+    published.add_argument("--dataset", default="", metavar="NAME", help="default: the name of DIR")
+    published.add_argument("--float16", action="store_true", help="store visual features in half the room")
+    published.add_argument(
+        "--words", type=Path, metavar="FILE", help="word vectors, .npz or .vec (default: those of DIR)"
+    )
+    published.add_argument("--licence", default="", help="of the data set")
+    published.set_defaults(job=_bank_import_av)
+
     export = banks.add_parser("export", help="write a bank out")
     export.add_argument("bank", metavar="DIR", type=Path)
     export.add_argument("--parquet", required=True, metavar="DIR", type=Path, help="folder to make")
@@ -53,6 +71,8 @@ def _bank_info(flags: argparse.Namespace) -> int:
     from mgcl.features import FeatureBank
 
     bank = FeatureBank.open(flags.bank)
+    if flags.check:
+        print("every value is as recorded" if bank.verify() else "every value is valid; hashes were recorded now")
     header, labels = bank.header, Counter(label for clip in bank.labels for label in clip)
     sources = bank.clips["source"].to_pylist()
     known = [source for source in sources if source is not None]
@@ -75,6 +95,8 @@ def _bank_info(flags: argparse.Namespace) -> int:
         about["events"] = f"{sum(map(len, bank.events))}"
     for name, value in about.items():
         print(f"{name:10}{value}")
+    for line in _parts(bank):
+        print(f"{'part':10}{line}")
     width = max(map(len, bank.row_of_class), default=0)
     for label in sorted(bank.row_of_class):
         print(f"  {label:{width}}  {labels[label]:5} clips")
@@ -107,6 +129,12 @@ def _columns(bank: "FeatureBank") -> Iterator[str]:
             yield f"{name} {row_in_words(bank.column(name))}{step}"
 
 
+def _parts(bank: "FeatureBank") -> list[str]:
+    from mgcl.features.parts import parts_in_words
+
+    return [] if bank.lacks(["part", "split"]) else parts_in_words(bank.clips, bank.classes)
+
+
 def _bank_import(flags: argparse.Namespace) -> int:
     from mgcl.features.exchange import import_arrays
 
@@ -137,6 +165,25 @@ def _bank_import(flags: argparse.Namespace) -> int:
     return 0
 
 
+def _bank_import_av(flags: argparse.Namespace) -> int:
+    from mgcl.features.published_folder import import_published
+
+    bank = import_published(
+        flags.folder,
+        flags.out,
+        shot=flags.shot,
+        draw=flags.draw,
+        dataset=flags.dataset,
+        half=flags.float16,
+        words=flags.words,
+        licence=flags.licence,
+    )
+    print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
+    for line in _parts(bank):
+        print(f"  {line}")
+    return 0
+
+
 def _bank_export(flags: argparse.Namespace) -> int:
     from mgcl.features import FeatureBank
     from mgcl.features.exchange import export_parquet
@@ -152,3 +199,7 @@ explanation_embeddings (classes, explanations, d). Several captions per clip: ca
 caption_embeddings_offsets (clips + 1). It may also hold mel_statistics (clips, any), word_vectors (classes, any), and
 audio and video tokens (tokens, any) with audio_offsets and video_offsets (clips + 1); with tokens nothing else is
 needed."""
+
+_IMPORT_AV = """DIR is the folder that comes with AV-DIFF (Mercea et al., 2023), with class-split/K-shot/ and
+features/K-shot/{audio,video}/SPLIT/CLASS.pkl. Its pickles are read by an unpickler that builds NumPy arrays and plain
+containers, and refuses all else. While it runs, it needs room on the disk for the tokens twice."""

@@ -14,6 +14,7 @@ from mgcl.errors import BankError
 from mgcl.features.checks import check_bank
 from mgcl.features.columns import Event, Floats, Numbers, Ragged, as_float32, read_column
 from mgcl.features.digest import digest
+from mgcl.features.hashes import check_hashes, hash_content, recorded_digest, write_hashes
 from mgcl.features.header import Header, parse_header
 from mgcl.features.schema import CLASSES, CLIP_COLUMNS, CLIPS, HEADER, NAMED, columns_of
 from mgcl.language.captions import names_its_class
@@ -30,6 +31,7 @@ class FeatureBank:
         clips: table of ``clips.arrow``, one row per clip.
         classes: table of ``classes.arrow``, one row per class.
         stamps: inode, size and time of change of the files when the bank was opened, by file name.
+        recorded: digest that was recorded for these very files; None: there is none, so that it is computed on use.
     """
 
     path: Path
@@ -37,14 +39,18 @@ class FeatureBank:
     clips: pa.Table
     classes: pa.Table
     stamps: Mapping[str, tuple[int, ...]]
+    recorded: str | None = None
 
     @classmethod
     def open(cls, path: str | Path, *, checked: bool = False) -> "FeatureBank":
-        """Map a bank's files and check every value once.
+        """Map a bank's files and check them.
+
+        Numbers of vectors are read only if the folder has no hashes that were recorded for these very files
+        (``mgcl.features.hashes``); all else is checked in either case.
 
         Args:
             path: folder of the bank.
-            checked: whether the values were checked already, when they were written; they are not checked again.
+            checked: whether the content was checked already, when it was written; it is not checked again.
 
         Raises:
             BankError: a file is missing, truncated, or not one of a bank; names the file, column and row.
@@ -62,9 +68,10 @@ class FeatureBank:
             raise BankError(f"{folder / HEADER}: not a text file; write the bank again") from None
         header = parse_header(text, str(folder / HEADER))
         clips, classes = _map(folder / CLIPS), _map(folder / CLASSES)
+        recorded = recorded_digest(folder, header, clips, classes)
         if not checked:
-            check_bank(clips, classes, header, str(folder))
-        return cls(folder, header, clips, classes, stamps)
+            check_bank(clips, classes, header, str(folder), vectors=recorded is None)
+        return cls(folder, header, clips, classes, stamps, recorded)
 
     def check_unchanged(self) -> None:
         """Refuse a bank whose files were changed since it was opened, because mapped values change with them.
@@ -78,6 +85,24 @@ class FeatureBank:
             raise BankError(
                 f"{self.path}: changed while it was in use; put it back, or start again with what it is now"
             )
+
+    def verify(self) -> bool:
+        """Read every value: check it, compare its hashes with the recorded ones, and record them if need be.
+
+        Returns:
+            Whether there were recorded hashes to compare with.
+
+        Raises:
+            BankError: a value is wrong or is not what was recorded; names the file and column.
+            OSError: hashes are to be recorded, and the folder cannot be written.
+        """
+        check_bank(self.clips, self.classes, self.header, str(self.path))
+        found = hash_content(self.header, self.clips, self.classes)
+        known = check_hashes(self.path, found)
+        self.check_unchanged()
+        if self.recorded is None:
+            write_hashes(self.path, found)
+        return known
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -232,7 +257,7 @@ class FeatureBank:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the content: the header and the values of all columns, whatever the layout of the files."""
-        return digest(self.header, self.clips, self.classes)
+        return self.recorded or digest(self.header, self.clips, self.classes)
 
     def _require(self, name: str) -> None:
         for missing in self.lacks([name]):

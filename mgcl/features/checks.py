@@ -1,7 +1,7 @@
-"""Checks of a bank, which refuse a wrong value and name its file, column and row. Every value is checked once."""
+"""Checks of a bank, which refuse a wrong value and name its file, column and row."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -9,12 +9,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mgcl.errors import BankError
-from mgcl.features.columns import one_chunk
+from mgcl.features.columns import Ragged, one_chunk, read_column
 from mgcl.features.header import Header, check_header
-from mgcl.features.schema import CLASSES, CLIPS, COLUMNS, HEADER, Column, arrow_type, columns_of
+from mgcl.features.parts import check_parts
+from mgcl.features.schema import CLASSES, CLIPS, COLUMNS, HEADER, NAMED, Column, arrow_type, columns_of
+
+_BLOCK = 1 << 22
+"""Numbers that are checked at once, which bounds the memory that a check takes."""
 
 
-def check_bank(clips: pa.Table, classes: pa.Table, header: Header, folder: str) -> None:
+def check_bank(clips: pa.Table, classes: pa.Table, header: Header, folder: str, *, vectors: bool = True) -> None:
     """Refuse tables and a header that are not a bank.
 
     Args:
@@ -22,12 +26,15 @@ def check_bank(clips: pa.Table, classes: pa.Table, header: Header, folder: str) 
         classes: table of ``classes.arrow``.
         header: content of ``bank.json``.
         folder: folder of the bank, for messages.
+        vectors: whether the numbers of vectors are checked too; if not, none is read. Lengths, sentences and all else
+            are checked in either case.
 
     Raises:
         BankError: a number of the header is out of range; a table has no rows; a column is missing or of the wrong
             type; a value is null or not finite; a list has the wrong length; an id or label is repeated; an event ends
-            before it begins; a label has no row in the table of classes; or tokens and the header do not agree. Names
-            the file, the column and the row.
+            before it begins; a label has no row in the table of classes; tokens and the header do not agree; a split or
+            part is unknown, or a class lacks clips that its part needs; or a word vector is zero. Names the file, the
+            column and the row.
     """
     clips_file, classes_file = f"{folder}/{CLIPS}", f"{folder}/{CLASSES}"
     of_clips, of_classes = columns_of(CLIPS, clips, header.format), columns_of(CLASSES, classes, header.format)
@@ -45,11 +52,15 @@ def check_bank(clips: pa.Table, classes: pa.Table, header: Header, folder: str) 
         if table.num_rows == 0 and (name == CLIPS or header.format == 1):
             raise BankError(f"{file}: no rows")
         _check_columns(table, columns, COLUMNS[name], header, file)
-        _check_values(table, file)
+        unread = set() if vectors else {each.stored for each in columns if each.holds_vectors}
+        _check_values(table, unread, file)
     _check_clips(clips, {each.stored for each in of_clips}, header, clips_file)
     _check_classes(classes, {each.stored for each in of_classes}, classes_file)
+    if vectors and "word_vector" in {each.stored for each in of_classes}:
+        _check_words(classes, classes_file)
     _check_tokens(clips, of_clips, header, folder)
     _check_labels(clips, {each.stored for each in of_clips}, set(classes["label"].to_pylist()), clips_file)
+    check_parts(clips, {each.stored for each in of_clips}, classes, {each.stored for each in of_classes}, folder)
 
 
 def _check_columns(
@@ -90,31 +101,42 @@ def _wrong_type(found: pa.DataType, column: Column, header: Header) -> str:
     return f"; it should be {'' if column.kind == 'vector' else 'lists of '}fixed-size lists of float"
 
 
-def _check_values(table: pa.Table, file: str) -> None:
+def _check_values(table: pa.Table, unread: Collection[str], file: str) -> None:
+    """Refuse nulls, offsets that fall, NaN and infinities; of columns that must not be read, nulls and offsets only."""
     nullable = {each.stored for columns in COLUMNS.values() for each in columns if each.nullable}
     for name in table.column_names:
         if name not in nullable:
-            for row, reason in _wrong_value(one_chunk(table[name])):
+            for row, reason in _wrong_value(one_chunk(table[name]), numbers=name not in unread):
                 raise BankError(f"{file}: column {name!r}, row {row}: {reason}")
 
 
-def _wrong_value(array: pa.Array) -> Iterator[tuple[int, str]]:
-    """Yield a row that holds a null, a NaN or an infinity at any depth, and the reason; nothing if there is none."""
+def _wrong_value(array: pa.Array, *, numbers: bool) -> Iterator[tuple[int, str]]:
+    """Yield a row with a wrong value at any depth, and the reason; nothing if there is none."""
     if array.null_count:
         yield pc.index(pc.is_null(array), True).as_py(), "a value is null"
     elif pa.types.is_list(array.type):
-        for index, reason in _wrong_value(array.flatten()):
-            yield int(np.searchsorted(array.offsets, index + array.offsets[0].as_py(), side="right")) - 1, reason
+        offsets = array.offsets.to_numpy()
+        if (falling := np.flatnonzero(np.diff(offsets) < 0)).size:
+            yield int(falling[0]), "its entries end before they begin"
+            return
+        for index, reason in _wrong_value(array.flatten(), numbers=numbers):
+            yield int(np.searchsorted(offsets, index + offsets[0], side="right")) - 1, reason
     elif pa.types.is_fixed_size_list(array.type):
-        for index, reason in _wrong_value(array.flatten()):
+        for index, reason in _wrong_value(array.flatten(), numbers=numbers):
             yield index // array.type.list_size, reason
     elif pa.types.is_struct(array.type):
         for part in array.flatten():
-            yield from _wrong_value(part)
-    elif pa.types.is_floating(array.type):
-        index = pc.index(pc.is_finite(array), False).as_py()
+            yield from _wrong_value(part, numbers=numbers)
+    elif pa.types.is_floating(array.type) and numbers:
+        yield from _not_finite(array)
+
+
+def _not_finite(array: pa.Array) -> Iterator[tuple[int, str]]:
+    for start in range(0, len(array), _BLOCK):
+        index = pc.index(pc.is_finite(array.slice(start, _BLOCK)), False).as_py()
         if index >= 0:
-            yield index, "a number is NaN or infinite"
+            yield start + index, "a number is NaN or infinite"
+            return
 
 
 def _check_clips(clips: pa.Table, stored: set[str], header: Header, file: str) -> None:
@@ -145,6 +167,15 @@ def _check_classes(classes: pa.Table, stored: set[str], file: str) -> None:
             raise BankError(f"{file}: column 'explanations', row 0: a class needs at least one explanation")
         for name in ("explanations", "explanation_embeddings"):
             _check_lengths(classes, name, sentences, file)
+
+
+def _check_words(classes: pa.Table, file: str) -> None:
+    words = read_column(classes, NAMED["word_vector"])
+    for row in () if isinstance(words, Ragged) else np.flatnonzero(~words.any(1))[:1]:
+        label = classes["label"][int(row)].as_py()
+        raise BankError(
+            f"{file}: column 'word_vector', row {row}: all numbers are 0; give {label!r} a vector of its own"
+        )
 
 
 def _check_tokens(clips: pa.Table, columns: Sequence[Column], header: Header, folder: str) -> None:

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from mgcl import records
 from mgcl.errors import BankError
 from mgcl.features.bank import FeatureBank
+from mgcl.features.hashes import hash_content, write_hashes
 from mgcl.features.schema import CLASSES, CLIPS, HEADER
 
 _FILES = (HEADER, CLASSES, CLIPS)
@@ -171,10 +172,12 @@ def _copy(source: _Source, banks: Path, state: str) -> Path:
         if _state(source) != state:
             raise BankError(f"{source.address}: changed while it was copied; run the command again once it is written")
         try:
-            digest = FeatureBank.open(draft).digest
+            bank = FeatureBank.open(draft)
         except BankError as error:
             raise BankError(str(error).replace(str(draft), source.address)) from None
-        target = banks / digest
+        hashes = hash_content(bank.header, bank.clips, bank.classes)
+        write_hashes(draft, hashes)
+        target = banks / hashes.digest
         if not _is_complete(target):
             shutil.rmtree(target, ignore_errors=True)
             draft.rename(target)

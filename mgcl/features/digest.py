@@ -1,6 +1,7 @@
 """The digest of a bank's content, which is part of the key of every trial on the bank."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,9 @@ from mgcl.features.header import Header
 from mgcl.features.schema import CLASSES, CLIPS, COLUMNS, Column, columns_of
 from mgcl.records import canonical_json
 
+_BLOCK = 1 << 24
+"""Bytes that are hashed twice while they lie in memory."""
+
 
 def digest(header: Header, clips: pa.Table, classes: pa.Table) -> str:
     """SHA-256 of the header and of the values of all columns, whatever the layout of the files.
@@ -19,28 +23,58 @@ def digest(header: Header, clips: pa.Table, classes: pa.Table) -> str:
     Content that FORMAT 1 can hold has the digest of FORMAT 1, in whatever format it is written, so that recorded trials
     remain valid for their bank.
     """
-    tables = {CLIPS: clips, CLASSES: classes}
-    there = {file: columns_of(file, table, header.format) for file, table in tables.items()}
-    hasher = hashlib.sha256(canonical_json(_identity(header, tables, there)).encode())
-    columns = [(tables[file], column) for file, columns in there.items() for column in columns]
-    # FORMAT 1 hashed mel statistics last, after the columns of classes
-    for table, column in sorted(columns, key=lambda each: each[1].stored == "mel_statistics"):
-        hasher.update(column.stored.encode())
-        if column.holds_vectors:
-            for array in _arrays(read_column(table, column)):
-                hasher.update(np.ascontiguousarray(array).data)
-        else:
-            hasher.update(canonical_json(table[column.stored].to_pylist()).encode())
+    hasher = hashlib.sha256(canonical_json(identity(header, clips, classes)).encode())
+    for _, column, pieces in _content(header, clips, classes):
+        hasher.update(column.encode())
+        for piece in pieces:
+            hasher.update(piece)
     return hasher.hexdigest()
 
 
-def _identity(header: Header, tables: dict[str, pa.Table], there: dict[str, tuple[Column, ...]]) -> dict[str, Any]:
-    """Return the header in FORMAT 1. If the content does not fit FORMAT 1, the columns and their types are added."""
+def digest_with_columns(header: Header, clips: pa.Table, classes: pa.Table) -> tuple[str, dict[str, dict[str, str]]]:
+    """Return the digest, and file -> column -> SHA-256 of the column's values. Every value is read once."""
+    whole = hashlib.sha256(canonical_json(identity(header, clips, classes)).encode())
+    columns: dict[str, dict[str, str]] = {CLIPS: {}, CLASSES: {}}
+    for file, column, pieces in _content(header, clips, classes):
+        whole.update(column.encode())
+        own = hashlib.sha256()
+        for piece in pieces:
+            for start in range(0, len(piece), _BLOCK):
+                whole.update(piece[start : start + _BLOCK])
+                own.update(piece[start : start + _BLOCK])
+        columns[file][column] = own.hexdigest()
+    return whole.hexdigest(), columns
+
+
+def identity(header: Header, clips: pa.Table, classes: pa.Table) -> dict[str, Any]:
+    """What the digest holds besides values. No value is read.
+
+    It is the header in FORMAT 1. If the content does not fit FORMAT 1, the columns and their types are added.
+    """
+    tables = {CLIPS: clips, CLASSES: classes}
+    there = {file: columns_of(file, table, header.format) for file, table in tables.items()}
     old = replace(header, format=1).to_json()
     if _fits_format_1(header, tables, there):
         return old
     types = {file: {each.stored: _about(tables[file], each) for each in columns} for file, columns in there.items()}
     return {**old, "format": 2, "columns": types}
+
+
+def _content(header: Header, clips: pa.Table, classes: pa.Table) -> Iterator[tuple[str, str, Iterator[memoryview]]]:
+    """Yield every column's file, its name and its values as bytes, in the order in which they are hashed."""
+    tables = {CLIPS: clips, CLASSES: classes}
+    columns = [(file, each) for file, table in tables.items() for each in columns_of(file, table, header.format)]
+    # FORMAT 1 hashed mel statistics last, after the columns of classes
+    for file, column in sorted(columns, key=lambda each: each[1].stored == "mel_statistics"):
+        yield file, column.stored, _pieces(tables[file], column)
+
+
+def _pieces(table: pa.Table, column: Column) -> Iterator[memoryview]:
+    if not column.holds_vectors:
+        yield memoryview(canonical_json(table[column.stored].to_pylist()).encode())
+        return
+    for array in _arrays(read_column(table, column)):
+        yield np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _fits_format_1(header: Header, tables: dict[str, pa.Table], there: dict[str, tuple[Column, ...]]) -> bool:

@@ -52,9 +52,9 @@ def import_arrays(
             (clips + 1). It may have mel_statistics (clips, any), word_vectors (classes, any), and tokens: audio and
             video (tokens, any) with audio_offsets and video_offsets (clips + 1). With tokens it needs nothing else.
         clips: csv with clip_id; label, or labels, any number, with ``|`` between them; if there are captions, caption
-            or caption_1, caption_2 ...; and optionally fold and source; one row per clip.
+            or caption_1, caption_2 ...; and optionally fold, split and source; one row per clip.
         classes: csv with label, and, if the arrays have their embeddings, prompt and explanation_1 ... explanation_n;
-            one row per class.
+            and optionally part; one row per class.
         out: folder of the bank; must not exist.
         dataset: name of the data set; "esc50" and "fsdkaggle18" have published folds.
         backbone: name of the backbone that made the embeddings.
@@ -137,6 +137,8 @@ def _of_clips(data: Arrays, file: Path, arrays: Path) -> dict[str, Any]:
         columns["captions"] = [[text for text in row if text] for row in zip(*map(cells.get, names), strict=True)]
     if "fold" in cells:
         columns["fold"] = read_folds(cells["fold"], file)
+    if "split" in cells:
+        columns["split"] = cells["split"]
     if "source" in cells:
         columns["source"] = [source or None for source in cells["source"]]
     return columns
@@ -153,6 +155,8 @@ def _of_classes(data: Arrays, file: Path, arrays: Path) -> dict[str, Any]:
         names = numbered(cells, "explanation")
         require(cells, names, file)
         columns["explanations"] = list(zip(*(cells[name] for name in names), strict=True))
+    if "part" in cells:
+        columns["part"] = cells["part"]
     return columns
 
 

@@ -14,6 +14,7 @@ from mgcl.errors import BankError
 from mgcl.features.bank import FeatureBank
 from mgcl.features.checks import check_bank
 from mgcl.features.columns import to_arrow
+from mgcl.features.hashes import Hashes, hash_content, write_hashes
 from mgcl.features.header import Header
 from mgcl.features.schema import CLASSES, CLIPS, COLUMNS, FORMAT, HEADER
 
@@ -50,11 +51,12 @@ def write_bank(
     unknown = dict.fromkeys(("fold", "source"), [None] * len(given.get("clip_id", ())))
     tables = _table({**unknown, **given}, CLIPS, header), _table(classes, CLASSES, header)
     check_bank(*tables, header, str(target))
-    _write(target, {**header.to_json(), **({"extraction": extraction} if extraction else {})}, *tables)
+    about = {**header.to_json(), **({"extraction": extraction} if extraction else {})}
+    _write(target, about, *tables, hash_content(header, *tables))
     return FeatureBank.open(target, checked=True)
 
 
-def _write(target: Path, header: Mapping[str, Any], clips: pa.Table, classes: pa.Table) -> None:
+def _write(target: Path, header: Mapping[str, Any], clips: pa.Table, classes: pa.Table, hashes: Hashes) -> None:
     """Write into a folder beside the target, then rename it, so that a reader finds a complete bank or none."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -63,6 +65,7 @@ def _write(target: Path, header: Mapping[str, Any], clips: pa.Table, classes: pa
             with pa.ipc.new_file(draft / name, table.schema) as writer:
                 writer.write_table(table)
         (draft / HEADER).write_text(json.dumps(header, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_hashes(draft, hashes)
         draft.chmod(0o755)
         draft.rename(target)
     except BaseException:

@@ -57,8 +57,9 @@ def figures_for(table: Table) -> Mapping[Place, Published]:
 
 
 def sources(table: Table) -> tuple[str, ...]:
-    """Sources that published figures of a table's task and metric."""
-    return tuple(dict.fromkeys(source for source, _, _ in figures_for(table)))
+    """Sources that published figures of a table's task and metric: those for its data set, or all if there is none."""
+    found = tuple(dict.fromkeys(source for source, _, _ in figures_for(table)))
+    return tuple(source for source in found if "data" not in what_differs(table, source)) or found
 
 
 @cache
@@ -115,7 +116,8 @@ def blocks(table: Table) -> list[Block]:
 
 def _section(table: Table, source: str) -> list[Block]:
     figures = {(row, column): each for (whose, row, column), each in figures_for(table).items() if whose == source}
-    columns = [*map(table.name_of, columns_of(table, source)), MEAN]
+    mean = [MEAN] if any(column == MEAN for _, column in figures) else []
+    columns = [*map(table.name_of, columns_of(table, source)), *mean]
     rows = [row for row in table.rows if any((row, column) in figures for column in columns)]
     if not rows:
         return []

@@ -169,7 +169,8 @@ def _cell(tables: Sequence[Table], row: str, column: Column) -> Mapping[str, obj
 def _measured(table: Table, row: str, column: Column) -> Mapping[str, object]:
     metric, entry = table.metric, table.entries.get((row, column))
     places = [(source, row, table.name_of(column)) for source in published.sources(table)]
-    place = next((each for each in places if each in published.figures_for(table)), None)
+    fitting = [each for each in places if each in published.figures_for(table)]
+    place = fitting[0] if len(fitting) == 1 else None  # figures for several other data sets have no one column
     estimate = entry.estimate if entry else None
     percent, points = ("_percent", "_points") if metric.symbol == "%" else ("", "")
     beside = [f"half_width{percent}", f"paper{percent}", f"minus_paper{points}"]

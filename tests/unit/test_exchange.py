@@ -227,3 +227,17 @@ def test_wrong_events_are_refused(case, material, tmp_path) -> None:
     with pytest.raises(BankError, match=message):
         import_arrays(**material, **ABOUT, events=tmp_path / "events.csv")
     assert not material["out"].exists()
+
+
+def test_splits_and_parts_are_taken_and_checked(material) -> None:
+    clips, classes = pd.read_csv(material["clips"]), pd.read_csv(material["classes"])
+    clips["split"] = ["train", "validation", "test"] * (len(clips) // 3)
+    classes["part"] = ["base", "novel-test"] * (len(classes) // 2)
+    clips.to_csv(material["clips"], index=False)
+    classes.to_csv(material["classes"], index=False)
+    made = import_arrays(**material, **ABOUT)
+    assert made.clips["split"].to_pylist() == clips["split"].tolist()
+    assert made.classes["part"].to_pylist() == classes["part"].tolist()
+    spoil_csv("clips", set_cell(4, "split", "val"))(material)
+    with pytest.raises(BankError, match=r"column 'split', row 4: 'val'; it is one of train, validation, test"):
+        import_arrays(**{**material, "out": material["out"].with_name("other")}, **ABOUT)
