@@ -105,6 +105,8 @@ class Task(Protocol):
     """Version, part of every trial's key; raised whenever the same cell would draw or count something else."""
     METHODS: str
     """Folder of ``mgcl.methods`` whose methods the task runs."""
+    GENERATED: str
+    """Generated data set whose bank a sweep takes if it is given none; see ``mgcl.extraction.generated``."""
     READS: tuple[str, ...]
     """Columns of a bank that the task needs with any method; see ``mgcl.features.schema``."""
     METRICS: tuple[Metric, ...]

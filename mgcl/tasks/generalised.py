@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 METHODS = "audio_visual"
+GENERATED = "scenes"
 READS = ("label", "split", "part")
 METRICS = (
     Metric("hm", interval="bootstrap", summary=Summary(("base", "novel"), harmonic_mean)),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 METHODS = "few_shot"
+GENERATED = "soundscapes"
 READS = ("label", "clip", "segments", "prompt", "explanations")
 METRICS = (Metric("accuracy", interval="bootstrap"),)
 COLUMNS = {"texts": Coordinate(str, "what describes a class")}

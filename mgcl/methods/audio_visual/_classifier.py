@@ -35,7 +35,7 @@ class Classifier(nn.Module):
         trunk: module from clips to vectors.
         sizes: dimensions of the projection, from the trunk's to that of the classified features.
         classes: number of classes.
-        dropout: of the projection.
+        rate: dropout of the projection.
         generator: what synthesises classified features of novel classes; None: nothing.
     """
 
@@ -44,12 +44,12 @@ class Classifier(nn.Module):
         trunk: nn.Module,
         sizes: tuple[int, ...],
         classes: int,
-        dropout: float = 0.0,
+        rate: float = 0.0,
         generator: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.trunk, self.generator = trunk, generator
-        self.project = mlp(sizes, dropout)
+        self.project = mlp(sizes, rate)
         self.classify = nn.Linear(sizes[-1], classes)
 
     def embed(self, clips: Clips) -> Float[Tensor, "b e"]:

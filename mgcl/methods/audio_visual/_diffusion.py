@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mgcl.methods.audio_visual._layers import dropout
 from mgcl.methods.audio_visual._sizes import Chain
 
 
@@ -21,7 +22,7 @@ class NoisePredictor(nn.Module):
         super().__init__()
         self.dim, self.scale = dim, 1.0 if chain.time_input == "raw" else 1.0 / chain.steps
         self.inner = nn.Linear(dim + 1 + words, chain.hidden)
-        self.dropout = nn.Dropout(chain.dropout)
+        self.dropout = dropout(chain.dropout)
         self.outer = nn.Linear(chain.hidden, dim)
 
     def forward(
@@ -37,9 +38,10 @@ class NoisePredictor(nn.Module):
         self, words: Float[Tensor, "b w"], steps: int
     ) -> tuple[Float[Tensor, "dim hidden"], Float[Tensor, "b hidden"], Float[Tensor, "steps hidden"]]:
         """Parts of the first layer that a chain computes once: weight of x, part of the words, part of each step."""
-        of_x, of_time, of_words = self.inner.weight.split([self.dim, 1, words.shape[-1]], -1)
+        weight, dim = self.inner.weight.T, self.dim
         times = self.scale * torch.arange(steps, device=words.device, dtype=words.dtype)
-        return of_x.T, F.leaky_relu(words) @ of_words.T + self.inner.bias, times[:, None] * of_time.T
+        conditioned = F.leaky_relu(words) @ weight[dim + 1 :] + self.inner.bias
+        return weight[:dim], conditioned, times[:, None] * weight[dim]
 
 
 class Diffusion(nn.Module):
@@ -85,10 +87,10 @@ class Diffusion(nn.Module):
         if not self.chain.last_noise:
             added[0] = 0
         grown, removed = ((1 - self.betas).rsqrt()).tolist(), (self.betas * (1 - self.cumulative).rsqrt()).tolist()
-        outer, x = self.predictor.outer, drawn[0]
+        weight, bias, x = self.predictor.outer.weight.T, self.predictor.outer.bias, drawn[0]
         for step in reversed(range(self.chain.steps)):
             hidden = F.leaky_relu(torch.addmm(conditioned + of_time[step], F.leaky_relu(x), of_x))
-            predicted = outer(self.predictor.dropout(hidden))
+            predicted = torch.addmm(bias, self.predictor.dropout(hidden), weight)
             x = grown[step] * (x - removed[step] * predicted) + added[step]
         return x
 

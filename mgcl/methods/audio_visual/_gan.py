@@ -43,7 +43,8 @@ class Gan(nn.Module):
         """Weighted mean of (|gradient of the critic| - 1)^2 at features between real and synthesised ones."""
         between = between.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(self.judged(between, condition).sum(), between, create_graph=True)
-        return self.adversary.penalty * (gradient.norm(dim=-1) - 1).square().mean()
+        penalty: Tensor = (gradient.norm(dim=-1) - 1).square().mean()
+        return self.adversary.penalty * penalty
 
     def loss(
         self, _target: Float[Tensor, "b dim"], condition: Float[Tensor, "b c"], noise: torch.Generator
@@ -52,7 +53,8 @@ class Gan(nn.Module):
         fake = self._generated(condition, noise)
         weights = {name: weight.detach() for name, weight in self.critic.named_parameters()}
         judged: Tensor = torch.func.functional_call(self.critic, weights, (torch.cat([fake, condition], -1),))
-        return -judged.mean()
+        mean: Tensor = judged.mean()
+        return -mean
 
     def sample(self, condition: Float[Tensor, "b c"], noise: torch.Generator) -> Float[Tensor, "b dim"]:
         """Synthesise features."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,15 +14,20 @@ class BatchNorm(nn.BatchNorm1d):
         """Normalise rows of shape (b, d)."""
         if self.training and len(input) < 2:
             return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-        return cast(Tensor, super().forward(input))
+        return super().forward(input)
 
 
-def mlp(sizes: Sequence[int], dropout: float) -> nn.Sequential:
+def dropout(rate: float) -> nn.Module:
+    """Dropout; at rate 0 nothing, because torch draws random numbers all the same."""
+    return nn.Dropout(rate) if rate else nn.Identity()
+
+
+def mlp(sizes: Sequence[int], rate: float) -> nn.Sequential:
     """Blocks of Linear, batch norm, ReLU and dropout, from ``sizes[0]`` to ``sizes[-1]`` dimensions."""
     return nn.Sequential(
         *(
             layer
             for before, after in pairwise(sizes)
-            for layer in (nn.Linear(before, after), BatchNorm(after), nn.ReLU(), nn.Dropout(dropout))
+            for layer in (nn.Linear(before, after), BatchNorm(after), nn.ReLU(), dropout(rate))
         )
     )

@@ -85,14 +85,11 @@ class Layers:
     @property
     def patterns(self) -> list[Pattern]:
         """Pattern of each layer."""
-        named: dict[Attention, list[Pattern]] = {
-            "hybrid": ["self"] * self.change + ["full"] * (self.depth - self.change),
-            "alternate": ["full" if index % 2 else "self" for index in range(self.depth)],
-            "full": ["full"] * self.depth,
-            "cross": ["cross"] * self.depth,
-            "self": ["self"] * self.depth,
-        }
-        return named[self.attention]
+        if self.attention == "hybrid":
+            return ["self" if layer < self.change else "full" for layer in range(self.depth)]
+        if self.attention == "alternate":
+            return ["full" if layer % 2 else "self" for layer in range(self.depth)]
+        return [self.attention] * self.depth
 
 
 @dataclass(frozen=True)

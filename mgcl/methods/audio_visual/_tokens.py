@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from mgcl.methods.audio_visual._layers import mlp
+from mgcl.methods.audio_visual._layers import dropout, mlp
 from mgcl.methods.audio_visual._sizes import Encoding
 from mgcl.methods.recogniser import Clips, Shapes, Tokens
 
@@ -28,7 +28,7 @@ class Encoder(nn.Module):
         present = torch.ones_like(tokens.present) if self.count_padding else tokens.present
         if not present.any():
             return tokens.values.new_zeros(*present.shape, self.width)
-        encoded = self.layers(tokens.values[present])
+        encoded: Tensor = self.layers(tokens.values[present])
         spread = encoded.new_zeros(*present.shape, self.width)
         spread[present] = encoded
         return spread * tokens.present[..., None] if self.count_padding else spread
@@ -63,7 +63,7 @@ class Encoders(nn.Module):
         self.time = Fourier(sizes.position, sizes.fourier_scale)
         self.modality = nn.Parameter(torch.randn(2, sizes.position))
         self.mix = nn.Linear(sizes.width + sizes.position, sizes.width)
-        self.dropout = nn.Dropout(sizes.position_dropout)
+        self.dropout = dropout(sizes.position_dropout)
 
     def forward(self, clips: Clips) -> tuple[Float[Tensor, "b a d"], Float[Tensor, "b v d"]]:
         """Encode audio and video tokens; padded places hold numbers that attention does not see."""
@@ -77,8 +77,8 @@ class Encoders(nn.Module):
 
     def _placed(self, tokens: Tensor, place: Tensor) -> Tensor:
         """The linear map of [token; place]; the place is the same in all clips, so its part is computed once."""
-        own, of_place = self.mix.weight.split([tokens.shape[-1], place.shape[-1]], -1)
-        return tokens @ own.T + (place @ of_place.T + self.mix.bias)
+        weight, width = self.mix.weight.T, tokens.shape[-1]
+        return tokens @ weight[:width] + (place @ weight[width:] + self.mix.bias)
 
 
 class Sequence(nn.Module):

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mgcl.methods.audio_visual._layers import dropout
 from mgcl.methods.audio_visual._sizes import Encoding, Layers, Pattern
 from mgcl.methods.audio_visual._tokens import Sequence
 from mgcl.methods.recogniser import Clips, Shapes
@@ -64,13 +65,13 @@ class Layer(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.attention = MultiHead(width, sizes.heads, sizes.head_dim)
-        self.dropout = nn.Dropout(sizes.dropout)
+        self.dropout = dropout(sizes.dropout)
         self.feed_forward = nn.Sequential(
             nn.Linear(width, sizes.mlp),
             nn.GELU(),
-            nn.Dropout(sizes.dropout),
+            dropout(sizes.dropout),
             nn.Linear(sizes.mlp, width),
-            nn.Dropout(sizes.dropout),
+            dropout(sizes.dropout),
         )
 
     def forward(self, x: Float[Tensor, "b n d"], mask: Bool[Tensor, "b n n"]) -> Float[Tensor, "b n d"]:

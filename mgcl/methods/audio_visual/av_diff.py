@@ -51,11 +51,11 @@ def build(shapes: Shapes, parameters: Parameters) -> nn.Module:
     from mgcl.methods.audio_visual._transformer import HybridTrunk
 
     head = parameters.head
-    made = {
-        "diffusion": lambda: Diffusion(head.out, shapes.words, parameters.chain),
-        "gan": lambda: Gan(head.out, shapes.words, parameters.adversary),
-        "none": lambda: None,
-    }
+    generator: nn.Module | None = None
+    if parameters.generator == "diffusion":
+        generator = Diffusion(head.out, shapes.words, parameters.chain)
+    elif parameters.generator == "gan":
+        generator = Gan(head.out, shapes.words, parameters.adversary)
     trunk = HybridTrunk(shapes, parameters.encoding, parameters.layers)
     sizes = parameters.encoding.width, head.hidden, head.out
-    return Classifier(trunk, sizes, shapes.classes, head.dropout, made[parameters.generator]())
+    return Classifier(trunk, sizes, shapes.classes, head.dropout, generator)

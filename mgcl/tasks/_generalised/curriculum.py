@@ -1,4 +1,4 @@
-"""Two stages of two substages (AV-DIFF section 3.1): stage 1 chooses on validation classes, stage 2 replays and is tested.
+"""Two stages of two substages (AV-DIFF section 3.1): stage 1 chooses on validation classes, stage 2 is tested.
 
 Substage 1 learns base classes, substage 2 base and novel ones with a frozen trunk. Substage 1 does not depend on the
 shots. Stage 2 has one substage 1, and one substage 2 for each draw of the novel classes' shots.

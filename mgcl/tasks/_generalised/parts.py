@@ -48,11 +48,10 @@ def stage(bank: FeatureBank, number: int, *, shot: int, identity: Sequence[objec
         identity: what the draw depends on besides data set, class and shot; not the method, so that rows are paired.
     """
     clips = _clips(bank)
-    if number == 1:
-        base, novel, learned, tested = (BASE,), NOVEL_VALIDATION, (TRAIN,), VALIDATION
-    else:
-        base, novel, learned, tested = (BASE, NOVEL_VALIDATION), NOVEL_TEST, (TRAIN, VALIDATION), TEST
-    of_base, of_novel = (sorted(_classes(bank, *each)) for each in (base, (novel,)))
+    first = number == 1
+    of_base = sorted(_classes(bank, BASE) if first else _classes(bank, BASE, NOVEL_VALIDATION))
+    of_novel = sorted(_classes(bank, NOVEL_VALIDATION if first else NOVEL_TEST))
+    learned, tested = ((TRAIN,), VALIDATION) if first else ((TRAIN, VALIDATION), TEST)
     classes = (*of_base, *of_novel)
     shots = {
         label: _drawn(clips[label, TRAIN], shot, (bank.header.dataset, label, shot, *identity)) for label in of_novel
@@ -88,8 +87,8 @@ def check(bank: FeatureBank, shots: Sequence[int]) -> None:
             for split, least in splits.items():
                 if (found := len(clips[label, split])) < least:
                     raise SweepError(
-                        f"{bank.path}: class {label!r} ({part}) has {found} clips of split {split!r}, where {least} are "
-                        f"needed{'; lower `shots`' if split == TRAIN and part != BASE else ''}"
+                        f"{bank.path}: class {label!r} ({part}) has {found} clips of split {split!r}, where {least} "
+                        f"are needed{'; lower `shots`' if split == TRAIN and part != BASE else ''}"
                     )
 
 

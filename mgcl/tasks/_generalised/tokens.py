@@ -50,7 +50,9 @@ class Source:
     def _durations(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """Length of each clip in seconds, of its longer modality."""
         steps = self.bank.header.tokens
-        return np.max([steps[name].step * column.lengths[rows] for name, column in self.columns.items()], axis=0)
+        durations = [steps[name].step * column.lengths[rows] for name, column in self.columns.items()]
+        longest: NDArray[np.float64] = np.max(durations, axis=0)
+        return longest
 
     def _tokens(self, name: str, rows: NDArray[np.intp], starts: NDArray[np.float64], seconds: float | None) -> Tokens:
         if name not in self.columns:
