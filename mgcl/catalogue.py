@@ -23,27 +23,35 @@ _ROOMS = {
 }
 
 
-def names(kind: str) -> tuple[str, ...]:
+def names(kind: str, folder: str = "") -> tuple[str, ...]:
     """Names of all modules of one kind, sorted; none of them is imported.
+
+    Args:
+        kind: "task", "method", "dataset", "backbone" or "captioner".
+        folder: of methods, the sub-package that they are in; empty: any.
 
     >>> names("captioner")
     ('file', 'msclap', 'tags', 'transformers')
     >>> names("dataset")
     ('esc10', 'esc50', 'folder', 'fsdkaggle18', 'soundscapes')
     """
-    return tuple(sorted(_files(kind)))
+    return tuple(sorted(_in(kind, folder)))
 
 
-def load(kind: str, name: str) -> ModuleType:
-    """Import the module of a name.
+def load(kind: str, name: str, folder: str = "") -> ModuleType:
+    """Import the module of a name; ``folder`` as for ``names``.
 
     Raises:
         MgclError: the kind has no such name; the message lists the names that it has.
     """
-    files = _files(kind)
+    files = _in(kind, folder)
     if name not in files:
         raise MgclError(f"no {kind} is called {name!r}; there are: {', '.join(sorted(files))}")
     return importlib.import_module(files[name])
+
+
+def _in(kind: str, folder: str) -> dict[str, str]:
+    return {name: module for name, module in _files(kind).items() if folder in ("", module.split(".")[-2])}
 
 
 @cache

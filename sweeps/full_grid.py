@@ -3,7 +3,7 @@
 python sweeps/full_grid.py [--bank DIR] [--ways 5 10] [--shots 1 5 10] [--variants NAME ...] [--episodes 100] [--plan]
 """
 
-from mgcl.methods.variants import VARIANTS
+from mgcl.methods.variants import FEW_SHOT
 from mgcl.sweep import Sweep, main
 from mgcl.tasks import few_shot
 
@@ -13,7 +13,7 @@ SLOW = ("palm", "clip-adapter")
 SWEEP = Sweep(
     name="full_grid",
     draws=few_shot.Draws(ways=(5, 10), shots=(1, 5), episodes=20, queries=15),
-    variants=tuple(name for name in VARIANTS if name not in SLOW),
+    variants=tuple(name for name in FEW_SHOT if name not in SLOW),
 )
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ import torch
 from hypothesis import settings
 
 from mgcl.features import FeatureBank
+from tests.generated_audio_visual_bank import write_generated_audio_visual_bank
 from tests.generated_bank import write_generated_bank
 
 HUB = Path(os.environ["HF_HOME"])
@@ -79,6 +80,12 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> FeatureBank:
     """Small: 6 classes of 16 clips, 5 segments, d = 24."""
     path = tmp_path_factory.mktemp("banks") / "generated"
     return write_generated_bank(path, classes=6, clips=16, segments=5, d=24)
+
+
+@pytest.fixture(scope="session")
+def audio_visual_bank(tmp_path_factory: pytest.TempPathFactory) -> FeatureBank:
+    """Small: 8 base, 4 and 4 novel classes of 16 clips."""
+    return write_generated_audio_visual_bank(tmp_path_factory.mktemp("banks") / "audio-visual")
 
 
 @pytest.fixture(scope="session")

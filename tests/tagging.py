@@ -36,6 +36,8 @@ def micro_f1(means):
 
 
 VERSION = 1
+METHODS = "few_shot"
+GENERATED = "soundscapes"
 READS = ("label", "clip", "segments", "prompt", "explanations")
 METRICS = (
     Metric("error rate", "", False, 3, "bootstrap", Summary(COUNTS, error_rate)),

@@ -58,7 +58,7 @@ def compared(support: Support, *, seed: int) -> list[Candidate]:
 
 
 def _learners(support: Support) -> Iterator[Learner]:
-    for name in names("method"):
+    for name in names("method", "few_shot"):
         learner = Learner.named(name, {})
         if learner.needs_captions and support.clips.caption is None:
             learner = learner.without_captions()

@@ -105,9 +105,9 @@ def options_of(name: object) -> dict[str, Value]:
 
     An unknown name yields the options of the default method; ``Learner.named`` refuses it later.
     """
-    known = isinstance(name, str) and name in names("method")
+    known = isinstance(name, str) and name in names("method", "few_shot")
     return flat(_method(str(name) if known else DEFAULT).Parameters())
 
 
 def _method(name: str) -> Method:
-    return cast(Method, load("method", name))
+    return cast(Method, load("method", name, "few_shot"))

@@ -58,7 +58,7 @@ def add(commands: Commands) -> None:
         "less than 1 (default: 0.1)",
     )
     fit.add_argument(
-        "--method", default="mgcl", metavar="NAME", help=f"of {', '.join(names('method'))} (default: mgcl)"
+        "--method", default="mgcl", metavar="NAME", help=f"of {', '.join(names('method', 'few_shot'))} (default: mgcl)"
     )
     fit.add_argument(
         "--option",
@@ -181,8 +181,10 @@ def _pair(words: list[str]) -> tuple[str, str]:
 
 
 def _check_method(name: str) -> None:
-    if name not in names("method"):
-        raise MgclError(f"--method {name}: there is none of that name; there are: {', '.join(names('method'))}")
+    if name not in names("method", "few_shot"):
+        raise MgclError(
+            f"--method {name}: there is none of that name; there are: {', '.join(names('method', 'few_shot'))}"
+        )
 
 
 def _check_comparison(flags: argparse.Namespace, clips: Mapping[str, int]) -> None:

@@ -13,7 +13,7 @@ from joblib import cpu_count
 from mgcl.catalogue import load
 from mgcl.cluster.machines import Machines
 from mgcl.errors import SweepError, flag_names, run_and_exit, with_flags
-from mgcl.extraction.embedded import embedded_sounds
+from mgcl.extraction.generated import sounds_of
 from mgcl.extras import missing as not_installed
 from mgcl.home import home, similarity_limit
 from mgcl.methods.variants import GROUPS, VARIANTS
@@ -56,7 +56,7 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     if flags.local and where != Machines():
         raise SweepError("--local runs trials in this process: leave --address, --workers and --gpus-per-trial out")
     similarity_limit()  # a bad value is refused here once, not by every worker
-    banks = open_banks(sweep.banks, make=not flags.plan)
+    banks = open_banks(sweep.banks, make=not flags.plan, generated=sweep.task.GENERATED)
     planned = [each for bank in banks.values() for each in plan(sweep, bank)]
     chosen = _only(flags.only, planned)
     for words in dict.fromkeys(words for bank in banks.values() for words in left_out(sweep, bank)):
@@ -92,7 +92,7 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
         with at_work("bringing the rows on MLflow's page up to date"):
             rows.write(store, runs)
         keys = [each.trial.key for each in planned]
-        sounds = None if sweep.banks else embedded_sounds(home())
+        sounds = None if sweep.banks else sounds_of(sweep.task.GENERATED, home())
         roots = {bank.digest: sounds for bank in banks.values() if sounds}
         with at_work("writing the report"):
             folder = reports.draw(
@@ -182,7 +182,7 @@ def _parser(sweep: Sweep) -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     what = parser.add_argument_group("what to run")
-    add_bank_flags(what, sweep)
+    add_bank_flags(what, sweep, sweep.task.GENERATED)
     add_draw_flags(what, sweep.draws)
     what.add_argument("--variants", nargs="+", metavar="NAME", default=sweep.variants, help=f"of {', '.join(VARIANTS)}")
     what.add_argument(

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from mgcl.catalogue import load
 from mgcl.cluster.machines import Machines
 from mgcl.errors import SweepError
-from mgcl.extraction.embedded import embedded_bank
+from mgcl.extraction.generated import SOUNDSCAPES, generated_bank
 from mgcl.features import FeatureBank
 from mgcl.features.copies import nearby
 from mgcl.home import home
@@ -59,15 +59,21 @@ def add_draw_flags(group: Any, draws: Draws, *, but: Collection[str] = ()) -> No
         group.add_argument("--protocol", choices=tuple(presets), help="a published way to draw, instead of its flags")
 
 
-def add_bank_flags(group: Any, defaults: Any) -> None:
-    """Add the flags that specify feature banks; ``defaults`` has their default values as attributes."""
+def add_bank_flags(group: Any, defaults: Any, generated: str = SOUNDSCAPES) -> None:
+    """Add the flags that specify feature banks.
+
+    Args:
+        group: parser or argument group that gets the flags.
+        defaults: has the flags' default values as attributes.
+        generated: data set of the bank that is taken if none is given.
+    """
     group.add_argument(
         "--bank",
         dest="banks",
         nargs="+",
         metavar="DIR",
         default=defaults.banks,
-        help="feature banks (none: generated soundscapes, embedded by the tiny backbone)",
+        help=f"feature banks (none: generated {generated}, embedded by the tiny backbone)",
     )
     group.add_argument(
         "--audio-only",
@@ -174,12 +180,13 @@ def override(asked: _Asked, flags: argparse.Namespace) -> _Asked:
     return replace(asked, **chosen)
 
 
-def open_banks(banks: Sequence[str], *, make: bool = True) -> dict[str, FeatureBank]:
-    """Open feature banks; without any, open the default bank, embedded from generated soundscapes.
+def open_banks(banks: Sequence[str], *, make: bool = True, generated: str = SOUNDSCAPES) -> dict[str, FeatureBank]:
+    """Open feature banks; without any, open the bank of a generated data set.
 
     Args:
         banks: folders, or addresses that ``nearby`` takes.
-        make: make the default bank if it does not exist yet.
+        make: make the generated bank if it does not exist yet.
+        generated: data set of that bank.
 
     Returns:
         Location of each bank, valid for every worker -> the opened bank.
@@ -188,8 +195,8 @@ def open_banks(banks: Sequence[str], *, make: bool = True) -> dict[str, FeatureB
         SweepError: two banks have the same content.
     """
     if not banks:
-        print("no --bank: generated soundscapes, as the tiny backbone embeds them", flush=True)
-        embedded = embedded_bank(home(), make=make)
+        print(f"no --bank: generated {generated}, as the tiny backbone embeds them", flush=True)
+        embedded = generated_bank(generated, home(), make=make)
         print(f"bank:   {embedded.path}", flush=True)
         return {str(embedded.path): embedded}
     opened: dict[str, FeatureBank] = {}
@@ -203,7 +210,7 @@ def open_banks(banks: Sequence[str], *, make: bool = True) -> dict[str, FeatureB
     return opened
 
 
-def one_bank(banks: Sequence[str]) -> tuple[str, FeatureBank]:
+def one_bank(banks: Sequence[str], generated: str = SOUNDSCAPES) -> tuple[str, FeatureBank]:
     """Location and opened bank, for a command that takes one bank only.
 
     Raises:
@@ -211,5 +218,5 @@ def one_bank(banks: Sequence[str]) -> tuple[str, FeatureBank]:
     """
     if len(banks) > 1:
         raise SweepError(f"--bank {' '.join(banks)}: this command takes one bank; run it once per bank")
-    (opened,) = open_banks(banks).items()
+    (opened,) = open_banks(banks, generated=generated).items()
     return opened

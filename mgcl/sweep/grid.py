@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from mgcl.catalogue import load
+from mgcl.catalogue import load, names
 from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
 from mgcl.features.schema import NAMED
@@ -63,7 +63,7 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
     cells = sweep.task.cells(sweep.draws, bank, only or (chosen.tests if chosen else None))
     planned: dict[str, PlannedTrial] = {}
     for name, variant in variants.items():
-        if _lacks(sweep, bank, name):
+        if not _runs(sweep, variant) or _lacks(sweep, bank, name):
             continue
         for cell in cells:
             if sweep.task.unfit(cell, variant.settings):
@@ -113,15 +113,23 @@ def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:
     words = [
         f"{name} {unfit}"
         for name, variant in variants.items()
+        if _runs(sweep, variant)
         for cell in cells
         if (unfit := sweep.task.unfit(cell, variant.settings))
     ]
+    if strange := [name for name, variant in variants.items() if not _runs(sweep, variant)]:
+        words.append(f"of another task: left out: {', '.join(strange)}")
     lacking: dict[str, list[str]] = {}
     for name in variants:
-        if what := _lacks(sweep, bank, name):
+        if name not in strange and (what := _lacks(sweep, bank, name)):
             lacking.setdefault(what, []).append(name)
     words += [f"this bank lacks {what}: left out: {', '.join(names)}" for what, names in lacking.items()]
     return tuple(dict.fromkeys(words))
+
+
+def _runs(sweep: Sweep, variant: ResolvedVariant) -> bool:
+    """Whether the sweep's task runs methods of the variant's kind."""
+    return variant.method in names("method", sweep.task.METHODS)
 
 
 def _lacks(sweep: Sweep, bank: FeatureBank, name: str) -> str:

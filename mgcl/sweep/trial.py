@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import torch
 from mgcl.catalogue import load
 from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
-from mgcl.methods.method import Method
 from mgcl.parameters import from_flat
 from mgcl.records import Trial, TrialResult
 from mgcl.tasks import Measured, Setup, Task
@@ -24,8 +24,8 @@ from mgcl.transport.pairwise import ComputedSimilarities, SimilarityStore
 
 def similarity_store(
     bank: FeatureBank, *, root: Path | None = None, device: str = "cpu", stored: bool = True
-) -> SimilarityStore:
-    """Similarity store of all pairs of a bank's clips.
+) -> SimilarityStore | None:
+    """Similarity store of all pairs of a bank's clips; None: the bank has no segments to compare.
 
     Args:
         bank: the feature bank.
@@ -33,6 +33,8 @@ def similarity_store(
         device: a torch device.
         stored: whether similarities are stored; otherwise they are computed on every look-up.
     """
+    if bank.lacks(["segments", "label"]):
+        return None
     labels = np.array(bank.clips["label"].to_pylist())
     segments, check = bank.segment_embeddings, bank.check_unchanged
     kind = SimilarityStore if stored else ComputedSimilarities
@@ -40,7 +42,12 @@ def similarity_store(
 
 
 def run_trial(
-    trial: Trial, bank: FeatureBank, *, device: str = "cpu", similarities: SimilarityStore | None = None
+    trial: Trial,
+    bank: FeatureBank,
+    *,
+    device: str = "cpu",
+    similarities: SimilarityStore | None = None,
+    kept: Path | None = None,
 ) -> TrialResult:
     """Run a trial.
 
@@ -49,6 +56,7 @@ def run_trial(
         bank: feature bank with the digest that the trial names.
         device: a torch device; accuracies are equal to the bit for one device type, one torch build and one thread.
         similarities: similarity store of the bank on that device, shared by trials; None: a new one in memory.
+        kept: folder for other results that trials share; None: they are computed again.
 
     Returns:
         The result, with the seconds that it took.
@@ -60,7 +68,9 @@ def run_trial(
     """
     started = time.perf_counter()
     task: Task = load("task", trial.task)
-    setup = _setup(trial, task, bank, device, similarities or similarity_store(bank, device=device))
+    setup = replace(
+        _setup(trial, task, bank, device), similarities=similarities or similarity_store(bank, device=device), kept=kept
+    )
     with _reproducible():
         measured, stack = _run(task, setup)
     scores = _checked(measured, task)
@@ -109,7 +119,7 @@ def _checked(measured: Measured, task: Task) -> dict[str, tuple[float, ...]]:
     return scores
 
 
-def _setup(trial: Trial, task: Task, bank: FeatureBank, device: str, similarities: SimilarityStore) -> Setup:
+def _setup(trial: Trial, task: Task, bank: FeatureBank, device: str) -> Setup:
     if bank.digest != trial.bank:
         raise SweepError(f"{bank.path}: changed since the sweep was planned; start the sweep again")
     if trial.protocol != task.VERSION:
@@ -117,14 +127,14 @@ def _setup(trial: Trial, task: Task, bank: FeatureBank, device: str, similaritie
             f"task {trial.task} is version {task.VERSION} here, {trial.protocol} where the sweep was planned; install "
             "one mgcl everywhere"
         )
-    method: Method = load("method", trial.method)
+    method = load("method", trial.method)
     if trial.version != method.VERSION:
         raise SweepError(
             f"method {trial.method} is version {method.VERSION} here, {trial.version} where the sweep was "
             "planned; install one mgcl everywhere"
         )
     parameters: Any = from_flat(method.Parameters, trial.parameters)
-    return Setup(trial, bank, method, parameters, similarities, torch.device(device))
+    return Setup(trial, bank, method, parameters, None, torch.device(device))
 
 
 @contextmanager

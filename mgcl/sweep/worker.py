@@ -31,7 +31,7 @@ class Worker:
 
     Attributes:
         banks: digest -> location of the bank: a folder, or an address that ``nearby`` takes.
-        home: folder for similarities and logs.
+        home: folder for similarities, other results that trials share, and logs.
         gpu_share: share of the memory of this process's first GPU that it may use, the rest being for other processes;
             0: run on one CPU thread.
     """
@@ -57,7 +57,8 @@ class Worker:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", MgclWarning)
                 bank, kept = self._opened(trial.bank)
-                result = run_trial(trial, bank, device=self._device, similarities=computed or kept)
+                shared = self.home / "kept" / platform.node()
+                result = run_trial(trial, bank, device=self._device, similarities=computed or kept, kept=shared)
                 bank.check_unchanged()
             own = [str(each.message) for each in caught if issubclass(each.category, MgclWarning)]
             return replace(result, notes=tuple(dict.fromkeys(own)))
@@ -98,14 +99,14 @@ class Worker:
         for digest in self.banks:
             self._opened(digest)
 
-    def computed_similarities(self, digest: str) -> SimilarityStore:
+    def computed_similarities(self, digest: str) -> SimilarityStore | None:
         """Similarities of a bank's clips that are computed on every look-up and not stored.
 
         They suit a matching that no other trial will use.
         """
         return similarity_store(self._opened(digest)[0], device=self._device, stored=False)
 
-    def _opened(self, digest: str) -> tuple[FeatureBank, SimilarityStore]:
+    def _opened(self, digest: str) -> tuple[FeatureBank, SimilarityStore | None]:
         if digest not in self._open:
             location = self.banks[digest]
             bank = FeatureBank.open(nearby(location, digest=digest))
@@ -115,7 +116,7 @@ class Worker:
         return self._open[digest]
 
     @cached_property
-    def _open(self) -> dict[str, tuple[FeatureBank, SimilarityStore]]:
+    def _open(self) -> dict[str, tuple[FeatureBank, SimilarityStore | None]]:
         return {}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from mgcl.records import NO_TRANSPORT, Cell, Confusion, Convergence, ExplainedClip, Trial, Value
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import torch
 
     from mgcl.features import FeatureBank
-    from mgcl.methods.method import Method
     from mgcl.transport.pairwise import SimilarityStore
 
 FIRST = "few_shot"
@@ -59,12 +59,15 @@ class Setup:
 
     trial: Trial
     bank: FeatureBank
-    method: Method
+    method: Any
+    """Module of the method; its protocol is that of the task's ``METHODS``."""
     parameters: Any
     """The trial's parameters, as the method's ``Parameters``."""
-    similarities: SimilarityStore
-    """Segment similarities of the bank's clips, on the device."""
+    similarities: SimilarityStore | None
+    """Segment similarities of the bank's clips, on the device; None: the bank has no segments."""
     device: torch.device
+    kept: Path | None = None
+    """Folder for results that several trials share; None: they are computed again."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,10 @@ class Task(Protocol):
 
     VERSION: int
     """Version, part of every trial's key; raised whenever the same cell would draw or count something else."""
+    METHODS: str
+    """Folder of ``mgcl.methods`` whose methods the task runs."""
+    GENERATED: str
+    """Generated data set whose bank a sweep takes if it is given none; see ``mgcl.extraction.generated``."""
     READS: tuple[str, ...]
     """Columns of a bank that the task needs with any method; see ``mgcl.features.schema``."""
     METRICS: tuple[Metric, ...]

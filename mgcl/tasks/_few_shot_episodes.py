@@ -97,7 +97,7 @@ def _support(setup: Setup, episodes: Sequence[Episode]) -> Support:
         explanations=units(bank.explanation_embeddings[rows], device),
         logit_scale=bank.header.logit_scale,
         seeds=torch.tensor([episode.seed for episode in episodes], device=device),
-        known_similarity=partial(_known_similarity, setup.similarities),
+        known_similarity=partial(_known_similarity, setup.similarities) if setup.similarities else None,
     )
 
 

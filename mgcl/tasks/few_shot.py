@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION"]
 
+METHODS = "few_shot"
+GENERATED = "soundscapes"
 READS = ("label", "clip", "segments", "prompt", "explanations")
 METRICS = (Metric("accuracy"),)
 COLUMNS = {"way": Coordinate(int, "classes an episode"), "shot": Coordinate(int, "support clips a class")}

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mgcl.methods.method import Support
 
 VERSION = 1
+METHODS = "few_shot"
+GENERATED = "soundscapes"
 READS = ("label", "clip", "segments", "prompt", "explanations")
 METRICS = (Metric("accuracy", interval="bootstrap"),)
 COLUMNS = {"texts": Coordinate(str, "what describes a class")}

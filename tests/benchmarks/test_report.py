@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mgcl.methods.variants import VARIANTS
+from mgcl.methods.variants import FEW_SHOT
 from mgcl.records import NO_TRANSPORT, Confusion, Convergence, ExplainedClip, TrialResult, TrialRun
 from mgcl.reporting import figures, report, tables
 from mgcl.reporting.outline import Outline
@@ -12,7 +12,7 @@ from tests import cases
 
 SETTINGS, FOLDS, EPISODES, QUERIES = 20, 5, 100, 150
 COLUMNS = ((5, 1), (5, 5), (10, 1), (10, 5))
-ROWS = tuple(VARIANTS)[:25]
+ROWS = tuple(FEW_SHOT)[:25]
 CLASSES, SEGMENTS, EXPLANATIONS = tuple(f"class {index:02}" for index in range(15)), 16, 8
 
 

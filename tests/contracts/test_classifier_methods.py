@@ -28,7 +28,7 @@ def bands(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     embedding.caption_choices.cache_clear()
 
 
-@pytest.mark.parametrize("name", [name for name in names("method") if name != READS_OTHER_COLUMNS])
+@pytest.mark.parametrize("name", [name for name in names("method", "few_shot") if name != READS_OTHER_COLUMNS])
 def test_every_method_is_fitted_saved_opened_and_explained(name: str, tmp_path: Path) -> None:
     classifier = FewShotClassifier(method=name, reject_label="none").fit(SUPPORT, LABELS)
     classifier.save(tmp_path)

@@ -44,7 +44,7 @@ def support_set(seed: int = 1) -> Support:
     )
 
 
-@pytest.fixture(params=names("method"))
+@pytest.fixture(params=names("method", "few_shot"))
 def method(request):
     return load("method", request.param)
 
@@ -135,7 +135,7 @@ def test_stacked_episodes_do_not_touch_each_other(method) -> None:
     seed=st.integers(0, 100),
 )
 @settings(max_examples=20)
-@pytest.mark.parametrize("name", names("method"))
+@pytest.mark.parametrize("name", names("method", "few_shot"))
 def test_degenerate_episodes_have_finite_logits(name, way, shot, segments, kind, seed) -> None:
     """One class, one segment, zero vectors, identical and opposite ones."""
     random = torch.Generator().manual_seed(seed)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mgcl.features import FeatureBank
-from mgcl.methods.variants import VARIANTS
+from mgcl.methods.variants import FEW_SHOT
 from mgcl.reporting.outline import Outline
 from mgcl.reporting.report import write
 from mgcl.sweep.driver import count
@@ -66,7 +66,7 @@ def test_every_trial_of_a_store_counts_as_done_and_its_table_is_the_same_to_the_
     store, real_bank: FeatureBank, tmp_path
 ) -> None:
     runs = recorded_runs("full_grid", store)
-    sweep = cases.sweep("full_grid", tuple(VARIANTS), ways=(5,), shots=(1, 5), episodes=3, queries=10)
+    sweep = cases.sweep("full_grid", tuple(FEW_SHOT), ways=(5,), shots=(1, 5), episodes=3, queries=10)
     states = count(plan(sweep, real_bank), {run.key: run for run in runs})
     assert states["done"] == len(runs) == 49
     assert states["failed"] == 0

@@ -20,7 +20,7 @@ from mgcl.tasks import Coordinate, Metric, Words
 
 OLDER_THAN_TASKS = {"few_shot"}
 """Their trials' keys were recorded before keys named a task."""
-DRAWN = {"few_shot": {"ways": (2, 3), "shots": (1,), "queries": 5, "episodes": 2}}
+DRAWN = {"few_shot": {"ways": (2, 3), "shots": (1,), "queries": 5, "episodes": 2}, "generalised": {"shots": (1, 2)}}
 """What the small bank can give, where the defaults of ``Draws`` are too much or none."""
 KEY = re.compile(r"[\w./\- :]+")
 """What MLflow takes for the name of a metric."""
@@ -66,7 +66,8 @@ def task(name):
 
 
 @pytest.fixture
-def cells(name, task, bank):
+def cells(name, task, bank, audio_visual_bank):
+    bank = audio_visual_bank if bank.lacks(task.READS) else bank
     return task.cells(task.Draws(**DRAWN.get(name, {})), bank)
 
 

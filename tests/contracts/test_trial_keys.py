@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mgcl.features import FeatureBank
-from mgcl.methods.variants import VARIANTS, resolve
+from mgcl.methods.variants import FEW_SHOT, resolve
 from mgcl.records import Fold, Trial
 from mgcl.sweep.grid import plan
 from tests.cases import sweep
@@ -37,15 +37,15 @@ def trial(variant: str, *, audio_only: bool = False) -> Trial:
 
 
 def test_every_variant_has_the_key_that_was_recorded() -> None:
-    keys = {name: trial(name).key for name in VARIANTS}
-    keys |= {f"{name} --audio-only": trial(name, audio_only=True).key for name in VARIANTS}
+    keys = {name: trial(name).key for name in FEW_SHOT}
+    keys |= {f"{name} --audio-only": trial(name, audio_only=True).key for name in FEW_SHOT}
     golden = json.loads(GOLDEN.read_text())
     assert {name: keys.get(name) for name in golden} == golden
 
 
 @pytest.mark.skipif(not RECORDED.is_file(), reason=f"{RECORDED} is not here")
 def test_a_plan_has_the_keys_of_the_store_that_the_same_command_wrote(real_bank: FeatureBank) -> None:
-    asked = sweep("full_grid", tuple(VARIANTS), ways=(5,), shots=(1, 5), episodes=3, queries=10)
+    asked = sweep("full_grid", tuple(FEW_SHOT), ways=(5,), shots=(1, 5), episodes=3, queries=10)
     with sqlite3.connect(f"file:{RECORDED}?mode=ro&immutable=1", uri=True) as store:
         recorded = {key for (key,) in store.execute("SELECT value FROM tags WHERE key = 'trial_key'")}
     assert recorded

@@ -12,11 +12,11 @@ PLAN = """
 from mgcl.features import FeatureBank
 from mgcl.sweep import Sweep
 from mgcl.sweep.grid import plan
-from mgcl.methods.variants import VARIANTS
+from mgcl.methods.variants import FEW_SHOT
 from mgcl.tasks import few_shot
 bank = FeatureBank.open(sys.argv[1])
-sweep = Sweep("s", few_shot.Draws((2,), (2,), queries=5), tuple(VARIANTS))
-assert len(plan(sweep, bank)) == len(VARIANTS) - 2
+sweep = Sweep("s", few_shot.Draws((2,), (2,), queries=5), tuple(FEW_SHOT))
+assert len(plan(sweep, bank)) == len(FEW_SHOT) - 2
 """
 REPORT = "import mgcl.tracking.record, mgcl.reporting.tables"
 HELP = "from mgcl.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"

@@ -1,0 +1,1 @@
+"""Parts of the task ``generalised``: data of a stage, calibration, words, training. ``parts`` loads without torch."""

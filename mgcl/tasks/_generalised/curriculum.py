@@ -1,0 +1,146 @@
+"""Two stages of two substages (AV-DIFF section 3.1): stage 1 chooses on validation classes, stage 2 is tested.
+
+Substage 1 learns base classes, substage 2 base and novel ones with a frozen trunk. Substage 1 does not depend on the
+shots. Stage 2 has one substage 1, and one substage 2 for each draw of the novel classes' shots.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from mgcl.methods.recogniser import Recogniser, Shapes, Training
+from mgcl.parameters import flat
+from mgcl.records import Confusion
+from mgcl.seeding import seed_of
+from mgcl.tasks import Measured, Setup
+from mgcl.tasks._generalised.calibration import Recalls, calibrated, recalls
+from mgcl.tasks._generalised.kept import Learned, kept
+from mgcl.tasks._generalised.parts import Stage, stage
+from mgcl.tasks._generalised.substage import Schedule, Substage, explore, outputs, probabilities, replay
+from mgcl.tasks._generalised.tokens import Source
+from mgcl.tasks._generalised.words import word_vectors
+
+
+@dataclass(frozen=True)
+class Found:
+    """What stage 1 chose."""
+
+    base: Schedule
+    novel: Schedule
+    gamma: float
+
+
+@dataclass(frozen=True, eq=False)
+class Curriculum:
+    """A trial's recogniser and data."""
+
+    setup: Setup
+
+    @property
+    def training(self) -> Training:
+        """How the recogniser is trained."""
+        return cast(Training, self.setup.parameters.training)
+
+    @cached_property
+    def source(self) -> Source:
+        """Tokens as the recogniser sees them."""
+        return Source(self.setup.bank, self.setup.parameters.inputs, self.setup.device)
+
+    def stage(self, number: int, draw: int = 0) -> Stage:
+        """Clips of a stage, with the shots of a draw."""
+        cell = self.setup.trial.cell
+        return stage(self.setup.bank, number, shot=cell.shot, identity=(cell.seed, number, draw))
+
+    def substage(self, number: int, of: Stage, *, novel: bool, draw: int = 0, state: Any = None) -> Substage:
+        """A substage with a new model, initialised by seed or from a state."""
+        parameters = self.setup.parameters
+        kind = getattr(parameters, "words", None)
+        if kind in ("own", "permuted") and "word_vector" not in parameters.reads:
+            kind = None
+        words = word_vectors(kind, self.source, of, novel=novel)
+        audio, video = self.source.dim("audio"), self.source.dim("video")
+        shapes = Shapes(audio, video, words.shape[-1], len(of.classes))
+        identity = (self.setup.trial.dataset, self.setup.trial.cell.seed, number, draw, 2 if novel else 1)
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed_of("initialisation", *identity[:3]))
+            model = cast(Recogniser, self.setup.method).build(shapes, parameters).to(self.source.device)
+        if state is not None:
+            model.load_state_dict(state)
+        return Substage(model, self.source, of, words, self.training, novel, identity)
+
+    def learn_base(self, number: int, schedule: Schedule | None = None) -> Learned:
+        """Substage 1 of a stage: explored on validation clips of base classes, or replayed."""
+
+        def compute() -> Learned:
+            one = self.substage(number, of, novel=False)
+            if schedule:
+                replay(one, schedule)
+                return Learned(one.model.state_dict(), schedule)
+            tested = of.tested_labels < of.base
+            rows, labels = of.tested_rows[tested], of.tested_labels[tested]
+
+            def judge() -> tuple[float, None]:
+                answers = probabilities(one, outputs(one, rows)).argmax(-1)
+                right = np.bincount(labels, answers == labels) / np.bincount(labels)
+                return float(right.mean()), None
+
+            explored = explore(one, self.training.base_epochs, judge)
+            return Learned(one.model.state_dict(), explored.schedule)
+
+        of, trial = self.stage(number), self.setup.trial
+        identity = {
+            "task": (trial.task, trial.protocol),
+            "method": (trial.method, trial.version, flat(self.setup.parameters)),
+            "bank": trial.bank,
+            "seed": trial.cell.seed,
+            "stage": number,
+            "schedule": flat(schedule) if schedule else None,
+            "arithmetic": (torch.__version__, self.source.device.type),
+        }
+        return kept(self.setup.kept, identity, compute)
+
+    def choose(self) -> Found:
+        """Stage 1: epochs, drops of the learning rate, and gamma."""
+        base = self.learn_base(1)
+        of = self.stage(1)
+        two = self.substage(1, of, novel=True, state=base.state)
+        tested = outputs(two, of.tested_rows) if self.training.frozen_mode == "eval" else None
+
+        def judge() -> tuple[float, float]:
+            embedded = outputs(two, of.tested_rows) if tested is None else tested
+            gamma, found = calibrated(probabilities(two, embedded), of.tested_labels, of.base)
+            return found.harmonic, gamma
+
+        explored = explore(two, self.training.novel_epochs, judge)
+        gamma = explored.best if self.training.gamma == "best" else explored.last
+        return Found(base.schedule, explored.schedule, gamma)
+
+    def test(self, found: Found, draw: int, state: Any) -> tuple[Recalls, Confusion]:
+        """Substage 2 of stage 2 for one draw of shots, and its test."""
+        of = self.stage(2, draw)
+        two = self.substage(2, of, novel=True, draw=draw, state=state)
+        replay(two, found.novel)
+        seen = probabilities(two, outputs(two, of.tested_rows))
+        answers = (seen - found.gamma * (np.arange(len(of.classes)) < of.base)).argmax(-1)
+        counts = np.zeros((len(of.classes), len(of.classes)), int)
+        np.add.at(counts, (of.tested_labels, answers), 1)
+        confusion = Confusion(of.classes, tuple(tuple(map(int, row)) for row in counts))
+        return recalls(seen, of.tested_labels, of.base, found.gamma), confusion
+
+
+def run(setup: Setup) -> Measured:
+    """Choose in stage 1, train and test in stage 2."""
+    curriculum = Curriculum(setup)
+    found = curriculum.choose()
+    base = curriculum.learn_base(2, found.base)
+    tested = [curriculum.test(found, draw, base.state) for draw in range(setup.trial.cell.draws)]
+    scores = {
+        "base": tuple(each.base for each, _ in tested),
+        "novel": tuple(each.novel for each, _ in tested),
+        "fsl": tuple(each.alone for each, _ in tested),
+        "hm of a draw": tuple(each.harmonic for each, _ in tested),
+    }
+    return Measured(scores, confusions=tuple(confusion for _, confusion in tested))
