@@ -125,7 +125,7 @@ def load(weights: str | None = None, device: str = "cpu") -> EfficientAt:
     file = Path(chosen("efficientat", weights, "") or needed("efficientat", TAGGER, variable=_WEIGHTS))
     source = os.environ.get(_TEXT) or str(needed("efficientat", ENCODER, variable=_TEXT))
     tagger, (encoder, tokenizer) = _tagger(file.expanduser()), _encoder(str(Path(source).expanduser()))
-    name = f"efficientat {file.name}" + (f" with {source}" if os.environ.get(_TEXT) else "")
+    name = f"efficientat {file.name}" + (f" with {Path(source).name}" if os.environ.get(_TEXT) else "")
     return probed(EfficientAt(tagger, encoder, tokenizer, name, device))
 
 
