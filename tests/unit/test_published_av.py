@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mgcl.records import Setting
-from mgcl.reporting import blocks
+from mgcl.reporting import blocks, report
 from mgcl.reporting import published as published_figures
 from mgcl.reporting.tables import Column, Table
 from mgcl.tasks import Metric
@@ -24,6 +24,10 @@ class Shots(Table):
     @property
     def blocks(self) -> int:
         return 3
+
+    @property
+    def ranked(self) -> bool:
+        return True
 
     def name_of(self, column: Column) -> str:
         return f"{column[0]}-shot"
@@ -77,3 +81,9 @@ def test_a_table_of_a_published_data_set_has_its_figures_alone() -> None:
     assert text.startswith("### Paper (other backbone)")
     assert "VGGSound" not in text
     assert "| 55.31    |" in text
+
+
+def test_a_cell_has_the_figure_of_its_own_data_set_or_none() -> None:
+    for dataset, figure in (("ucf-fsl", 59.96), ("scenes", None)):
+        cell = report._measured(table(dataset), "av-diff", (5,))
+        assert (cell["paper_percent"], cell["minus_paper_points"]) == (figure, None)
