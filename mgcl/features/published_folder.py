@@ -209,9 +209,9 @@ def _stream(
             file = features / "video" / place / name
             of_class = {each: _read_class(features / each / place / name) for each in tokens}
             for clip_id in dict.fromkeys(clip for each in of_class.values() for clip in each):
-                if clip_id in seen and repeated:
-                    continue
                 if clip_id in seen:
+                    if repeated and letters(seen[clip_id].stem) == letters(file.stem):
+                        continue
                     raise BankError(f"{file}: {clip_id!r} is also in {seen[clip_id]}; a clip has one class and split")
                 seen[clip_id] = file
                 for key, value in (("clip_id", clip_id), ("label", label), ("split", split)):
@@ -227,7 +227,7 @@ def _classes(features: Path, place: str, parts: dict[str, str], allowed: tuple[s
     if not names:
         raise BankError(f"{features / 'video' / place}: no file CLASS.pkl; copy the folder again")
     for name in names:
-        label = label_of.get(letters(name.removesuffix(".pkl")))
+        label = label_of.get(letters(Path(name).stem))
         if label is None or parts[label] not in allowed:
             its_part = parts.get(label or "", "in no list of classes")
             raise BankError(
@@ -238,7 +238,7 @@ def _classes(features: Path, place: str, parts: dict[str, str], allowed: tuple[s
 
 
 def _folders(draw: int | None) -> Iterator[tuple[str, tuple[str, ...], str, bool]]:
-    """Yield split, allowed parts, folder, and whether its clips may be in an earlier folder, which then counts."""
+    """Yield split, allowed parts, folder, and whether its classes' clips may be in an earlier folder, which counts."""
     for place, (split, allowed) in _SPLITS.items():
         yield split, allowed, place, False
     draws = DRAWS if draw is None else DRAWS[draw : draw + 1]

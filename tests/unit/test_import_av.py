@@ -194,6 +194,12 @@ WRONG = {
         "stage_1_val_seen: no file CLASS.pkl",
     ),
     "two splits": (lambda f: change(f / FILE, video_names=["a1", "a2", "a4"]), "'a4' is also in .*stage_1_train_base"),
+    "two classes": (
+        lambda f: change(
+            f / "features/1-shot/video/stage_2_test_novel/TableTennisShot.pkl", video_names=["a1", "t3", "t4"]
+        ),
+        "stage_2_test_novel/TableTennisShot.pkl: 'a1' is also in .*ApplyEyeMakeup.pkl; a clip has one class",
+    ),
     "twice": (lambda f: change(f / FILE, video_names=["a1", "a1", "a3"]), "ApplyEyeMakeup.pkl: 'a1' stands 2 times"),
     "no names": (lambda f: change(f / FILE, video_names=None), r"not features and video_names, .*'video_names'"),
     "fewer names": (
