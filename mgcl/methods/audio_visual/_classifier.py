@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mgcl.methods.audio_visual._layers import mlp
-from mgcl.methods.recogniser import Batch, Clips
+from mgcl.methods.audio_visual._sizes import Head
+from mgcl.methods.recogniser import Batch, Clips, Shapes
 
 
 class Generator(Protocol):
@@ -26,6 +27,13 @@ class Generator(Protocol):
     def sample(self, words: Tensor, noise: torch.Generator) -> Tensor:
         """Synthesise one feature per word vector."""
         ...
+
+
+def classifier(
+    trunk: nn.Module, width: int, shapes: Shapes, head: Head, generator: nn.Module | None = None
+) -> "Classifier":
+    """Classifier with a head of the given sizes on a trunk of the given width."""
+    return Classifier(trunk, (width, head.hidden, head.out), shapes.classes, head.dropout, generator)
 
 
 class Classifier(nn.Module):

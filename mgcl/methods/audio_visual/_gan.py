@@ -10,14 +10,17 @@ from mgcl.methods.audio_visual._sizes import Adversary
 
 
 class Gan(nn.Module):
-    """Generator and critic."""
+    """Generator and critic; ``positive``: features are at least 0, as those after a ReLU are."""
 
-    def __init__(self, dim: int, condition: int, adversary: Adversary) -> None:
+    def __init__(self, dim: int, condition: int, adversary: Adversary, *, positive: bool = True) -> None:
         super().__init__()
         self.adversary = adversary
         hidden, latent = adversary.hidden, adversary.latent
         self.generator = nn.Sequential(
-            nn.Linear(latent + condition, hidden), nn.LeakyReLU(), nn.Linear(hidden, dim), nn.ReLU()
+            nn.Linear(latent + condition, hidden),
+            nn.LeakyReLU(),
+            nn.Linear(hidden, dim),
+            nn.ReLU() if positive else nn.Identity(),
         )
         self.critic = nn.Sequential(nn.Linear(dim + condition, hidden), nn.LeakyReLU(), nn.Linear(hidden, 1))
 

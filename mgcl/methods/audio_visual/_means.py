@@ -19,6 +19,15 @@ class Means(nn.Module):
         return torch.cat([F.normalize(mean_tokens(each), dim=-1) for each in (clips.audio, clips.video)], -1)
 
 
+def class_means(
+    embedded: Float[Tensor, "b e"], labels: Int[Tensor, "b"], classes: int
+) -> tuple[Float[Tensor, "classes e"], Float[Tensor, "classes"]]:
+    """Mean of each class's clips, 0 without any, and their number."""
+    one_hot = F.one_hot(labels, classes).to(embedded.dtype)
+    counts = one_hot.sum(0)
+    return one_hot.T @ embedded / counts.clamp(min=1)[:, None], counts
+
+
 class Prototypes(nn.Module):
     """Nearest class mean; see ``mgcl.methods.recogniser.Model``. A class without clips scores minus infinity."""
 
@@ -33,9 +42,7 @@ class Prototypes(nn.Module):
 
     def observe(self, embedded: Float[Tensor, "b e"], labels: Int[Tensor, "b"]) -> None:
         """Average the clips of each class."""
-        one_hot = F.one_hot(labels, len(self.counts)).to(embedded.dtype)
-        self.counts = one_hot.sum(0)
-        self.means = one_hot.T @ embedded / self.counts.clamp(min=1)[:, None]
+        self.means, self.counts = class_means(embedded, labels, len(self.counts))
 
     def embed(self, clips: Clips) -> Float[Tensor, "b e"]:
         """Mean tokens of the clips."""

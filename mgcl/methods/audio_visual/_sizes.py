@@ -169,3 +169,63 @@ class Adversary:
         check_ranges(
             self, at_least_one=("latent", "hidden", "critic_steps"), at_least_zero=("penalty",), positive=("clip",)
         )
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Sizes of attention blocks.
+
+    Attributes:
+        heads: number of heads.
+        head_dim: dimension of a head.
+        dropout: after attention and MLPs.
+    """
+
+    heads: int = 4
+    head_dim: int = 16
+    dropout: float = _named("transformer_dropout", 0.1)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_ranges(self, at_least_one=("heads", "head_dim"))
+        _check_dropout(self)
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """How two transformers share tokens.
+
+    Attributes:
+        depth: number of layers.
+        fusion_layer: first layer that shares tokens, counted from 0; at ``depth`` the modalities never meet.
+        tokens: number of shared tokens.
+    """
+
+    depth: int = 3
+    fusion_layer: int = 1
+    tokens: int = _named("bottleneck_tokens", 4)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_ranges(self, at_least_one=("depth", "tokens"), at_least_zero=("fusion_layer",))
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows of a clip.
+
+    Attributes:
+        training: number of windows per clip in training, at random places.
+        testing: number of windows in tests, spread evenly.
+        share: length of a window, as a share of the clip's.
+    """
+
+    training: int = _named("train_windows", 4)
+    testing: int = _named("test_windows", 10)
+    share: float = _named("window_share", 0.5)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_ranges(self, at_least_one=("training", "testing"), positive=("share",))
+        if self.share > 1:
+            raise ValueError(f"window_share must be at most 1, got {self.share}")

@@ -45,7 +45,7 @@ class Parameters:
 
 def build(shapes: Shapes, parameters: Parameters) -> nn.Module:
     """Make the model."""
-    from mgcl.methods.audio_visual._classifier import Classifier
+    from mgcl.methods.audio_visual._classifier import classifier
     from mgcl.methods.audio_visual._diffusion import Diffusion
     from mgcl.methods.audio_visual._gan import Gan
     from mgcl.methods.audio_visual._transformer import HybridTrunk
@@ -57,5 +57,4 @@ def build(shapes: Shapes, parameters: Parameters) -> nn.Module:
     elif parameters.generator == "gan":
         generator = Gan(head.out, shapes.words, parameters.adversary)
     trunk = HybridTrunk(shapes, parameters.encoding, parameters.layers)
-    sizes = parameters.encoding.width, head.hidden, head.out
-    return Classifier(trunk, sizes, shapes.classes, head.dropout, generator)
+    return classifier(trunk, parameters.encoding.width, shapes, head, generator)

@@ -1,0 +1,43 @@
+"""Multimodal bottleneck transformer: two transformers share a few tokens (Nagrani et al. 2021, arXiv 2107.00135).
+
+Adapted, ours: AV-DIFF's tokens and head on the mean of both classification tokens, where the paper averages logits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mgcl.methods.audio_visual._sizes import Encoding, Head, Heads, Sharing
+from mgcl.methods.recogniser import Inputs, Shapes, Training
+
+if TYPE_CHECKING:
+    from torch import nn
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parts of the model; the fields of the parts are its options."""
+
+    encoding: Encoding = field(default_factory=Encoding)
+    sharing: Sharing = field(default_factory=Sharing)
+    attending: Heads = field(default_factory=Heads)
+    head: Head = field(default_factory=Head)
+    inputs: Inputs = field(default_factory=Inputs)
+    training: Training = field(default_factory=Training)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Columns of a bank."""
+        return self.inputs.reads
+
+
+def build(shapes: Shapes, parameters: Parameters) -> nn.Module:
+    """Make the model."""
+    from mgcl.methods.audio_visual._classifier import classifier
+    from mgcl.methods.audio_visual._token_fusions import Mbt
+
+    trunk = Mbt(shapes, parameters.encoding, parameters.sharing, parameters.attending)
+    return classifier(trunk, parameters.encoding.width, shapes, parameters.head)

@@ -1,0 +1,46 @@
+"""TCAF: cross-modal attention over time, and clips aligned with word vectors (Mercea et al. 2022, arXiv 2207.09966).
+
+Adapted: scores are minus the distance to a class's words, and their softmax is calibrated; the published code
+calibrates distances. The second substage trains both projections.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mgcl.methods.audio_visual._sizes import Encoding, Head, Layers
+from mgcl.methods.recogniser import Inputs, Shapes, Training, Words
+
+if TYPE_CHECKING:
+    from torch import nn
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parts of the model; the fields of the parts are its options."""
+
+    words: Words = "own"
+    """What clips are aligned with."""
+    encoding: Encoding = field(default_factory=Encoding)
+    layers: Layers = field(default_factory=lambda: Layers("cross", change=0))
+    head: Head = field(default_factory=Head)
+    inputs: Inputs = field(default_factory=Inputs)
+    training: Training = field(default_factory=Training)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Columns of a bank; word vectors only if it takes a class's own or another's."""
+        named = self.words in ("own", "permuted")
+        return (*self.inputs.reads, "word_vector") if named else self.inputs.reads
+
+
+def build(shapes: Shapes, parameters: Parameters) -> nn.Module:
+    """Make the model."""
+    from mgcl.methods.audio_visual._tcaf import Aligned
+    from mgcl.methods.audio_visual._transformer import HybridTrunk
+
+    trunk = HybridTrunk(shapes, parameters.encoding, parameters.layers)
+    return Aligned(trunk, parameters.encoding.width, shapes, parameters.head)

@@ -1,0 +1,48 @@
+"""TSL: windows of a clip, a GAN of their features conditioned on words, and a linear classifier (Xian et al. 2021).
+
+The published code has no GAN, so that part is a reconstruction. Adapted, ours: a window is its mean tokens, and a clip's
+score is its windows' mean probability (arXiv 2007.04755).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mgcl.methods.audio_visual._sizes import Adversary, Encoding, Windows
+from mgcl.methods.recogniser import Inputs, Shapes, Training, Words
+
+if TYPE_CHECKING:
+    from torch import nn
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parts of the model; the fields of the parts are its options."""
+
+    words: Words = "own"
+    """What the GAN is conditioned on."""
+    encoding: Encoding = field(default_factory=Encoding)
+    windows: Windows = field(default_factory=Windows)
+    adversary: Adversary = field(default_factory=Adversary)
+    inputs: Inputs = field(default_factory=Inputs)
+    training: Training = field(default_factory=Training)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Columns of a bank; word vectors only if it takes a class's own or another's."""
+        named = self.words in ("own", "permuted")
+        return (*self.inputs.reads, "word_vector") if named else self.inputs.reads
+
+
+def build(shapes: Shapes, parameters: Parameters) -> nn.Module:
+    """Make the model."""
+    from mgcl.methods.audio_visual._gan import Gan
+    from mgcl.methods.audio_visual._segments import SegmentClassifier, Segments
+
+    width = parameters.encoding.width
+    trunk = Segments(shapes, parameters.encoding, parameters.windows)
+    generator = Gan(width, shapes.words, parameters.adversary)
+    return SegmentClassifier(trunk, (width,), shapes.classes, generator=generator)
