@@ -19,6 +19,7 @@ _ROOMS = {
     "method": "mgcl.methods",
     "dataset": "mgcl.data",
     "backbone": "mgcl.backbones",
+    "visual_backbone": "mgcl.backbones.visual",
     "captioner": "mgcl.captioners",
 }
 
@@ -29,7 +30,7 @@ def names(kind: str) -> tuple[str, ...]:
     >>> names("captioner")
     ('file', 'msclap', 'tags', 'transformers')
     >>> names("dataset")
-    ('esc10', 'esc50', 'folder', 'fsdkaggle18', 'soundscapes')
+    ('esc10', 'esc50', 'folder', 'fsdkaggle18', 'scenes', 'soundscapes', 'videos')
     """
     return tuple(sorted(_files(kind)))
 
@@ -42,7 +43,7 @@ def load(kind: str, name: str) -> ModuleType:
     """
     files = _files(kind)
     if name not in files:
-        raise MgclError(f"no {kind} is called {name!r}; there are: {', '.join(sorted(files))}")
+        raise MgclError(f"no {kind.replace('_', ' ')} is called {name!r}; there are: {', '.join(sorted(files))}")
     return importlib.import_module(files[name])
 
 
@@ -56,7 +57,7 @@ def _files(kind: str) -> dict[str, str]:
         module.name: f"{room}.{module.name}"
         for room in rooms
         for module in _modules(room)
-        if not module.name.startswith("_") and module.name != kind
+        if not module.name.startswith("_") and module.name != kind and f"{room}.{module.name}" not in _ROOMS.values()
     }
 
 

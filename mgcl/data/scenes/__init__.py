@@ -63,30 +63,23 @@ def generate(
     partial = root.with_name(f"{root.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "clips").mkdir(parents=True)
-    listed = scene_clips(scene_classes(vocabulary), clips)
-    names = _names(listed)
-    tenths = [range(start, len(listed), 40) for start in range(min(40, len(listed)))]
+    classes = scene_classes(vocabulary)
+    listed = [(f"clips/{classes.index(each.of):02}-{each.index:02}.mp4", each) for each in scene_clips(classes, clips)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         jobs = [
-            pool.submit(_write, partial, vocabulary, seed, [(names[row], listed[row]) for row in rows])
-            for rows in tenths
+            pool.submit(_write, partial, vocabulary, seed, [each for each in listed if each[1].of == of])
+            for of in classes
         ]
-        with Bar(jobs, desc="generating scenes", unit="batch") as bar:
+        with Bar(jobs, desc="generating scenes", unit="recipe") as bar:
             for job in bar:
                 job.result()
     with (partial / _TABLE).open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(_COLUMNS)
-        writer.writerows((names[row], each.of.label, each.of.part, each.split) for row, each in enumerate(listed))
+        writer.writerows((name, each.of.label, each.of.part, each.split) for name, each in listed)
     (partial / _STAMP).write_text(f"{stamp}\n", encoding="utf-8")
     partial.replace(root)
     return read(root)
-
-
-def _names(clips: tuple[SceneClip, ...]) -> list[str]:
-    """Paths of the clips, relative to the root: number of the class, number of the clip."""
-    number = {each: row for row, each in enumerate(dict.fromkeys(clip.of for clip in clips))}
-    return [f"clips/{number[clip.of]:02}-{clip.index:02}.mp4" for clip in clips]
 
 
 def _write(root: Path, vocabulary: str, seed: int, clips: list[tuple[str, SceneClip]]) -> None:
