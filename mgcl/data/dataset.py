@@ -1,7 +1,7 @@
 """The protocol of data sets: labelled audio files in a folder, with their origin.
 
 A data set is one module, whose ``read(root)`` returns its ``Dataset``. A data set that can be downloaded also has
-``ARCHIVES`` and ``LICENCE``, for ``mgcl.data._download``.
+``ARCHIVES`` and ``LICENCE``, for ``mgcl.data._download``; one of videos has ``PICTURES = True``.
 """
 
 import csv

@@ -81,7 +81,9 @@ def extract_by(
         BackboneError: a sentence cannot be embedded, or the logit scale is out of range.
     """
     sentences = plan(dataset.files, texts.sentences)
-    return _made(run, dataset, about, out, sentences, strict, lambda bench: assemble(bench, dataset, about, texts, out), texts)
+    return _made(
+        run, dataset, about, out, sentences, strict, lambda bench: assemble(bench, dataset, about, texts, out), texts
+    )
 
 
 def extract_videos_by(
@@ -102,7 +104,9 @@ def extract_videos_by(
         DataError: as in ``extract_by``.
     """
     shards = plan(dataset.files, ())
-    return _made(run, dataset, about, out, shards, strict, lambda bench: assemble_videos(bench, dataset, about, words, out))
+    return _made(
+        run, dataset, about, out, shards, strict, lambda bench: assemble_videos(bench, dataset, about, words, out)
+    )
 
 
 def _made(

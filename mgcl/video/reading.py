@@ -138,9 +138,7 @@ def _frames(container: "InputContainer", path: Path) -> "Iterator[AudioFrame | V
 
 
 def _origin(container: "InputContainer") -> float:
-    starts = [
-        float(each.start_time * each.time_base) for each in _streams(container) if each.start_time is not None
-    ]
+    starts = [float(each.start_time * each.time_base) for each in _streams(container) if each.start_time is not None]
     return min(starts, default=0.0)
 
 
@@ -214,6 +212,7 @@ class _Sampled:
         self._steps, self._origin = steps, origin
         self._kept = list[NDArray[np.uint8]]()
         self._held: Any = None
+        self._converter: Any = None
         self.end = 0.0
 
     def add(self, frame: Any) -> None:
@@ -236,10 +235,12 @@ class _Sampled:
         distance = self._steps.seconds / self._steps.frames
         missing = math.ceil(time / distance - _EPSILON) - len(self._kept)
         if missing > 0:
-            self._kept += [self._steps.prepare(_pixels(self._held))] * missing
+            self._kept += [self._steps.prepare(self._pixels())] * missing
 
+    def _pixels(self) -> Pixels:
+        """The held frame as it is meant to be shown."""
+        from av.video.reformatter import VideoReformatter
 
-def _pixels(frame: Any) -> Pixels:
-    """A frame as it is meant to be shown."""
-    pixels: Pixels = frame.to_ndarray(format="rgb24")
-    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
+        self._converter = self._converter or VideoReformatter()  # making one takes longer than converting a small frame
+        pixels: Pixels = self._converter.reformat(self._held, format="rgb24", threads=1).to_ndarray()
+        return np.ascontiguousarray(np.rot90(pixels, round(self._held.rotation / 90)))

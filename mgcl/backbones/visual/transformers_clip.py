@@ -41,9 +41,9 @@ class TransformersClip:
     def prepare(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Scale and crop a frame as the model's own image processor does."""
         with quietly():
-            made = self._processor(
-                Image.fromarray(pixels), do_rescale=False, do_normalize=False, return_tensors="np"
-            )["pixel_values"][0]
+            made = self._processor(Image.fromarray(pixels), do_rescale=False, do_normalize=False, return_tensors="np")[
+                "pixel_values"
+            ][0]
         return np.clip(np.round(made), 0, 255).astype(np.uint8)
 
     def embed(self, frames: NDArray[np.uint8]) -> Float[Tensor, "steps d"]:

@@ -15,6 +15,7 @@ from mgcl.progress import Bar
 from mgcl.records import digest
 from mgcl.seeding import generator
 
+PICTURES = True
 _STAMP, _TABLE = "scenes.txt", "scenes.csv"
 _COLUMNS = ("path", "label", "part", "split")
 
@@ -27,13 +28,11 @@ def read(root: Path) -> Dataset:
     """
     stamp = root / _STAMP
     if not stamp.is_file():
-        raise DataError(f"{stamp}: missing; generate the data set with `mgcl data generate --scenes --root {root}`")
+        raise DataError(f"{stamp}: missing; generate the data set with `mgcl data generate scenes --root {root}`")
     vocabulary, revision = stamp.read_text(encoding="utf-8").split()
     name = "scenes" if vocabulary == "evaluation" else f"scenes-{vocabulary}"
     table = read_table(root / _TABLE, _COLUMNS, missing="generate the scenes again")
-    files = [
-        AudioFile(Path(row.path).stem, root / row.path, row.label, split=row.split) for row in table.itertuples()
-    ]
+    files = [AudioFile(Path(row.path).stem, root / row.path, row.label, split=row.split) for row in table.itertuples()]
     parts: Mapping[str, str] = dict(zip(table["label"], table["part"], strict=True))
     return Dataset(name, revision, "CC0-1.0", complete(files, table=_TABLE), pictures=True, parts=parts)
 
@@ -54,7 +53,7 @@ def generate(
         DataError: there is no such vocabulary, or the folder holds something else.
     """
     if vocabulary not in VOCABULARIES:
-        raise DataError(f"`vocabulary` {vocabulary}: choose {', '.join(VOCABULARIES)}")
+        raise DataError(f"`split` {vocabulary}: choose {', '.join(VOCABULARIES)}")
     stamp = f"{vocabulary} {VERSION}.{seed}.{digest(dict(clips))[:8]}"
     if root.exists():
         if (root / _STAMP).is_file() and (root / _STAMP).read_text(encoding="utf-8").strip() == stamp:

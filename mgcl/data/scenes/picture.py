@@ -27,9 +27,7 @@ _DISTANCES: Mapping[str, Callable[[Floats, Floats], Floats]] = {
     "ring": lambda x, y: np.abs(np.hypot(x, y) - 0.8) - 0.3,
     "square": lambda x, y: np.maximum(np.abs(x), np.abs(y)) - 0.9,
     "triangle": lambda x, y: np.maximum(0.9 * np.abs(x) * 2 - y - 1, y - 0.9),
-    "cross": lambda x, y: np.maximum(
-        np.minimum(np.abs(x), np.abs(y)) - 0.32, np.maximum(np.abs(x), np.abs(y)) - 1
-    ),
+    "cross": lambda x, y: np.maximum(np.minimum(np.abs(x), np.abs(y)) - 0.32, np.maximum(np.abs(x), np.abs(y)) - 1),
 }
 """Shape -> signed distance from its edge, in units of its radius; negative inside."""
 _GREY, _DISTRACTOR = 128, 0.5
@@ -88,9 +86,7 @@ def as_pixels(picture: Floats, random: np.random.Generator) -> NDArray[np.uint8]
     return np.clip(np.round(noisy), 0, 255).astype(np.uint8)
 
 
-def _painted(
-    picture: Floats, shape: str, colour: Floats | tuple[int, ...], places: Floats, radius: Floats
-) -> Floats:
+def _painted(picture: Floats, shape: str, colour: Floats | tuple[int, ...], places: Floats, radius: Floats) -> Floats:
     """Paint a shape on every frame.
 
     Args:
