@@ -14,7 +14,7 @@ EXTRAS: Mapping[str, str] = {
     "openai": "write",
     "av": "video",
 }
-"""Import name -> extra that installs it. For sounds alone ``mgcl.audio.formats`` names the extra m4a, which has PyAV too."""
+"""Import name -> extra that installs it. ``mgcl.audio.formats`` looks for PyAV too, and names the extra m4a."""
 
 
 def missing(*packages: str) -> str | None:

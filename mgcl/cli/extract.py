@@ -54,8 +54,8 @@ def add(commands: Commands) -> None:
     what.add_argument(
         "--words",
         metavar="WORDS",
-        help="word vectors of the classes of videos: bag (default; seeded, without a file), a backbone whose text tower "
-        "embeds the names, or a file (npz, or text as of word2vec)",
+        help="word vectors of the classes of videos: bag (default; seeded, without a file), a backbone, whose text "
+        "tower embeds the names, or a file (npz, or text as of word2vec)",
     )
     what.add_argument("--captions", metavar="FILE", type=Path, help="csv or jsonl: clip_id, caption")
     what.add_argument(
@@ -86,10 +86,7 @@ def _extract(flags: argparse.Namespace) -> int:
     machines = Machines(flags.address, flags.actors, flags.gpus_per_actor)
     if flags.decode_workers < 1:
         raise MgclError(f"--decode-workers {flags.decode_workers}: at least 1")
-    if lacking := missing("ray"):
-        if machines != Machines():
-            raise MgclError(f"--address, --actors and --gpus-per-actor need {lacking}; or leave them out")
-        print(f"extracting in this process, on one CPU or GPU; on all of them needs {lacking}", flush=True)
+    _say_whether_ray(machines)
     if flags.out.exists():
         raise BankError(f"{flags.out}: exists already; name another folder, or remove it first")
     module = load("dataset", flags.dataset)
@@ -118,6 +115,15 @@ def _extract(flags: argparse.Namespace) -> int:
     for reason in bank.left_out.values():
         print(f"left out: {with_flags(reason, flags.called)}")
     return 0
+
+
+def _say_whether_ray(machines: "Machines") -> None:
+    from mgcl.cluster.machines import Machines
+
+    if lacking := missing("ray"):
+        if machines != Machines():
+            raise MgclError(f"--address, --actors and --gpus-per-actor need {lacking}; or leave them out")
+        print(f"extracting in this process, on one CPU or GPU; on all of them needs {lacking}", flush=True)
 
 
 def _extract_videos(flags: argparse.Namespace, machines: "Machines", dataset: "Dataset") -> int:
@@ -191,8 +197,9 @@ def _started(
     from mgcl.extraction.actors import start_actors
 
     choice = flags.backbone, flags.weights
-    options = {"cpus": cpu_count(), "decode_workers": flags.decode_workers}
-    with start_actors(*choice, machines, **options, visual=visual) as actors:
+    with start_actors(
+        *choice, machines, cpus=cpu_count(), decode_workers=flags.decode_workers, visual=visual
+    ) as actors:
         yield actors.about, actors.run
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mgcl.data._splits import published_subsets
 from mgcl.data.dataset import AudioFile, Dataset, complete, read_table
-from mgcl.data.folder import clip_ids, clean_label
+from mgcl.data.folder import clean_label, clip_ids
 from mgcl.errors import DataError, MgclWarning
 from mgcl.files import as_text
 from mgcl.video.formats import CONTAINERS, is_video
@@ -63,10 +63,12 @@ def _found(root: Path) -> tuple[tuple[AudioFile, ...], Mapping[str, str]]:
         raise DataError(f"{root}: no such folder or csv file")
     folders = _folders(root)
     split = bool(folders) and all(folder.name in SPLITS for folder in folders)
-    of_classes = [(each, folder.name) for folder in folders for each in _folders(folder)] if split else None
+    of_classes: list[tuple[Path, str | None]] = [(folder, None) for folder in folders]
+    if split:
+        of_classes = [(each, folder.name) for folder in folders for each in _folders(folder)]
     paths: list[tuple[PurePath, str | None]] = []
     others: list[Path] = []
-    for folder, its_split in of_classes or [(folder, None) for folder in folders]:
+    for folder, its_split in of_classes:
         there = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
         videos = [path for path in there if is_video(path)]
         others += [path for path in there if not is_video(path)]

@@ -1,4 +1,4 @@
-"""The audio-visual bank that every installation can make: generated scenes, embedded by ``tiny`` and ``motion_grid``."""
+"""The audio-visual bank that every installation can make: generated scenes, embedded by tiny and motion_grid."""
 
 import hashlib
 from importlib.resources import files

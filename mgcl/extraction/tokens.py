@@ -1,6 +1,6 @@
 """Tokens of videos: the sound's from overlapping windows of an audio backbone, the picture's from a visual backbone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _CLIPS = 5
 
 
 class Pair:
-    """An audio backbone, with a visual backbone beside it. Its facts are those of the audio backbone, but for the name."""
+    """An audio backbone with a visual backbone beside it. Facts other than name and fingerprint are the audio one's."""
 
     def __init__(self, audio: Backbone, visual: VisualBackbone) -> None:
         self.audio, self.visual = audio, visual
@@ -106,7 +106,8 @@ def embed_videos(
         return decode(file.path, steps, sample_rate=pair.sample_rate, channels=file.channels)
 
     left_out: dict[str, str] = {}
-    audio, video = {}, {}
+    audio: dict[str, Floats] = {}
+    video: dict[str, Floats] = {}
     for batch in decoded_ahead(files, decoded, decoders, size=_CLIPS):
         left_out |= {file.clip_id: str(each) for file, each in batch if isinstance(each, DataError)}
         there = {file.clip_id: each for file, each in batch if not isinstance(each, DataError)}
@@ -116,12 +117,9 @@ def embed_videos(
         for clip_id in there:
             if not (np.isfinite(audio[clip_id]).all() and np.isfinite(video[clip_id]).all()):
                 raise BackboneError(f"{pair.name}: embeds {clip_id} as NaN or infinity; fetch its weights again")
-    nothing = np.empty((0, pair.embedding_dim), np.float32), np.empty((0, pair.visual.token_dim), np.float32)
-    columns = (
-        Ragged.of([*each.values()]) if each else Ragged(empty, np.zeros(1, np.int64))
-        for each, empty in zip((audio, video), nothing, strict=True)
+    return EmbeddedVideos(
+        tuple(audio), _joined(audio, pair.embedding_dim), _joined(video, pair.visual.token_dim), left_out
     )
-    return EmbeddedVideos(tuple(audio), *columns, left_out)
 
 
 def windows(waveform: NDArray[np.float32], about: Facts) -> tuple[Floats, NDArray[np.intp]]:
@@ -135,8 +133,8 @@ def windows(waveform: NDArray[np.float32], about: Facts) -> tuple[Floats, NDArra
         about: facts about the backbone.
 
     Returns:
-        Windows of shape (windows, samples of a window); and for every segment that fits into the waveform the window and
-        the segment in it, shape (segments, 2).
+        Windows of shape (windows, samples of a window); and for every segment that fits into the waveform its window
+        and its number in it, shape (segments, 2).
     """
     length = round(about.seconds * about.sample_rate)
     segment = about.segment_seconds * about.sample_rate
@@ -169,6 +167,10 @@ def _audio_tokens(waveforms: Sequence[NDArray[np.float32] | None], pair: Pair) -
     return tokens
 
 
+def _joined(tokens: Mapping[str, Floats], dim: int) -> Ragged:
+    return Ragged.of([*tokens.values()]) if tokens else Ragged(np.empty((0, dim), np.float32), np.zeros(1, np.int64))
+
+
 def _averaged(segments: Floats, size: int) -> Floats:
     """Means of groups of consecutive segments; the last group may be smaller."""
     starts = np.arange(0, len(segments), size)
@@ -193,7 +195,8 @@ def _refuse_visual_outputs(visual: VisualBackbone) -> None:
     tokens = visual.embed(np.stack([np.stack([each] * visual.frames_per_step) for each in prepared]))
     if tokens.shape != (2, visual.token_dim):
         raise BackboneError(
-            f"{visual.name}: gives tokens of shape {tuple(tokens.shape)}, not (2, {visual.token_dim}); choose other weights"
+            f"{visual.name}: gives tokens of shape {tuple(tokens.shape)}, not (2, {visual.token_dim}); "
+            "choose other weights"
         )
     if not tokens.isfinite().all() or torch.equal(tokens[0], tokens[1]):
         raise BackboneError(

@@ -21,7 +21,8 @@ def check_words(given: str) -> None:
     """
     if given != BAG and given not in names("backbone") and not Path(given).is_file():
         raise BankError(
-            f"`words` {given}: no such file, and no backbone; give {BAG}, one of {', '.join(names('backbone'))}, or a file"
+            f"`words` {given}: no such file, and no backbone; give {BAG}, a file, or one of "
+            f"{', '.join(names('backbone'))}"
         )
 
 

@@ -60,10 +60,10 @@ class Workbench:
             return
         if isinstance(backbone, Pair):
             videos = embed_videos(shard.files, backbone, decoders, turn)
-            columns = {"audio": videos.audio, "video": videos.video}
-            arrays = {name: each.values for name, each in columns.items()}
-            arrays |= {f"{name}_offsets": each.offsets for name, each in columns.items()}
-            self._write(shard, arrays, _about(videos))
+            tokens: dict[str, NDArray[Any]] = {}
+            for name, column in (("audio", videos.audio), ("video", videos.video)):
+                tokens |= {name: column.values, f"{name}_offsets": column.offsets}
+            self._write(shard, tokens, _about(videos))
             return
         clips = embed_clips(shard.files, backbone, decoders, turn)
         arrays = {"clip": clips.clip, "segments": clips.segments, "mel_statistics": clips.mel_statistics}
@@ -92,10 +92,10 @@ class Workbench:
         for shard in self.shards:
             with safe_open(self._file(shard), "numpy") as file:
                 about = file.metadata()
-                columns = [
+                audio, video = (
                     Ragged(file.get_tensor(name), file.get_tensor(f"{name}_offsets")) for name in ("audio", "video")
-                ]
-            yield EmbeddedVideos(tuple(json.loads(about["clip_ids"])), *columns, json.loads(about["left_out"]))
+                )
+            yield EmbeddedVideos(tuple(json.loads(about["clip_ids"])), audio, video, json.loads(about["left_out"]))
 
     def sentences(self) -> dict[str, Floats]:
         """Return sentence -> embedding of shape (d). All shards must be finished."""

@@ -18,8 +18,8 @@ def word_bag(names: Sequence[str]) -> NDArray[np.float32]:
     """Return a vector of unit norm per name, which depends on the name alone.
 
     A name's phrases are divided by commas. A phrase is the sum of its words, scaled to unit norm; a later phrase counts
-    0.7 times as much as the one before it. Names that share words are near each other, and two orders of the same phrases
-    nearer still (cosine about 0.94).
+    0.7 times as much as the one before it. Names that share words are near each other, and two orders of the same
+    phrases nearer still (cosine about 0.94).
 
     Args:
         names: names of classes; underscores stand for spaces.

@@ -17,7 +17,6 @@ from mgcl.errors import DataError
 from mgcl.video.formats import CONTAINERS
 
 if TYPE_CHECKING:
-    from av import AudioFrame, VideoFrame
     from av.container import InputContainer
 
 Pixels = NDArray[np.uint8]
@@ -52,8 +51,8 @@ class Decoded:
 
     Attributes:
         waveform: samples of one channel, shape (samples,), full scale -1..1; None: the video has no sound.
-        frames: prepared frames, shape (steps, frames per step, ...); None: the video has no picture. The frame at a time
-            is the one that is shown at it; after the picture's end it is the last.
+        frames: prepared frames, shape (steps, frames per step, ...); None: the video has no picture. The frame of a
+            time is the one that is shown then; after the picture's end it is the last.
     """
 
     waveform: NDArray[np.float32] | None
@@ -63,8 +62,8 @@ class Decoded:
 def decode(path: Path, steps: Steps, *, sample_rate: int, channels: str = "average") -> Decoded:
     """Decode a video in one pass.
 
-    Time 0 is where the first of its streams begins. Frames are turned as the file says. Covers, which some files have as
-    a picture, do not count.
+    Time 0 is where the first of its streams begins. Frames are turned as the file says. Covers, which some files have
+    as a picture, do not count.
 
     Args:
         path: a video of a format that ``mgcl.video.formats`` lists.
@@ -73,15 +72,15 @@ def decode(path: Path, steps: Steps, *, sample_rate: int, channels: str = "avera
         channels: how several channels become one: one of ``mgcl.audio.CHANNELS``.
 
     Raises:
-        DataError: the file cannot be decoded, is cut short, has neither sound nor picture, has channels that cancel each
-            other, or holds impossible samples; names it.
+        DataError: the file cannot be decoded, is cut short, has neither sound nor picture, has channels that cancel
+            each other, or holds impossible samples; names it.
     """
     with _opened(path) as container:
         origin = _origin(container)
         sound, picture = _Sound(origin), _Sampled(steps, origin)
         for frame in _frames(container, path):
             (sound if type(frame).__name__ == "AudioFrame" else picture).add(frame)
-        _refuse_cut(container, path, sound.end, picture.end, origin)
+        _refuse_cut(container, path, sound.end, picture.end)
     waveform = sound.waveform(path, sample_rate, channels)
     frames = picture.frames()
     if waveform is None and frames is None:
@@ -125,14 +124,14 @@ def _streams(container: "InputContainer") -> list[Any]:
     return [*container.streams.audio[:1], *moving[:1]]
 
 
-def _frames(container: "InputContainer", path: Path) -> "Iterator[AudioFrame | VideoFrame]":
-    there = 0.0
-    streams = _streams(container)
+def _frames(container: "InputContainer", path: Path) -> Iterator[Any]:
+    """Decode frames of sound and picture as they come."""
+    there, streams = 0.0, _streams(container)
     try:
         for packet in container.demux(streams) if streams else ():
             for frame in packet.decode():
-                there = max(there, frame.time or 0.0)
-                yield frame  # type: ignore[misc]  # subtitles are not among the streams
+                there = max(there, getattr(frame, "time", None) or 0.0)
+                yield frame
     except (OSError, ValueError, RuntimeError) as error:
         raise DataError(f"{path}: cannot be decoded after {there:.2f} s ({_reason(error)}); {_MEND}") from None
 
@@ -142,7 +141,7 @@ def _origin(container: "InputContainer") -> float:
     return min(starts, default=0.0)
 
 
-def _refuse_cut(container: "InputContainer", path: Path, sound: float, picture: float, origin: float) -> None:
+def _refuse_cut(container: "InputContainer", path: Path, sound: float, picture: float) -> None:
     """Refuse a video whose header states more than there is.
 
     Raises:

@@ -44,14 +44,15 @@ class TransformersClip:
             made = self._processor(Image.fromarray(pixels), do_rescale=False, do_normalize=False, return_tensors="np")[
                 "pixel_values"
             ][0]
-        return np.clip(np.round(made), 0, 255).astype(np.uint8)
+        rounded: NDArray[np.uint8] = np.clip(np.round(made), 0, 255).astype(np.uint8)
+        return rounded
 
     def embed(self, frames: NDArray[np.uint8]) -> Float[Tensor, "steps d"]:
         """Embed frames of shape (steps, 1, 3, height, width), in batches of at most 32 frames."""
         tokens = []
         with torch.inference_mode():
-            for each in torch.from_numpy(frames[:, 0]).split(_BATCH):
-                scaled = each.to(self._device).float() / 255
+            for start in range(0, len(frames), _BATCH):
+                scaled = torch.from_numpy(frames[start : start + _BATCH, 0]).to(self._device).float() / 255
                 images = (scaled - self._mean) / self._deviation
                 tokens.append(self._model(pixel_values=images).image_embeds.float().cpu())
         return torch.cat(tokens)

@@ -30,7 +30,7 @@ class VisualBackbone(Protocol):
     """Number of frames per token, at equal distances; the first stands at the step's beginning."""
 
     def prepare(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Reduce a frame of shape (height, width, 3) to what ``embed`` takes; threads call it while frames are decoded."""
+        """Reduce a frame of shape (height, width, 3) to what ``embed`` takes. Threads call it while they decode."""
         ...
 
     def embed(self, frames: NDArray[np.uint8]) -> Float[Tensor, "steps d"]:

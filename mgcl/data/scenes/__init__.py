@@ -69,9 +69,9 @@ def generate(
             pool.submit(_write, partial, vocabulary, seed, [each for each in listed if each[1].of == of])
             for of in classes
         ]
-        with Bar(jobs, desc="generating scenes", unit="recipe") as bar:
-            for job in bar:
-                job.result()
+        with Bar(total=len(listed), desc="generating scenes", unit="clip") as bar:
+            for job in jobs:
+                bar.update(job.result())
     with (partial / _TABLE).open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(_COLUMNS)
@@ -81,7 +81,8 @@ def generate(
     return read(root)
 
 
-def _write(root: Path, vocabulary: str, seed: int, clips: list[tuple[str, SceneClip]]) -> None:
+def _write(root: Path, vocabulary: str, seed: int, clips: list[tuple[str, SceneClip]]) -> int:
+    """Write clips, and return how many."""
     from mgcl.data.scenes.composition import compose
     from mgcl.data.scenes.picture import FRAMES_PER_SECOND
     from mgcl.data.soundscapes.sources import SAMPLE_RATE
@@ -92,3 +93,4 @@ def _write(root: Path, vocabulary: str, seed: int, clips: list[tuple[str, SceneC
         drawn = compose(clip.of, vocabulary, random, spoil=clip.spoilt)
         rate = Fraction(FRAMES_PER_SECOND)
         write_mp4(root / name, drawn.frames, drawn.waveform, frame_rate=rate, sample_rate=SAMPLE_RATE)
+    return len(clips)

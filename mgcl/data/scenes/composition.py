@@ -75,4 +75,5 @@ def _stretch(recipe: Recipe, samples: int, random: np.random.Generator) -> Float
     fade = np.minimum(1, np.minimum(np.arange(samples), np.arange(samples)[::-1]) / (_FADE * SAMPLE_RATE))
     cut = sound[start : start + samples] * fade
     loudest = np.add.reduceat(cut**2, np.arange(0, samples, SAMPLE_RATE // 2)).max() / (SAMPLE_RATE // 2)
-    return cut / (np.sqrt(loudest) + 1e-9)
+    scaled: Floats = cut / (np.sqrt(loudest) + 1e-9)
+    return scaled

@@ -23,8 +23,8 @@ _COLOURS: Mapping[str, tuple[int, int, int]] = {
     "white": (245, 245, 245),
 }
 _DISTANCES: Mapping[str, Callable[[Floats, Floats], Floats]] = {
-    "disc": lambda x, y: np.hypot(x, y) - 1,
-    "ring": lambda x, y: np.abs(np.hypot(x, y) - 0.8) - 0.3,
+    "disc": lambda x, y: np.sqrt(x**2 + y**2) - 1,
+    "ring": lambda x, y: np.abs(np.sqrt(x**2 + y**2) - 0.8) - 0.3,
     "square": lambda x, y: np.maximum(np.abs(x), np.abs(y)) - 0.9,
     "triangle": lambda x, y: np.maximum(0.9 * np.abs(x) * 2 - y - 1, y - 0.9),
     "cross": lambda x, y: np.maximum(np.minimum(np.abs(x), np.abs(y)) - 0.32, np.maximum(np.abs(x), np.abs(y)) - 1),
@@ -100,4 +100,5 @@ def _painted(picture: Floats, shape: str, colour: Floats | tuple[int, ...], plac
     scale = radius[:, None, None]
     u, v = (x - places[:, 0, None, None]) / scale, (y - places[:, 1, None, None]) / scale
     cover = np.clip(0.5 - _DISTANCES[shape](u, v) * scale * SIDE, 0, 1)[..., None]
-    return picture * (1 - cover) + cover * np.asarray(colour, float)
+    painted: Floats = picture * (1 - cover) + cover * np.asarray(colour, float)
+    return painted

@@ -73,7 +73,7 @@ def _draw(bounds: Range, random: np.random.Generator) -> float:
 
 
 def draw_layer(recipe: Recipe, random: np.random.Generator) -> tuple[Layer, Floats]:
-    """Draw the events of a recipe in a clip of ``SECONDS``: their values, and their sound before room and background."""
+    """Draw the events of a recipe in a clip of ``SECONDS``: the values drawn, and the sound without any room."""
     pitch, length, rate = (_draw(each, random) for each in (recipe.pitch, recipe.length, recipe.rate))
     onsets, places = series(recipe.rhythm, length, rate, random)
     offsets = course(recipe, places, random)
