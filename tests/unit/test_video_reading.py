@@ -142,9 +142,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
     sound = tone(2.0)[0]
     for name in ("a.mp4", "b.mp4"):
-        write_mp4(
-            tmp_path / name, greys([10] * 13 + [200] * 12), sound, frame_rate=Fraction(25, 2), sample_rate=RATE
-        )
+        write_mp4(tmp_path / name, greys([10] * 13 + [200] * 12), sound, frame_rate=Fraction(25, 2), sample_rate=RATE)
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
     decoded = read(tmp_path / "a.mp4", 0.08 * 13)
     assert decoded.waveform is not None and np.allclose(decoded.waveform, sound, atol=1e-4)
