@@ -45,11 +45,14 @@ def write(
     """Write a video.
 
     Args:
+        path: file to write; its suffix selects container and codecs.
         frames: shape (frames, height, width, 3); None: no picture.
         times: when each frame is shown, in seconds; None: 25 frames per second.
         sound: shape (channels, samples); None: no sound.
+        rate: sample rate, in Hz.
         rotation: degrees, counter-clockwise, by which a player turns the picture.
         delay: seconds by which the sound begins later than the picture.
+        options: options of the container.
     """
     video_codec, audio_codec = CODECS[path.suffix]
     with av.open(str(path), "w", options=options or {}) as container:

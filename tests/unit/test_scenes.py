@@ -87,7 +87,7 @@ def test_ceilings_are_those_of_the_best_oracle_of_all() -> None:
         choices = [[of for cell, of in cells if cell == each] for each in observations]
         scores = []
         for answers in itertools.product(*choices):
-            recall = {of: 0.0 for of in sizes}
+            recall = dict.fromkeys(sizes, 0.0)
             for cell, of in zip(observations, answers, strict=True):
                 recall[of] += cells[cell, of] / sizes[of]
             kinds = [[recall[of] for of in sizes if (of.part == "novel-test") == novel] for novel in (False, True)]
@@ -164,5 +164,5 @@ def test_generated_files_are_the_same_each_time(tmp_path) -> None:
     with pytest.raises(DataError, match="mgcl data generate scenes --root"):
         scenes.read(tmp_path)
     files[3].unlink()
-    with pytest.raises(DataError, match="missing, one of 1 that scenes.csv names"):
+    with pytest.raises(DataError, match=r"missing, one of 1 that scenes\.csv names"):
         scenes.read(tmp_path / "1")

@@ -124,7 +124,7 @@ def test_what_is_no_video_is_named(name: str, content: bytes, message: str, tmp_
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=rf"{name}: {message}"):
         read(tmp_path / name)
-    with pytest.raises(DataError, match="gone.mp4: no such file"):
+    with pytest.raises(DataError, match=r"gone\.mp4: no such file"):
         read(tmp_path / "gone.mp4")
 
 

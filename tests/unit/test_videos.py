@@ -31,7 +31,7 @@ def test_folders_of_splits_and_a_table_of_parts(tmp_path) -> None:
     dataset = videos.read(root)
     assert Counter(file.split for file in dataset.files) == {"train": 2, "validation": 2, "test": 2}
     assert dataset.parts == {"cat": "base", "dog": "novel-test"}
-    assert dataset.files[0].clip_id == "train/cat/0"
+    assert [file.clip_id for file in dataset.files if file.split == "train"] == ["train/cat/0", "train/dog/0"]
     (root / "parts.csv").write_text("label,part\ncat,base\n")
     with pytest.raises(DataError, match="class 'dog' has no part; give each class one of base, novel-validation"):
         videos.read(root)
@@ -83,10 +83,7 @@ def test_other_files_and_empty_classes_are_named(tmp_path) -> None:
     with pytest.warns(MgclWarning, match=r"notes\.txt: is no video, one of 1 such files"):
         videos.read(root)
     files(root, "fish/a.wav")
-    with (
-        pytest.raises(DataError, match="fish: no videos; a class's lie in its folder itself"),
-        pytest.warns(MgclWarning),
-    ):
+    with pytest.raises(DataError, match="fish: no videos; a class's lie in its folder itself"):
         videos.read(root)
     with pytest.raises(DataError, match="gone: no such folder or csv file"):
         videos.read(tmp_path / "gone")
