@@ -53,10 +53,16 @@ class Decoded:
         waveform: samples of one channel, shape (samples,), full scale -1..1; None: the video has no sound.
         frames: prepared frames, shape (steps, frames per step, ...); None: the video has no picture. The frame of a
             time is the one that is shown then; after the picture's end it is the last.
+        seconds: length of the longer of the two, in seconds.
+        sample_rate: sample rate of the sound in the file, in Hz; 0: there is none.
+        channels: number of channels of the sound in the file.
     """
 
     waveform: NDArray[np.float32] | None
     frames: NDArray[np.uint8] | None
+    seconds: float
+    sample_rate: int
+    channels: int
 
 
 def decode(path: Path, steps: Steps, *, sample_rate: int, channels: str = "average") -> Decoded:
@@ -85,7 +91,7 @@ def decode(path: Path, steps: Steps, *, sample_rate: int, channels: str = "avera
     frames = picture.frames()
     if waveform is None and frames is None:
         raise DataError(f"{path}: has neither sound nor picture; {_MEND}")
-    return Decoded(waveform, frames)
+    return Decoded(waveform, frames, max(sound.end, picture.end), sound.sample_rate, sound.channels)
 
 
 def duration(path: Path) -> float:
@@ -170,18 +176,23 @@ class _Sound:
     def __init__(self, origin: float) -> None:
         self._origin, self._blocks = origin, list[NDArray[np.float32]]()
         self._resampler: Any = None
-        self._rate, self._start, self._samples = 0, 0.0, 0
+        self._start, self._samples = 0.0, 0
+        self.sample_rate = 0
 
     @property
     def end(self) -> float:
-        return self._start + self._samples / self._rate if self._rate else 0.0
+        return self._start + self._samples / self.sample_rate if self.sample_rate else 0.0
+
+    @property
+    def channels(self) -> int:
+        return self._blocks[0].shape[1] if self._blocks else 0
 
     def add(self, frame: Any) -> None:
         import av
 
         if self._resampler is None:
             self._resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=frame.sample_rate)
-            self._rate = frame.sample_rate
+            self.sample_rate = frame.sample_rate
             self._start = max(0.0, (frame.time or 0.0) - self._origin) if frame.time is not None else 0.0
         for each in self._resampler.resample(frame):
             self._blocks.append(np.ascontiguousarray(each.to_ndarray().T, np.float32))
@@ -193,14 +204,14 @@ class _Sound:
         samples = np.concatenate(self._blocks)
         file: Any = None  # nothing of a recording that is in memory reads it
         recording = Recording(
-            path, self._rate, samples.shape[1], len(samples), lambda first: iter([samples[first:]]), file
+            path, self.sample_rate, samples.shape[1], len(samples), lambda first: iter([samples[first:]]), file
         )
         mono = recording.one_channel(channels)(recording.read(0, len(samples)))
         if channels == "average" and (fault := cancelled(samples, path)):
             raise fault
-        mono = np.concatenate([np.zeros(round(self._start * self._rate), np.float32), mono])
-        if self._rate != sample_rate:
-            mono = soxr.resample(mono, self._rate, sample_rate)
+        mono = np.concatenate([np.zeros(round(self._start * self.sample_rate), np.float32), mono])
+        if self.sample_rate != sample_rate:
+            mono = soxr.resample(mono, self.sample_rate, sample_rate)
         return mono if len(mono) else None
 
 

@@ -1,6 +1,7 @@
 """From real videos to a bank of tokens: windows of any length, gaps, broken files, an extraction that is resumed."""
 
 import json
+import shutil
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import torch
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.backbones.visual import motion_grid
 from mgcl.data import videos
+from mgcl.data._check import check
 from mgcl.data.dataset import Dataset
 from mgcl.errors import BackboneError, DataError
 from mgcl.extraction import plan
@@ -84,7 +86,7 @@ def test_every_segment_is_taken_once_from_a_window_that_holds_it(seconds: float)
 
 
 def test_windows_do_not_tell_the_beginning_from_the_end() -> None:
-    """Backwards, segments lie at the same places of their windows, but for rounding and for ties between two windows."""
+    """Backwards, segments lie at the same places of their windows, but for rounding and for ties of two windows."""
     for count in range(5, 40):
         cut, places = windows(np.zeros(count * RATE // 2, np.float32), Bands())
         shifts = np.abs(3 - places[::-1, 1] - places[:, 1])
@@ -143,6 +145,20 @@ def test_broken_videos_are_left_out_and_named(dataset, tmp_path) -> None:
         extracted(spoilt, tmp_path / "strict", strict=True)
     with pytest.raises(DataError, match="no clip can be decoded"):
         extracted(Dataset("mine", "", "", (files[2],), pictures=True), tmp_path / "none")
+
+
+def test_a_check_decodes_videos_and_names_broken_ones(dataset, tmp_path) -> None:
+    root = tmp_path / "mine"
+    shutil.copytree(dataset.files[0].path.parent.parent, root)
+    (root / "cat" / "0.mkv").write_bytes((root / "dog" / "0.mkv").read_bytes()[:4000])
+    (root / "dog" / "2.mkv").write_bytes((root / "cat" / "1.mkv").read_bytes())
+    report = check(videos, root)
+    assert (report.clips, report.classes) == (7, 2)
+    broken, twice = sorted(report.faults)
+    assert "0.mkv: is cut short" in broken or "0.mkv: cannot be" in broken
+    assert twice.startswith("one sound in several classes") and "cat/1.mkv (cat)" in twice
+    assert report.decoded[root / "dog" / "blind.mkv"].seconds == pytest.approx(1.5, abs=0.1)
+    assert report.lengths["sample_rate"].tolist() == [RATE]
 
 
 def test_an_interrupted_extraction_goes_on(dataset, tmp_path, monkeypatch) -> None:

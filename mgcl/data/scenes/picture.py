@@ -22,9 +22,16 @@ _COLOURS: Mapping[str, tuple[int, int, int]] = {
     "purple": (170, 60, 210),
     "white": (245, 245, 245),
 }
+
+
+def _radius(x: Floats, y: Floats) -> Floats:
+    radius: Floats = np.hypot(x, y)
+    return radius
+
+
 _DISTANCES: Mapping[str, Callable[[Floats, Floats], Floats]] = {
-    "disc": lambda x, y: np.sqrt(x**2 + y**2) - 1,
-    "ring": lambda x, y: np.abs(np.sqrt(x**2 + y**2) - 0.8) - 0.3,
+    "disc": lambda x, y: _radius(x, y) - 1,
+    "ring": lambda x, y: np.abs(_radius(x, y) - 0.8) - 0.3,
     "square": lambda x, y: np.maximum(np.abs(x), np.abs(y)) - 0.9,
     "triangle": lambda x, y: np.maximum(0.9 * np.abs(x) * 2 - y - 1, y - 0.9),
     "cross": lambda x, y: np.maximum(np.minimum(np.abs(x), np.abs(y)) - 0.32, np.maximum(np.abs(x), np.abs(y)) - 1),
