@@ -26,6 +26,8 @@ _SAY_THEIR_LENGTH = ("mov", "matroska")
 """Containers whose header holds the length. For other containers FFmpeg estimates it."""
 _MISSING = 0.64
 """Seconds by which a header may exceed the decoded length: some writers do not count how long the last frame lasts."""
+_STILL = 3600.0
+"""Seconds that one frame may be shown. Longer ones come from wrong times, which would fill the memory."""
 _MEND = "fetch it again, write it again with `ffmpeg -i`, or leave it out"
 _EPSILON = 1e-6
 
@@ -83,7 +85,7 @@ def decode(path: Path, steps: Steps, *, sample_rate: int, channels: str = "avera
     """
     with _opened(path) as container:
         origin = _origin(container)
-        sound, picture = _Sound(origin), _Sampled(steps, origin)
+        sound, picture = _Sound(origin), _Sampled(path, steps, origin)
         for frame in _frames(container, path):
             (sound if type(frame).__name__ == "AudioFrame" else picture).add(frame)
         _refuse_cut(container, path, sound.end, picture.end)
@@ -111,15 +113,21 @@ def _opened(path: Path) -> "Iterator[InputContainer]":
     if path.suffix.lower() not in CONTAINERS:
         raise DataError(f"{path}: is none of {' '.join(CONTAINERS)}; write it again as one, or leave it out")
     try:
-        if path.stat().st_size == 0:
-            raise DataError(f"{path}: is empty (0 bytes); {_MEND}")
-        container = av.open(str(path.absolute()), mode="r", format=CONTAINERS[path.suffix.lower()])
+        file = path.open("rb")
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; check its name") from None
-    except (OSError, ValueError, RuntimeError) as error:
-        raise DataError(f"{path}: cannot be opened as a video ({_reason(error)}); {_MEND}") from None
-    with container:
-        yield container
+    except OSError as error:
+        raise DataError(f"{path}: cannot be opened ({_reason(error)}); {_MEND}") from None
+    with file:
+        if not file.read(1):
+            raise DataError(f"{path}: is empty (0 bytes); {_MEND}")
+        file.seek(0)
+        try:
+            container = av.open(file, mode="r", format=CONTAINERS[path.suffix.lower()])
+        except (OSError, ValueError, RuntimeError) as error:
+            raise DataError(f"{path}: cannot be opened as a video ({_reason(error)}); {_MEND}") from None
+        with container:
+            yield container
 
 
 def _streams(container: "InputContainer") -> list[Any]:
@@ -218,8 +226,8 @@ class _Sound:
 class _Sampled:
     """Keeps the frames that are shown at equal steps of time."""
 
-    def __init__(self, steps: Steps, origin: float) -> None:
-        self._steps, self._origin = steps, origin
+    def __init__(self, path: Path, steps: Steps, origin: float) -> None:
+        self._path, self._steps, self._origin = path, steps, origin
         self._kept = list[NDArray[np.uint8]]()
         self._held: Any = None
         self._converter: Any = None
@@ -244,6 +252,11 @@ class _Sampled:
         """Keep the held frame for every step's frame that stands before a time."""
         distance = self._steps.seconds / self._steps.frames
         missing = math.ceil(time / distance - _EPSILON) - len(self._kept)
+        if missing * distance > _STILL + self._steps.seconds:
+            raise DataError(
+                f"{self._path}: shows one picture until {time:.0f} s, so its times are wrong; write it again with "
+                "`ffmpeg -i`, or leave it out"
+            )
         if missing > 0:
             self._kept += [self._steps.prepare(self._pixels())] * missing
 

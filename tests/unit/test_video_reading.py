@@ -128,6 +128,12 @@ def test_what_is_no_video_is_named(name: str, content: bytes, message: str, tmp_
         read(tmp_path / "gone.mp4")
 
 
+def test_times_that_jump_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mkv", frames=greys([0, 50, 100]), times=[0.0, 0.1, 90000.0])
+    with pytest.raises(DataError, match=r"a\.mkv: shows one picture until 90000 s, so its times are wrong"):
+        read(path)
+
+
 def test_channels_that_cancel_are_named(tmp_path: Path) -> None:
     one = tone(1.0)[0]
     path = write(tmp_path / "a.mkv", frames=frames(), sound=np.stack([one, -one]))
