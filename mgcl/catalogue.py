@@ -19,6 +19,7 @@ _ROOMS = {
     "method": "mgcl.methods",
     "dataset": "mgcl.data",
     "backbone": "mgcl.backbones",
+    "visual_backbone": "mgcl.backbones.visual",
     "captioner": "mgcl.captioners",
 }
 
@@ -33,7 +34,7 @@ def names(kind: str, folder: str = "") -> tuple[str, ...]:
     >>> names("captioner")
     ('file', 'msclap', 'tags', 'transformers')
     >>> names("dataset")
-    ('esc10', 'esc50', 'folder', 'fsdkaggle18', 'soundscapes')
+    ('esc10', 'esc50', 'folder', 'fsdkaggle18', 'scenes', 'soundscapes', 'videos')
     """
     return tuple(sorted(_in(kind, folder)))
 
@@ -46,7 +47,7 @@ def load(kind: str, name: str, folder: str = "") -> ModuleType:
     """
     files = _in(kind, folder)
     if name not in files:
-        raise MgclError(f"no {kind} is called {name!r}; there are: {', '.join(sorted(files))}")
+        raise MgclError(f"no {kind.replace('_', ' ')} is called {name!r}; there are: {', '.join(sorted(files))}")
     return importlib.import_module(files[name])
 
 
@@ -64,7 +65,7 @@ def _files(kind: str) -> dict[str, str]:
         module.name: f"{room}.{module.name}"
         for room in rooms
         for module in _modules(room)
-        if not module.name.startswith("_") and module.name != kind
+        if not module.name.startswith("_") and module.name != kind and f"{room}.{module.name}" not in _ROOMS.values()
     }
 
 

@@ -12,8 +12,9 @@ EXTRAS: Mapping[str, str] = {
     "gradio": "demo",
     "laion_clap": "laion",
     "openai": "write",
+    "av": "video",
 }
-"""Import name -> extra that installs it. ``mgcl.audio.formats`` looks for PyAV, which is in the extra m4a."""
+"""Import name -> extra that installs it. ``mgcl.audio.formats`` looks for PyAV too, and names the extra m4a."""
 
 
 def missing(*packages: str) -> str | None:

@@ -2,10 +2,15 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mgcl.catalogue import load, names
 from mgcl.cli.commands import Commands, add_channels
 from mgcl.errors import DataError, with_flags
+from mgcl.extras import missing
+
+if TYPE_CHECKING:
+    from mgcl.data.dataset import Dataset
 
 
 def add(commands: Commands) -> None:
@@ -33,10 +38,17 @@ def add(commands: Commands) -> None:
     check.add_argument("--workers", type=int, metavar="N", help="default: one a core")
     check.set_defaults(job=_check)
 
-    generate = kinds.add_parser("generate", help="write the generated soundscapes as audio files, in ESC-50's layout")
+    generate = kinds.add_parser(
+        "generate", help="write the generated soundscapes (wav, in ESC-50's layout) or scenes (mp4)"
+    )
+    generate.add_argument(
+        "name", nargs="?", choices=("soundscapes", "scenes"), default="soundscapes", help="default: soundscapes"
+    )
     generate.add_argument("--root", required=True, metavar="DIR", type=Path, help="folder to make")
-    generate.add_argument("--split", default="evaluation", help="evaluation (default), development or training")
-    generate.add_argument("--clips", type=int, default=40, help="a class (default: 40)")
+    generate.add_argument(
+        "--split", default="evaluation", help="evaluation (default), development, or training (of soundscapes)"
+    )
+    generate.add_argument("--clips", type=int, help="a class of soundscapes (default: 40); scenes have 30")
     generate.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default: 0)")
     generate.set_defaults(job=_generate)
 
@@ -76,8 +88,23 @@ def _check(flags: argparse.Namespace) -> int:
 def _generate(flags: argparse.Namespace) -> int:
     from joblib import cpu_count
 
-    from mgcl.data.soundscapes import generate
-
-    dataset = generate(flags.root, split=flags.split, clips=flags.clips, seed=flags.seed, workers=cpu_count())
+    dataset = (_scenes if flags.name == "scenes" else _soundscapes)(flags, cpu_count())
     print(f"{flags.root}: {len(dataset.files)} clips, {len(dataset.classes)} classes, {dataset.name}")
     return 0
+
+
+def _soundscapes(flags: argparse.Namespace, workers: int) -> "Dataset":
+    from mgcl.data.soundscapes import CLIPS, generate
+
+    clips = CLIPS if flags.clips is None else flags.clips
+    return generate(flags.root, split=flags.split, clips=clips, seed=flags.seed, workers=workers)
+
+
+def _scenes(flags: argparse.Namespace, workers: int) -> "Dataset":
+    from mgcl.data.scenes import generate
+
+    if flags.clips is not None:
+        raise DataError("`clips`: scenes have 30 a class, of which the parts' splits are made; leave it out")
+    if lacking := missing("av"):
+        raise DataError(f"scenes need {lacking}")
+    return generate(flags.root, vocabulary=flags.split, seed=flags.seed, workers=workers)

@@ -45,6 +45,18 @@ def add(commands: Commands) -> None:
         metavar="W",
         help="of the backbone: a path or a Hugging Face id (default: $MGCL_<BACKBONE>_WEIGHTS, or its own)",
     )
+    what.add_argument(
+        "--visual-backbone",
+        metavar="NAME",
+        help=f"of {', '.join(names('visual_backbone'))}: embeds the pictures of videos (default: motion_grid)",
+    )
+    what.add_argument("--visual-weights", metavar="W", help="of the visual backbone: a path or a Hugging Face id")
+    what.add_argument(
+        "--words",
+        metavar="WORDS",
+        help="word vectors of the classes of videos: bag (default; seeded, without a file), a backbone, whose text "
+        "tower embeds the names, or a file (npz, or text as of word2vec)",
+    )
     what.add_argument("--captions", metavar="FILE", type=Path, help="csv or jsonl: clip_id, caption")
     what.add_argument(
         "--explanations",
@@ -74,19 +86,19 @@ def _extract(flags: argparse.Namespace) -> int:
     machines = Machines(flags.address, flags.actors, flags.gpus_per_actor)
     if flags.decode_workers < 1:
         raise MgclError(f"--decode-workers {flags.decode_workers}: at least 1")
-    if lacking := missing("ray"):
-        if machines != Machines():
-            raise MgclError(f"--address, --actors and --gpus-per-actor need {lacking}; or leave them out")
-        print(f"extracting in this process, on one CPU or GPU; on all of them needs {lacking}", flush=True)
+    _say_whether_ray(machines)
     if flags.out.exists():
         raise BankError(f"{flags.out}: exists already; name another folder, or remove it first")
     module = load("dataset", flags.dataset)
+    _check_videos(flags, getattr(module, "PICTURES", False))
     dataset: Dataset = module.read(flags.root).taking(flags.channels)
     if hasattr(module, "passed_over") and flags.root.is_dir():
         say_what_is_passed_over(flags.root)
     if flags.verified_only:
         dataset = dataset.verified_only()
     load("backbone", flags.backbone)
+    if dataset.pictures:
+        return _extract_videos(flags, machines, dataset)
     # Bad input is refused here, before Ray and the backbone are started, which takes a while.
     classes = class_texts(dataset, _given_classes(flags.explanations, dataset))
     captions = read_captions(flags.captions) if flags.captions else None
@@ -105,9 +117,65 @@ def _extract(flags: argparse.Namespace) -> int:
     return 0
 
 
+def _say_whether_ray(machines: "Machines") -> None:
+    from mgcl.cluster.machines import Machines
+
+    if lacking := missing("ray"):
+        if machines != Machines():
+            raise MgclError(f"--address, --actors and --gpus-per-actor need {lacking}; or leave them out")
+        print(f"extracting in this process, on one CPU or GPU; on all of them needs {lacking}", flush=True)
+
+
+def _extract_videos(flags: argparse.Namespace, machines: "Machines", dataset: "Dataset") -> int:
+    from mgcl.extraction.extract import extract_videos_by
+    from mgcl.extraction.words import BAG, word_vectors
+
+    if flags.visual_backbone is None:
+        print("visual backbone: motion_grid; --visual-backbone names another", flush=True)
+    words = flags.words or BAG
+    own = flags.weights if words == flags.backbone else None
+    vectors = word_vectors(dataset.classes, words, weights=own)
+    flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    visual = flags.visual_backbone or "motion_grid", flags.visual_weights
+    with _started(flags, machines, visual) as (about, run):
+        bank = extract_videos_by(run, dataset, about, flags.out, vectors, strict=flags.strict)
+    print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
+    for name, what in (("audio", "sound"), ("video", "picture")):
+        if missing_tokens := int((bank.ragged(name).lengths == 0).sum()):
+            print(f"{missing_tokens} clips have no {what}")
+    for reason in bank.left_out.values():
+        print(f"left out: {with_flags(reason, flags.called)}")
+    return 0
+
+
+def _check_videos(flags: argparse.Namespace, pictures: bool) -> None:
+    """Refuse what does not fit the data set, before anything is listed or loaded.
+
+    Raises:
+        MgclError: an argument is of videos and the data set of sounds, or the other way round; or one is wrong.
+    """
+    from mgcl.extraction.words import check_words
+
+    of_videos = {name: getattr(flags, name) for name in ("visual_backbone", "visual_weights", "words")}
+    of_sounds = {name: getattr(flags, name) for name in ("captions", "explanations")}
+    for name, value in (of_sounds if pictures else of_videos).items():
+        if value is not None:
+            kind = "videos, whose banks hold tokens and word vectors" if pictures else "sounds alone"
+            raise MgclError(f"`{name}`: {flags.dataset} is a data set of {kind}; leave it out")
+    if pictures:
+        if lacking := missing("av"):
+            raise MgclError(f"videos need {lacking}")
+        if flags.visual_backbone is not None:
+            load("visual_backbone", flags.visual_backbone)
+        if flags.words is not None:
+            check_words(flags.words)
+
+
 @contextmanager
-def _started(flags: argparse.Namespace, machines: "Machines") -> "Iterator[tuple[Facts, Run]]":
-    """Start the backbone: in actors, or in this process if Ray is not installed.
+def _started(
+    flags: argparse.Namespace, machines: "Machines", visual: tuple[str, str | None] | None = None
+) -> "Iterator[tuple[Facts, Run]]":
+    """Start the backbone, and for videos the visual one: in actors, or in this process if Ray is not installed.
 
     Yields:
         The backbone's facts, and the function that embeds with it.
@@ -117,8 +185,11 @@ def _started(flags: argparse.Namespace, machines: "Machines") -> "Iterator[tuple
 
         from mgcl.extraction.embedding import load_exact
         from mgcl.extraction.extract import in_process
+        from mgcl.extraction.tokens import Pair, load_visual
 
-        backbone = load_exact(flags.backbone, flags.weights, "cuda" if torch.cuda.is_available() else "cpu")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        backbone = load_exact(flags.backbone, flags.weights, device)
+        backbone = Pair(backbone, load_visual(*visual, device)) if visual else backbone
         yield backbone, in_process(backbone, flags.decode_workers)
         return
     from joblib import cpu_count
@@ -126,7 +197,9 @@ def _started(flags: argparse.Namespace, machines: "Machines") -> "Iterator[tuple
     from mgcl.extraction.actors import start_actors
 
     choice = flags.backbone, flags.weights
-    with start_actors(*choice, machines, cpus=cpu_count(), decode_workers=flags.decode_workers) as actors:
+    with start_actors(
+        *choice, machines, cpus=cpu_count(), decode_workers=flags.decode_workers, visual=visual
+    ) as actors:
         yield actors.about, actors.run
 
 

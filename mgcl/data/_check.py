@@ -13,11 +13,14 @@ import pandas as pd
 
 from mgcl.audio.channels import Levels
 from mgcl.audio.decoding import opened
-from mgcl.audio.formats import is_audio
+from mgcl.audio.formats import SUFFIXES, is_audio
 from mgcl.data.dataset import AudioFile, DatasetModule, MissingFilesError
 from mgcl.data.folder import hidden
 from mgcl.errors import DataError
 from mgcl.progress import Bar
+from mgcl.video import reading
+from mgcl.video.formats import CONTAINERS, is_video
+from mgcl.video.reading import Steps
 
 SHORTEST = 0.25
 """Seconds below which a clip is a fault. FSDKaggle18's shortest clips have 0.3."""
@@ -79,7 +82,8 @@ def check(module: DatasetModule, root: Path, *, workers: int = 1, channels: str 
         files = error.listed
     present = [file for file in files if file.path.is_file()]
     with ThreadPool(workers) as pool:  # leaving the pool drops queued files, so that Ctrl-C works
-        results = pool.imap(functools.partial(decode, channels=channels), [file.path for file in present])
+        decoding = decode_video if getattr(module, "PICTURES", False) else decode
+        results = pool.imap(functools.partial(decoding, channels=channels), [file.path for file in present])
         progress = Bar(results, desc="decoding", total=len(present), unit="clip")
         decoded = {file.path: each for file, each in zip(present, progress, strict=True)}
     faults = (
@@ -119,6 +123,25 @@ def decode(path: Path, channels: str = "average") -> Decoded:
     return Decoded(frames / rate if rate else 0.0, rate, count, digest.hexdigest(), fault)
 
 
+def decode_video(path: Path, channels: str = "average") -> Decoded:
+    """Decode a video to its end, like ``decode``. A missing sound or picture is no fault; silence is none either.
+
+    Args:
+        path: path of the file.
+        channels: as in ``decode``.
+    """
+    steps = Steps(1.0, 1, lambda pixels: pixels[::8, ::8])
+    try:
+        found = reading.decode(path, steps, sample_rate=16000, channels=channels)
+    except DataError as error:
+        return Decoded(fault=str(error).removeprefix(f"{path}: "))
+    digest = hashlib.sha256()
+    for each in (found.waveform, found.frames):
+        digest.update(np.ascontiguousarray(b"" if each is None else each).data)
+    fault = f"only {found.seconds:.3f} s long" if found.seconds < SHORTEST else None
+    return Decoded(found.seconds, found.sample_rate, found.channels, digest.hexdigest(), fault)
+
+
 def _fault(seconds: float, levels: Levels, channels: str) -> str | None:
     if not seconds:
         return "holds no samples"
@@ -132,8 +155,10 @@ def _fault(seconds: float, levels: Levels, channels: str) -> str | None:
 def _unlisted(files: tuple[AudioFile, ...]) -> Iterator[Path]:
     """Yield the audio files in the clips' folders that are not listed. Hidden files are ignored."""
     listed = {file.path for file in files}
+    suffixes = CONTAINERS if any(is_video(path) for path in listed) else SUFFIXES
     for folder in sorted({path.parent for path in listed if path.parent.is_dir()}):
-        yield from sorted(path for path in folder.iterdir() if is_audio(path) and path not in listed)
+        there = (path for path in folder.iterdir() if is_audio(path) or is_video(path))
+        yield from sorted(path for path in there if path.suffix.lower() in suffixes and path not in listed)
 
 
 def _in_two_classes(files: list[AudioFile], decoded: Mapping[Path, Decoded]) -> Iterator[str]:

@@ -1,14 +1,14 @@
 """The protocol of data sets: labelled audio files in a folder, with their origin.
 
 A data set is one module, whose ``read(root)`` returns its ``Dataset``. A data set that can be downloaded also has
-``ARCHIVES`` and ``LICENCE``, for ``mgcl.data._download``.
+``ARCHIVES`` and ``LICENCE``, for ``mgcl.data._download``; one of videos has ``PICTURES = True``.
 """
 
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +40,8 @@ class AudioFile:
     """End of the clip within its file, in seconds; None: the clip is the whole file."""
     channels: str = "average"
     """How several channels are made into one: one of ``mgcl.audio.CHANNELS``."""
+    split: str | None = None
+    """train, validation or test; None: the data set does not fix it."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class Dataset:
     revision: str
     licence: str
     files: tuple[AudioFile, ...]
+    pictures: bool = False
+    """Whether the clips are videos."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Class -> base, novel-validation or novel-test; empty: the data set does not divide its classes."""
 
     @property
     def classes(self) -> tuple[str, ...]:

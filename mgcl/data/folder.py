@@ -119,8 +119,8 @@ def _found(root: Path) -> tuple[AudioFile, ...]:
             )
         paths += sorted(clip.relative_to(root) for clip in clips)
     return tuple(
-        AudioFile(clip_id, root / path, _label(as_text(path.parent.name)))
-        for clip_id, path in zip(_clip_ids(paths), paths, strict=True)
+        AudioFile(clip_id, root / path, clean_label(as_text(path.parent.name)))
+        for clip_id, path in zip(clip_ids(paths), paths, strict=True)
     )
 
 
@@ -148,7 +148,7 @@ def _listed(file: Path) -> tuple[AudioFile, ...]:
             raise DataError(f"{file}: {path} is listed {times} times; a clip{stretch} has one line")
     named = [
         replace(clip, clip_id=clip_id if clip.start is None else f"{clip_id} {clip.start:g}-{clip.end:g} s")
-        for clip_id, clip in zip(_clip_ids(places), clips, strict=True)
+        for clip_id, clip in zip(clip_ids(places), clips, strict=True)
     ]
     listed = complete(sorted(named, key=lambda clip: clip.clip_id), table=file.name)
     _check_ends(file, dict(zip(table.index, clips, strict=True)))
@@ -161,7 +161,7 @@ def _clip(file: Path, row: Any) -> AudioFile:
     Raises:
         ValueError: the line is wrong; states why.
     """
-    label = _label(row.label)
+    label = clean_label(row.label)
     if not label:
         raise ValueError("no label")
     path = PurePath(row.path)
@@ -214,13 +214,13 @@ def _check_ends(file: Path, clips: Mapping[int, AudioFile]) -> None:
             )
 
 
-def _label(text: str) -> str:
+def clean_label(text: str) -> str:
     """Return the label without surrounding white space, and with its accents in one encoding (NFC)."""
     return unicodedata.normalize("NFC", text.strip())
 
 
-def _clip_ids(paths: Iterable[PurePath]) -> list[str]:
-    """Return the clips' ids: paths without their suffix, or with it where two ids would be equal."""
+def clip_ids(paths: Iterable[PurePath]) -> list[str]:
+    """Return clips' ids: paths without their suffix, or with it where two ids would be equal."""
     paths = list(paths)
     times = Counter(path.with_suffix("") for path in paths)
     return [as_text((path.with_suffix("") if times[path.with_suffix("")] == 1 else path).as_posix()) for path in paths]

@@ -19,6 +19,7 @@ from mgcl.cluster.machines import Machines
 from mgcl.errors import ClusterError, MgclError
 from mgcl.extraction.embedding import load_exact
 from mgcl.extraction.plan import Shard
+from mgcl.extraction.tokens import Pair, load_visual
 from mgcl.extraction.workbench import Workbench
 
 # Largest number of times that a shard is started, if its actors die.
@@ -63,7 +64,13 @@ class Actors:
 
 @contextmanager
 def start_actors(
-    backbone: str, weights: str | None, machines: Machines, *, cpus: int, decode_workers: int = 2
+    backbone: str,
+    weights: str | None,
+    machines: Machines,
+    *,
+    cpus: int,
+    decode_workers: int = 2,
+    visual: tuple[str, str | None] | None = None,
 ) -> Iterator[Actors]:
     """Start actors with a backbone of the catalogue. They are stopped when the context ends.
 
@@ -73,6 +80,7 @@ def start_actors(
         machines: machines to use.
         cpus: CPUs of a cluster that is started on this machine.
         decode_workers: number of threads per actor that decode audio, at least 1.
+        visual: name and weights of a visual backbone, for videos.
 
     Raises:
         ClusterError: no cluster answers, or the actors do not stay alive.
@@ -81,7 +89,7 @@ def start_actors(
     with cluster(machines, cpus=cpus) as there:
         options = {"num_cpus": 1, "num_gpus": there.gpus_per_slot, "max_concurrency": _AT_ONCE, "max_restarts": -1}
         kind = ray.remote(_Actor).options(**options, max_task_retries=_ATTEMPTS - 1)
-        actors = [kind.remote(backbone, weights, decode_workers) for _ in range(there.slots)]
+        actors = [kind.remote(backbone, weights, decode_workers, visual) for _ in range(there.slots)]
         about: Any = actors[0]
         yield Actors(actors, _result(about.about.remote(), "loading the backbone"))
 
@@ -89,16 +97,19 @@ def start_actors(
 class _Actor:
     """Actor with one backbone and the threads that decode for it."""
 
-    def __init__(self, backbone: str, weights: str | None, decode_workers: int) -> None:
-        self._choice = backbone, weights
+    def __init__(
+        self, backbone: str, weights: str | None, decode_workers: int, visual: tuple[str, str | None] | None
+    ) -> None:
+        self._choice, self._visual = (backbone, weights), visual
         self._turn = threading.Lock()
         self._decoders = ThreadPoolExecutor(decode_workers)
         threadpool_limits(1, user_api="blas")  # permanent: the mel statistics' last digits depend on it
 
     @cached_property
     def _backbone(self) -> Backbone:
-        name, weights = self._choice
-        return load_exact(name, weights, "cuda" if ray.get_gpu_ids() else "cpu")
+        device = "cuda" if ray.get_gpu_ids() else "cpu"
+        loaded = load_exact(*self._choice, device)
+        return Pair(loaded, load_visual(*self._visual, device)) if self._visual else loaded
 
     def about(self) -> Facts:
         """Load the backbone if it is not loaded yet, and return its facts."""

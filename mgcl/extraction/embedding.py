@@ -1,27 +1,22 @@
 """Embed clips and sentences with a backbone. Threads decode the next clips while it works."""
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from mgcl.audio.excerpt import audible_clip
 from mgcl.backbones.backbone import AudioFeatures, Backbone
 from mgcl.catalogue import load
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
+from mgcl.extraction.ahead import decoded_ahead
 from mgcl.extraction.plan import BATCH, batches
 from mgcl.features.columns import Floats
 from mgcl.features.mel_statistics import mel_statistics
-
-# Batches whose clips are decoded or queued while another batch is embedded.
-_AHEAD = 2
 
 
 def load_exact(backbone: str, weights: str | None, device: str) -> Backbone:
@@ -80,11 +75,21 @@ def embed_clips(
     Raises:
         BackboneError: an embedding is NaN or infinite; names the clip.
     """
+
+    def decode(file: AudioFile) -> Floats:
+        return audible_clip(
+            file.path,
+            clip_id=file.clip_id,
+            sample_rate=backbone.sample_rate,
+            seconds=backbone.seconds,
+            channels=file.channels,
+        )
+
     left_out: dict[str, str] = {}
     clip_ids: list[str] = []
     clips, segments = [], []
     statistics: list[Future[Floats]] = []
-    for batch in _decoded(files, backbone, decoders):
+    for batch in decoded_ahead(files, decode, decoders, size=BATCH):
         decoded = {file.clip_id: each for file, each in batch if not isinstance(each, DataError)}
         left_out |= {file.clip_id: str(each) for file, each in batch if isinstance(each, DataError)}
         if not decoded:
@@ -117,35 +122,3 @@ def _refuse_not_finite(features: AudioFeatures, clip_ids: Sequence[str], name: s
 def embed_sentences(sentences: Sequence[str], backbone: Backbone) -> Floats:
     """Embed sentences in batches of ``BATCH``. The result has shape (sentences, d)."""
     return np.concatenate([backbone.embed_text(batch).numpy() for batch in batches(sentences, BATCH)])
-
-
-_Waveform = NDArray[np.float32]
-
-
-def _decoded(
-    files: Sequence[AudioFile], backbone: Backbone, decoders: Executor
-) -> Iterator[list[tuple[AudioFile, _Waveform | DataError]]]:
-    """Yield batches in order; a clip is a waveform, or the error of decoding it.
-
-    Only ``_AHEAD`` batches are decoded in advance, so that memory stays bounded.
-    """
-
-    def decode(file: AudioFile) -> _Waveform | DataError:
-        try:
-            return audible_clip(
-                file.path,
-                clip_id=file.clip_id,
-                sample_rate=backbone.sample_rate,
-                seconds=backbone.seconds,
-                channels=file.channels,
-            )
-        except DataError as error:
-            return error
-
-    jobs = ([(file, decoders.submit(decode, file)) for file in batch] for batch in batches(files, BATCH))
-    ahead = deque(islice(jobs, _AHEAD))
-    while ahead:
-        batch = ahead.popleft()
-        waveforms = [(file, job.result()) for file, job in batch]
-        ahead.extend(islice(jobs, 1))
-        yield waveforms

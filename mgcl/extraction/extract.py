@@ -7,7 +7,7 @@ The data set is divided into shards (``plan``). Every shard is embedded once (``
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +20,12 @@ from mgcl.backbones.backbone import Backbone, Facts
 from mgcl.data.dataset import Dataset
 from mgcl.errors import BackboneError, BankError, DataError, SentenceError
 from mgcl.extraction.assembly import assemble
+from mgcl.extraction.assembly_of_videos import assemble_videos
 from mgcl.extraction.plan import Shard, identity, plan
 from mgcl.extraction.texts import Texts
 from mgcl.extraction.workbench import Workbench
 from mgcl.features import FeatureBank
+from mgcl.features.columns import Floats
 from mgcl.progress import Bar
 from mgcl.records import logit_scale_fault
 
@@ -78,10 +80,49 @@ def extract_by(
             id.
         BackboneError: a sentence cannot be embedded, or the logit scale is out of range.
     """
+    sentences = plan(dataset.files, texts.sentences)
+    return _made(
+        run, dataset, about, out, sentences, strict, lambda bench: assemble(bench, dataset, about, texts, out), texts
+    )
+
+
+def extract_videos_by(
+    run: Run, dataset: Dataset, about: Facts, out: Path, words: Mapping[str, Floats], *, strict: bool = False
+) -> FeatureBank:
+    """Embed the sound and the picture of every video as tokens, and write the bank; see ``extract_by``.
+
+    Args:
+        run: function that embeds the shards, with a ``Pair``.
+        dataset: data set of videos.
+        about: facts about the pair.
+        out: folder of the bank; must not exist.
+        words: class -> word vector, all of one dimension.
+        strict: as in ``extract_by``.
+
+    Raises:
+        BankError: as in ``extract_by``.
+        DataError: as in ``extract_by``.
+    """
+    shards = plan(dataset.files, ())
+    return _made(
+        run, dataset, about, out, shards, strict, lambda bench: assemble_videos(bench, dataset, about, words, out)
+    )
+
+
+def _made(
+    run: Run,
+    dataset: Dataset,
+    about: Facts,
+    out: Path,
+    shards: tuple[Shard, ...],
+    strict: bool,
+    assembled: Callable[[Workbench], FeatureBank],
+    texts: Texts | None = None,
+) -> FeatureBank:
     if out.exists():
         raise BankError(f"{out}: exists already; name another folder, or remove it first")
     _refuse_in_vain(dataset, about)
-    with _workbench(out, plan(dataset.files, texts.sentences), about) as bench:
+    with _workbench(out, shards, about) as bench:
         there, todo = bench.done, bench.todo
         if there:
             print(f"{bench.folder}: {len(there)} of {len(bench.shards)} shards are there already", flush=True)
@@ -95,7 +136,7 @@ def extract_by(
                     bar.update(len(shard.files))
                     if strict:
                         _refuse_gaps(bench.only([shard]))
-        bank = assemble(bench, dataset, about, texts, out)
+        bank = assembled(bench)
     for leftover in out.parent.glob(f".{out.name}-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     return bank
@@ -115,11 +156,13 @@ def _refuse_in_vain(dataset: Dataset, about: Facts) -> None:
             raise DataError(f"{dataset.name}: the clip id {clip_id!r} stands {times} times; give each clip its own")
 
 
-def _named(shards: Iterable[Shard], texts: Texts) -> Iterator[Shard]:
+def _named(shards: Iterable[Shard], texts: Texts | None) -> Iterator[Shard]:
     """Yield the shards. If a sentence cannot be embedded, the error names its clip or class."""
     try:
         yield from shards
     except SentenceError as error:
+        if texts is None:
+            raise
         raise BackboneError(f"{texts.owner(error.sentence)}: {error}") from None
 
 

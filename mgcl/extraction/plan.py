@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from mgcl.audio.excerpt import duration
+from mgcl.audio import excerpt
 from mgcl.backbones.backbone import Facts, facts_json
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import DataError
 from mgcl.records import digest
+from mgcl.video import reading
+from mgcl.video.formats import is_video
 
 VERSION = 2
 """Version of the embeddings. Increase it whenever the same files and weights give other numbers.
@@ -69,6 +71,6 @@ def _stamp(file: AudioFile) -> tuple[str | int, ...]:
 
 def _seconds(file: AudioFile) -> float:
     try:
-        return duration(file.path)
+        return reading.duration(file.path) if is_video(file.path) else excerpt.duration(file.path)
     except DataError:
         return 0.0

@@ -6,15 +6,18 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from mgcl.backbones.backbone import Backbone
 from mgcl.extraction.embedding import Embedded, embed_clips, embed_sentences
 from mgcl.extraction.plan import Shard
-from mgcl.features.columns import Floats
+from mgcl.extraction.tokens import EmbeddedVideos, Pair, embed_videos
+from mgcl.features.columns import Floats, Ragged
 from mgcl.files import replacing
 
 
@@ -55,10 +58,16 @@ class Workbench:
         if shard.sentences:
             self._write(shard, {"sentences": embed_sentences(shard.sentences, backbone)}, {})
             return
+        if isinstance(backbone, Pair):
+            videos = embed_videos(shard.files, backbone, decoders, turn)
+            tokens: dict[str, NDArray[Any]] = {}
+            for name, column in (("audio", videos.audio), ("video", videos.video)):
+                tokens |= {name: column.values, f"{name}_offsets": column.offsets}
+            self._write(shard, tokens, _about(videos))
+            return
         clips = embed_clips(shard.files, backbone, decoders, turn)
         arrays = {"clip": clips.clip, "segments": clips.segments, "mel_statistics": clips.mel_statistics}
-        about = {"clip_ids": json.dumps(clips.clip_ids), "left_out": json.dumps(clips.left_out)}
-        self._write(shard, arrays, about)
+        self._write(shard, arrays, _about(clips))
 
     def left_out(self) -> dict[str, str]:
         """Return the clips of finished shards that could not be decoded: clip id -> error."""
@@ -78,6 +87,16 @@ class Workbench:
                 clip_ids = tuple(json.loads(about["clip_ids"]))
                 yield Embedded(clip_ids, left_out=json.loads(about["left_out"]), **arrays)
 
+    def videos(self) -> Iterator[EmbeddedVideos]:
+        """Yield the tokens of the shards of videos, in order. All shards must be finished."""
+        for shard in self.shards:
+            with safe_open(self._file(shard), "numpy") as file:
+                about = file.metadata()
+                audio, video = (
+                    Ragged(file.get_tensor(name), file.get_tensor(f"{name}_offsets")) for name in ("audio", "video")
+                )
+            yield EmbeddedVideos(tuple(json.loads(about["clip_ids"])), audio, video, json.loads(about["left_out"]))
+
     def sentences(self) -> dict[str, Floats]:
         """Return sentence -> embedding of shape (d). All shards must be finished."""
         found: dict[str, Floats] = {}
@@ -96,8 +115,12 @@ class Workbench:
     def _file(self, shard: Shard) -> Path:
         return self.folder / f"{shard.name}.safetensors"
 
-    def _write(self, shard: Shard, arrays: dict[str, Floats], about: dict[str, str]) -> None:
+    def _write(self, shard: Shard, arrays: dict[str, NDArray[Any]], about: dict[str, str]) -> None:
         # safetensors ignores strides and writes an array's memory as it is
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         with replacing(self._file(shard)) as draft:  # an actor of a killed driver may still be writing it
             save_file(contiguous, draft, metadata=about)
+
+
+def _about(embedded: Embedded | EmbeddedVideos) -> dict[str, str]:
+    return {"clip_ids": json.dumps(embedded.clip_ids), "left_out": json.dumps(embedded.left_out)}

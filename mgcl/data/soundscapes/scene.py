@@ -54,10 +54,10 @@ def compose(recipe: Recipe, bystanders: Sequence[Recipe], random: np.random.Gene
         bystanders: recipes of the quieter sounds.
         random: generator that everything is drawn from.
     """
-    layer, dry = _layer(recipe, random)
+    layer, dry = draw_layer(recipe, random)
     dry /= _loudness(dry)
     for index in random.choice(len(bystanders), size=int(random.choice(3, p=_BYSTANDERS)), replace=False):
-        _, sound = _layer(bystanders[index], random)
+        _, sound = draw_layer(bystanders[index], random)
         dry += sound * 10 ** (random.uniform(-14, -1) / 20) / _loudness(sound)
     reverberation = _draw((0.08, 1.4), random)
     wet = _room(dry, reverberation, random)
@@ -72,7 +72,8 @@ def _draw(bounds: Range, random: np.random.Generator) -> float:
     return float(low * (high / low) ** random.random())
 
 
-def _layer(recipe: Recipe, random: np.random.Generator) -> tuple[Layer, Floats]:
+def draw_layer(recipe: Recipe, random: np.random.Generator) -> tuple[Layer, Floats]:
+    """Draw the events of a recipe in a clip of ``SECONDS``: the values drawn, and the sound without any room."""
     pitch, length, rate = (_draw(each, random) for each in (recipe.pitch, recipe.length, recipe.rate))
     onsets, places = series(recipe.rhythm, length, rate, random)
     offsets = course(recipe, places, random)

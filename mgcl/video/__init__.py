@@ -1,0 +1,1 @@
+"""Decoding and encoding of videos (PyAV, extra ``video``)."""
