@@ -130,6 +130,13 @@ The reference's gain is measured from the first.
 """
 
 
+DEFAULT_METHOD = "multi_grained_kernel"
+"""Method of a classifier of a user's own sounds, unless another is named: the best on development classes.
+
+docs/classifier.md has the comparison.
+"""
+
+
 @dataclass(frozen=True)
 class Series:
     """Variants that differ in one number. A report plots accuracy against this number."""
