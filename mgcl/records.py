@@ -28,11 +28,13 @@ class Clip:
     label: str
     source: str | None
     """Recording that the clip was cut from; None: unknown, so the clip counts as its own recording."""
+    fold: int | None = None
+    """The data set's own fold of clips; None: it has none."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One subset of classes that episodes are drawn from (not ESC-50's audio folds)."""
+    """One subset of classes that episodes are drawn from (not ESC-50's audio folds, which are a ``Clip``'s)."""
 
     kind: str
     """Origin of the subset: "all" classes, a "published" subset, or a "seeded" one."""

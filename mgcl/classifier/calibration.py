@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,29 +21,35 @@ from mgcl.methods.method import Support
 
 FOLDS = 5
 """Number of folds of the cross-fitting; fewer if a class has fewer clips."""
-PRIOR_TEMPERATURE = 0.1
-"""τ divided by the logit scale, measured on the soundscapes' development classes (tests/benchmarks/temperature.py)."""
+PRIOR_TEMPERATURE = 0.3
+"""τ divided by the ``spread`` of the support clips' scores, measured on development classes.
+
+Scores of different methods have different units. It was measured by tests/benchmarks/temperature.py.
+"""
 PRIOR_SPREAD = 0.5
 """Standard deviation of log τ under the prior."""
 _ROUNDING = 1e-9
-_RANGE = np.log([1e-3, 1e3])
+_RANGE = np.log([1e-3, 1e3])  # of τ over the prior
 
 
-def temperature(support: Support, learner: Learner, *, seed: int) -> float:
+def temperature(support: Support, learner: Learner, fitted: Any, *, seed: int) -> float:
     """Temperature τ of softmax(logits / τ), by stratified cross-fitting.
 
     Each clip is scored by adapters that were fitted without it. If a class has too few clips to leave one out, τ is
-    ``PRIOR_TEMPERATURE`` times the logit scale, with a warning.
+    ``PRIOR_TEMPERATURE`` times the ``spread`` of the support clips' scores, with a warning. If a method's scores are
+    multiplied by a number, so is τ.
 
     Args:
         support: one episode, not a stack.
         learner: the method.
+        fitted: result of ``learner.fit`` on the support set.
         seed: seed of the folds.
 
     Returns:
         τ > 0.
     """
-    prior, least = PRIOR_TEMPERATURE * support.logit_scale, 1 + learner.least_shots
+    least = 1 + learner.least_shots
+    prior = PRIOR_TEMPERATURE * spread(learner.predict(fitted, support.clips).logits)
     if min(support.counts) < least:
         warnings.warn(
             f"a class has fewer than {least} clips: how sure to be cannot be learnt from them. Probabilities are "
@@ -52,6 +59,12 @@ def temperature(support: Support, learner: Learner, *, seed: int) -> float:
         )
         return prior
     return best_temperature(cross_fitted(support, learner, seed=seed), support.labels, prior=prior)
+
+
+def spread(scores: Float[Tensor, "b way"]) -> float:
+    """Root mean square of the scores about each clip's mean: the unit of the scores, > 0; 1 if they do not vary."""
+    found = float((scores - scores.mean(1, keepdim=True)).double().square().mean().sqrt())
+    return found or 1.0
 
 
 def best_temperature(logits: Float[Tensor, "b way"], labels: Tensor, *, prior: float) -> float:
@@ -70,7 +83,7 @@ def best_temperature(logits: Float[Tensor, "b way"], labels: Tensor, *, prior: f
         likely = log_softmax(scores / np.exp(log), axis=1)[np.arange(len(rows)), rows]
         return float(((log - np.log(prior)) / PRIOR_SPREAD) ** 2 / 2 - likely.sum())
 
-    return float(np.exp(minimize_scalar(loss, bounds=_RANGE, method="bounded").x))
+    return float(np.exp(minimize_scalar(loss, bounds=np.log(prior) + _RANGE, method="bounded").x))
 
 
 def cross_fitted(support: Support, learner: Learner, *, seed: int) -> Float[Tensor, "b way"]:

@@ -18,18 +18,19 @@ from mgcl.classifier.arguments import Captions
 from mgcl.classifier.calibration import check_enough
 from mgcl.classifier.fitted import Fitted
 from mgcl.classifier.given import Sounds
-from mgcl.classifier.learner import DEFAULT, Learner, options_of
+from mgcl.classifier.learner import Learner, options_of
 from mgcl.classifier.learning import Sentences
 from mgcl.classifier.reasons import Reasons
 from mgcl.classifier.sounds import decoded
 from mgcl.errors import ClassifierError, DataError
 from mgcl.language.explanations import ClassText, class_texts
+from mgcl.methods.variants import DEFAULT_METHOD
 from mgcl.parameters import flat
 from mgcl.records import Value
 
 
 class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Recognises sounds from a handful of labelled clips (MGCL, ACM MM 2024, doi 10.1145/3664647.3681389).
+    """Recognises sounds from a handful of labelled clips.
 
     A clip is a path or an array of samples. Clips are brought to the backbone's input of five seconds: longer clips
     are cropped (``windows`` answers along all of a recording), shorter clips are looped. Classes may have unequal
@@ -52,9 +53,10 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         random_state: source of the seed for what is drawn: the folds of the support that are left out to learn τ, and
             random adapters. Takes scikit-learn's forms: an integer, a generator, or None for another seed at every fit.
         verbose: show a progress bar while fitting.
-        method: the method to fit: the name of a file in ``mgcl.methods.few_shot``.
-        **options: options of the method, as in ``mgcl.methods.few_shot.mgcl.Parameters``: ``alpha=1.1``,
-            ``epochs=0``, ...
+        method: the method to fit: the name of a file in ``mgcl.methods.few_shot``. "mgcl" is the paper's (ACM MM 2024,
+            doi 10.1145/3664647.3681389), which reads captions too.
+        **options: options of the method, as in its ``Parameters``: ``epsilon=0.1``, or with ``method="mgcl"``
+            ``alpha=1.1``, ``epochs=0``, ...
 
     Attributes:
         backbone_: name of the backbone in use.
@@ -77,7 +79,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         reject_rate: float = 0.1,
         random_state: int | np.random.RandomState | np.random.Generator | None = 0,
         verbose: bool = False,
-        method: str = DEFAULT,
+        method: str = DEFAULT_METHOD,
         **options: Value,
     ) -> None:
         """Store the parameters; ``fit`` checks their values.
@@ -191,7 +193,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         return self._model.probabilities(self.logits(X, captions))
 
     def logits(self, X: Sounds, captions: Captions = None) -> NDArray[np.float32]:
-        """The method's own scores (MGCL Eq. 21), shape (clips, classes).
+        """The method's own scores, shape (clips, classes).
 
         Args:
             X: as in ``fit``.
@@ -292,6 +294,6 @@ FewShotClassifier.__init__.__signature__ = _ITS_OWN.replace(  # type: ignore[att
     parameters=[each for each in _ITS_OWN.parameters.values() if each.kind is not each.VAR_KEYWORD]
     + [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=each)
-        for name, each in options_of(DEFAULT).items()
+        for name, each in options_of(DEFAULT_METHOD).items()
     ]
 )

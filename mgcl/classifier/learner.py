@@ -9,10 +9,9 @@ from torch import Tensor
 from mgcl.catalogue import load, names
 from mgcl.errors import ClassifierError
 from mgcl.methods.method import ClipFeatures, Match, Method, Prediction, Shares, Support
+from mgcl.methods.variants import DEFAULT_METHOD
 from mgcl.parameters import flat, from_flat
 from mgcl.records import Value
-
-DEFAULT = "mgcl"
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def options_of(name: object) -> dict[str, Value]:
     An unknown name yields the options of the default method; ``Learner.named`` refuses it later.
     """
     known = isinstance(name, str) and name in names("method", "few_shot")
-    return flat(_method(str(name) if known else DEFAULT).Parameters())
+    return flat(_method(str(name) if known else DEFAULT_METHOD).Parameters())
 
 
 def _method(name: str) -> Method:

@@ -153,7 +153,7 @@ def fit(
         examples=examples,
         classes=classes,
         choices=choices,
-        temperature=calibration.temperature(support, learner, seed=seed),
+        temperature=calibration.temperature(support, learner, fitted, seed=seed),
         threshold=None if turned_away is None else turned_away.below,
         turned_away=turned_away,
     )

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from mgcl.classifier.calibration import TurnedAway
-from mgcl.classifier.learner import DEFAULT, Learner
+from mgcl.classifier.learner import Learner
 from mgcl.classifier.model import Classes, Examples, Model
 from mgcl.errors import DataError
 from mgcl.files import replacing
@@ -134,7 +134,7 @@ def _facts(folder: Path) -> dict[str, Any]:
 
 def _learner(facts: Mapping[str, Any]) -> Learner:
     method = facts["method"]
-    return Learner.named(method.get("name", DEFAULT), method["parameters"])  # before format 3 there was one method
+    return Learner.named(method.get("name", "mgcl"), method["parameters"])  # before format 3 there was one method
 
 
 def _bytes(file: Path) -> bytes:

@@ -19,6 +19,7 @@ from mgcl.cli.commands import (
     warnings_as_lines,
 )
 from mgcl.errors import MgclError
+from mgcl.methods.variants import DEFAULT_METHOD
 
 if TYPE_CHECKING:
     from mgcl import FewShotClassifier
@@ -58,7 +59,10 @@ def add(commands: Commands) -> None:
         "less than 1 (default: 0.1)",
     )
     fit.add_argument(
-        "--method", default="mgcl", metavar="NAME", help=f"of {', '.join(names('method', 'few_shot'))} (default: mgcl)"
+        "--method",
+        default=DEFAULT_METHOD,
+        metavar="NAME",
+        help=f"of {', '.join(names('method', 'few_shot'))} (default: %(default)s)",
     )
     fit.add_argument(
         "--option",
@@ -93,12 +97,8 @@ def _fit(flags: argparse.Namespace) -> int:
         if not flags.none_of_these:
             raise MgclError("--reject-rate says how many clips --none-of-these may reject: give that flag too")
         options["reject_rate"] = flags.reject_rate
-    if backbone == "tiny" and not flags.weights and not flags.audio_only:
-        print(
-            "the tiny backbone knows generated sounds alone: for recordings use --backbone efficientat, or at least "
-            "--audio-only",
-            flush=True,
-        )
+    if backbone == "tiny" and not flags.weights:
+        print("the tiny backbone knows generated sounds alone: for recordings use --backbone efficientat", flush=True)
 
     from mgcl import FewShotClassifier
     from mgcl.classifier.given import part_of

@@ -10,7 +10,7 @@ from mgcl.seeding import generator, seed_of
 VERSION = 1
 """Part of every trial's key. Increase it whenever the same identity draws, or counts, other clips."""
 
-SPLITS = ("clip", "source")
+SPLITS = ("clip", "source", "fold")
 
 Pool = Mapping[str, Sequence[Clip]]
 
@@ -38,7 +38,9 @@ def draw(
     """Draw one episode: ``way`` classes of the fold, then ``shot`` support and ``queries`` query clips per class.
 
     With split "source" no recording is in both support and query: clips from a support clip's recording cannot become
-    queries. ``check_drawable`` refuses beforehand the cells in which a class could run out of clips.
+    queries. With split "fold" the query clips are of one of the data set's own folds of clips, which take turns, and
+    the support clips are of the others. ``check_drawable`` refuses beforehand the cells in which a class could run out
+    of clips.
 
     Raises:
         SweepError: a class ran out of clips.
@@ -47,9 +49,15 @@ def draw(
     random = generator("episode", *identity)
     classes = tuple(map(str, random.permutation(fold.classes)[:way]))
     shuffled = [[clips[label][i] for i in random.permutation(len(clips[label]))] for label in classes]
-    support = [each[:shot] for each in shuffled]
-    used = {_source(clip) for each in support for clip in each} if split == "source" else set()
-    query = [[clip for clip in each[shot:] if _source(clip) not in used][:queries] for each in shuffled]
+    if split == "fold":
+        tested = _clip_folds(clips, fold)
+        now = tested[index % len(tested)]
+        support = [[clip for clip in each if clip.fold != now][:shot] for each in shuffled]
+        query = [[clip for clip in each if clip.fold == now][:queries] for each in shuffled]
+    else:
+        support = [each[:shot] for each in shuffled]
+        used = {_source(clip) for each in support for clip in each} if split == "source" else set()
+        query = [[clip for clip in each[shot:] if _source(clip) not in used][:queries] for each in shuffled]
     if any(len(row) != size for rows, size in ((support, shot), (query, queries)) for row in rows):
         raise SweepError(f"fold {fold.index}, episode {index}: a class ran out of clips; lower `shots` or `queries`")
     return Episode(index, seed_of("method", *identity), classes, _ids(support), _ids(query))
@@ -65,17 +73,41 @@ def check_drawable(clips: Pool, *, fold: Fold, way: int, shot: int, queries: int
     unknown = sum(clip.source is None for label in fold.classes for clip in clips[label])
     if split == "source" and unknown:
         raise SweepError(f"`split` source: the bank does not know the recording of {unknown} clips; use `split` clip")
+    if split == "fold" and len(folds := _clip_folds(clips, fold)) < 2:
+        raise SweepError(
+            f"`split` fold: the bank's clips are of {len(folds)} folds, and 2 are needed; use `split` clip"
+        )
     if min(way - 1, shot, queries) < 1:
         raise SweepError(f"{way}-way {shot}-shot with {queries} queries: at least 2 ways, 1 shot and 1 query")
     if way > len(fold.classes):
         raise SweepError(f"{way}-way needs {way} classes, but fold {fold.index} has {len(fold.classes)}; lower `ways`")
     for label in fold.classes:
+        if split == "fold":
+            _check_folds(clips[label], label, _clip_folds(clips, fold), shot=shot, queries=queries)
+            continue
         left = len(clips[label]) - _withheld(clips, fold, label, shot, split)
         if queries > left:
             raise SweepError(
                 f"class {label!r} has {len(clips[label])} clips: {shot}-shot leaves {max(left, 0)} for {queries} "
                 f"queries (split {split!r}); lower `shots` or `queries`"
             )
+
+
+def _check_folds(clips: Sequence[Clip], label: str, folds: Sequence[int | None], *, shot: int, queries: int) -> None:
+    """Refuse a class with fewer than ``queries`` clips in one of the folds, or fewer than ``shot`` in the others."""
+    inside = Counter(clip.fold for clip in clips)
+    for each in folds:
+        if inside[each] < queries or len(clips) - inside[each] < shot:
+            raise SweepError(
+                f"class {label!r} has {inside[each]} clips in fold {each}, for {queries} queries, and "
+                f"{len(clips) - inside[each]} in the others, for {shot} shots (split 'fold'); lower `shots` or "
+                "`queries`"
+            )
+
+
+def _clip_folds(clips: Pool, fold: Fold) -> list[int]:
+    """The data set's own folds of clips, in order."""
+    return sorted({clip.fold for label in fold.classes for clip in clips[label] if clip.fold is not None})
 
 
 def _withheld(clips: Pool, fold: Fold, label: str, shot: int, split: str) -> int:

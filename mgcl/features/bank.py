@@ -245,13 +245,13 @@ class FeatureBank:
 
     @cached_property
     def clip_records(self) -> tuple[Clip, ...]:
-        """Id, label and source of the clips, in row order.
+        """Id, label, source and fold of the clips, in row order.
 
         Raises:
             BankError: the bank has no column ``label``, because its clips may have several classes or none.
         """
         self._require("label")
-        columns = (self.clips[name].to_pylist() for name in ("clip_id", "label", "source"))
+        columns = (self.clips[name].to_pylist() for name in ("clip_id", "label", "source", "fold"))
         return tuple(Clip(*row) for row in zip(*columns, strict=True))
 
     @cached_property

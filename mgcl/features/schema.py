@@ -60,7 +60,7 @@ class Column:
 CLIP_COLUMNS = (
     Column("clip_id", "text", "its name, unique", required_in=(1, 2)),
     Column("label", "text", "its class, where a clip has one", required_in=(1,)),
-    Column("fold", "number", "the data set's own clip fold, informative", required_in=(1, 2), nullable=True),
+    Column("fold", "number", "the data set's own clip fold", required_in=(1, 2), nullable=True),
     Column("caption", "text", "one sentence on what it sounds like"),
     Column("source", "text", "the recording it was cut from", required_in=(1, 2), nullable=True),
     Column("clip_embedding", "vector", "the whole clip", name="clip", joint=True, required_in=(1,)),

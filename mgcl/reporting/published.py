@@ -3,7 +3,8 @@
 ``published.csv`` holds the figures that a paper's text gives, one line per figure, with source and table. A derived
 figure is computed from a difference that the text states. ``previous-best`` is the best of the other methods in MGCL's
 Table 1; the text does not name it, but it is probably Treff-Adapter. ``published_conditions.json`` holds the conditions
-per source under which a table can be compared with it.
+per source under which a table can be compared with it, and whether its figures are shown beside tables of other data
+and protocols, too (``elsewhere``).
 """
 
 import csv
@@ -52,8 +53,15 @@ def published(task: str, metric: str) -> Mapping[Place, Published]:
 
 
 def figures_for(table: Table) -> Mapping[Place, Published]:
-    """Published figures of a table's task and metric."""
-    return published(table.setting.task, table.metric.name)
+    """Published figures of a table's task and metric, of the sources whose figures are shown beside such a table."""
+    found = published(table.setting.task, table.metric.name)
+    shown = {source for source, _, _ in found if _conditions()[source]["elsewhere"] or _same_draws(table, source)}
+    return {place: figure for place, figure in found.items() if place[0] in shown}
+
+
+def _same_draws(table: Table, source: str) -> bool:
+    alike = _alike(table, source)
+    return alike["data"] and alike["protocol"]
 
 
 def sources(table: Table) -> tuple[str, ...]:
@@ -73,15 +81,20 @@ def what_differs(table: Table, source: str) -> tuple[str, ...]:
 
     An empty tuple means that their figures can be compared.
     """
+    alike = _alike(table, source)
+    where = tuple(what for what in ("data", "backbone") if not alike[what])
+    return where or (() if alike["protocol"] else ("protocol",))
+
+
+def _alike(table: Table, source: str) -> Mapping[str, bool]:
+    """Whether a table's data, backbone and protocol are those of a source."""
     setting, asked = table.setting, _conditions()[source]
     name = re.sub(r"[^a-z0-9]", "", setting.dataset.lower()).replace("2018", "18")
-    same = {
+    return {
         "data": name == asked["dataset"],
         "backbone": re.search(asked["backbone"], setting.backbone, re.IGNORECASE) is not None,
+        "protocol": dict(setting.drawn) == asked["setting"] and table.blocks == asked["blocks"],
     }
-    where = tuple(what for what, is_same in same.items() if not is_same)
-    protocol = dict(setting.drawn) == asked["setting"] and table.blocks == asked["blocks"]
-    return where or (() if protocol else ("protocol",))
 
 
 def columns_of(table: Table, source: str) -> tuple[Column, ...]:

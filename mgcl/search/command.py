@@ -5,7 +5,7 @@ import functools
 import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from mgcl.progress import Bar, at_work
 from mgcl.reporting.report import prepare
 from mgcl.search import report
 from mgcl.search.flags import add_points_flag
-from mgcl.search.questions import Question, Search, questions
+from mgcl.search.questions import Question, Search, common, questions
 from mgcl.search.report import Finding
 from mgcl.search.sampling import SAMPLERS
 from mgcl.search.space import MORE, SPACE
@@ -49,7 +49,7 @@ from mgcl.sweep.flags import (
     add_machine_flags,
     drawn,
     machines,
-    one_bank,
+    open_banks,
     override,
     repeated,
 )
@@ -70,21 +70,29 @@ def _main(search: Search, arguments: Sequence[str] | None) -> int:
     similarity_limit()  # a bad value is refused here once, not by every worker
     storage = flags.study or default_storage()
     check_storage(storage)
-    location, bank = one_bank(search.banks)
-    asked = questions(search, bank)
-    folder = prepare(
-        f"{search.name}/{_slug(bank.header.dataset, bank.header.backbone, search.variant)}", Path(flags.out)
-    )
-    findings = _findings(search, asked, storage, location, folder, where, flags)
+    banks = open_banks(search.banks)
+    if len(banks) > 1 and not search.shared:
+        raise SearchError("`banks`: several banks share one study; add `shared`, or search each bank by itself")
+    per_bank = [questions(search, bank) for bank in banks.values()]
+    asked = [common(each) for each in zip(*per_bank, strict=True)]
+    folder = prepare(f"{search.name}/{_slug(*asked[0].name.split('/')[1:4])}", Path(flags.out))
+    locations = {bank.digest: location for location, bank in banks.items()}
+    findings = _findings(search, asked, storage, locations, folder, where, flags)
 
-    params = folder / "params.json"
-    write_chosen(
-        params, Chosen(search.draws.task, bank.digest, search.variant, tuple(each.choice for each in findings))
-    )
-    test = _test(search, flags, params)
+    tests = {}
+    for (location, bank), own in zip(banks.items(), per_bank, strict=True):
+        header = bank.header
+        params = folder / (
+            "params.json" if len(banks) == 1 else f"{_slug('params', header.dataset, header.backbone)}.json"
+        )
+        choices = (replace(each.choice, tests=one.tests) for each, one in zip(findings, own, strict=True))
+        write_chosen(params, Chosen(search.draws.task, bank.digest, search.variant, tuple(choices)))
+        tests[params] = _test(search, flags, params, flags.banks if len(banks) == 1 else [location])
     page = folder / "report.md"
-    page.write_text(report.page(search.name, findings, params, test), encoding="utf-8")
-    print(f"report: {page}\nvalues: {params}\ntest:   {test}")
+    page.write_text(report.page(search.name, findings, tests), encoding="utf-8")
+    print(f"report: {page}")
+    for params, test in tests.items():
+        print(f"values: {params}\ntest:   {test}")
     return int(any(each.failed for each in findings))
 
 
@@ -92,7 +100,7 @@ def _findings(
     search: Search,
     asked: Sequence[Question],
     storage: str,
-    bank: str,
+    banks: Mapping[str, str],
     folder: Path,
     where: Machines,
     flags: argparse.Namespace,
@@ -115,7 +123,7 @@ def _findings(
         for question in asked:
             with open_study(question, storage) as study, _bar(study, question, wanted[question.name]) as bar:
                 take = _taking(study, question, export, bar)
-                run_points(study, question, wanted[question.name], bank, there, on_point=take)
+                run_points(study, question, wanted[question.name], banks, there, on_point=take)
                 export.show(question, ended(study))
                 with at_work("drawing what was found"):
                     findings.append(_finding(study, question, folder))
@@ -178,8 +186,9 @@ def _finding(study: Study, question: Question, folder: Path) -> Finding:
     )
 
 
-def _test(search: Search, flags: argparse.Namespace, params: Path) -> str:
+def _test(search: Search, flags: argparse.Namespace, params: Path, banks: Sequence[str]) -> str:
     """Command of the sweep that tests the best values on the search's draws; the tests come from the file of values."""
+    flags = argparse.Namespace(**vars(flags) | {"banks": banks})
     task: Searchable = load("task", search.draws.task)
     shared = repeated(flags, drawn(search.draws, flags), but=task.BATCHES)
     return shlex.join(["mgcl", "sweep", "full_grid", "--params", str(params), "--variants", search.variant, *shared])
@@ -232,7 +241,9 @@ def _parser(search: Search) -> argparse.ArgumentParser:
     what.add_argument("--seed", type=int, metavar="S", default=search.seed, help="of the sampler")
     task = load("task", search.draws.task)
     tests, apart = (getattr(task, name, "") for name in ("TESTS", "APART"))
-    what.add_argument("--shared", action="store_true", default=search.shared, help=f"one study for all {tests}")
+    what.add_argument(
+        "--shared", action="store_true", default=search.shared, help=f"one study for all {tests}, and for all banks"
+    )
     if apart:
         what.add_argument(
             f"--per-{apart}", dest="apart", action="store_true", default=search.apart, help=f"a study for each {apart}"

@@ -100,7 +100,7 @@ def _run(
         for point in given:
             study.enqueue_trial(dict(point), skip_if_exists=True)
         with Bar(total=search.points, initial=len(ended(study)), desc=search.name, unit="point") as bar:
-            run_points(study, question, search.points, location, there, on_point=lambda _: bar.update())
+            run_points(study, question, search.points, {bank.digest: location}, there, on_point=lambda _: bar.update())
         return complete(study)[: search.points]
 
 

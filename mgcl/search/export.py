@@ -97,7 +97,7 @@ class Export:
             "study": question.name,
             "point": str(point.number),
             "state": state,
-            "bank": question.bank,
+            "bank": " ".join(question.banks),
             "content": content,
             "mlflow.parentRunId": self.store.parent_id,
             **({"error": point.user_attrs[ERROR]} if ERROR in point.user_attrs else {}),

@@ -1,6 +1,8 @@
 """Searches as data, and the studies that they consist of."""
 
-from collections.abc import Mapping
+import itertools
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -24,7 +26,7 @@ class Search:
     draws: Draws
     """Draws of the task, for one batch; a point may be stopped between batches."""
     banks: tuple[str, ...] = ()
-    """Folder of one feature bank; (): generated soundscapes, embedded by the tiny backbone."""
+    """Folders of feature banks; (): generated soundscapes, embedded by the tiny backbone."""
     variant: str = REFERENCE
     batches: int = 5
     """Number of batches; a point's value is the mean over all of them."""
@@ -61,7 +63,7 @@ class Question:
     stopping: bool
     """Whether bad points are stopped early."""
     default: Mapping[str, Value]
-    """The variant's own values of the searched parameters."""
+    """The variant's own values of the searched parameters; NaN: they differ between the banks."""
 
     @property
     def identity(self) -> str:
@@ -88,9 +90,9 @@ class Question:
         return self.task.METRICS[0]
 
     @property
-    def bank(self) -> str:
-        """Digest of the feature bank."""
-        return self.batches[0][0].bank
+    def banks(self) -> tuple[str, ...]:
+        """Digests of the feature banks."""
+        return tuple(dict.fromkeys(trial.bank for trial in self.batches[0]))
 
     @property
     def default_inside(self) -> bool:
@@ -138,6 +140,27 @@ def questions(search: Search, bank: FeatureBank) -> tuple[Question, ...]:
                 )
             )
     return tuple(found)
+
+
+def common(asked: Sequence[Question]) -> Question:
+    """Merge the studies of several banks into one, whose points are judged on all banks with equal weight.
+
+    Args:
+        asked: one study per bank, with the same ``apart``; a single one is returned as it is.
+    """
+    first, *rest = asked
+    if not rest:
+        return first
+    search, _, _, *variant_and_study = first.name.split("/")
+    banks = (" and ".join(parts) for parts in zip(*(each.name.split("/")[1:3] for each in asked), strict=True))
+    own = {name: {each.default[name] for each in asked} for name in first.default}
+    return replace(
+        first,
+        name="/".join([search, *banks, *variant_and_study]),
+        tests=tuple(test for each in asked for test in each.tests),
+        batches=tuple(tuple(itertools.chain(*batch)) for batch in zip(*(each.batches for each in asked), strict=True)),
+        default={name: values.pop() if len(values) == 1 else math.nan for name, values in own.items()},
+    )
 
 
 def _batch(search: Search, bank: FeatureBank, problem: Problem, apart: Value, number: int) -> tuple[Trial, ...]:

@@ -27,28 +27,31 @@ class Finding:
     pictures: Sequence[Path]
 
 
-def page(name: str, findings: Sequence[Finding], params: Path, test: str) -> str:
+def page(name: str, findings: Sequence[Finding], tests: Mapping[Path, str]) -> str:
     """Render the report as markdown.
 
     Args:
         name: name of the search.
         findings: results, one per study.
-        params: path of the file of the best values.
-        test: command that tests these values.
+        tests: path of a file of the best values -> command that tests them; one per bank.
     """
     question = findings[0].question
     trials, batches = question.batches[0], question.batches
     task: Task = load("task", trials[0].task)
     places = [task.place(trial.cell) for trial in trials]
-    where = ", ".join(task.column_name([place[name] for name in task.COLUMNS]) for place in places)
+    columns = dict.fromkeys(task.column_name([place[name] for name in task.COLUMNS]) for place in places)
+    where = ", ".join(columns)
+    banks = " and ".join(dict.fromkeys(f"{trial.dataset}, bank {trial.bank[:16]}" for trial in trials))
+    headings = "; ".join(dict.fromkeys(map(task.heading, places)))
     units, metric = task.WORDS.unit, question.metric.name
     parts = [
         f"# {name}",
-        f"{trials[0].dataset}, bank {question.bank[:16]}, {where}: a point is judged on {len(batches)} batches of "
-        f"validation {units}s ({task.heading(places[0])}), sampler {question.sampler}, seed {question.seed}. "
+        f"{banks}, {where}: a point is judged on {len(batches)} batches of "
+        f"validation {units}s ({headings}), sampler {question.sampler}, seed {question.seed}. "
         f"Validation {units}s hold classes that no test {units} holds.",
         f"The validation {metric} of the best of many points is too good: it was chosen by it. What counts is the "
-        f"test, with paper defaults and searched values on the same {units}s:\n\n    {test}",
+        f"test, with paper defaults and searched values on the same {units}s:\n\n"
+        + "\n".join(f"    {test}" for test in tests.values()),
         "## Best values",
         _table([_values(each) for each in findings]),
         "## Importance",
@@ -56,7 +59,7 @@ def page(name: str, findings: Sequence[Finding], params: Path, test: str) -> str
         or "Too few complete points to say.",
         f"Share of the variance of the validation {metric} that a parameter explains over the searched space (fANOVA).",
         *(_pictures(each) for each in findings),
-        f"The values are in `{params.name}`.",
+        f"The values are in {' and '.join(f'`{file.name}`' for file in tests)}.",
     ]
     return "\n\n".join(parts) + "\n"
 

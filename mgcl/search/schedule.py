@@ -34,7 +34,7 @@ def run_points(
     study: Study,
     question: Question,
     points: int,
-    bank: str,
+    banks: Mapping[str, str],
     there: Cluster,
     on_point: Callable[[FrozenTrial], object] = lambda _: None,
 ) -> None:
@@ -47,7 +47,7 @@ def run_points(
         question: question of the study. If it is ``stopping``, a point is stopped early if its mean so far is worse
             than the median of the complete points after as many batches.
         points: number of points that the study should have at the end.
-        bank: location of the bank, valid on every node.
+        banks: digest of each of the question's banks -> its location, valid on every node.
         there: the cluster.
         on_point: called in this process with every point that ended; an exception of it stops the search.
 
@@ -59,7 +59,7 @@ def run_points(
         return
     search = _Search(question, study, on_point)
     with tempfile.TemporaryDirectory(prefix="tune-", dir=there.session) as storage:
-        worker = Worker({question.bank: bank}, home(), there.gpus_per_slot)
+        worker = Worker(banks, home(), there.gpus_per_slot)
         tune.Tuner(
             tune.with_resources(
                 tune.with_parameters(_run_point, question=question, worker=worker),
@@ -168,13 +168,14 @@ class _Stopping(FIFOScheduler):
 
 def _run_point(config: dict[str, Value], question: Question, worker: Worker) -> None:
     """Run a point's batches in a Tune worker, and report the mean so far after every batch."""
-    worker = _kept(worker.banks[question.bank], worker)
-    computed = worker.computed_similarities(question.bank) if "epsilon" in question.space else None
+    worker = _kept(" ".join(worker.banks[bank] for bank in question.banks), worker)
+    anew = question.banks if "epsilon" in question.space else ()
+    computed = {bank: worker.computed_similarities(bank) for bank in anew}
     means: list[float] = []
     for batch in question.at(config):
         scores = []
         for trial in batch:
-            outcome = worker.run(trial, computed)
+            outcome = worker.run(trial, computed.get(trial.bank))
             if isinstance(outcome, TrialFailure):
                 # Tune requires the metric in every report
                 tune.report({"figure": 0.0, "batches": len(means), "error": outcome.error})
@@ -187,6 +188,6 @@ def _run_point(config: dict[str, Value], question: Question, worker: Worker) -> 
 _WORKERS: dict[str, Worker] = {}
 
 
-def _kept(bank: str, worker: Worker) -> Worker:
-    """The first of equal workers in this process, which has its bank open already."""
-    return _WORKERS.setdefault(f"{bank} {worker.home} {worker.gpu_share}", worker)
+def _kept(banks: str, worker: Worker) -> Worker:
+    """The first of equal workers in this process, which has its banks open already."""
+    return _WORKERS.setdefault(f"{banks} {worker.home} {worker.gpu_share}", worker)

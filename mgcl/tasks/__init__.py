@@ -118,7 +118,7 @@ class Task(Protocol):
     SETTING: Mapping[str, Coordinate]
     """All other coordinates of a cell; their values are never mixed in one table."""
     WORDS: Words
-    PRESETS: Mapping[str, Mapping[str, Value]]
+    PRESETS: Mapping[str, Mapping[str, Any]]
     """Name of a published protocol -> fields of ``Draws``, for ``--protocol``; may be empty."""
     Draws: type
     """The task's own dataclass, which fulfils the protocol ``Draws``."""

@@ -28,7 +28,9 @@ COLUMNS = {"way": Coordinate(int, "classes an episode"), "shot": Coordinate(int,
 POOLED = {"fold": Coordinate(int), "seed": Coordinate(int)}
 SETTING = {
     "folds": Coordinate(str, "class subsets that episodes are drawn from, and the classes in each"),
-    "split": Coordinate(str, "clip: query and support clips may share a recording; source: they may not"),
+    "split": Coordinate(
+        str, "clip: query and support clips may share a recording; source: they may not; fold: folds of clips"
+    ),
     "queries": Coordinate(int, "query clips a class"),
     "episodes": Coordinate(int, "a fold and seed"),
 }
@@ -40,10 +42,18 @@ WORDS = Words(
     p_caveat="It is conditional on these recordings and class subsets: episodes reuse clips, so it says whether other "
     "episodes of them would show a difference, not whether other recordings would.",
 )
-PRESETS: Mapping[str, Mapping[str, Value]] = {
-    name: {"folds": count, "fold_classes": size} for name, (count, size) in PROTOCOLS.items()
+ALL = 0
+"""Way that stands for all classes of a bank."""
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    **{name: {"folds": count, "fold_classes": size} for name, (count, size) in PROTOCOLS.items()},
+    "palm": {"ways": (ALL,), "shots": (16,), "queries": 8, "episodes": 5, "seeds": (0, 1, 2), "split": "fold"},
+    "maeb": {"ways": (ALL,), "shots": (8,), "episodes": 10},
 }
-"""treff: the published class subsets; mgcl: five seeded subsets of 15 classes, for 12-way episodes of FSDKaggle18."""
+"""treff: the published class subsets; mgcl: five seeded subsets of 15 classes, for 12-way episodes of FSDKaggle18.
+
+palm: all classes of ESC-50 and its five folds of clips, 16 shots, three seeds (arXiv 2409.19806). maeb: all classes,
+8 shots, ten draws, meant for logistic regression (arXiv 2602.16008).
+"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,8 @@ class Cell(records.Cell):
     episodes: int
     seed: int
     split: str
-    """"clip", or "source": no recording is in both the support and the query set."""
+    """"clip"; "source": no recording is in both the support and the query set; "fold": query clips are of one of the
+    data set's own folds of clips, support clips of the others."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +79,24 @@ class Draws:
 
     task: ClassVar[str] = "few_shot"
 
-    ways: tuple[int, ...] = flag("classes an episode", "N")
+    ways: tuple[int, ...] = flag("classes an episode; 0: all of the bank", "N")
     shots: tuple[int, ...] = flag("support clips a class", "K")
     queries: int = flag("query clips a class", "Q", 30)
     episodes: int = flag("episodes a trial", "E", 100)
     seeds: tuple[int, ...] = flag("each draws other episodes", "S", (0,), name="seed")
-    split: str = flag("clip, as in the papers, or source: no recording on both sides", "clip|source", "clip")
+    split: str = flag(
+        "clip, as in the papers; source: no recording on both sides; fold: queries of one fold of clips",
+        "clip|source|fold",
+        "clip",
+    )
     folds: int | None = flag("seeded class subsets to draw instead of the data set's own", "N", None)
     fold_classes: int | None = flag("classes in each of them", "M", None)
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
             raise SweepError(f"`split` {self.split}: choose {' or '.join(SPLITS)}")
+        if ALL in self.ways and (len(self.ways) > 1 or self.folds):
+            raise SweepError("`ways` 0 stands for all classes of a bank; leave other `ways` and `folds` out")
         if self.episodes < 1:
             raise SweepError(f"`episodes` {self.episodes}: choose 1 or more")
 
@@ -93,11 +110,12 @@ def cells(draws: Draws, bank: FeatureBank, only: Sequence[Fold] | None = None) -
     if only and (draws.folds or draws.fold_classes):
         raise SweepError("`params` says which folds its values are for; leave `folds`, `fold_classes`, `protocol` out")
     clips, subsets = pool(bank.clip_records), only or _folds(draws, bank)
-    for fold, way, shot in itertools.product(subsets, draws.ways, draws.shots):
+    ways = tuple(len(subsets[0].classes) if way == ALL else way for way in draws.ways)
+    for fold, way, shot in itertools.product(subsets, ways, draws.shots):
         check_drawable(clips, fold=fold, way=way, shot=shot, queries=draws.queries, split=draws.split)
     return tuple(
         Cell(fold, way, shot, draws.queries, draws.episodes, seed, draws.split)
-        for way, shot, seed, fold in itertools.product(draws.ways, draws.shots, draws.seeds, subsets)
+        for way, shot, seed, fold in itertools.product(ways, draws.shots, draws.seeds, subsets)
     )
 
 
@@ -259,7 +277,10 @@ def development(
 
 
 def _folds(draws: Draws, bank: FeatureBank) -> tuple[Fold, ...]:
-    return folds(bank.header.dataset, pool(bank.clip_records), count=draws.folds, size=draws.fold_classes)
+    clips = pool(bank.clip_records)
+    if ALL in draws.ways:
+        return (Fold("all", 0, tuple(clips)),)
+    return folds(bank.header.dataset, clips, count=draws.folds, size=draws.fold_classes)
 
 
 def _outside(tested: Sequence[Fold], labels: Sequence[str]) -> Fold:

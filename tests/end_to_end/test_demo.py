@@ -50,7 +50,7 @@ def model(sounds, tmp_path) -> Path:
 
 def save(folder: Path, clips: Mapping[str, Sequence[Path]]) -> None:
     labelled = [(path, label) for label, paths in clips.items() for path in paths]
-    FewShotClassifier(epochs=1).fit(*zip(*labelled, strict=True)).save(folder)
+    FewShotClassifier(method="mgcl", epochs=1).fit(*zip(*labelled, strict=True)).save(folder)
 
 
 def start(model: Path, port: int) -> subprocess.Popen[str]:

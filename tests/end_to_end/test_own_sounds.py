@@ -44,7 +44,7 @@ def test_on_the_clips_of_an_episode_it_is_as_accurate_as_the_sweep(tmp_path) -> 
                 ([path_of[clip] for row in clips for clip in row], [label for label in drawn.classes for _ in clips[0]])
                 for clips in (drawn.support, drawn.query)
             )
-            classifier = FewShotClassifier(**options).fit(*support, explanations="esc10")
+            classifier = FewShotClassifier(method="mgcl", **options).fit(*support, explanations="esc10")
             assert classifier.score(*query) == expected.accuracy
 
 
@@ -143,7 +143,7 @@ def test_fit_says_what_it_needs(sounds, tmp_path) -> None:
     soundfile.write(tmp_path / "one" / "cat" / "1.wav", waveform("hiss", 1), RATE)
     assert "warning: a class has fewer than 2 clips" in run("fit", tmp_path / "one", "--out", tmp_path / "m").stderr
     wrong = run("fit", sounds / "train", "--out", tmp_path / "m", "--option", "alpah", "1", code=2).stderr
-    assert "error: --option alpah: the method mgcl has none of that name; it has " in wrong
+    assert "error: --option alpah: the method multi_grained_kernel has none of that name; it has " in wrong
     assert "gone.json: no such file" in run(
         "fit", sounds / "train", "--out", tmp_path / "m2", "--explanations", tmp_path / "gone.json", code=2
     ).stderr  # fmt: skip

@@ -41,7 +41,7 @@ def support(files) -> tuple[list[Path], list[str]]:
 
 
 def made(**options) -> FewShotClassifier:
-    return FewShotClassifier(fusion="audio", epochs=0, **options)
+    return FewShotClassifier(method="mgcl", fusion="audio", epochs=0, **options)
 
 
 @pytest.fixture(scope="module")

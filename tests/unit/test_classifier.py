@@ -19,6 +19,7 @@ from mgcl.classifier import calibration, storage
 from mgcl.classifier.scores import calibration_error, judge, scores
 from mgcl.classifier.windows import windows
 from mgcl.errors import BackboneError, ClassifierError, DataError, MgclWarning
+from mgcl.methods.method import Prediction
 from tests.generated_sounds import KINDS, RATE, waveform
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
@@ -45,7 +46,7 @@ def clips(folder: Path, numbers=range(3), kinds=KINDS) -> tuple[list[Path], list
 
 @pytest.fixture(scope="module")
 def fitted(folder) -> FewShotClassifier:
-    return FewShotClassifier(epochs=1).fit(*clips(folder))
+    return FewShotClassifier(method="mgcl", epochs=1).fit(*clips(folder))
 
 
 def test_it_recognises_new_clips_and_says_how_sure_it_is(fitted, folder) -> None:
@@ -68,7 +69,7 @@ def test_files_and_arrays_are_the_same_clips(fitted, folder) -> None:
     paths, labels = clips(folder)
     arrays = [soundfile.read(path, dtype="float32")[0] for path in paths]
     for given in (arrays, np.stack(arrays)):
-        again = FewShotClassifier(epochs=1, sample_rate=RATE).fit(given, labels)
+        again = FewShotClassifier(method="mgcl", epochs=1, sample_rate=RATE).fit(given, labels)
         assert (again.logits(paths) == fitted.logits(paths)).all()
     pcm = [(32768 * array).astype(np.int16) for array in arrays]
     assert again.logits(pcm) == pytest.approx(again.logits(arrays), abs=0.05)
@@ -81,8 +82,10 @@ def test_files_and_arrays_are_the_same_clips(fitted, folder) -> None:
 def test_adding_classes_is_fitting_on_everything(folder) -> None:
     first, second = clips(folder, kinds=("hiss", "siren")), clips(folder, kinds=("beeps", "hum"))
     more = clips(folder, range(3, 5), kinds=("hiss",))
-    grown = FewShotClassifier(epochs=1).fit(*first).add_classes(*second).add_classes(*more)
-    at_once = FewShotClassifier(epochs=1).fit(first[0] + second[0] + more[0], first[1] + second[1] + more[1])
+    grown = FewShotClassifier(method="mgcl", epochs=1).fit(*first).add_classes(*second).add_classes(*more)
+    at_once = FewShotClassifier(method="mgcl", epochs=1).fit(
+        first[0] + second[0] + more[0], first[1] + second[1] + more[1]
+    )
     paths, _ = clips(folder, range(5, 6))
     assert list(grown.classes_) == sorted(KINDS)
     assert (grown.logits(paths) == at_once.logits(paths)).all()
@@ -139,26 +142,53 @@ def test_a_model_is_refused_by_another_backbone(fitted, tmp_path, folder) -> Non
 
 def test_none_of_these(folder) -> None:
     known = KINDS[:3]
-    classifier = FewShotClassifier(epochs=1, reject_label="?").fit(*clips(folder, range(4), kinds=known))
+    classifier = FewShotClassifier(method="mgcl", epochs=1, reject_label="?").fit(*clips(folder, range(4), kinds=known))
     paths, labels = clips(folder, range(4, 6), kinds=known)
     turned_away = list(classifier.predict(clips(folder, kinds=KINDS[3:])[0]))
     assert turned_away == ["?"] * 3
     assert np.mean(classifier.predict(paths) == labels) >= 0.5
     with pytest.raises(ClassifierError, match="it needs 3 classes of 2 clips each"):
-        FewShotClassifier(epochs=1, reject_label="?").fit(*clips(folder, kinds=known[:2]))
+        FewShotClassifier(method="mgcl", epochs=1, reject_label="?").fit(*clips(folder, kinds=known[:2]))
 
 
 def test_numbers_are_labels_too(folder) -> None:
     paths, labels = clips(folder)
     numbers = [KINDS.index(label) for label in labels]
-    classifier = FewShotClassifier(epochs=1, reject_label=-1).fit(paths, numbers)
+    classifier = FewShotClassifier(method="mgcl", epochs=1, reject_label=-1).fit(paths, numbers)
     assert classifier.predict(paths).dtype == classifier.classes_.dtype == np.array(numbers).dtype
 
 
 def test_a_single_clip_a_class_warns_that_its_probabilities_are_the_packages(folder) -> None:
     with pytest.warns(MgclWarning, match="which was measured on other sounds"):
-        classifier = FewShotClassifier(epochs=1).fit(*clips(folder, range(1)))
-    assert classifier.temperature_ == calibration.PRIOR_TEMPERATURE * tiny.load().logit_scale
+        classifier = FewShotClassifier(method="mgcl", epochs=1).fit(*clips(folder, range(1)))
+    logits = torch.from_numpy(classifier.model_.logits(classifier.model_.support.clips))
+    assert classifier.temperature_ == calibration.PRIOR_TEMPERATURE * calibration.spread(logits)
+
+
+UNITS = ("multi_grained_kernel", "cross_modal_probe", "proker", "ridge", "knn", "prototypical", "mgcl")
+
+
+@pytest.mark.parametrize("shots", [1, 3])
+@pytest.mark.parametrize("method", UNITS)
+@pytest.mark.filterwarnings("ignore:a class has fewer")
+def test_probabilities_are_sure_of_easy_sounds_whatever_the_unit_of_the_scores(method, shots, folder) -> None:
+    classifier = FewShotClassifier(method=method).fit(*clips(folder, range(shots)))
+    paths, labels = clips(folder, range(3, 5))
+    right = [list(classifier.classes_).index(label) for label in labels]
+    assert classifier.predict_proba(paths)[np.arange(len(paths)), right].mean() > 0.75
+
+
+def test_the_temperature_has_the_unit_of_the_scores(folder) -> None:
+    model = FewShotClassifier(method="ridge").fit(*clips(folder)).model_
+
+    class Louder:
+        least_shots, fit = model.learner.least_shots, model.learner.fit
+
+        def predict(self, fitted, given) -> Prediction:
+            return Prediction({"louder": 1000 * model.learner.predict(fitted, given).logits})
+
+    louder = calibration.temperature(model.support, Louder(), model.fitted, seed=int(model.support.seeds))
+    assert louder == pytest.approx(1000 * model.temperature, rel=1e-3)
 
 
 def test_where_no_clip_is_wrong_the_temperature_stays_above_zero() -> None:
@@ -178,11 +208,11 @@ def test_what_is_asked_of_clips_that_cannot_give_it(fitted, folder, tmp_path) ->
     with pytest.raises(ClassifierError, match="of one class, 'hum'"):
         FewShotClassifier().fit(paths[:2], ["hum", "hum"])
     with pytest.raises(TypeError, match="no option is called alhpa; there are: alpha, "):
-        FewShotClassifier(alhpa=1)
+        FewShotClassifier(method="mgcl", alhpa=1)
     with pytest.raises(ClassifierError, match="alpha must be at least 0"):
-        FewShotClassifier(alpha=-1.0).fit(paths, labels)
+        FewShotClassifier(method="mgcl", alpha=-1.0).fit(paths, labels)
     with pytest.raises(ClassifierError, match="leave_one_out needs 2 shots"):
-        FewShotClassifier(leave_one_out=True).fit(*clips(folder, range(1)))
+        FewShotClassifier(method="mgcl", leave_one_out=True).fit(*clips(folder, range(1)))
     with pytest.raises(ClassifierError, match=r"write \['one.wav'\]"):
         fitted.predict("one.wav")
     with pytest.raises(ClassifierError, match="without captions"):
@@ -200,10 +230,10 @@ def test_labels_that_are_missing_or_mean_two_things(folder) -> None:
     paths, labels = clips(folder)
     for missing in (None, "", float("nan")):
         with pytest.raises((ClassifierError, ValueError), match=r"label is missing|contains NaN"):
-            FewShotClassifier(epochs=1).fit(paths, np.array([*labels[1:], missing], dtype=object))
+            FewShotClassifier(method="mgcl", epochs=1).fit(paths, np.array([*labels[1:], missing], dtype=object))
     with pytest.raises(ClassifierError, match="`reject_label` is 'hum', which is a class too"):
         FewShotClassifier(reject_label="hum").fit(paths, labels)
-    others = FewShotClassifier(epochs=1, reject_label="hum").fit(
+    others = FewShotClassifier(method="mgcl", epochs=1, reject_label="hum").fit(
         *clips(folder, kinds=[kind for kind in KINDS if kind != "hum"])
     )
     with pytest.raises(ClassifierError, match="`reject_label` is 'hum'"):
@@ -218,11 +248,11 @@ def test_silence_is_said_and_is_none_of_the_classes(fitted, folder, tmp_path) ->
     (answer,) = fitted.answers([quiet])
     assert answer.silent
     assert answer.label in KINDS
-    classifier = FewShotClassifier(epochs=1, reject_label="?").fit(*clips(folder))
+    classifier = FewShotClassifier(method="mgcl", epochs=1, reject_label="?").fit(*clips(folder))
     assert list(classifier.predict([quiet])) == ["?"]
     paths, labels = clips(folder)
     with pytest.warns(MgclWarning, match=r"quiet\.wav: is silent"):
-        FewShotClassifier(epochs=0).fit([*paths, quiet], [*labels, "hum"])
+        FewShotClassifier(method="mgcl", epochs=0).fit([*paths, quiet], [*labels, "hum"])
 
 
 def test_a_sample_that_no_recording_has_is_refused(fitted, tmp_path) -> None:
@@ -243,13 +273,13 @@ def test_one_sound_under_two_names(folder, tmp_path) -> None:
     with pytest.raises(DataError, match=r"copy.wav \(beeps\) is the same sound as .*0.wav \(hum\)"):
         FewShotClassifier().fit([*paths, copy], [*labels, "beeps"])
     with pytest.warns(MgclWarning, match="each counts once"):
-        FewShotClassifier(epochs=0).fit([*paths, copy], [*labels, "hum"])
+        FewShotClassifier(method="mgcl", epochs=0).fit([*paths, copy], [*labels, "hum"])
 
 
 def test_own_captions_are_needed_to_predict_too(folder) -> None:
     paths, labels = clips(folder)
     captions = [f"a sound of {label}" for label in labels]
-    classifier = FewShotClassifier(epochs=1).fit(paths, labels, captions=captions)
+    classifier = FewShotClassifier(method="mgcl", epochs=1).fit(paths, labels, captions=captions)
     with pytest.raises(ClassifierError, match="give theirs: `captions`"):
         classifier.predict(paths)
     assert list(classifier.predict(paths, captions)) == labels
@@ -262,10 +292,10 @@ def test_a_backbone_without_captions_is_told_once_and_goes_by_audio(folder, tmp_
         (tmp_path / name).write_bytes((tiny.SHIPPED / name).read_bytes())
     (tmp_path / "captions.txt").touch()
     with pytest.warns(MgclWarning, match="clips are known by audio alone"):
-        mute = FewShotClassifier(epochs=1, weights=str(tmp_path)).fit(*clips(folder))
+        mute = FewShotClassifier(method="mgcl", epochs=1, weights=str(tmp_path)).fit(*clips(folder))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        deaf = FewShotClassifier(epochs=1, fusion="audio").fit(*clips(folder))
+        deaf = FewShotClassifier(method="mgcl", epochs=1, fusion="audio").fit(*clips(folder))
     paths, _ = clips(folder, range(3, 6))
     assert (mute.logits(paths) == deaf.logits(paths)).all()
 
@@ -279,7 +309,7 @@ def test_a_backbone_without_captions_is_told_once_and_goes_by_audio(folder, tmp_
 def test_shares_sum_to_the_logits(folder, options) -> None:
     paths, labels = clips(folder)
     paths, labels = [*paths, folder / "hum" / "3.wav"], [*labels, "hum"]  # classes of unequal size
-    classifier = FewShotClassifier(**options, epochs=2).fit(paths, labels)
+    classifier = FewShotClassifier(method="mgcl", **options, epochs=2).fit(paths, labels)
     clip = folder / "siren" / "5.wav"
     reasons = classifier.explain(clip)
     for label, logit in zip(classifier.classes_, classifier.logits([clip])[0], strict=True):
@@ -381,13 +411,15 @@ def test_a_verdict_counts_what_was_rightly_turned_away(fitted, folder) -> None:
 
 @pytest.mark.filterwarnings("ignore::mgcl.errors.MgclWarning")  # each half has one clip a class
 def test_options_can_be_searched(folder) -> None:
-    search = GridSearchCV(FewShotClassifier(epochs=0), {"alpha": [0.0, 1.1]}, cv=2).fit(*clips(folder, range(2)))
+    search = GridSearchCV(FewShotClassifier(method="mgcl", epochs=0), {"alpha": [0.0, 1.1]}, cv=2).fit(
+        *clips(folder, range(2))
+    )
     assert set(search.cv_results_["param_alpha"]) == {0.0, 1.1}
     assert search.best_score_ > 0.5
 
 
 def test_options_are_parameters() -> None:
-    copy = clone(FewShotClassifier(alpha=2.0, fusion="audio"))
+    copy = clone(FewShotClassifier(method="mgcl", alpha=2.0, fusion="audio"))
     assert (copy.get_params()["alpha"], copy.alpha, copy.fusion) == (2.0, 2.0, "audio")
     assert copy.set_params(beta=3.0).beta == 3.0
     assert "alpha=2.0" in repr(copy)

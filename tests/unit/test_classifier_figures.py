@@ -30,7 +30,7 @@ def sounds(tmp_path_factory) -> dict[str, list[Path]]:
 
 def fitted(sounds, names=KINDS, **options) -> FewShotClassifier:
     labelled = [(path, name) for name, kind in zip(names, KINDS, strict=True) for path in sounds[kind]]
-    return FewShotClassifier(sample_rate=RATE, epochs=1, **options).fit(*zip(*labelled, strict=True))
+    return FewShotClassifier(method="mgcl", sample_rate=RATE, epochs=1, **options).fit(*zip(*labelled, strict=True))
 
 
 @pytest.fixture(scope="module")

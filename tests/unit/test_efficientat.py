@@ -180,7 +180,7 @@ def test_where_none_is_named_it_is_taken_if_its_weights_are_here(weights: str, m
     assert default().name == "efficientat"
     assert default("elsewhere").name == "tiny"
     sounds = [waveform(kind, seed) for kind in ("hum", "beeps") for seed in range(2)]
-    classifier = FewShotClassifier(sample_rate=RATE, epochs=0, fusion="audio")
+    classifier = FewShotClassifier(method="mgcl", sample_rate=RATE, epochs=0, fusion="audio")
     classifier.fit(sounds, ["hum", "hum", "beeps", "beeps"]).save(tmp_path / "model")
     assert (classifier.backbone, classifier.backbone_) == (None, "efficientat")
     assert "backbone: efficientat" in capsys.readouterr().err

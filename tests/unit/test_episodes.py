@@ -112,3 +112,30 @@ def test_a_cell_that_cannot_be_filled_is_refused(changes, message) -> None:
     request = {"fold": FOLD, "way": 3, "shot": 2, "queries": 4, "split": "clip", **changes}
     with pytest.raises(SweepError, match=message):
         check_drawable(pool(CLIPS), **request)
+
+
+FOLDED = [Clip(f"{label}{index}", label, None, index % 5 + 1) for label in "abcde" for index in range(20)]
+
+
+@given(index=st.integers(0, 10**6))
+def test_split_fold_draws_queries_of_one_fold_of_clips_in_turn(index) -> None:
+    check_drawable(pool(FOLDED), fold=FOLD, way=3, shot=16, queries=4, split="fold")
+    drawn = episode(FOLDED, shot=16, queries=4, index=index, split="fold")
+    fold = {clip.clip_id: clip.fold for clip in FOLDED}
+    assert {fold[clip_id] for row in drawn.query for clip_id in row} == {index % 5 + 1}
+    assert index % 5 + 1 not in {fold[clip_id] for row in drawn.support for clip_id in row}
+    assert {len(row) for row in drawn.support} == {16}
+
+
+@pytest.mark.parametrize(
+    ("clips", "numbers", "words"),
+    [
+        (CLIPS, {}, "the bank's clips are of 0 folds, and 2 are needed"),
+        (FOLDED, {"shot": 17}, "class 'a' has 4 clips in fold 1, for 4 queries, and 16 in the others, for 17 shots"),
+        (FOLDED, {"queries": 5}, "class 'a' has 4 clips in fold 1, for 5 queries"),
+    ],
+)
+def test_split_fold_needs_folds_with_enough_clips(clips, numbers, words) -> None:
+    asked = {"fold": FOLD, "way": 3, "shot": 16, "queries": 4, "split": "fold", **numbers}
+    with pytest.raises(SweepError, match=words):
+        check_drawable(pool(clips), **asked)

@@ -8,6 +8,7 @@ from mgcl.errors import SweepError
 from mgcl.methods import variants
 from mgcl.methods.variants import VARIANTS, Variant
 from mgcl.sweep.grid import left_out, plan
+from mgcl.tasks import few_shot
 from tests import cases
 
 SWEEP = cases.sweep("s", ("full", "zero-shot"), ways=(2, 5), shots=(1, 3), queries=5, episodes=4)
@@ -16,6 +17,15 @@ SWEEP = cases.sweep("s", ("full", "zero-shot"), ways=(2, 5), shots=(1, 3), queri
 def test_a_plan_is_the_product_of_its_fields(bank) -> None:
     cells = plan(cases.changed_sweep(SWEEP, seeds=(0, 1), folds=3, fold_classes=5), bank)
     assert len(cells) == len({cell.trial.key for cell in cells}) == 2 * 2 * 2 * 2 * 3
+
+
+@pytest.mark.parametrize("protocol", ["palm", "maeb"])
+def test_published_protocols_draw_of_all_classes(bank, protocol) -> None:
+    given = {**few_shot.PRESETS[protocol], "shots": (3,), "split": "clip"}
+    cells = [each.trial.cell for each in plan(cases.changed_sweep(SWEEP, **given), bank)]
+    assert {(cell.way, cell.fold.kind, len(cell.fold.classes)) for cell in cells} == {(6, "all", 6)}
+    with pytest.raises(SweepError, match="`ways` 0 stands for all classes"):
+        cases.changed_sweep(SWEEP, ways=(0, 5))
 
 
 def test_variants_that_are_the_same_trial_share_it(bank) -> None:

@@ -52,6 +52,8 @@ def check_sweep(file: str, flags: list[str]) -> None:
         sweep.override(asked, parser.parse_args(flags))
     elif "SEARCH" in found:
         (comparison if found["main"] is comparison.main else search)._parser(found["SEARCH"]).parse_args(flags)
+    elif "_parser" in found:
+        found["_parser"]().parse_args(flags)
     else:
         assert not flags
 

@@ -20,12 +20,13 @@ PAPER = setting(
 COLUMNS = ((5, 1), (5, 10), (12, 1), (12, 10))
 NAMES = [f"{way}-way {shot}-shot" for way, shot in COLUMNS]
 SOURCE = "MGCL (ACM MM 2024, doi 10.1145/3664647.3681389)"
+PALM = "PALM (EMNLP 2024, arXiv 2409.19806)"
 
 
 def published():
     figures = published_figures.published("few_shot", "accuracy")
-    assert {source for source, _, _ in figures} == {SOURCE}
-    return {(row, column): figure for (_, row, column), figure in figures.items()}
+    assert {source for source, _, _ in figures} == {SOURCE, PALM}
+    return {(row, column): figure for (source, row, column), figure in figures.items() if source == SOURCE}
 
 
 def what_differs(table):
@@ -115,3 +116,21 @@ def test_what_the_text_does_not_give_stays_empty() -> None:
 def test_rows_that_the_paper_lacks_are_left_out() -> None:
     assert markdown(build([changed_run(ZERO, variants=("mel-statistics",))])[0]) == ""
     assert "(alpha" not in markdown(build([RUN, changed_run(RUN, key="o", parameters={"alpha": "2"})])[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "first_line"),
+    [
+        ({}, "### Paper (other backbone)"),
+        ({"backbone": "pengi"}, "### Published, and the difference"),
+        ({"split": "clip"}, ""),
+        ({"dataset": "fsdkaggle18"}, ""),
+    ],
+)
+def test_palms_figure_stands_beside_its_own_data_and_protocol_alone(changes, first_line) -> None:
+    where = setting(**{"dataset": "ESC-50", "folds": "all 50", "split": "fold", "queries": 8, "episodes": 5} | changes)
+    text = markdown(table(where, ((50, 16),), folds=1, row="palm"))
+    assert text.split("\n")[0] == first_line
+    assert ("95.93" in text) == bool(first_line)
+    assert ("ours minus it" in text) == (changes == {"backbone": "pengi"})
+    assert "mean" not in text

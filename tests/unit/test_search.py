@@ -1,6 +1,7 @@
 """Search without Ray: what is asked, how points are proposed, what is kept, and what is handed over."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mgcl.features import FeatureBank
 from mgcl.features.writer import write_bank
 from mgcl.records import Fold
 from mgcl.search import pictures, report
-from mgcl.search.questions import Question, questions
+from mgcl.search.questions import Question, common, questions
 from mgcl.search.replay import Surrogate, best_so_far, design
 from mgcl.search.report import Finding
 from mgcl.search.sampling import SAMPLERS, SteadySampler, distributions
@@ -25,6 +26,7 @@ from mgcl.sweep.grid import plan
 from mgcl.sweep.trial import run_trial, similarity_store
 from mgcl.tasks import few_shot
 from tests import cases
+from tests.generated_bank import write_generated_bank
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 SEARCH = cases.search("s", ways=(2,), shots=(1,), queries=5, episodes=2, batches=3)
@@ -126,6 +128,24 @@ def test_the_banks_logit_scale_is_the_default(bank) -> None:
     (question,) = questions(cases.changed_sweep(SEARCH, space=dict(MORE)), bank)
     assert question.default["logit_scale"] == bank.header.logit_scale
     assert question.typed({"epochs": 3, "leave_one_out": 1}) == {"epochs": 3, "leave_one_out": True}
+
+
+def test_one_study_of_several_banks(bank, tmp_path) -> None:
+    other = write_generated_bank(tmp_path / "other", classes=8, clips=10, segments=2, d=4, seed=1)
+    object.__setattr__(other, "header", replace(other.header, dataset="other", logit_scale=10.0))
+    search = cases.changed_sweep(SEARCH, shots=(1, 3), space=dict(MORE), shared=True)
+    per_bank = [questions(search, each)[0] for each in (bank, other)]
+    one = common(per_bank)
+    assert common(per_bank[:1]) is per_bank[0]
+    assert one.name == "s/generated and other/drawn and drawn/full/half 0"
+    assert one.banks == (bank.digest, other.digest)
+    assert [[(trial.dataset, trial.cell.shot, trial.cell.seed) for trial in batch] for batch in one.batches[:2]] == [
+        [(name, shot, seed) for name in ("generated", "other") for shot in (1, 3)] for seed in (0, 1)
+    ]
+    assert one.tests == per_bank[0].tests + per_bank[1].tests
+    assert math.isnan(one.default["logit_scale"]), "the banks' own"
+    assert not one.default_inside
+    assert one.default["epochs"] == 20
 
 
 @pytest.fixture
@@ -392,7 +412,7 @@ def test_a_report_shows_what_was_found(question, storage, tmp_path) -> None:
     ]
     assert all(file.read_bytes().startswith(b"\x89PNG") and file.stat().st_size > 5000 for file in drawn)
     page = report.page(
-        "search", [Finding(question, choice, 0.5, 2, 0, shares, drawn)], tmp_path / "params.json", "the test"
+        "search", [Finding(question, choice, 0.5, 2, 0, shares, drawn)], {tmp_path / "params.json": "the test"}
     )
     for words in ("15 (2 stopped early, 0 failed)", "50.0", "params.json", "    the test", "(all-0-history.png)"):
         assert words in page

@@ -35,10 +35,13 @@ class Expansion:
             parts["sentences"] = kernel[..., self.clips :] @ own[..., self.clips :, :]
         return {**parts, "other_classes": kernel @ (self.coefficients * ~self.own)}
 
-    def shares(self, kernel: Float[Tensor, " m"]) -> tuple[Float[Tensor, " s"], Float[Tensor, "way n"]]:
+    def shares(
+        self, kernel: Float[Tensor, "*stack m"]
+    ) -> tuple[Float[Tensor, "*stack s"], Float[Tensor, "*stack way n"]]:
         """Contribution of each support clip and each sentence to the logit of its own class, from one clip's kernel."""
-        each = kernel * self.coefficients[self.own]
-        return each[: self.clips], each[self.clips :].view(self.coefficients.shape[-1], -1)
+        each = kernel * self.coefficients[..., self.own]
+        sentences = each[..., self.clips :]
+        return each[..., : self.clips], sentences.reshape(*each.shape[:-1], self.coefficients.shape[-1], -1)
 
 
 def ridge_coefficients(

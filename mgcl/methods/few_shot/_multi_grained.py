@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from mgcl.methods.few_shot._expansion import Expansion
@@ -48,15 +47,18 @@ class Geometry:
     spreads: tuple[Float[Tensor, "*stack 1 1"], Float[Tensor, "*stack 1 1"]]
     """Inverse standard deviations of the cosines between support clips and ``described``, about each clip's mean."""
 
-    def clip_kernel(
-        self, clips: Float[Tensor, "*stack b d"], similarity: Float[Tensor, "*stack b s"], share: float
-    ) -> Float[Tensor, "*stack b s"]:
-        """Kernel between clips and support clips whose segments have the given similarity.
+    def kernel(
+        self, clips: Float[Tensor, "*stack b d"], similarity: Float[Tensor, "*stack b s"], *, sentences: bool
+    ) -> Float[Tensor, "*stack shares b m"]:
+        """Kernel between clips and support clips whose segments have the given similarity, for each fine share.
 
-        ``share`` is the weight of the segments in the distance, in 0..1.
+        With ``sentences``, the kernel between clips and the classes' sentences follows.
         """
-        coarse = self.coarse * (1 - inner(clips, self.keys).double())
-        return torch.exp(-(1 - share) * coarse - share * self.fine * (1 - similarity.double()))
+        fine = torch.tensor(FINE_SHARES, dtype=torch.float64, device=clips.device)[:, None, None]
+        coarse_distance = self.coarse * (1 - inner(clips, self.keys).double())
+        fine_distance = self.fine * (1 - similarity.double())
+        kernel = torch.exp((fine - 1) * coarse_distance.unsqueeze(-3) - fine * fine_distance.unsqueeze(-3))
+        return _beside(kernel, self.sentence_kernel(clips), -1) if sentences else kernel
 
     def sentence_kernel(self, clips: Float[Tensor, "*stack b d"]) -> Float[Tensor, "*stack b way"]:
         """Kernel between clips and the classes' sentences."""
@@ -77,41 +79,32 @@ class Ensemble:
     geometry: Geometry
     weights: Float[Tensor, "*stack scales"]
     """Weights of the prior scales."""
-    expansions: tuple[Expansion, ...]
-    """Weighted averages of the candidates, one per fine share."""
-    repaired: Int[Tensor, "*stack"]
-    """Number of an episode's kernels that had a negative eigenvalue and were shifted by it."""
+    expansion: Expansion
+    """Weighted averages of the candidates, stacked along the fine shares."""
 
     def scores(
         self, clips: Float[Tensor, "*stack b d"], similarity: Float[Tensor, "*stack b s"]
     ) -> dict[str, Float[Tensor, "*stack b way"]]:
         """Return the prior, under the name "contrast", and the contributions of the samples; they sum to f."""
-        parts = {"contrast": self._prior(clips)}
-        for expansion, kernel in self._kernels(clips, similarity):
-            for part, each in expansion.scores(kernel).items():
-                parts[part] = parts[part] + each if part in parts else each
-        return {part: each.to(clips.dtype) for part, each in parts.items()}
+        parts = {part: each.sum(-3) for part, each in self.expansion.scores(self._kernel(clips, similarity)).items()}
+        return {part: each.to(clips.dtype) for part, each in {"contrast": self._prior(clips), **parts}.items()}
 
     def shares(
         self, clip: Float[Tensor, "1 d"], similarity: Float[Tensor, "1 s"]
     ) -> tuple[Float[Tensor, " s"], dict[str, Float[Tensor, "way 1"]]]:
         """Contributions of each support clip, and of each class's sentences, to the score of their class."""
-        found = [expansion.shares(kernel[0]) for expansion, kernel in self._kernels(clip, similarity)]
-        clips, samples = (sum(each[1:], start=each[0]).to(clip.dtype) for each in zip(*found, strict=True))
+        found = self.expansion.shares(self._kernel(clip, similarity)[:, 0])
+        clips, samples = (each.sum(0).to(clip.dtype) for each in found)
         sentences = {"contrast": self._prior(clip)[0, :, None].to(clip.dtype)}
         return clips, sentences | ({"sentences": samples} if samples.numel() else {})
 
     def _prior(self, clips: Float[Tensor, "*stack b d"]) -> Float[Tensor, "*stack b way"]:
         return (self.weights[..., None, None] * self.geometry.priors(clips)).sum(-3)
 
-    def _kernels(
+    def _kernel(
         self, clips: Float[Tensor, "*stack b d"], similarity: Float[Tensor, "*stack b s"]
-    ) -> Iterator[tuple[Expansion, Float[Tensor, "*stack b m"]]]:
-        for share, expansion in zip(FINE_SHARES, self.expansions, strict=True):
-            kernel = self.geometry.clip_kernel(clips, similarity, share)
-            if expansion.clips < len(expansion.labels):
-                kernel = torch.cat([kernel, self.geometry.sentence_kernel(clips)], -1)
-            yield expansion, kernel
+    ) -> Float[Tensor, "*stack shares b m"]:
+        return self.geometry.kernel(clips, similarity, sentences=self.expansion.clips < len(self.expansion.labels))
 
 
 def fit(
@@ -120,7 +113,8 @@ def fit(
     """Solve all candidates, with one eigendecomposition per kernel, and weight them by their leave-one-out errors.
 
     A kernel of transport similarities, or of clips and centred sentences, may not be positive definite. A kernel with
-    a negative eigenvalue is shifted by it. This is an additional ridge and leaves k(x, S) unchanged.
+    a negative eigenvalue is shifted by it. This is an additional ridge and leaves k(x, S) unchanged. With an audio
+    tagger's features nearly all kernels of five clips per class need it, with those of ``tiny`` none.
     """
     geometry, way = _geometry(support, similarity), support.prompts.shape[-2]
     labels, targets = support.labels, (support.one_hot > 0).double()
@@ -131,50 +125,41 @@ def fit(
         targets = torch.cat([targets, torch.eye(way, dtype=targets.dtype, device=targets.device)])
         weights = torch.cat([weights, weights.new_ones(way)])
         vectors = torch.cat([vectors, unit(geometry.described[0] + geometry.described[1])], -2)
-    left = (targets - geometry.priors(vectors)).unsqueeze(-3)
-    ridges = torch.tensor(RIDGES, dtype=left.dtype, device=left.device)[:, None]
-    errors: list[Tensor] = []
-    solved: list[Tensor] = []
-    clips = len(support.labels)
-    repaired = torch.zeros(support.seeds.shape, dtype=torch.long, device=labels.device)
-    for share in FINE_SHARES:
-        values, basis = torch.linalg.eigh(_gram(support, geometry, similarity, share, weights, sentence_samples))
-        repaired = repaired + (values[..., 0] < 0).long()
-        values, basis = values - values[..., :1].clamp_max(0), weights.sqrt()[:, None] * basis
-        inverse = 1 / (values.unsqueeze(-2) + ridges)
-        basis = basis[..., None, None, :, :]
-        coefficients = basis @ (inverse[..., None, :, :, None] * (basis.mT @ left))
-        itself = basis[..., :clips, :].square() @ inverse[..., None, :, :, None]
-        missed = weights[:clips, None] * (coefficients[..., :clips, :] / itself).square()
-        errors.append(missed.sum((-2, -1)))
-        solved.append(coefficients)
-    candidates = torch.stack(errors, -3)
-    share_of = (-selectivity * candidates).flatten(-3).softmax(-1).view(candidates.shape)
-    averaged = [(share_of[..., i, :, :, None, None] * each).sum((-4, -3)) for i, each in enumerate(solved)]
-    return Ensemble(
-        geometry,
-        share_of.sum((-3, -1)),
-        tuple(Expansion(each, labels, clips) for each in averaged),
-        repaired,
-    )
+    ridges = torch.tensor(RIDGES, dtype=targets.dtype, device=targets.device)[:, None]
+    clips, root = len(support.labels), weights.sqrt()[:, None]
+    values, basis = torch.linalg.eigh(root * _gram(geometry, similarity, sentences=sentence_samples) * root.mT)
+    values, basis = values - values[..., :1].clamp_max(0), root * basis
+    # From here on the dimensions are: stack, fine shares, ridges, prior scales, samples, classes.
+    inverse = 1 / (values.unsqueeze(-2) + ridges)
+    basis = basis[..., None, None, :, :]
+    left = (targets - geometry.priors(vectors))[..., None, None, :, :, :]
+    coefficients = basis @ (inverse[..., None, :, None] * (basis.mT @ left))
+    itself = (basis[..., 0, 0, :clips, :].square() @ inverse.mT).mT[..., None, :, None]
+    missed = weights[:clips, None] * (coefficients[..., :clips, :] / itself).square()
+    errors = missed.sum((-2, -1))
+    share_of = (-selectivity * errors).flatten(-3).softmax(-1).view(errors.shape)
+    averaged = (share_of[..., None, None] * coefficients).sum((-4, -3))
+    return Ensemble(geometry, share_of.sum((-3, -2)), Expansion(averaged, labels, clips))
 
 
 def _gram(
-    support: Support,
-    geometry: Geometry,
-    similarity: Float[Tensor, "*stack s s"],
-    share: float,
-    weights: Float[Tensor, " m"],
-    sentence_samples: bool,
-) -> Float[Tensor, "*stack m m"]:
-    """Weighted kernel √W K √W between all samples."""
-    clips = support.clips.clip
-    kernel = geometry.clip_kernel(clips, (similarity + similarity.mT) / 2, share)
-    if sentence_samples:
-        crossed, own = geometry.sentence_kernel(clips), inner(geometry.sentences, geometry.sentences).double()
-        below = torch.cat([crossed.mT, torch.exp(-geometry.crossed * (1 - own))], -1)
-        kernel = torch.cat([torch.cat([kernel, crossed], -1), below], -2)
-    return weights.sqrt()[:, None] * kernel * weights.sqrt()
+    geometry: Geometry, similarity: Float[Tensor, "*stack s s"], *, sentences: bool
+) -> Float[Tensor, "*stack shares m m"]:
+    """Kernel between all samples, for each fine share."""
+    kernel = geometry.kernel(geometry.keys, (similarity + similarity.mT) / 2, sentences=sentences)
+    if not sentences:
+        return kernel
+    own = inner(geometry.sentences, geometry.sentences).double()
+    crossed = kernel[..., 0, :, geometry.keys.shape[-2] :].mT
+    return _beside(kernel, torch.cat([crossed, torch.exp(-geometry.crossed * (1 - own))], -1), -2)
+
+
+def _beside(
+    kernel: Float[Tensor, "*stack shares a b"], other: Float[Tensor, "*stack c d"], dim: int
+) -> Float[Tensor, "*stack shares e f"]:
+    """Append to the kernel of every fine share a block that they have in common."""
+    shares = kernel.shape[-3]
+    return torch.cat([kernel, other.unsqueeze(-3).expand(*other.shape[:-2], shares, *other.shape[-2:])], dim)
 
 
 def _geometry(support: Support, similarity: Float[Tensor, "*stack s s"]) -> Geometry:

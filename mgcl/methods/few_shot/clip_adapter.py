@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from mgcl.methods.few_shot import _prompts as prompts
 from mgcl.methods.method import ClipFeatures, Prediction, Shares, Support, explain_nothing
 from mgcl.parameters import check_fields, check_ranges
 
@@ -85,8 +86,7 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
 
 def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
     """Contribution of each class's prompt to the class's logit: all of it."""
-    contrast = predict(fitted, clip).parts["contrast"][0]
-    return Shares({}, {"contrast": contrast[:, None]}, fitted.support.prompts[:, None])
+    return prompts.shares(predict(fitted, clip), fitted.support)
 
 
 def _start(support: Support, d: int, width: int) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from mgcl.methods.few_shot import _prompts as prompts
 from mgcl.methods.method import ClipFeatures, Prediction, Shares, Support, explain_nothing
 from mgcl.parameters import check_fields, check_ranges
 
@@ -54,7 +55,7 @@ class Fitted:
 
 def fit(support: Support, parameters: Parameters) -> Fitted:
     """Estimate class means and covariance from the support clips."""
-    means = support.one_hot.T @ support.clips.clip / support.shot
+    means = _means(support)
     weights = means if parameters.covariance == "identity" else _shrunk_inverse(_centred(support, means), means)
     return Fitted(support, parameters, weights, -(means * weights).sum(-1) / 2)
 
@@ -69,9 +70,23 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
 
 
 def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
-    """Contribution of each prompt to the logit of its class."""
-    contrast = predict(fitted, clip).parts["contrast"][0]
-    return Shares({}, {"contrast": contrast[:, None]}, fitted.support.prompts[:, None])
+    """Exact contributions of each support clip and each prompt to the logit of its class.
+
+    The class means are means of clips, so x P μ_c is a sum over the clips of class c. They share the bias equally.
+    """
+    from mgcl.transport.cost import inner
+
+    support, parameters = fitted.support, fitted.parameters
+    means = _means(support)
+    seen = clip.clip if parameters.covariance == "identity" else _shrunk_inverse(_centred(support, means), clip.clip)
+    each = (inner(support.clips.clip, seen) + fitted.bias[support.labels, None]) * support.one_hot.sum(-1)[:, None]
+    return prompts.shares(
+        predict(fitted, clip), support, {"discriminant": parameters.alpha * each[:, 0] / support.shot}
+    )
+
+
+def _means(support: Support) -> Float[Tensor, "*stack way d"]:
+    return support.one_hot.T @ support.clips.clip / support.shot
 
 
 def _centred(support: Support, means: Float[Tensor, "*stack way d"]) -> Float[Tensor, "*stack n d"]:
@@ -84,19 +99,19 @@ def _centred(support: Support, means: Float[Tensor, "*stack way d"]) -> Float[Te
 
 
 def _shrunk_inverse(
-    centred: Float[Tensor, "*stack n d"], means: Float[Tensor, "*stack way d"]
-) -> Float[Tensor, "*stack way d"]:
-    """P times the means, solved in the space of the n centred vectors (Woodbury); 0 if the vectors do not vary."""
+    centred: Float[Tensor, "*stack n d"], vectors: Float[Tensor, "*stack a d"]
+) -> Float[Tensor, "*stack a d"]:
+    """P times the vectors, solved in the space of the n centred vectors (Woodbury); 0 if the vectors do not vary."""
     import torch
 
-    a, mu = centred.double(), means.double()
+    a, mu = centred.double(), vectors.double()
     n, d = a.shape[-2:]
     trace = a.square().sum((-2, -1))[..., None, None] / max(1, n - 1)
     shrinkage = torch.where(trace > 0, trace, 1.0)
     system = a @ a.mT + shrinkage * torch.eye(n, dtype=a.dtype, device=a.device)
     inside = torch.cholesky_solve(a @ mu.mT, torch.linalg.cholesky(system)).mT @ a
     solved: Tensor = torch.where(trace > 0, d * (mu - inside) / shrinkage, 0.0)
-    return solved.to(means.dtype)
+    return solved.to(vectors.dtype)
 
 
 explain = explain_nothing

@@ -11,12 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from mgcl.methods.few_shot import _prompts as prompts
 from mgcl.methods.method import ClipFeatures, Prediction, Shares, Support, explain_nothing
 from mgcl.parameters import check_fields, check_ranges
 
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
+
+    from mgcl.methods.few_shot._expansion import Expansion
 
 VERSION = 1
 _MOMENTUM = 0.9
@@ -47,8 +50,8 @@ class Fitted:
     """Support set with the two blocks of the probe."""
 
     support: Support
-    weights: Float[Tensor, "*stack way d"]
-    """w."""
+    expansion: Expansion
+    """w, as a sum over the support clips: descent from a sum of clips never leaves their span."""
     alpha: Float[Tensor, "*stack way"]
 
 
@@ -56,40 +59,43 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
     """Minimise the weighted log-loss from the released code's initial weights."""
     import torch
 
+    from mgcl.methods.few_shot._expansion import Expansion
     from mgcl.transport.cost import inner
 
     clips, one_hot, n = support.clips.clip, support.one_hot, len(support.labels)
     labels, weight = (one_hot > 0).to(clips), one_hot.sum(-1)[:, None]
     cosines = inner(clips, support.prompts)
-    weights = one_hot.T @ clips
+    kernel, coefficients = inner(clips, clips), one_hot.expand(*clips.shape[:-2], *one_hot.shape)
     alpha = parameters.text_weight * (cosines * one_hot).sum((-2, -1), keepdim=True) / n
     alpha = alpha.squeeze(-1).expand(*cosines.shape[:-2], cosines.shape[-1])
-    greatest = torch.linalg.eigvalsh(inner(clips, clips).double())[..., -1].to(clips)
+    greatest = torch.linalg.eigvalsh(kernel.double())[..., -1].to(clips)
     step = 4 * n / torch.where(greatest > 0, greatest, 1.0)
     step_alpha = n / (4 * cosines.square().sum(-2).amax(-1)).clamp_min(1e-12)
-    velocity = torch.zeros_like(weights)
+    velocity = torch.zeros_like(coefficients)
     for epoch in range(1, parameters.epochs + 1):
-        logits = clips @ weights.mT + alpha.unsqueeze(-2) * cosines
+        logits = kernel @ coefficients + alpha.unsqueeze(-2) * cosines
         slope = weight * (logits.softmax(-1) - labels) / n
-        velocity = _MOMENTUM * velocity + slope.mT @ clips
-        weights = weights - step[..., None, None] * velocity
+        velocity = _MOMENTUM * velocity + slope
+        coefficients = coefficients - step[..., None, None] * velocity
         if epoch % _BLOCK == 0:
             alpha = alpha - step_alpha[..., None] * (slope * cosines).sum(-2)
-    return Fitted(support, weights, alpha)
+    return Fitted(support, Expansion(coefficients, support.labels, n), alpha)
 
 
 def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
-    """Return the parts x·w_c and α_c x·t_c of the logits."""
+    """Return x·w_c, split by the class of the support clips, and α_c x·t_c."""
     from mgcl.transport.cost import inner
 
     text = fitted.alpha.unsqueeze(-2) * inner(clips.clip, fitted.support.prompts)
-    return Prediction({"clips": inner(clips.clip, fitted.weights.contiguous()), "contrast": text})
+    return Prediction({**fitted.expansion.scores(inner(clips.clip, fitted.support.clips.clip)), "contrast": text})
 
 
 def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
-    """Contribution of each prompt to the logit of its class."""
-    contrast = predict(fitted, clip).parts["contrast"][0]
-    return Shares({}, {"contrast": contrast[:, None]}, fitted.support.prompts[:, None])
+    """Exact contributions of each support clip and each prompt to the logit of its class."""
+    from mgcl.transport.cost import inner
+
+    clips, _ = fitted.expansion.shares(inner(clip.clip, fitted.support.clips.clip)[0])
+    return prompts.shares(predict(fitted, clip), fitted.support, {"clips": clips})
 
 
 explain = explain_nothing

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from mgcl.methods.few_shot import _prompts as prompts
 from mgcl.methods.method import ClipFeatures, Prediction, Shares, Support, explain_nothing
 from mgcl.parameters import check_fields, check_ranges
 
@@ -71,8 +72,7 @@ def predict(fitted: Fitted, clips: ClipFeatures) -> Prediction:
 def shares(fitted: Fitted, clip: ClipFeatures) -> Shares:
     """Exact contributions of each support clip and each prompt to the logit of its class."""
     clips, _ = fitted.expansion.shares(_kernel(fitted.support, fitted.parameters, clip)[0])
-    prior = _zero_shot(fitted.support, fitted.parameters, clip)[0]
-    return Shares({"clips": clips}, {"contrast": prior[:, None]}, fitted.support.prompts[:, None])
+    return prompts.shares(predict(fitted, clip), fitted.support, {"clips": clips})
 
 
 def _zero_shot(support: Support, parameters: Parameters, clips: ClipFeatures) -> Float[Tensor, "*stack b way"]:
