@@ -1,7 +1,7 @@
 """Parameter records (dataclasses): checks of their fields, and conversion of nested records to flat names and back."""
 
 from collections.abc import Mapping
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from mgcl.records import Value
@@ -33,7 +33,8 @@ def from_flat(kind: type[_Record], values: Mapping[str, Value]) -> _Record:
     for each in fields(kind):  # type: ignore[arg-type]
         nested = hints[each.name]
         if _is_record(nested):
-            own[each.name] = from_flat(nested, {name: own.pop(name) for name in _flat_names(nested) if name in own})
+            given = {name: own.pop(name) for name in _flat_names(nested) if name in own}
+            own[each.name] = from_flat(nested, {**_default(each), **given})
         elif (name := _flat_name(each)) in own:
             own[each.name] = own.pop(name)
     return kind(**own)
@@ -86,6 +87,13 @@ def check_fields(parameters: object) -> None:
         if type(value) not in types and not whole_number_for_float:
             words = " or ".join("None" if kind is type(None) else kind.__name__ for kind in types)
             raise ValueError(f"{name} must be of type {words}, got {value!r}")
+
+
+def _default(each: "Field[Any]") -> dict[str, Any]:
+    """Flat values of a nested record's default, which may differ from the defaults of the record's own class."""
+    if each.default_factory is not MISSING:
+        return flat(each.default_factory())
+    return {} if each.default is MISSING else flat(each.default)
 
 
 def _is_record(hint: Any) -> bool:

@@ -177,3 +177,8 @@ def test_the_first_substage_does_not_know_the_shot(name, audio_visual_bank, tmp_
         made = recognising.curriculum(audio_visual_bank, name, shot=shot, base_epochs=1)
         replace(made, setup=replace(made.setup, kept=tmp_path)).learn_base(1)
     assert len(list(tmp_path.glob("*.safetensors"))) == 1
+
+
+def test_a_row_without_changes_has_the_defaults(name) -> None:
+    kind = load("method", name).Parameters
+    assert from_flat(kind, {}) == kind()

@@ -1,5 +1,7 @@
 """Nested records as flat names and values."""
 
+from dataclasses import dataclass, field
+
 import pytest
 
 from mgcl.methods.few_shot.mgcl import Parameters
@@ -29,3 +31,15 @@ def test_an_unknown_name_is_refused(name) -> None:
 def test_a_wrong_value_is_named_as_users_know_it() -> None:
     with pytest.raises(ValueError, match="matching must be one of 'transport', 'uniform', 'best-match', got 'x'"):
         from_flat(Parameters, {"matching": "x"})
+
+
+@dataclass(frozen=True)
+class Outer:
+    """A record whose nested record has a default of its own."""
+
+    matching: Matching = field(default_factory=lambda: Matching(epsilon=0.3, kind="uniform"))
+
+
+def test_a_nested_record_keeps_the_defaults_that_its_owner_gives_it() -> None:
+    assert from_flat(Outer, {}) == Outer()
+    assert from_flat(Outer, {"epsilon": 0.2}) == Outer(Matching(epsilon=0.2, kind="uniform"))

@@ -29,11 +29,9 @@ class Generator(Protocol):
         ...
 
 
-def classifier(
-    trunk: nn.Module, width: int, shapes: Shapes, head: Head, generator: nn.Module | None = None
-) -> "Classifier":
+def classifier(trunk: nn.Module, width: int, shapes: Shapes, head: Head) -> "Classifier":
     """Classifier with a head of the given sizes on a trunk of the given width."""
-    return Classifier(trunk, (width, head.hidden, head.out), shapes.classes, head.dropout, generator)
+    return Classifier(trunk, (width, head.hidden, head.out), shapes.classes, head.dropout)
 
 
 class Classifier(nn.Module):
@@ -44,19 +42,16 @@ class Classifier(nn.Module):
         sizes: dimensions of the projection, from the trunk's to that of the classified features.
         classes: number of classes.
         rate: dropout of the projection.
-        generator: what synthesises classified features of novel classes; None: nothing.
+
+    Attributes:
+        generator: what synthesises classified features of novel classes, also a ``Generator``; None: nothing.
     """
 
-    def __init__(
-        self,
-        trunk: nn.Module,
-        sizes: tuple[int, ...],
-        classes: int,
-        rate: float = 0.0,
-        generator: nn.Module | None = None,
-    ) -> None:
+    generator: nn.Module | None
+
+    def __init__(self, trunk: nn.Module, sizes: tuple[int, ...], classes: int, rate: float = 0.0) -> None:
         super().__init__()
-        self.trunk, self.generator = trunk, generator
+        self.trunk, self.generator = trunk, None
         self.project = mlp(sizes, rate)
         self.classify = nn.Linear(sizes[-1], classes)
 

@@ -42,7 +42,8 @@ class AttentionFusion(nn.Module):
         vectors, present = self.means(clips)
         logits = torch.stack([weigh(vectors[:, index]) for index, weigh in enumerate(self.weigh)], 1)
         weights = logits.masked_fill(~present[..., None], -torch.inf).softmax(1).nan_to_num()
-        return (weights * vectors).sum(1)
+        fused: Tensor = (weights * vectors).sum(1)
+        return fused
 
 
 class Avca(nn.Module):

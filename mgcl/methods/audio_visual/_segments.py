@@ -35,7 +35,7 @@ class Segments(nn.Module):
             place = torch.linspace(0, 1, self.windows.testing, device=last.device).expand(len(last), -1)
         start = place * (last - length)[:, None]
         means = torch.cat([_window_means(each, start, length) for each in both], -1)
-        out: Tensor = self.layers(means.flatten(0, 1)).unflatten(0, means.shape[:2])
+        out: Tensor = self.layers(means.flatten(0, 1)).view(*means.shape[:2], -1)
         return out
 
 
@@ -53,7 +53,8 @@ class SegmentClassifier(Classifier):
 
     def scores(self, embedded: Float[Tensor, "b s e"], words: Float[Tensor, "c w"]) -> Float[Tensor, "b c"]:
         """Logarithms of mean probabilities."""
-        return super().scores(embedded.flatten(0, 1), words).unflatten(0, embedded.shape[:2]).softmax(-1).mean(1).log()
+        logits = super().scores(embedded.flatten(0, 1), words).view(*embedded.shape[:2], -1)
+        return logits.softmax(-1).mean(1).log()
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The losses of a batch of windows."""

@@ -39,6 +39,5 @@ class Sldg(nn.Module):
         out = []
         for template, encode, tokens in zip(self.templates, self.encoders, (clips.audio, clips.video), strict=True):
             there = tokens.present.any(1, keepdim=True)
-            sums = template(tokens) if tokens.present.shape[1] else tokens.values.new_zeros(len(there), encode.dim)
-            out.append(encode(Tokens(sums[:, None], tokens.seconds[:1], there))[:, 0])
+            out.append(encode(Tokens(template(tokens)[:, None], tokens.seconds[:1], there))[:, 0])
         return torch.cat(out, -1)

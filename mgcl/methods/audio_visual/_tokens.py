@@ -21,7 +21,7 @@ class Encoder(nn.Module):
     def __init__(self, dim: int, sizes: Encoding) -> None:
         super().__init__()
         self.layers = mlp((dim, sizes.hidden, sizes.width), sizes.dropout)
-        self.dim, self.width, self.count_padding = dim, sizes.width, sizes.count_padding
+        self.width, self.count_padding = sizes.width, sizes.count_padding
 
     def forward(self, tokens: Tokens) -> Float[Tensor, "b n d"]:
         """Encode the tokens of one modality."""

@@ -50,11 +50,11 @@ def build(shapes: Shapes, parameters: Parameters) -> nn.Module:
     from mgcl.methods.audio_visual._gan import Gan
     from mgcl.methods.audio_visual._transformer import HybridTrunk
 
-    head = parameters.head
-    generator: nn.Module | None = None
-    if parameters.generator == "diffusion":
-        generator = Diffusion(head.out, shapes.words, parameters.chain)
-    elif parameters.generator == "gan":
-        generator = Gan(head.out, shapes.words, parameters.adversary)
     trunk = HybridTrunk(shapes, parameters.encoding, parameters.layers)
-    return classifier(trunk, parameters.encoding.width, shapes, head, generator)
+    model = classifier(trunk, parameters.encoding.width, shapes, parameters.head)
+    # Made last, so that rows with different generators begin with the same trunk and head.
+    if parameters.generator == "diffusion":
+        model.generator = Diffusion(parameters.head.out, shapes.words, parameters.chain)
+    elif parameters.generator == "gan":
+        model.generator = Gan(parameters.head.out, shapes.words, parameters.adversary)
+    return model

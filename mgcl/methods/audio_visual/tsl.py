@@ -1,7 +1,7 @@
 """TSL: windows of a clip, a GAN of their features conditioned on words, and a linear classifier (Xian et al. 2021).
 
-The published code has no GAN, so that part is a reconstruction. Adapted, ours: a window is its mean tokens, and a clip's
-score is its windows' mean probability (arXiv 2007.04755).
+The published code has no GAN, so that part is a reconstruction. Adapted, ours: a window is its mean tokens, and a
+clip's score is its windows' mean probability (arXiv 2007.04755).
 """
 
 from __future__ import annotations
@@ -44,5 +44,6 @@ def build(shapes: Shapes, parameters: Parameters) -> nn.Module:
 
     width = parameters.encoding.width
     trunk = Segments(shapes, parameters.encoding, parameters.windows)
-    generator = Gan(width, shapes.words, parameters.adversary)
-    return SegmentClassifier(trunk, (width,), shapes.classes, generator=generator)
+    model = SegmentClassifier(trunk, (width,), shapes.classes)
+    model.generator = Gan(width, shapes.words, parameters.adversary)
+    return model
