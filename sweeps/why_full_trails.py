@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, cross_entropy
 
+from mgcl.catalogue import load
 from mgcl.data._episodes import pool
 from mgcl.errors import run_and_exit
 from mgcl.features import FeatureBank
@@ -30,8 +31,8 @@ from mgcl.sweep import Sweep
 from mgcl.sweep.flags import open_banks
 from mgcl.sweep.grid import plan
 from mgcl.sweep.trial import _setup, similarity_store
+from mgcl.tasks import Task, few_shot
 from mgcl.tasks import _few_shot_episodes as episodes
-from mgcl.tasks import few_shot
 
 DRAWS = few_shot.Draws(ways=(5,), shots=(1, 5), queries=15, episodes=10)
 SCALES = (5.0, 10.0, 20.0, 50.0, 100.0)
@@ -73,12 +74,13 @@ def _main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(bank: FeatureBank, draws: few_shot.Draws, shot: int) -> Iterator[dict[str, float | str]]:
+def _rows(bank: FeatureBank, draws: few_shot.Draws, shot: int) -> Iterator[dict[str, object]]:
     """One row per logit scale, episode and step."""
     draws = replace(draws, shots=(shot,))
     problem = few_shot.problems(draws, bank, shared=True)[0]
     (planned,) = plan(Sweep("why", draws, ("full",)), bank, only=(problem.validation,))
-    setup = _setup(planned.trial, few_shot, bank, "cpu", similarity_store(bank))
+    task: Task = load("task", draws.task)
+    setup = _setup(planned.trial, task, bank, "cpu", similarity_store(bank))
     for index in range(draws.episodes):
         episode = episodes._draw(setup, pool(bank.clip_records), index)
         support, query = episodes._support(setup, [episode]), episodes._clips(setup, [episode.query])

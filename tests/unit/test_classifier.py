@@ -165,7 +165,7 @@ def test_a_single_clip_a_class_warns_that_its_probabilities_are_the_packages(fol
     assert classifier.temperature_ == calibration.PRIOR_TEMPERATURE * calibration.spread(logits)
 
 
-UNITS = ("multi_grained_kernel", "cross_modal_probe", "proker", "ridge", "knn", "prototypical", "mgcl")
+UNITS = ("multi_grained_kernel", "cross_modal_probe", "proker", "ridge", "knn")
 
 
 @pytest.mark.parametrize("shots", [1, 3])
