@@ -243,11 +243,10 @@ def test_words_go_by_name_whatever_rows_they_lie_in(tmp_path) -> None:
         {
             "clip_id": ["one"],
             "label": names[:1],
-            "split": ["train"],
             "audio": Ragged.of([np.ones((1, 2), np.float32)]),
             "video": Ragged.of([np.ones((1, 2), np.float32)]),
         },
-        {"label": names, "word_vector": vectors, "part": ["base"] * 300},
+        {"label": names, "word_vector": vectors},
     )
     asked = sorted(names)
     for label, vector in zip(asked, named(bank, asked), strict=True):
@@ -352,11 +351,10 @@ def test_a_clip_without_a_modality_has_no_token_of_it(tmp_path) -> None:
         {
             "clip_id": ["one", "two"],
             "label": ["a", "a"],
-            "split": ["train", "train"],
             "audio": Ragged(np.ones((2, 3), np.float32), np.array([0, 0, 2])),
             "video": Ragged(np.ones((3, 2), np.float16), np.array([0, 3, 3])),
         },
-        {"label": ["a"], "word_vector": np.ones((1, 2), np.float32), "part": ["base"]},
+        {"label": ["a"], "word_vector": np.ones((1, 2), np.float32)},
     )
     clips = source(bank).clips(np.array([0, 1]))
     assert clips.audio.present.tolist() == [[False, False], [True, True]]

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
+from mgcl.features.parts import NEEDED, SPLITS
 from mgcl.seeding import generator
 
-BASE, NOVEL_VALIDATION, NOVEL_TEST = PARTS = ("base", "novel-validation", "novel-test")
-TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
+BASE, NOVEL_VALIDATION, NOVEL_TEST = PARTS = tuple(NEEDED)
+TRAIN, VALIDATION, TEST = SPLITS
 
 Rows = NDArray[np.intp]
 
