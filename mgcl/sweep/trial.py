@@ -6,7 +6,6 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +67,7 @@ def run_trial(
     """
     started = time.perf_counter()
     task: Task = load("task", trial.task)
-    setup = replace(
-        _setup(trial, task, bank, device), similarities=similarities or similarity_store(bank, device=device), kept=kept
-    )
+    setup = _setup(trial, task, bank, device, similarities or similarity_store(bank, device=device), kept)
     with _reproducible():
         measured, stack = _run(task, setup)
     scores = _checked(measured, task)
@@ -119,7 +116,14 @@ def _checked(measured: Measured, task: Task) -> dict[str, tuple[float, ...]]:
     return scores
 
 
-def _setup(trial: Trial, task: Task, bank: FeatureBank, device: str) -> Setup:
+def _setup(
+    trial: Trial,
+    task: Task,
+    bank: FeatureBank,
+    device: str,
+    similarities: SimilarityStore | None,
+    kept: Path | None = None,
+) -> Setup:
     if bank.digest != trial.bank:
         raise SweepError(f"{bank.path}: changed since the sweep was planned; start the sweep again")
     if trial.protocol != task.VERSION:
@@ -134,7 +138,7 @@ def _setup(trial: Trial, task: Task, bank: FeatureBank, device: str) -> Setup:
             "planned; install one mgcl everywhere"
         )
     parameters: Any = from_flat(method.Parameters, trial.parameters)
-    return Setup(trial, bank, method, parameters, None, torch.device(device))
+    return Setup(trial, bank, method, parameters, similarities, torch.device(device), kept)
 
 
 @contextmanager
