@@ -131,7 +131,7 @@ def test_swapped_halves_are_a_clip_of_the_class_with_the_other_order() -> None:
 
 
 def test_sound_and_sight_are_in_their_halves() -> None:
-    for index, each in enumerate(scene_classes()):
+    for index, each in enumerate(scene_classes()[::3]):
         clip = compose(each, "evaluation", generator("halves", index))
         loud = [float(np.square(half).sum()) for half in np.split(clip.waveform, 2)]
         # The sprite alone is coloured, but for white ones.
