@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mgcl.methods.audio_visual._chain import Steps, dropped
 from mgcl.methods.audio_visual._layers import dropout
 from mgcl.methods.audio_visual._sizes import Chain
 
@@ -81,18 +82,19 @@ class Diffusion(nn.Module):
 
     def _sample(self, words: Tensor, noise: torch.Generator) -> Tensor:
         """The chain; what does not depend on x is computed before it, which leaves two small products a step."""
-        of_x, conditioned, of_time = self.predictor.of_step(words, self.chain.steps)
-        drawn = _normal((self.chain.steps + 1, len(words), self.dim), words, noise)
+        predictor, steps = self.predictor, self.chain.steps
+        of_x, conditioned, of_time = predictor.of_step(words, steps)
+        drawn = _normal((steps + 1, len(words), self.dim), words, noise)
         added = self.betas.sqrt()[:, None, None] * drawn[1:]
         if not self.chain.last_noise:
             added[0] = 0
-        grown, removed = ((1 - self.betas).rsqrt()).tolist(), (self.betas * (1 - self.cumulative).rsqrt()).tolist()
-        weight, bias, x = self.predictor.outer.weight.T, self.predictor.outer.bias, drawn[0]
-        for step in reversed(range(self.chain.steps)):
-            hidden = F.leaky_relu(torch.addmm(conditioned + of_time[step], F.leaky_relu(x), of_x))
-            predicted = torch.addmm(bias, self.predictor.dropout(hidden), weight)
-            x = grown[step] * (x - removed[step] * predicted) + added[step]
-        return x
+        rate = self.chain.dropout if self.training else 0.0
+        keep = dropped((steps, len(words), self.chain.hidden), rate, words)
+        coefficients = (1 - self.betas).rsqrt().tolist(), (self.betas * (1 - self.cumulative).rsqrt()).tolist()
+        weight, bias = predictor.outer.weight.T, predictor.outer.bias
+        parts = drawn[0], of_x, conditioned, of_time, weight, bias, keep, added, coefficients
+        out: Tensor = Steps.apply(*parts)  # type: ignore[no-untyped-call]
+        return out
 
 
 def _normal(shape: tuple[int, ...] | torch.Size, like: Tensor, noise: torch.Generator) -> Tensor:
