@@ -48,6 +48,15 @@ class Bar(tqdm):  # type: ignore[misc]
         if not self.disable:
             _every(1.0, self.beat, self._stop)
 
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the items and count them. tqdm's own loop counts items twice if the clock prints in between."""
+        try:
+            for each in self.iterable:
+                yield each
+                self.update()
+        finally:
+            self.close()
+
     @property
     def format_dict(self) -> dict[str, Any]:
         """Fields that tqdm shows, with the time left and the pace in words."""

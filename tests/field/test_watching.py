@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -230,6 +231,16 @@ def test_an_address_that_is_none_is_refused_before_anything_is_made(address: str
         Machines(address)
     assert Machines("auto").address == "auto"
     assert Machines("127.0.0.1:6379").address == "127.0.0.1:6379"
+
+
+def test_items_are_counted_once_whenever_the_clock_prints(monkeypatch) -> None:
+    monkeypatch.setattr("mgcl.progress.SILENCE", 0.01)
+    bar = Bar(range(5), file=io.StringIO())
+    for item in bar:
+        time.sleep(0.02)
+        bar.beat()
+        assert bar.n == item, "the items before this one"
+    assert bar.n == 5
 
 
 PRINTS = "import sys; from mgcl.errors import run_and_exit\ndef job():\n    {}\n    return 0\nrun_and_exit(job)"
