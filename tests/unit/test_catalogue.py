@@ -23,5 +23,5 @@ def test_only_what_is_of_a_kind_has_a_name() -> None:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(MgclError, match=r"no method is called 'clap'; there are: av_diff, clip_adapter"):
+    with pytest.raises(MgclError, match=r"no method is called 'clap'; there are: attention_fusion, av_diff"):
         load("method", "clap")
