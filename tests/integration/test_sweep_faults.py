@@ -71,7 +71,9 @@ def test_eight_readers_reports_and_a_killed_driver(
 
     stop = place.folder / "stop"
     command = [sys.executable, "-c", READERS, f"sqlite:///{place.store}", str(stop)]
-    readers = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    readers = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
+    place.started.append(readers)  # which ends them, whatever comes
     driver = place.start(*SLOW, "--workers", "1", *shared_cluster.joined)
     wait_until(lambda: place.complete_runs() >= 2, driver)
     wait_until(lambda: len(shared_cluster.workers()) == 1, driver)
