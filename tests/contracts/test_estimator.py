@@ -46,8 +46,6 @@ def _plane(monkeypatch) -> None:
 
 @pytest.mark.filterwarnings("ignore::mgcl.errors.MgclWarning")  # a class of one clip, or one sound given twice
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks(
-    [FewShotClassifier(method="mgcl", epochs=1)], expected_failed_checks=lambda _: LEFT_OUT, xfail_strict=True
-)
+@parametrize_with_checks([FewShotClassifier()], expected_failed_checks=lambda _: LEFT_OUT, xfail_strict=True)
 def test_scikit_learn(estimator, check) -> None:
     check(estimator)

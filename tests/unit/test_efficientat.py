@@ -168,7 +168,7 @@ def test_any_sentence_encoder_is_read_from_a_folder(weights: str, monkeypatch, h
     monkeypatch.setenv("MGCL_EFFICIENTAT_TEXT", str(folder))
     named = efficientat.load(weights)
     assert named.fingerprint == backbone.fingerprint
-    assert named.name == f"{backbone.name} with {folder}"
+    assert named.name == f"{backbone.name} with {folder.name}"
 
 
 def test_where_none_is_named_it_is_taken_if_its_weights_are_here(weights: str, monkeypatch, tmp_path, capsys) -> None:

@@ -1,5 +1,6 @@
 """Import from a user's arrays, export to Parquet."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ ABOUT = {
 def test_an_import_is_the_bank_it_came_from(bank, material) -> None:
     made = import_arrays(**material, **ABOUT)
     assert np.array_equal(made.segment_embeddings, bank.segment_embeddings)
-    assert made.clip_records == bank.clip_records
+    assert tuple(replace(clip, fold=None) for clip in made.clip_records) == bank.clip_records
     assert made.classes.equals(bank.classes)
     assert made.header == bank.header
     assert made.clips["fold"].to_pylist()[:6] == [1, 2, 3, 4, 5, 1]
