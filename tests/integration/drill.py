@@ -105,14 +105,15 @@ class Cluster:
         self.head = self._start(*head, "--num-cpus", "0", "--include-dashboard", "false")
 
     def add(self) -> None:
-        """One node more. Another is started if it ends while it starts: nodes draw ports, and two may draw one."""
+        """One node more. Another is started if it does not come up: nodes draw ports, and two may draw one."""
         for _ in range(3):
             before = self.started
             node = self._start("--address", f"127.0.0.1:{self.port}", "--num-cpus", "2")
-            wait_until(lambda node=node, before=before: self.started > before or not family(node))
-            if family(node):
-                self.nodes.append(node)
+            self.nodes.append(node)
+            if waited(lambda node=node, before=before: self.started > before or not family(node)) and family(node):
                 return
+            kill(family(node))
+            self.nodes.remove(node)
         raise AssertionError(f"no node starts: {self.said}")
 
     @property
@@ -174,10 +175,17 @@ def start(command: Sequence[str], folder: Path, environment: dict[str, str]) -> 
 
 
 def wait_until(condition: Callable[[], object]) -> None:
+    assert waited(condition), "waited in vain"
+
+
+def waited(condition: Callable[[], object]) -> bool:
+    """Whether a condition comes true within two minutes."""
     end = time.monotonic() + 120
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        if time.monotonic() > end:
+            return False
         time.sleep(0.1)
+    return True
 
 
 def listens(port: int) -> bool:
