@@ -32,7 +32,7 @@ uri, stop = sys.argv[1], Path(sys.argv[2])
 def read():
     while not stop.exists():
         recorded_runs("full_grid", uri)
-        time.sleep(1)
+        time.sleep(2)
 
 readers = [multiprocessing.get_context("fork").Process(target=read) for _ in range(8)]
 for reader in readers:
@@ -97,7 +97,7 @@ def test_eight_readers_reports_and_a_killed_driver(
     resumed = place.start(*SLOW, "--local")
     while resumed.poll() is None:
         assert place.mgcl("report", "full_grid", "--out", "meanwhile").returncode == 0
-        time.sleep(1)  # the sweep needs a core too
+        time.sleep(8)  # a report draws for seconds, and the sweep needs a core too
     output, errors = resumed.communicate()
     assert resumed.returncode == 0, errors
     assert "12 finished, 0 failed, 0 missing" in output
