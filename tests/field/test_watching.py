@@ -167,7 +167,7 @@ def test_the_command_of_a_search_repeats_its_flags_and_the_sweep_takes_them() ->
     )
     search = cases.search("search", queries=9)
     flags = search_parser(search).parse_args(shlex.split(given))
-    said = shlex.split(_test(search, flags, Path("my reports/params.json")))
+    said = shlex.split(_test(search, flags, Path("my reports/params.json"), flags.banks))
     assert said[:3] == ["mgcl", "sweep", "full_grid"]
     taken = sweep_parser(SWEEP).parse_args(said[3:])
     for name in (
@@ -192,7 +192,8 @@ SEARCH = cases.search("search")
 
 
 def printed(given: str, search: Search = SEARCH) -> str:
-    return _test(search, search_parser(search).parse_args(shlex.split(given)), Path("p.json"))
+    flags = search_parser(search).parse_args(shlex.split(given))
+    return _test(search, flags, Path("p.json"), flags.banks)
 
 
 def test_what_the_search_file_itself_says_is_repeated_too_and_folds_are_the_params() -> None:
