@@ -26,8 +26,9 @@ def add(commands: Commands) -> None:
 
 def _sweep(flags: argparse.Namespace) -> int:
     if flags.name is None:
+        width = max(map(len, sweeps())) + 2
         for name, file in sweeps().items():
-            print(f"{name:14}{_about(file)}")
+            print(f"{name:{width}}{_about(file)}")
         return 0
     _run(_file(flags.name), [f"mgcl sweep {flags.name}", *flags.flags])
     return 0
