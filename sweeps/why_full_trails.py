@@ -30,7 +30,7 @@ from mgcl.reporting.report import prepare
 from mgcl.sweep import Sweep
 from mgcl.sweep.flags import open_banks
 from mgcl.sweep.grid import plan
-from mgcl.sweep.trial import _setup, similarity_store
+from mgcl.sweep.trial import setup_of, similarity_store
 from mgcl.tasks import Task, few_shot
 from mgcl.tasks import _few_shot_episodes as episodes
 
@@ -80,7 +80,7 @@ def _rows(bank: FeatureBank, draws: few_shot.Draws, shot: int) -> Iterator[dict[
     problem = few_shot.problems(draws, bank, shared=True)[0]
     (planned,) = plan(Sweep("why", draws, ("full",)), bank, only=(problem.validation,))
     task: Task = load("task", draws.task)
-    setup = _setup(planned.trial, task, bank, "cpu", similarity_store(bank))
+    setup = setup_of(planned.trial, task, bank, "cpu", similarity_store(bank))
     for index in range(draws.episodes):
         episode = episodes._draw(setup, pool(bank.clip_records), index)
         support, query = episodes._support(setup, [episode]), episodes._clips(setup, [episode.query])

@@ -33,10 +33,7 @@ def assemble(bench: Workbench, dataset: Dataset, about: Facts, texts: Texts, out
     Raises:
         DataError: no clip could be decoded.
     """
-    left_out = bench.left_out()
-    files = [file for file in dataset.files if file.clip_id not in left_out]
-    if not files:
-        raise DataError(f"{dataset.name}: no clip can be decoded, the first because of {next(iter(left_out.values()))}")
+    left_out, files = bench.left_out(), decoded(bench, dataset)
     vectors = bench.sentences()
     labels = sorted({file.label for file in files})
     classes = [texts.classes[label] for label in labels]
@@ -76,6 +73,19 @@ def assemble(bench: Workbench, dataset: Dataset, about: Facts, texts: Texts, out
         },
         extraction={"weights": about.fingerprint, "left_out": left_out},
     )
+
+
+def decoded(bench: Workbench, dataset: Dataset) -> list[AudioFile]:
+    """Return the files that could be decoded, in the data set's order.
+
+    Raises:
+        DataError: there is none.
+    """
+    left_out = bench.left_out()
+    files = [file for file in dataset.files if file.clip_id not in left_out]
+    if not files:
+        raise DataError(f"{dataset.name}: no clip can be decoded, the first because of {next(iter(left_out.values()))}")
+    return files
 
 
 def _gather(bench: Workbench, files: Sequence[AudioFile]) -> dict[str, Floats]:

@@ -8,7 +8,7 @@ import numpy as np
 from mgcl.backbones.backbone import Facts
 from mgcl.backbones.visual.visual_backbone import STEP
 from mgcl.data.dataset import Dataset
-from mgcl.errors import DataError
+from mgcl.extraction.assembly import decoded
 from mgcl.extraction.tokens import audio_group
 from mgcl.extraction.workbench import Workbench
 from mgcl.features.bank import FeatureBank
@@ -34,10 +34,7 @@ def assemble_videos(
     Raises:
         DataError: no clip could be decoded.
     """
-    left_out = bench.left_out()
-    files = [file for file in dataset.files if file.clip_id not in left_out]
-    if not files:
-        raise DataError(f"{dataset.name}: no clip can be decoded, the first because of {next(iter(left_out.values()))}")
+    left_out, files = bench.left_out(), decoded(bench, dataset)
     labels = sorted({file.label for file in files})
     tokens = {name: _gather(bench, name, [file.clip_id for file in files]) for name in ("audio", "video")}
     steps = {"audio": audio_group(about) * about.segment_seconds, "video": STEP}

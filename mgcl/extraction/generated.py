@@ -1,19 +1,12 @@
 """Banks of generated data sets: what a sweep runs on if it is given none."""
 
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
-from mgcl.extraction.embedded import embedded_sounds
+from mgcl.extraction.embedded import embedded_bank, embedded_sounds
+from mgcl.extraction.embedded_scenes import embedded_scenes_bank
 from mgcl.features.bank import FeatureBank
 
 SOUNDSCAPES, SCENES = "soundscapes", "scenes"
-
-_BANKS = {
-    SOUNDSCAPES: ("mgcl.extraction.embedded", "embedded_bank"),
-    SCENES: ("mgcl.extraction.embedded_scenes", "embedded_scenes_bank"),
-}
-"""Data set -> module and function that opens its bank."""
 
 
 def generated_bank(dataset: str, home: Path, *, make: bool = True) -> FeatureBank:
@@ -27,8 +20,7 @@ def generated_bank(dataset: str, home: Path, *, make: bool = True) -> FeatureBan
     Raises:
         BankError: the bank is missing, and ``make`` is False.
     """
-    module, function = _BANKS[dataset]
-    opened: Callable[..., FeatureBank] = getattr(import_module(module), function)
+    opened = {SOUNDSCAPES: embedded_bank, SCENES: embedded_scenes_bank}[dataset]
     return opened(home, make=make)
 
 

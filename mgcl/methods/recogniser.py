@@ -98,6 +98,11 @@ class Inputs:
         return ("audio", "video") if self.modalities == "both" else (self.modalities,)
 
 
+def columns_read(inputs: Inputs, words: Words) -> tuple[str, ...]:
+    """Columns of a bank that a recogniser reads; word vectors only if it takes a class's own or another's."""
+    return (*inputs.reads, "word_vector") if words in ("own", "permuted") else inputs.reads
+
+
 @dataclass(frozen=True)
 class Training:
     """How a recogniser is trained, in both stages alike."""

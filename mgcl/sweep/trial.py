@@ -67,7 +67,7 @@ def run_trial(
     """
     started = time.perf_counter()
     task: Task = load("task", trial.task)
-    setup = _setup(trial, task, bank, device, similarities or similarity_store(bank, device=device), kept)
+    setup = setup_of(trial, task, bank, device, similarities or similarity_store(bank, device=device), kept)
     with _reproducible():
         measured, stack = _run(task, setup)
     scores = _checked(measured, task)
@@ -116,7 +116,7 @@ def _checked(measured: Measured, task: Task) -> dict[str, tuple[float, ...]]:
     return scores
 
 
-def _setup(
+def setup_of(
     trial: Trial,
     task: Task,
     bank: FeatureBank,
@@ -124,6 +124,11 @@ def _setup(
     similarities: SimilarityStore | None,
     kept: Path | None = None,
 ) -> Setup:
+    """Everything that a task needs to run a trial.
+
+    Raises:
+        SweepError: bank, task or method are not those that the sweep was planned with.
+    """
     if bank.digest != trial.bank:
         raise SweepError(f"{bank.path}: changed since the sweep was planned; start the sweep again")
     if trial.protocol != task.VERSION:

@@ -6,7 +6,7 @@ from mgcl.catalogue import load
 from mgcl.data._episodes import pool
 from mgcl.methods.variants import VARIANTS
 from mgcl.sweep.grid import plan
-from mgcl.sweep.trial import _setup, similarity_store
+from mgcl.sweep.trial import setup_of, similarity_store
 from mgcl.tasks import _few_shot_episodes as pipeline
 from mgcl.tasks import few_shot
 from tests import cases
@@ -18,7 +18,7 @@ WAY, SHOT, QUERIES = 10, 5, 15
 def test_episode(timed, name, real_bank, device) -> None:
     sweep = cases.sweep("benchmark", (name,), ways=(WAY,), shots=(SHOT,), queries=QUERIES, episodes=1)
     trial = plan(sweep, real_bank)[0].trial
-    setup = _setup(trial, few_shot, real_bank, device, similarity_store(real_bank, device=device))
+    setup = setup_of(trial, few_shot, real_bank, device, similarity_store(real_bank, device=device))
     episode = pipeline._draw(setup, pool(real_bank.clip_records), 0)
     support, query = pipeline._support(setup, [episode]), pipeline._clips(setup, [episode.query])
     method = load("method", VARIANTS[name].method)

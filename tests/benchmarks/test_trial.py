@@ -6,7 +6,7 @@ import torch
 from mgcl.data._episodes import pool
 from mgcl.features import FeatureBank
 from mgcl.sweep.grid import plan
-from mgcl.sweep.trial import _setup, run_trial, similarity_store
+from mgcl.sweep.trial import run_trial, setup_of, similarity_store
 from mgcl.tasks import _few_shot_episodes as pipeline
 from mgcl.tasks import few_shot
 from tests import cases
@@ -39,7 +39,7 @@ def test_trial(timed, which, name, way, shot, episodes, device, request) -> None
     if device != "cpu":
         return
     pytest.importorskip("ot")
-    setup = _setup(trial, few_shot, bank, "cpu", similarity_store(bank))
+    setup = setup_of(trial, few_shot, bank, "cpu", similarity_store(bank))
     episode = pipeline._draw(setup, pool(bank.clip_records), 0)
     support, query = pipeline._support(setup, [episode]), pipeline._clip_features(setup, [episode.query])
     support, query = unstacked(support), one(query)

@@ -28,21 +28,15 @@ def test_pages_have_figures() -> None:
 
 @pytest.mark.parametrize("path", sorted(REPORTS.glob("*/*/cells.csv")), ids=lambda path: "/".join(path.parts[-3:-1]))
 def test_a_table_from_csv_is_the_reports(path) -> None:
-    """But for a hundredth where four digits of the csv round to another one than the number that they are of."""
-    report = rows((path.parent / "report.md").read_text(encoding="utf-8"))
+    report = cells((path.parent / "report.md").read_text(encoding="utf-8"))
     for table in recorded.tables(path):
-        for name, numbers in rows(results.drawn(table)):
-            found = [others for other, others in report if (other, len(others)) == (name, len(numbers))]
-            assert any(numbers == pytest.approx(others, abs=0.0101, nan_ok=True) for others in found), name
+        for line in results.drawn(table).splitlines()[2:]:
+            assert cells(line) in report
 
 
-def rows(text: str) -> list[tuple[str, list[float]]]:
-    """Lines of tables in markdown: first cell, and the numbers of the others."""
-    lines = [line.strip("| ").split("|") for line in text.splitlines() if line.startswith("| ")]
-    return [
-        (name.strip(), [float(number) for cell in others for number in re.findall(r"[\d.]*\d", cell)])
-        for name, *others in lines
-    ]
+def cells(text: str) -> str:
+    """Without what a table is drawn with."""
+    return re.sub(r"[*|\s]+", " ", text)
 
 
 @pytest.mark.parametrize(

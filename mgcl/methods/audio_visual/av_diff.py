@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from mgcl.methods.audio_visual._sizes import Adversary, Chain, Encoding, Head, Layers
-from mgcl.methods.recogniser import Inputs, Shapes, Training, Words
+from mgcl.methods.recogniser import Inputs, Shapes, Training, Words, columns_read
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,8 +39,7 @@ class Parameters:
     @property
     def reads(self) -> tuple[str, ...]:
         """Columns of a bank; word vectors only if the generator is conditioned on a class's own or another's."""
-        named = self.generator != "none" and self.words in ("own", "permuted")
-        return (*self.inputs.reads, "word_vector") if named else self.inputs.reads
+        return self.inputs.reads if self.generator == "none" else columns_read(self.inputs, self.words)
 
 
 def build(shapes: Shapes, parameters: Parameters) -> nn.Module:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mgcl.methods.audio_visual._sizes import Adversary, Encoding, Windows
-from mgcl.methods.recogniser import Inputs, Shapes, Training, Words
+from mgcl.methods.recogniser import Inputs, Shapes, Training, Words, columns_read
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,9 +32,8 @@ class Parameters:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Columns of a bank; word vectors only if it takes a class's own or another's."""
-        named = self.words in ("own", "permuted")
-        return (*self.inputs.reads, "word_vector") if named else self.inputs.reads
+        """Columns of a bank."""
+        return columns_read(self.inputs, self.words)
 
 
 def build(shapes: Shapes, parameters: Parameters) -> nn.Module:
