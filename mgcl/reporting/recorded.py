@@ -15,8 +15,6 @@ from mgcl.reporting.tables import Column, Entry, Table, grouped
 from mgcl.tasks import Task
 
 OUTLINE = Outline()
-_HALF = 1e-6
-"""Added to figures of four digits, so that those on the middle of two digits are rounded up, as the report has them."""
 
 
 def tables(path: Path) -> tuple[Table, ...]:
@@ -73,8 +71,4 @@ def _table(name: str, task: Task, setting: Mapping[str, Any], lines: pd.DataFram
 def _estimate(task: Task, line: Mapping[Hashable, Any]) -> Estimate | None:
     metric = task.METRICS[0]
     mean = line[f"{metric.name}_percent" if metric.symbol == "%" else metric.name]
-    return (
-        None
-        if pd.isna(mean)
-        else Estimate(*((each + _HALF) / metric.factor for each in (mean, line["half_width_percent"])))
-    )
+    return None if pd.isna(mean) else Estimate(mean / metric.factor, line["half_width_percent"] / metric.factor)
