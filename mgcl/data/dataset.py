@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import pandas as pd
 
 from mgcl.errors import DataError
+from mgcl.events import Event
 
 _SEPARATORS = (",", ";", "\t", "|")
 
@@ -25,7 +26,8 @@ class AudioFile:
 
     clip_id: str
     path: Path
-    label: str
+    label: str = ""
+    """Class of the clip; empty: the clip has ``labels``, ``captions`` or ``events`` instead."""
     fold: int | None = None
     """Number of the clip's fold in the data set; informative."""
     source: str | None = None
@@ -42,6 +44,23 @@ class AudioFile:
     """How several channels are made into one: one of ``mgcl.audio.CHANNELS``."""
     split: str | None = None
     """train, validation or test; None: the data set does not fix it."""
+    labels: tuple[str, ...] | None = None
+    """Classes of a clip that may have several or none; None: its class is ``label``."""
+    captions: tuple[str, ...] = ()
+    """Several sentences on what the clip sounds like, for retrieval; empty: the data set has none."""
+    events: tuple[Event, ...] | None = None
+    """What sounds from when to when, in seconds from the clip's start; None: unknown, empty: nothing sounds."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a clip that a data set's protocol lets a model see."""
+
+    seconds: float
+    short: Literal["repeat", "zeros"] = "repeat"
+    """What fills a shorter clip: the clip again, or silence at its end."""
+    long: Literal["random", "first"] = "random"
+    """What is taken of a longer clip: a stretch seeded by the clip's id, or its beginning."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +76,12 @@ class Dataset:
     """Whether the clips are videos."""
     parts: Mapping[str, str] = field(default_factory=dict)
     """Class -> base, novel-validation or novel-test; empty: the data set does not divide its classes."""
+    window: Window | None = None
+    """Window of the data set's zero-shot protocol; None: the backbone's own, filled by repetition."""
+    prompt: str = ""
+    """Template of the protocol's prompt, with {} for the class's name; empty: ``mgcl.language.prompts`` has it."""
+    mean_over_folds: bool = False
+    """Whether the protocol's accuracy is the mean of the folds' accuracies; else it is over all clips."""
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from mgcl.errors import BankError
+from mgcl.events import Event
 from mgcl.features.checks import check_bank
-from mgcl.features.columns import Event, Floats, Numbers, Ragged, as_float32, read_column
+from mgcl.features.columns import Floats, Numbers, Ragged, as_float32, read_column
 from mgcl.features.digest import digest
 from mgcl.features.hashes import check_hashes, hash_content, recorded_digest, write_hashes
 from mgcl.features.header import Header, parse_header

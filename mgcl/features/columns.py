@@ -16,21 +16,6 @@ Numbers = NDArray[np.float32 | np.float16]
 """Numbers in the types that a bank's files may hold."""
 
 
-@dataclass(frozen=True)
-class Event:
-    """A sound event in a clip.
-
-    Attributes:
-        onset: start of the event, in seconds from the clip's start.
-        offset: end of the event, in seconds from the clip's start; larger than ``onset``.
-        label: class of the event.
-    """
-
-    onset: float
-    offset: float
-    label: str
-
-
 @dataclass(frozen=True, eq=False)
 class Ragged:
     """Rows with any number of vectors. ``ragged[row]`` is a view of shape (entries of the row, dimension).

@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mgcl.errors import BankError
-from mgcl.features.columns import Event, Numbers, Ragged
+from mgcl.events import Event
+from mgcl.features.columns import Numbers, Ragged
 
 Cells = dict[str, list[str]]
 """Content of a csv file: name of a column -> its cells."""

@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mgcl.events import Event
 from mgcl.features import FeatureBank
-from mgcl.features.columns import Event, Ragged
+from mgcl.features.columns import Ragged
 from mgcl.features.header import Header, Tokens
 from mgcl.features.writer import write_bank
 from tests.generated_bank import write_generated_bank

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from mgcl.errors import BankError
+from mgcl.events import Event
 from mgcl.features import FeatureBank
-from mgcl.features.columns import Event, Ragged, as_float32
+from mgcl.features.columns import Ragged, as_float32
 from mgcl.features.header import Header, Tokens
 from mgcl.features.schema import NAMED
 from mgcl.features.writer import write_bank

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mgcl.errors import BankError
-from mgcl.features.columns import Event
+from mgcl.events import Event
 from mgcl.features.exchange import export_parquet, import_arrays
 from mgcl.features.material import ARRAYS
 
