@@ -49,8 +49,6 @@ class Fitted:
 
 def fit(fitted: Fitted) -> Fitted:
     """Train the weight in place by the authors' optimiser: AdamW with eps 1e-4 and PyTorch's weight decay of 0.01."""
-    import torch
-
     from mgcl.methods.few_shot import _training as training
 
     support, parameters = fitted.support, fitted.parameters
@@ -58,9 +56,10 @@ def fit(fitted: Fitted) -> Fitted:
         lambda: predict(fitted, support.clips).logits,
         support.labels,
         (fitted.weight,),
-        optimiser=lambda weights: torch.optim.AdamW(weights, lr=parameters.learning_rate, eps=1e-4, fused=True),
+        optimiser=lambda weights: training.decaying_adamw(
+            weights, learning_rate=parameters.learning_rate, epochs=parameters.epochs, eps=1e-4
+        ),
         epochs=parameters.epochs,
-        cosine=True,
     )
     return fitted
 

@@ -57,8 +57,6 @@ class Fitted:
 
 def fit(support: Support, parameters: Parameters) -> Fitted:
     """Train the bottleneck on the support clips. Its initial matrices are seeded by the episode."""
-    import torch
-
     from mgcl.methods.few_shot import _training as training
 
     d = support.prompts.shape[-1]
@@ -68,9 +66,10 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
         lambda: predict(fitted, support.clips).logits,
         support.labels,
         (down, up),
-        optimiser=lambda weights: torch.optim.AdamW(weights, lr=parameters.learning_rate, fused=True),
+        optimiser=lambda weights: training.decaying_adamw(
+            weights, learning_rate=parameters.learning_rate, epochs=parameters.epochs
+        ),
         epochs=parameters.epochs,
-        cosine=True,
     )
     return fitted
 

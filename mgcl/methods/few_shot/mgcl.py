@@ -46,10 +46,9 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
     Raises:
         ValueError: ``leave_one_out`` is set, and a class has only one clip.
     """
-    import torch
-
     from mgcl.methods.few_shot import _contrast as contrast
     from mgcl.methods.few_shot import _training as training
+    from mgcl.methods.few_shot._adam import adam_step
 
     if min(support.counts) < parameters.least_shots:
         raise ValueError("leave_one_out needs 2 shots: with 1 a clip's class would have no key left")
@@ -71,7 +70,7 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
         logits,
         support.labels,
         adapters,
-        optimiser=lambda weights: torch.optim.Adam(weights, lr=parameters.learning_rate, fused=True),
+        optimiser=lambda weights: adam_step(weights, parameters.learning_rate),
         epochs=parameters.epochs,
     )
     return replace(fitted, convergence=convergence)

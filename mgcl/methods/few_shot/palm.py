@@ -61,7 +61,7 @@ def fit(support: Support, parameters: Parameters) -> Fitted:
         lambda: support.logit_scale * inner(clips, _learnt(prompts, context, mixing)),
         support.labels,
         (context, mixing),
-        optimiser=lambda weights: torch.optim.SGD(weights, lr=parameters.learning_rate, momentum=0.9),
+        optimiser=lambda weights: torch.optim.SGD(weights, lr=parameters.learning_rate, momentum=0.9).step,
         epochs=parameters.epochs,
     )
     return Fitted(support, _learnt(prompts, context, mixing))
