@@ -54,11 +54,12 @@ class Place:
     folder: Path
     bank: Path
     seeds: int
+    episodes: int
 
     def command(self, *flags: str) -> list[str]:
-        """The sweep: a trial takes a fraction of a second."""
+        """The sweep."""
         what = ["--bank", str(self.bank), "--variants", *VARIANTS, "--ways", "3", "5", "--shots", "1", "3"]
-        what += ["--seed", *map(str, range(self.seeds)), "--episodes", "20", "--queries", "10"]
+        what += ["--seed", *map(str, range(self.seeds)), "--episodes", str(self.episodes), "--queries", "10"]
         return [sys.executable, str(ROOT / "sweeps" / "full_grid.py"), *what, *flags]
 
     @property
@@ -270,10 +271,10 @@ def disturbed(place: Place, cluster: Cluster, kills: Sequence[str], seed: int) -
     return commands
 
 
-def drill(folder: Path, bank: Path, *, trials: int, kills: Sequence[str], seed: int) -> None:
+def drill(folder: Path, bank: Path, *, trials: int, episodes: int, kills: Sequence[str], seed: int) -> None:
     """Run the sweep undisturbed and under fire, print what was killed when, and compare."""
     assert trials % CELLS == 0, f"{trials} trials: choose a multiple of {CELLS}"
-    calm, shot = (Place(folder / name, bank, trials // CELLS) for name in ("undisturbed", "disturbed"))
+    calm, shot = (Place(folder / name, bank, trials // CELLS, episodes) for name in ("undisturbed", "disturbed"))
     for place in (calm, shot):
         place.folder.mkdir()
     started = time.monotonic()
@@ -303,7 +304,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mgcl-fire-") as work:
         bank = Path(work) / "bank"
         subprocess.run([sys.executable, str(ROOT / "tests" / "generated_bank.py"), str(bank)], check=True)
-        drill(Path(work), bank, trials=flags.trials, kills=KINDS * flags.kills, seed=flags.seed)
+        drill(Path(work), bank, trials=flags.trials, episodes=20, kills=KINDS * flags.kills, seed=flags.seed)
 
 
 if __name__ == "__main__":
