@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
-from scipy.stats import friedmanchisquare, studentized_range
 
 from mgcl.reporting import significance
 from mgcl.reporting.blocks import Block, plain
@@ -55,6 +54,8 @@ class Ranking:
 
         Rows whose mean ranks are closer than this do not differ significantly.
         """
+        from scipy.stats import studentized_range  # takes a second to import, and few reports test ranks
+
         count, rows = self.observed.shape
         quantile = studentized_range.ppf(1 - _LEVEL, rows, math.inf) / math.sqrt(2)
         return float(quantile * math.sqrt(rows * (rows + 1) / (6 * count)))
@@ -144,6 +145,8 @@ def blocks(found: Ranking | None) -> list[Block]:
 
 
 def _tested(found: Ranking) -> str:
+    from scipy.stats import friedmanchisquare  # takes a second to import, and few reports test ranks
+
     p = friedmanchisquare(*found.observed.to_numpy().T).pvalue
     caveat = found.table.task.WORDS.blocks_caveat
     return (

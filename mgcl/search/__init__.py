@@ -1,6 +1,15 @@
 """Search for a method's parameters, validated on classes that no test episode contains."""
 
-from mgcl.search.command import main
+from collections.abc import Sequence
+from typing import NoReturn
+
 from mgcl.search.questions import Search
 
 __all__ = ["Search", "main"]
+
+
+def main(search: Search, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Parse the flags, run the search, and exit with 0, 1 if a point failed, 2 on bad input, or 130 after Ctrl-C."""
+    from mgcl.search.command import main as run  # workers, which import this package, need no command line
+
+    run(search, arguments)
