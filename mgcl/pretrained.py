@@ -11,8 +11,6 @@ from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, t
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # whichever of httpx's versions it uses
 from huggingface_hub.utils.tqdm import enable_progress_bars
-from transformers import PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
 
 from mgcl.errors import BackboneError, MgclError
 from mgcl.home import home
@@ -68,6 +66,8 @@ def load_part(kind: Any, model: str) -> Any:
         MgclError: it cannot be loaded, or its tokenizer has no words: transformers makes an empty tokenizer if its
             file is missing.
     """
+    from transformers import PreTrainedTokenizerBase  # takes seconds to import, and looking for files needs none of it
+
     with quietly():
         try:
             part = kind.from_pretrained(model)
@@ -139,6 +139,8 @@ def usable(device: str) -> str:
 @contextmanager
 def quietly() -> Iterator[None]:
     """Silence the hints and loading bars of transformers; the hub's download bar stays."""
+    from transformers.utils import logging as transformers_logging
+
     verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity(logging.ERROR)
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 # Read once, when huggingface_hub and Ray are imported; what tests start inherits it.
@@ -24,15 +25,12 @@ os.environ["MGCL_EFFICIENTAT_WEIGHTS"] = os.environ["MGCL_EFFICIENTAT_TEXT"] = "
 # Threads that wait shall sleep: many processes share the cores.
 os.environ["OMP_WAIT_POLICY"] = "passive"
 
-import jaxtyping
 import psutil
 import pytest
-import torch
 from hypothesis import settings
 
-from mgcl.features import FeatureBank
-from tests.generated_audio_visual_bank import write_generated_audio_visual_bank
-from tests.generated_bank import write_generated_bank
+if TYPE_CHECKING:
+    from mgcl.features import FeatureBank
 
 HUB = Path(os.environ["HF_HOME"])
 atexit.register(shutil.rmtree, HUB, ignore_errors=True)
@@ -56,12 +54,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
+    import torch  # here, and not above: the process that hands out the tests needs none of it
+
     torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
 def unchecked_shapes() -> Iterator[None]:
     """For whole trials and classifiers: contracts check the shapes of every method that they run."""
+    import jaxtyping
+
     with patch.object(jaxtyping.config, "jaxtyping_disable", True):
         yield
 
@@ -76,23 +78,29 @@ def hub() -> Path:
 
 
 @pytest.fixture(scope="session")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> FeatureBank:
+def bank(tmp_path_factory: pytest.TempPathFactory) -> "FeatureBank":
     """Small: 6 classes of 16 clips, 5 segments, d = 24."""
+    from tests.generated_bank import write_generated_bank
+
     path = tmp_path_factory.mktemp("banks") / "generated"
     return write_generated_bank(path, classes=6, clips=16, segments=5, d=24)
 
 
 @pytest.fixture(scope="session")
-def audio_visual_bank(tmp_path_factory: pytest.TempPathFactory) -> FeatureBank:
+def audio_visual_bank(tmp_path_factory: pytest.TempPathFactory) -> "FeatureBank":
     """Small: 8 base, 4 and 4 novel classes of 16 clips."""
+    from tests.generated_audio_visual_bank import write_generated_audio_visual_bank
+
     return write_generated_audio_visual_bank(tmp_path_factory.mktemp("banks") / "audio-visual")
 
 
 @pytest.fixture(scope="session")
-def real_bank() -> FeatureBank:
+def real_bank() -> "FeatureBank":
     """The ESC-10 bank of real recordings; a clone does not have it."""
     if not REAL_BANK.is_dir():
         pytest.skip(f"{REAL_BANK} is not here")
+    from mgcl.features import FeatureBank
+
     return FeatureBank.open(REAL_BANK)
 
 

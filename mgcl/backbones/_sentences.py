@@ -1,14 +1,16 @@
 """Tokenizers of transformers, checked for two silent faults: a vocabulary that is not found, a sentence that is cut."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxtyping import Int
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from mgcl.errors import BackboneError, SentenceError
 from mgcl.pretrained import hub_file
+
+if TYPE_CHECKING:  # transformers takes seconds to import, and the tiny backbone does not need it
+    from transformers import PreTrainedTokenizerBase
 
 BERT = "bert-base-uncased"
 GPT2 = "gpt2"
@@ -34,6 +36,8 @@ def published_tokenizer(repository: str) -> Any:
     Raises:
         BackboneError: the file is neither cached nor available, or is not a tokenizer.
     """
+    from transformers import PreTrainedTokenizerFast
+
     file = hub_file(repository, "tokenizer.json")
     try:
         return PreTrainedTokenizerFast(tokenizer_file=str(file), **_SPECIAL[repository])  # type: ignore[no-untyped-call]
@@ -44,7 +48,7 @@ def published_tokenizer(repository: str) -> Any:
         ) from None
 
 
-def check_vocabulary(tokenizer: PreTrainedTokenizerBase, rows: int, source: str) -> None:
+def check_vocabulary(tokenizer: "PreTrainedTokenizerBase", rows: int, source: str) -> None:
     """Refuse a tokenizer that is not the text tower's own.
 
     Where transformers 5 finds no vocabulary, it silently makes a tokenizer of special tokens alone. All sentences
@@ -67,7 +71,7 @@ def check_vocabulary(tokenizer: PreTrainedTokenizerBase, rows: int, source: str)
 
 
 def tokenize(
-    tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], longest: int
+    tokenizer: "PreTrainedTokenizerBase", sentences: Sequence[str], longest: int
 ) -> dict[str, Int[Tensor, "k m"]]:
     """Tokenize sentences into token ids and attention mask, padded to the longest sentence.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mgcl.catalogue import load, names
@@ -44,9 +44,14 @@ def support_set(seed: int = 1) -> Support:
     )
 
 
-@pytest.fixture(params=names("method", "few_shot"))
+@pytest.fixture(scope="module", params=names("method", "few_shot"))
 def method(request):
     return load("method", request.param)
+
+
+@pytest.fixture(scope="module")
+def fitted(method):
+    return method.fit(support_set(), method.Parameters())
 
 
 def logits(method, support: Support, query: ClipFeatures) -> torch.Tensor:
@@ -74,28 +79,24 @@ def test_it_says_which_columns_of_a_bank_it_reads(method) -> None:
     assert set(reads) <= set(NAMED)
 
 
-def test_logits_are_one_a_class_and_the_sum_of_named_parts(method) -> None:
-    prediction = method.predict(method.fit(support_set(), method.Parameters()), clips(7, 3))
+def test_logits_are_one_a_class_and_the_sum_of_named_parts(method, fitted) -> None:
+    prediction = method.predict(fitted, clips(7, 3))
     assert prediction.logits.shape == (7, WAY)
     assert not prediction.logits.requires_grad
     assert torch.equal(sum(prediction.parts.values()), prediction.logits)
 
 
-def test_the_same_input_gives_the_same_bits(method) -> None:
-    assert torch.equal(*(logits(method, support_set(), clips(7, 3)) for _ in range(2)))
-
-
-def test_fitting_changes_nothing_it_was_given(method) -> None:
+def test_the_same_input_gives_the_same_bits_and_is_not_changed(method, fitted) -> None:
     support, fresh = support_set(), support_set()
-    logits(method, support, clips(7, 3))
+    assert torch.equal(logits(method, support, clips(7, 3)), method.predict(fitted, clips(7, 3)).logits)
     assert torch.equal(support.clips.segments, fresh.clips.segments)
     assert torch.equal(support.explanations, fresh.explanations)
 
 
-def test_a_clip_is_scored_as_if_it_were_alone(method) -> None:
-    query, fitted = clips(7, 3), method.fit(support_set(), method.Parameters())
+def test_a_clip_is_scored_as_if_it_were_alone(method, fitted) -> None:
+    query = clips(3, 3)
     together = method.predict(fitted, query).logits
-    for i in range(7):
+    for i in range(3):
         one = ClipFeatures(
             query.segments[i, None],
             query.clip[i, None],
@@ -105,8 +106,8 @@ def test_a_clip_is_scored_as_if_it_were_alone(method) -> None:
         assert method.predict(fitted, one).logits[0].numpy() == pytest.approx(together[i].numpy(), abs=1e-4)
 
 
-def test_stacked_episodes_do_not_touch_each_other(method) -> None:
-    episodes = [(support_set(seed), clips(7, seed + 9)) for seed in (1, 20, 30)]
+def test_stacked_episodes_do_not_touch_each_other(method, fitted) -> None:
+    episodes = [(support_set(seed), clips(7, seed + 9)) for seed in (1, 20)]
     supports, queries = zip(*episodes, strict=True)
     stack = dataclasses.replace(
         supports[0],
@@ -115,14 +116,13 @@ def test_stacked_episodes_do_not_touch_each_other(method) -> None:
         explanations=torch.stack([support.explanations for support in supports]),
         seeds=torch.stack([support.seeds for support in supports]),
     )
-    fitted = method.fit(stack, method.Parameters())
-    together = method.predict(fitted, stacked(queries))
+    fitted_stack = method.fit(stack, method.Parameters())
+    together = method.predict(fitted_stack, stacked(queries))
     for index, (support, query) in enumerate(episodes):
         assert together.logits[index].numpy() == pytest.approx(logits(method, support, query).numpy(), abs=1e-3)
-    alone = method.fit(supports[0], method.Parameters())
-    matches = method.explain(alone, clips(1, 10), (0, 2))
-    first_clips = stacked([clips(1, 10), clips(1, 29), clips(1, 39)])
-    for match, expected in zip(method.explain(fitted, first_clips, (0, 2)), matches, strict=True):
+    matches = method.explain(fitted, clips(1, 10), (0, 2))
+    first_clips = stacked([clips(1, 10), clips(1, 29)])
+    for match, expected in zip(method.explain(fitted_stack, first_clips, (0, 2)), matches, strict=True):
         assert (match.part, match.index) == (expected.part, expected.index)
         assert match.plan.numpy() == pytest.approx(expected.plan.numpy(), abs=1e-5)
 
@@ -134,7 +134,10 @@ def test_stacked_episodes_do_not_touch_each_other(method) -> None:
     kind=st.sampled_from(["random", "silent", "identical", "opposite"]),
     seed=st.integers(0, 100),
 )
-@settings(max_examples=20)
+@example(way=1, shot=1, segments=1, kind="silent", seed=0)
+@example(way=3, shot=2, segments=1, kind="identical", seed=0)
+@example(way=2, shot=1, segments=3, kind="opposite", seed=0)
+@settings(max_examples=3)
 @pytest.mark.parametrize("name", names("method", "few_shot"))
 def test_degenerate_episodes_have_finite_logits(name, way, shot, segments, kind, seed) -> None:
     """One class, one segment, zero vectors, identical and opposite ones."""
@@ -164,7 +167,7 @@ def test_degenerate_episodes_have_finite_logits(name, way, shot, segments, kind,
     assert answers.isfinite().all()
 
 
-def test_renaming_the_classes_renames_the_answers(method) -> None:
+def test_renaming_the_classes_renames_the_answers(method, fitted) -> None:
     support, order = support_set(), torch.tensor([2, 0, 1])
     renamed = dataclasses.replace(
         support,
@@ -172,12 +175,12 @@ def test_renaming_the_classes_renames_the_answers(method) -> None:
         prompts=support.prompts[order],
         explanations=support.explanations[order],
     )
-    first, second = (logits(method, each, clips(7, 3)) for each in (support, renamed))
+    first, second = method.predict(fitted, clips(7, 3)).logits, logits(method, renamed, clips(7, 3))
     assert second.numpy() == pytest.approx(first[:, order].numpy(), abs=1e-3)
 
 
-def test_plans_are_probabilities_and_point_somewhere(method) -> None:
-    query, fitted = clips(1, 3), method.fit(support_set(), method.Parameters())
+def test_plans_are_probabilities_and_point_somewhere(method, fitted) -> None:
+    query = clips(1, 3)
     for match in method.explain(fitted, query, (0, 2)):
         assert match.part in method.predict(fitted, query).parts
         assert match.plan.shape[0] == 4
@@ -185,11 +188,10 @@ def test_plans_are_probabilities_and_point_somewhere(method) -> None:
         assert 0 <= match.index < {"support": WAY * SHOT, "class": WAY}[match.against]
 
 
-def test_the_numbers_belong_to_the_version(method) -> None:
+def test_the_numbers_belong_to_the_version(method, fitted) -> None:
     """If this fails, either the change is a mistake, or the method needs a new VERSION and a new golden vector."""
     name = f"{method.__name__.rsplit('.', 1)[-1]} {method.VERSION}"
     golden = json.loads(GOLDEN.read_text()).get(name)
-    assert golden, (
-        f"put the logits of {name!r} into {GOLDEN.name}: {logits(method, support_set(), clips(2, 3)).flatten()}"
-    )
-    assert logits(method, support_set(), clips(2, 3)).flatten().tolist() == pytest.approx(golden, abs=2e-4)
+    found = method.predict(fitted, clips(2, 3)).logits.flatten()
+    assert golden, f"put the logits of {name!r} into {GOLDEN.name}: {found}"
+    assert found.tolist() == pytest.approx(golden, abs=2e-4)

@@ -7,7 +7,7 @@ import numpy as np
 import ot
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgcl.transport.cost import inner, pairwise_cosine, unit
@@ -32,9 +32,9 @@ def reference(x: np.ndarray, y: np.ndarray, epsilon: float, entropy_weight: floa
 @pytest.mark.parametrize("epsilon", [0.05, 0.1, 0.5])
 def test_transport_is_pots_pair_by_pair(epsilon, entropy_weight) -> None:
     matching = Matching(epsilon=epsilon, tolerance=1e-6, entropy_weight=entropy_weight)
-    got = similarity(X[:3], Y[:5], matching)
+    got = similarity(X[:2], Y[:3], matching)
     assert got.converged.all()
-    for i, j in np.ndindex(3, 5):
+    for i, j in np.ndindex(2, 3):
         expected = reference(X[i].double().numpy(), Y[j].double().numpy(), epsilon, entropy_weight)
         assert got.value[i, j].item() == pytest.approx(expected, abs=2e-6)
 
@@ -83,6 +83,7 @@ def test_one_segment_each_is_the_cosine(kind) -> None:
 
 
 @given(n=st.integers(1, 6), m=st.integers(1, 6), weight=st.floats(0, 2))
+@settings(max_examples=20)
 def test_the_entropy_term_lies_in_its_bounds(n, m, weight) -> None:
     x, y = X[:, :1].expand(5, n, 12), Y[:, :1].expand(9, m, 12)
     plain, weighted = (similarity(x, y, Matching(entropy_weight=each)).value for each in (0.0, weight))
@@ -112,7 +113,7 @@ def test_plans_are_those_behind_the_similarity() -> None:
 @pytest.mark.parametrize("entropy_weight", [0.0, 0.4])
 def test_the_gradient_is_what_it_says(gradient, entropy_weight) -> None:
     """Exact: the derivative of the whole. Detached: the plan is a constant, whatever the entropy weighs."""
-    x, y = X[:2].double().requires_grad_(), Y[:3].double()
+    x, y = X[:1].double().requires_grad_(), Y[:2].double()
     matching = Matching(
         epsilon=0.2, tolerance=1e-12, max_iterations=20_000, entropy_weight=entropy_weight, gradient=gradient
     )

@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-
-from mgcl.features.material import ARRAYS
 
 
 @pytest.fixture
 def material(bank, tmp_path) -> dict[str, Path]:
     """The generated bank, as a user would hold it."""
+    import numpy as np  # here, and not above: the process that hands out the tests needs none of it
+    import pandas as pd
+
+    from mgcl.features.material import ARRAYS
+
     columns = {name: each.column for name, each in ARRAYS.items() if not bank.lacks([each.column])}
     np.savez(tmp_path / "arrays.npz", **{name: bank.column(column) for name, column in columns.items()})
     clips = bank.clips.select(["clip_id", "label", "caption", "source"]).to_pandas()

@@ -3,6 +3,7 @@
 import json
 import re
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,10 +18,19 @@ from mgcl.classifier.page import html, title, why
 from mgcl.classifier.reasons import Reasons
 from mgcl.classifier.sounds import Sound
 from mgcl.language.prompts import templated
+from mgcl.reporting.figure import Figure
+from tests.generated_backbone import embedded_once
 from tests.generated_sounds import RATE, waveform, write_sounds
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 KINDS = ("hum", "hiss", "beeps")
 HUM = waveform("hum", 9)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _embedded_once() -> Iterator[None]:
+    with embedded_once():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +58,31 @@ def reasons(classifier) -> Reasons:
     return classifier.explain(HUM)
 
 
+@pytest.fixture(scope="module")
+def shares(reasons) -> Figure:
+    return figures.shares(reasons)
+
+
+@pytest.fixture(scope="module")
+def transport(reasons, sound) -> Figure:
+    return figures.transport(reasons, sound, RATE)
+
+
+@pytest.fixture
+def drawn_already(monkeypatch, shares, transport) -> None:
+    """For tests of a page's words: its pictures are looked at elsewhere."""
+    monkeypatch.setattr("mgcl.classifier.page.shares", lambda *_: shares)
+    monkeypatch.setattr("mgcl.classifier.page.transport", lambda *_: transport)
+
+
 def test_explanations_are_in_the_order_of_the_plans_columns(reasons) -> None:
     assert reasons.answer.label == "hum"
     assert reasons.explanations == {kind: templated(kind) for kind in KINDS}
     assert {np.shape(plan)[1] for plan in reasons.plans.values()} == {8}
 
 
-def test_the_two_most_probable_classes_are_compared(reasons, sound) -> None:
+def test_the_two_most_probable_classes_are_compared(reasons, shares, transport) -> None:
     first, second, _ = reasons.ranking
-    shares, transport = figures.shares(reasons), figures.transport(reasons, sound, RATE)
     assert f"what speaks for {first} (to the right) and for {second} (to the left)" in shares.caption
     assert transport.caption.startswith("When: how the fine contrast's transport plan matches")
     for figure in (shares, transport):
@@ -65,42 +91,41 @@ def test_the_two_most_probable_classes_are_compared(reasons, sound) -> None:
         assert all(link.startswith(("#", "data:")) for link in links)
 
 
-def test_the_same_reasons_give_the_same_bytes_whatever_the_users_own_settings(reasons, sound) -> None:
-    drawn = figures.shares(reasons), figures.transport(reasons, sound, RATE)
+def test_the_same_reasons_give_the_same_bytes_whatever_the_users_own_settings(
+    reasons, sound, shares, transport
+) -> None:
     with mpl.rc_context({"font.size": 30, "svg.fonttype": "none"}):
-        assert (figures.shares(reasons), figures.transport(reasons, sound, RATE)) == drawn
+        assert (figures.shares(reasons), figures.transport(reasons, sound, RATE)) == (shares, transport)
 
 
-def test_other_numbers_give_other_pictures(reasons, sound) -> None:
+def test_other_numbers_give_other_pictures(reasons, sound, shares, transport) -> None:
     weaker = [replace(share, parts={part: each / 2 for part, each in share.parts.items()}) for share in reasons.support]
-    assert figures.shares(replace(reasons, support=tuple(weaker))).svg != figures.shares(reasons).svg
+    assert figures.shares(replace(reasons, support=tuple(weaker))).svg != shares.svg
     later = {label: plan[::-1] for label, plan in reasons.plans.items()}
-    drawn = [figures.transport(each, sound, RATE).svg for each in (reasons, replace(reasons, plans=later))]
-    assert drawn[0] != drawn[1]
+    assert figures.transport(replace(reasons, plans=later), sound, RATE).svg != transport.svg
     backwards = replace(sound, waveform=sound.waveform[::-1])
-    assert figures.transport(reasons, backwards, RATE).svg != drawn[0]
+    assert figures.transport(reasons, backwards, RATE).svg != transport.svg
 
 
 @pytest.mark.parametrize(
     "options",
     [
         {"matching": "uniform"},
-        {"matching": "best-match"},
-        {"fine_contrast": False},
         {"fusion": "caption", "coarse_cache": False, "fine_cache": False, "fine_contrast": False},
         {"coarse_contrast": False, "fine_contrast": False},
     ],
-    ids=["uniform", "best-match", "no fine contrast", "captions alone", "cache alone"],
+    ids=["uniform", "captions alone", "cache alone"],
 )
-def test_what_a_model_does_not_have_is_not_drawn(reasons, sounds, options, sound) -> None:
+def test_what_a_model_does_not_have_is_not_drawn(sounds, options, sound, shares, transport, monkeypatch) -> None:
     less = fitted(sounds, **options).explain(HUM)
     assert less.plans == {}
     alone = figures.transport(less, sound, RATE)
     assert "this model transports nothing" in alone.caption
-    assert height(alone.png) < height(figures.transport(reasons, sound, RATE).png) / 2
-    drawn = height(figures.shares(less).png)
-    whole = height(figures.shares(reasons).png)
-    assert drawn == whole if less.support and less.sentences else drawn < whole
+    assert height(alone.png) < height(transport.png) / 2
+    drawn, whole = figures.shares(less), height(shares.png)
+    assert height(drawn.png) == whole if less.support and less.sentences else height(drawn.png) < whole
+    monkeypatch.setattr("mgcl.classifier.page.shares", lambda *_: drawn)
+    monkeypatch.setattr("mgcl.classifier.page.transport", lambda *_: alone)
     page = why(less, sound, RATE, name="clip")
     assert ("Strongest support clips" in page) == bool(less.support)
     assert ("Strongest explanations" in page) == bool(less.sentences)
@@ -110,11 +135,11 @@ def height(png: bytes) -> int:
     return int.from_bytes(png[20:24])
 
 
-def test_a_clip_that_is_turned_away_is_compared_with_what_it_is_nearest_to(reasons, sound) -> None:
+def test_a_clip_that_is_turned_away_is_compared_with_what_it_is_nearest_to(reasons, sound, transport) -> None:
     turned = replace(reasons, answer=replace(reasons.answer, label="none of these", clip="/somewhere/a.wav"))
     assert "rejected as none of these" in figures.shares(turned).caption
     assert re.fullmatch(r"a\.wav: none of these \(the nearest is hum, \d+ %\)", title(turned))
-    assert figures.transport(turned, sound, RATE).svg != figures.transport(reasons, sound, RATE).svg  # its roles
+    assert figures.transport(turned, sound, RATE).svg != transport.svg  # its roles
 
 
 @pytest.mark.parametrize("names", [(1, 2, 3), ("50$ & <more>_$", "a $ b", "<script>alert(1)</script>")])
@@ -126,6 +151,7 @@ def test_a_class_may_be_called_anything(sounds, names, sound) -> None:
     assert Parsed(page).json == [json.loads(json.dumps(found.to_json()))]
 
 
+@pytest.mark.usefixtures("drawn_already")
 def test_a_long_or_odd_file_name_is_shown_and_harmless(reasons, sound) -> None:
     name = "<b>${1} {{2}} & " + "long " * 20 + ".wav"
     odd = replace(reasons.support[0], name=f"/folder/{name}")
@@ -160,6 +186,7 @@ class Parsed(HTMLParser):
         self._inside = False
 
 
+@pytest.mark.usefixtures("drawn_already")
 def test_a_page_of_several_clips_is_whole_and_its_ids_do_not_clash(reasons, sound) -> None:
     page = html([(reasons, sound), (reasons, sound)], RATE)
     seen = Parsed(page)
@@ -170,6 +197,7 @@ def test_a_page_of_several_clips_is_whole_and_its_ids_do_not_clash(reasons, soun
     assert seen.json == [json.loads(json.dumps(reasons.to_json()))] * 2
 
 
+@pytest.mark.usefixtures("drawn_already")
 def test_a_tables_parts_sum_to_the_logit_and_support_is_pointed_out(reasons, sound) -> None:
     page = html([(reasons, sound)], RATE)
     row = re.search(r"<tr><td>hum</td><td>([\d.]+) %</td>(.*?)</tr>", page)

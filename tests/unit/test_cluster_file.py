@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-import moto
 import pytest
 import yaml
 from jsonschema import ValidationError
@@ -71,6 +69,9 @@ class Rented:
 @pytest.fixture(scope="module")
 def rented(tmp_path_factory: pytest.TempPathFactory) -> Rented:
     """One machine of each type."""
+    import boto3  # both take a second to import
+    import moto
+
     with (
         pytest.MonkeyPatch.context() as patch,
         moto.mock_aws(config={"iam": {"load_aws_managed_policies": True}}),

@@ -1,16 +1,30 @@
 """The demo's session without a page: what visitors are told, and that the model changes only when they say so."""
 
+import json
+import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from gradio.utils import get_upload_folder
 
 from mgcl import FewShotClassifier
-from mgcl.classifier.demo import Session, serve
 from mgcl.errors import ClassifierError
+from tests.generated_backbone import embedded_once
 from tests.generated_sounds import write_sounds
+
+if TYPE_CHECKING:  # gradio takes seconds to import: only the process that runs these tests needs it
+    from mgcl.classifier.demo import Session
+
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _embedded_once() -> Iterator[None]:
+    with embedded_once():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +42,18 @@ def saved(sounds, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def session(saved, tmp_path) -> Session:
+def session(saved, tmp_path) -> "Session":
+    from mgcl.classifier.demo import Session
+
     for file in saved.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     return Session(FewShotClassifier.load(tmp_path), tmp_path)
+
+
+@pytest.fixture
+def undrawn(monkeypatch) -> None:
+    """For tests of what is answered: its reasons stand in place of the page with their pictures."""
+    monkeypatch.setattr("mgcl.classifier.demo.why", lambda reasons, *_, **__: json.dumps(reasons.to_json()))
 
 
 def test_a_clip_gets_probabilities_and_pictures_as_the_classifier_has_them(session, sounds) -> None:
@@ -47,6 +69,7 @@ def test_no_clip_gets_no_answer(session) -> None:
     assert session.classify(None) == (None, "")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_new_class_is_there_at_once_and_kept_only_when_asked(session, sounds) -> None:
     before = (session.folder / "model.json").read_bytes()
     said = session.add_class(" beeps ", [str(path) for path in sounds["beeps"][:3]], "")
@@ -70,6 +93,7 @@ def test_one_clip_of_a_class_is_warned_of(session, sounds) -> None:
     assert warned.startswith("a class has fewer than 2 clips")
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("name", "clips", "sentences", "said"),
     [
@@ -85,7 +109,7 @@ def test_what_is_wrong_is_said_and_nothing_changes(session, sounds, name, clips,
     files = clips and [uploaded(sounds[clip][0]) if clip in sounds else a_text() for clip in clips]
     answer = session.add_class(name, files, sentences)
     assert said in answer
-    assert get_upload_folder() not in answer
+    assert os.environ["GRADIO_TEMP_DIR"] not in answer
     assert list(session.classifier.classes_) == ["hiss", "hum"]
     assert session.classify(str(sounds["hum"][3]))[0].keys() == {"hiss", "hum"}
 
@@ -98,14 +122,14 @@ def test_a_clip_that_is_none_is_answered_with_its_sentence(session) -> None:
 
 def uploaded(file: Path) -> str:
     """Where gradio would put it."""
-    folder = Path(get_upload_folder()) / "0123abc"
+    folder = Path(os.environ["GRADIO_TEMP_DIR"]) / "0123abc"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / file.name).write_bytes(file.read_bytes())
     return str(folder / file.name)
 
 
 def a_text(name: str = "text.wav") -> str:
-    folder = Path(get_upload_folder()) / "4567def"
+    folder = Path(os.environ["GRADIO_TEMP_DIR"]) / "4567def"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text("no sound")
     return str(folder / name)
@@ -117,10 +141,11 @@ def upload_folder(tmp_path_factory, monkeypatch) -> None:
 
 
 def test_a_folder_that_cannot_be_written_to_is_said(session) -> None:
-    inside = Session(session.classifier, session.folder / "model.json")
+    inside = replace(session, folder=session.folder / "model.json")
     assert inside.keep() == f"{inside.folder}: File exists; mend that, and keep it again"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_visitors_at_once_wait_for_each_other(session, sounds) -> None:
     clips = [str(sounds[kind][3]) for kind in ("hum", "hiss")]
     alone = [session.classify(clip) for clip in clips]
@@ -133,6 +158,8 @@ def test_visitors_at_once_wait_for_each_other(session, sounds) -> None:
 
 
 def test_a_model_with_captions_of_its_own_is_refused(session) -> None:
+    from mgcl.classifier.demo import serve
+
     known = session.classifier.model_
     session.classifier.model_ = replace(known, choices=None)
     with pytest.raises(ClassifierError, match="captions of your own"):

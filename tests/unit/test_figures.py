@@ -9,7 +9,9 @@ import pytest
 import soundfile
 
 from mgcl.records import NO_TRANSPORT, Confusion, ExplainedClip, TrialResult
+from mgcl.reporting import drawing
 from mgcl.reporting.class_figures import confusion_shares
+from mgcl.reporting.figure import Figure
 from mgcl.reporting.figures import draw, needed
 from mgcl.reporting.outline import Outline
 from mgcl.reporting.tables import build
@@ -67,16 +69,27 @@ def names(figures) -> list[str]:
     return [figure.name for figure in figures]
 
 
-def test_everything_is_drawn_and_the_same_whatever_the_order_of_runs_and_the_users_own_settings() -> None:
-    runs = a_sweep(ways=(5, 10))
-    figures = drawn(runs)
+@pytest.fixture(scope="module")
+def figures() -> tuple[Figure, ...]:
+    return drawn(a_sweep(ways=(5, 10)))
+
+
+@pytest.fixture
+def unrendered(monkeypatch) -> None:
+    """For tests of which pictures there are: rendering takes most of the time, and other tests look at its result."""
+    monkeypatch.setattr(drawing.FigureCanvasSVG, "print_svg", lambda *_, **__: None)
+    monkeypatch.setattr(drawing.FigureCanvasAgg, "print_png", lambda *_, **__: None)
+    monkeypatch.setattr(drawing, "palette", lambda png: png)
+
+
+def test_everything_is_drawn_and_the_same_whatever_the_order_of_runs_and_the_users_own_settings(figures) -> None:
     assert names(figures) == EVERY
     with mpl.rc_context({"font.size": 30, "svg.fonttype": "none"}):
-        assert drawn(runs[::-1]) == figures
+        assert drawn(a_sweep(ways=(5, 10))[::-1]) == figures
 
 
-def test_files_are_whole_and_fetch_nothing() -> None:
-    for figure in drawn(a_sweep()):
+def test_files_are_whole_and_fetch_nothing(figures) -> None:
+    for figure in figures:
         svg = ElementTree.fromstring(figure.svg)  # noqa: S314 - our own
         links = [value for each in svg.iter() for name, value in each.attrib.items() if name.endswith("href")]
         assert all(link.startswith(("#", "data:")) for link in links)
@@ -85,6 +98,7 @@ def test_files_are_whole_and_fetch_nothing() -> None:
         assert figure.caption.endswith(".")
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(
     ("runs", "missing"),
     [
@@ -99,10 +113,12 @@ def test_what_there_is_no_data_for_is_not_drawn(runs, missing) -> None:
     assert names(drawn(runs)) == [name for name in EVERY if name not in missing]
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_without_whole_results_the_accuracies_are_drawn_still() -> None:
     assert names(draw(build(a_sweep()), {}, OUTLINE)) == ["differences", "explanations", "shots"][::-1]
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_method_that_matches_nothing_has_no_transport_picture() -> None:
     assert "transport" not in names(drawn(a_sweep(), replace(RESULT, explained=replace(EXPLAINED, plans={}))))
 
@@ -116,6 +132,7 @@ def test_only_the_largest_way_and_shot_that_full_finished_is_looked_into() -> No
         ]
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_several_tables_have_pictures_of_their_own() -> None:
     other = [
         changed_run(run, key=f"{run.key}-", setting=changed_setting(run.setting, split="source"))
@@ -140,11 +157,12 @@ def test_the_transport_picture_has_the_sound_if_it_is_at_hand(tmp_path) -> None:
     file = tmp_path / "clip-1.wav"
     soundfile.write(file, np.zeros(80000), 16000)
     material = {RUN.setting.bank: Material({"dog": ("barks", "howls")}, {"clip-1": file})}
-    mute, heard = drawn(a_sweep())[-1], drawn(a_sweep(), material=material)[-1]
+    runs = a_sweep({"full": 0.9}, shots=(5,), folds=(0,))  # two pictures
+    mute, heard = drawn(runs)[-1], drawn(runs, material=material)[-1]
     assert "no spectrogram" in mute.caption
     assert "no spectrogram" not in heard.caption
     assert height(heard.png) > height(mute.png)
-    assert drawn(a_sweep(), material={"another": material[RUN.setting.bank]})[-1] == mute
+    assert drawn(runs, material={"another": material[RUN.setting.bank]})[-1] == mute
 
 
 def height(png: bytes) -> int:

@@ -6,7 +6,6 @@ import webbrowser
 import pytest
 
 from mgcl.cli import main
-from mgcl.tracking import store
 
 
 def run(capsys, *flags: str) -> tuple[int, str, str]:
@@ -24,7 +23,7 @@ def test_a_store_that_is_not_there_is_refused_and_not_made(tmp_path, capsys) -> 
 
 
 def test_a_port_in_use_is_refused(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(store, "newest_experiment", lambda _uri: "1")
+    monkeypatch.setattr("mgcl.tracking.store.newest_experiment", lambda _uri: "1")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         code, _, errors = run(capsys, "--tracking-uri", "sqlite:///a.db", "--port", port)
@@ -37,7 +36,7 @@ def test_a_port_in_use_is_refused(monkeypatch, capsys) -> None:
 @pytest.mark.parametrize("flags", [(), ("--no-browser",)])
 def test_of_a_server_only_the_page_is_opened(flags, monkeypatch, capsys) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(store, "newest_experiment", lambda _uri: "7")
+    monkeypatch.setattr("mgcl.tracking.store.newest_experiment", lambda _uri: "7")
     monkeypatch.setattr(webbrowser, "open", opened.append)
     page = "http://host:5000/#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey=mgcl"
     assert run(capsys, "--tracking-uri", "http://host:5000/", *flags) == (0, f"runs: {page}\n", "")
