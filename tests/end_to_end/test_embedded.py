@@ -56,6 +56,18 @@ socket.socket, socket.getaddrinfo = Sealed, refuse_names
 log("sealed")
 """
 
+# The first command on fewer clips of each class.
+FEW = """
+from functools import partial
+from mgcl.extraction import embedded
+from mgcl.sweep import main
+from sweeps.full_grid import SWEEP
+
+if __name__ == "__main__":
+    embedded.make_bank = partial(embedded.make_bank, clips=16)
+    main(SWEEP)
+"""
+
 
 def run(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     (folder / "sealed").mkdir(exist_ok=True)
@@ -66,7 +78,8 @@ def run(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
         "PYTHONPATH": os.pathsep.join([str(folder / "sealed"), str(ROOT)]),
         "SEALED_LOG": str(folder / "sealed.log"),
     }
-    command = [sys.executable, str(ROOT / "sweeps" / "full_grid.py"), *flags]
+    (folder / "few.py").write_text(FEW)
+    command = [sys.executable, "few.py", *flags]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 

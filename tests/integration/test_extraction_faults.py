@@ -8,11 +8,15 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
-from mgcl.cli import main
-from mgcl.data import soundscapes
-from tests.commands import run_here
+from mgcl.backbones import tiny
+from mgcl.data import folder
+from mgcl.extraction.extract import extract
+from mgcl.extraction.texts import Texts
+from mgcl.language.explanations import from_templates
 from tests.conftest import SharedCluster
 
 MGCL = str(Path(sys.executable).with_name("mgcl"))
@@ -20,13 +24,17 @@ MGCL = str(Path(sys.executable).with_name("mgcl"))
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "soundscapes"
-    soundscapes.generate(folder, split="development", clips=20, workers=2)
-    return folder
+    """Four hundred clips of noise."""
+    root, random = tmp_path_factory.mktemp("data") / "noises", np.random.default_rng(0)
+    for each in ("a", "b", "c", "d"):
+        (root / each).mkdir(parents=True)
+        for number in range(100):
+            soundfile.write(root / each / f"{number}.wav", random.uniform(-0.5, 0.5, 8000), 16000)
+    return root
 
 
 def words(root: Path, out: Path, there: SharedCluster) -> list[str]:
-    asked = ["extract", "--dataset", "soundscapes", "--root", str(root), "--out", str(out)]
+    asked = ["extract", "--dataset", "folder", "--root", str(root), "--out", str(out), "--explanations", "templates"]
     return [*asked, "--actors", "1", "--decode-workers", "1", *there.joined]
 
 
@@ -49,10 +57,10 @@ def contents(bank: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(root, tmp_path_factory, shared_cluster) -> dict[str, bytes]:
-    out = tmp_path_factory.mktemp("banks") / "bank"
-    done = run_here(lambda: main(words(root, out, shared_cluster)))
-    assert done.returncode == 0, done.stderr
+def undisturbed(root, tmp_path_factory) -> dict[str, bytes]:
+    """What one process makes."""
+    out, dataset, backbone = tmp_path_factory.mktemp("banks") / "bank", folder.read(root), tiny.load()
+    extract(dataset, backbone, out, texts=Texts.of(dataset, backbone, classes=from_templates(dataset.classes)))
     assert sorted(each.name for each in out.parent.iterdir()) == ["bank"], "working files were left behind"
     return contents(out)
 
