@@ -26,7 +26,7 @@ from tests.commands import run_here
 ROOT = Path(__file__).parents[2]
 Said = subprocess.CompletedProcess[str]
 # Twelve trials: enough for something to happen meanwhile.
-SLOW = ("--ways", "3", "5", "--shots", "1", "3", "--variants", "full", "audio-only", "zero-shot", "--episodes", "4",
+SLOW = ("--ways", "3", "5", "--shots", "1", "3", "--variants", "full", "audio-only", "zero-shot", "--episodes", "8",
         "--queries", "5")  # fmt: skip
 
 

@@ -9,10 +9,10 @@ from mgcl.pretraining.training import Plan
 from mgcl.sweep.parts import PartsStudy, run_parts
 from tests import cases
 
-SMALL = Plan(steps=6, batch=8, clips=500)
+SMALL = Plan(steps=6, batch=8, clips=100)
 STUDY = PartsStudy(
     name="parts",
-    rows={"plain": Plan(steps=6, batch=8, clips=500, codebook=False, local=False, hardness=0.0), "whole": SMALL},
+    rows={"plain": Plan(steps=6, batch=8, clips=100, codebook=False, local=False, hardness=0.0), "whole": SMALL},
     seeds=(0, 1),
     share=1 / 3,
     sweep=cases.sweep("parts", ("zero-shot", "full"), ways=(5,), shots=(1,), episodes=3, queries=5),
@@ -20,7 +20,7 @@ STUDY = PartsStudy(
 
 
 def test_every_row_is_trained_once_a_seed_and_judged(tmp_path, capsys, monkeypatch) -> None:
-    monkeypatch.setattr(soundscapes, "generate", functools.partial(soundscapes.generate, clips=10))
+    monkeypatch.setattr(soundscapes, "generate", functools.partial(soundscapes.generate, clips=6))
     folder = run_parts(STUDY, tmp_path / "home", tmp_path / "reports", workers=2)
     models = pd.read_csv(folder / "models.csv")
     assert models[["row", "seed", "steps"]].values.tolist() == [

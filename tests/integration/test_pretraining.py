@@ -82,7 +82,7 @@ def test_every_word_comes_apart_into_known_pieces() -> None:
 
 
 def test_what_pretrain_writes_is_a_backbone(tmp_path) -> None:
-    plan = Plan(steps=2, batch=8, clips=500)
+    plan = Plan(steps=2, batch=8, clips=100)
     pretrain(plan, tmp_path / "work", tmp_path / "weights", workers=2)
     backbone = tiny.load(str(tmp_path / "weights"))
     assert backbone.embed_text(["a low buzz"]).shape == (1, backbone.embedding_dim)

@@ -53,7 +53,7 @@ main(SWEEP)
 
 def keys(bank: FeatureBank) -> list[str]:
     variants = ("full", "audio-only", "zero-shot")
-    sweep = cases.changed_sweep(SWEEP, ways=(3, 5), shots=(1, 3), variants=variants, episodes=4, queries=5)
+    sweep = cases.changed_sweep(SWEEP, ways=(3, 5), shots=(1, 3), variants=variants, episodes=8, queries=5)
     return [cell.trial.key for cell in plan(sweep, bank)]
 
 
