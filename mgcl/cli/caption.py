@@ -51,7 +51,8 @@ def _caption(flags: argparse.Namespace) -> int:
         dataset, captioner, flags.out, name=flags.captioner, model=flags.model, batch=flags.batch
     )
     captioned = [file for file in dataset.files if file.clip_id in captions]
-    named = sum(names_its_class(captions[file.clip_id], file.label) for file in captioned) / max(1, len(captioned))
+    naming = [any(names_its_class(captions[file.clip_id], each) for each in file.classes) for file in captioned]
+    named = sum(naming) / max(1, len(captioned))
     print(f"{flags.out}: {len(captions)} captions, {100 * named:.1f} % contain a word of their class's name")
     for file in dataset.files:
         if file.clip_id not in captions:

@@ -110,7 +110,7 @@ def _extract(flags: argparse.Namespace) -> int:
     warn_of_named_classes(bank.captions_naming_class)
     if texts.choices:
         print(f"captions: the nearest of the {len(texts.choices):,} that {flags.backbone} brings")
-    if not bank.captioned:
+    if not bank.captioned and not bank.lacks(["label"]):
         print("no captions: write them with `mgcl caption`, or run sweeps of this bank with --audio-only")
     for reason in bank.left_out.values():
         print(f"left out: {with_flags(reason, flags.called)}")
