@@ -1,7 +1,9 @@
 """The part of a clip that the protocol of a data set lets a model embed."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from mgcl.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -26,3 +28,23 @@ class Window:
             if value not in known:
                 return f"window.{name} is {value!r}; it is one of {', '.join(known)}"
         return ""
+
+
+def parse_window(text: str) -> Window:
+    """Parse seconds, what fills shorter clips, and what is taken of longer ones.
+
+    >>> parse_window("10,zeros,first")
+    Window(seconds=10.0, short='zeros', long='first')
+
+    Raises:
+        DataError: the text has another form.
+    """
+    parts: list[Any] = [part.strip() for part in text.split(",")]
+    try:
+        seconds, short, long = parts
+        window = Window(float(seconds), short, long)
+    except ValueError:
+        window = Window(0)
+    if window.fault:
+        raise DataError(f"`window` {text}: write SECONDS,repeat|zeros,random|first, e.g. 10,zeros,first")
+    return window

@@ -93,11 +93,7 @@ def check(module: DatasetModule, root: Path, *, workers: int = 1, channels: str 
         *_in_two_classes(present, decoded),
     )
     return Report(
-        len(files),
-        len({label for file in files for label in file.classes}),
-        decoded,
-        faults,
-        hidden(root) if root.is_dir() else 0,
+        len(files), len({file.label for file in files}), decoded, faults, hidden(root) if root.is_dir() else 0
     )
 
 
@@ -171,6 +167,5 @@ def _in_two_classes(files: list[AudioFile], decoded: Mapping[Path, Decoded]) -> 
         if not decoded[file.path].fault:
             alike[decoded[file.path].digest].append(file)
     for group in alike.values():
-        if len({file.classes for file in group}) > 1:
-            named = (f"{file.path} ({', '.join(sorted(file.classes)) or 'none'})" for file in group)
-            yield f"one sound in several classes: {', '.join(named)}"
+        if len({file.label for file in group}) > 1:
+            yield f"one sound in several classes: {', '.join(f'{file.path} ({file.label})' for file in group)}"

@@ -17,6 +17,7 @@ import pandas as pd
 from mgcl.errors import DataError
 from mgcl.events import Event
 from mgcl.window import Window as Window
+from mgcl.window import parse_window
 
 _SEPARATORS = (",", ";", "\t", "|")
 
@@ -96,6 +97,19 @@ class Dataset:
             return self
         revision = f"{self.revision} channels: {channels}".lstrip()
         return replace(self, revision=revision, files=tuple(replace(file, channels=channels) for file in self.files))
+
+    def under(self, window: str | None, prompt: str | None = None) -> "Dataset":
+        """Return the data set under another protocol, which its bank records.
+
+        Args:
+            window: window, as ``mgcl.window.parse_window`` reads it; None: the data set's own.
+            prompt: template of the classes' prompts, with {} for the name; None: the data set's own.
+
+        Raises:
+            DataError: the window has another form.
+        """
+        changed = replace(self, window=parse_window(window)) if window is not None else self
+        return replace(changed, prompt=prompt) if prompt is not None else changed
 
     def verified_only(self) -> "Dataset":
         """Return the data set without clips whose label nobody has checked; the revision records it.

@@ -88,7 +88,7 @@ class Texts:
 def class_texts(dataset: Dataset, classes: Mapping[str, ClassText] | None = None) -> dict[str, ClassText]:
     """Return the prompt and explanations of the classes of a data set, by label.
 
-    Where the data set's protocol fixes the prompt, it is the protocol's.
+    If the data set's protocol fixes the prompt, it replaces those that come with mgcl.
 
     Args:
         dataset: data set of the classes.
@@ -104,7 +104,7 @@ def class_texts(dataset: Dataset, classes: Mapping[str, ClassText] | None = None
             f"{dataset.name}: no written explanations of {', '.join(missing)}; `mgcl explain-classes` writes some, "
             "`--explanations FILE` reads them, `--explanations templates` uses the class names alone"
         )
-    if not dataset.prompt:
+    if classes is not None or not dataset.prompt:
         return {label: known[label] for label in dataset.classes}
     return {label: replace(known[label], prompt=prompt(label, dataset.prompt)) for label in dataset.classes}
 

@@ -19,6 +19,7 @@ from mgcl.extraction.texts import Texts
 from mgcl.extraction.windows import backbone_in
 from mgcl.features import FeatureBank
 from mgcl.language.explanations import from_templates
+from mgcl.language.prompts import TEMPLATES
 from mgcl.records import Trial
 from mgcl.tasks import zero_shot
 from tests.generated_backbone import Bands
@@ -42,7 +43,8 @@ def dataset(files: Iterable[AudioFile], **more) -> Dataset:
 
 def extracted(data: Dataset, out: Path) -> FeatureBank:
     backbone = Bands()
-    return extract(data, backbone, out, texts=Texts.of(data, backbone, classes=from_templates(data.classes)))
+    classes = from_templates(data.classes, data.prompt or TEMPLATES[0])
+    return extract(data, backbone, out, texts=Texts.of(data, backbone, classes=classes))
 
 
 def test_labels_captions_and_events_reach_the_bank(files, tmp_path) -> None:
@@ -59,7 +61,7 @@ def test_labels_captions_and_events_reach_the_bank(files, tmp_path) -> None:
     bank = extracted(dataset(timed, window=FIRST), tmp_path / "events")
     assert bank.events == ((Event(0.5, 3.0, "owl"),), (), (Event(0.0, 0.25, "dog"),))  # cut to the window
     assert bank.clips["split"].to_pylist() == ["test"] * 3
-    assert tuple(bank.row_of_class) == ("dog", "owl")
+    assert (tuple(bank.row_of_class), bank.labels) == (("dog", "owl"), (("owl",), (), ("dog",)))
 
 
 def test_a_data_set_of_captions_alone_has_a_bank_without_classes(files, tmp_path) -> None:
@@ -166,6 +168,15 @@ def test_a_protocol_that_does_not_fit_is_refused(protocol, fault, files) -> None
     timed = dataset([replace(file, label="", events=()) for file in files], **protocol)
     with pytest.raises(DataError, match=fault):
         refuse(timed)
+
+
+def test_another_protocol_is_chosen_by_flags(files) -> None:
+    data = dataset(files)
+    assert data.under("10,zeros,first", "{}") == replace(data, window=Window(10.0, "zeros", "first"), prompt="{}")
+    assert data.under(None) == data
+    for wrong in ("10", "0,zeros,first", "10,first,zeros"):
+        with pytest.raises(DataError, match=f"`window` {wrong}: write SECONDS"):
+            data.under(wrong)
 
 
 def refuse(data: Dataset) -> None:
