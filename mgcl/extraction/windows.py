@@ -1,8 +1,9 @@
 """Windows of another length than the backbone's: cut a waveform into the backbone's windows, and join what they give.
 
-The window of a data set's protocol may be longer than a backbone's, or shorter. A longer one is covered by the
-backbone's windows, side by side or overlapping. A shorter one is filled to the backbone's length as the protocol fills
-short clips; segments of the filling are dropped. A window of the backbone's own length changes nothing.
+The window of a data set's protocol may be longer than a backbone's, or shorter. A longer one is embedded at once if the
+model takes it (``native_seconds``), else covered by windows, side by side or overlapping. A shorter one is filled to
+the backbone's length as the protocol fills short clips; segments of the filling are dropped. A window of the backbone's
+own length changes nothing.
 """
 
 from __future__ import annotations
@@ -76,19 +77,20 @@ class _Windowed:
 
     def __init__(self, backbone: Backbone, window: Window) -> None:
         self._backbone, self._short = backbone, window.short
+        longest: float = getattr(backbone, "native_seconds", backbone.seconds)
+        self._at_once = facts_in(backbone, Window(max(backbone.seconds, min(window.seconds, longest))))
         for name, value in facts_json(facts_in(backbone, window)).items():
             setattr(self, name, value)
 
     def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
         """Segments of all windows in their order; the clip's vector is the mean of its windows' unit vectors."""
-        cut = [windows(each, self._backbone, self._short) for each in waveforms.numpy()]
+        cut = [windows(each, self._at_once, self._short) for each in waveforms.numpy()]
         (count, _), places = cut[0][0].shape, torch.from_numpy(cut[0][1])
         every = torch.from_numpy(np.concatenate([each for each, _ in cut]))
         found = [self._backbone.embed_audio(batch) for batch in torch.split(every, BATCH)]
-        segments, clips = (
-            torch.cat([getattr(each, name) for each in found]).reshape(len(cut), count, *shape, -1)
-            for name, shape in (("segments", [self._backbone.segments]), ("clip", []))
-        )
+        clips = torch.cat([each.clip for each in found]).reshape(len(cut), count, -1)
+        steps = self._at_once.segments
+        segments = torch.cat([each.segments[:, :steps] for each in found]).reshape(len(cut), count, steps, -1)
         clip = clips[:, 0] if count == 1 else torch.nn.functional.normalize(clips, dim=-1).mean(1)
         return AudioFeatures(segments[:, places[:, 0], places[:, 1]], clip)
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
+from mgcl.backbones.backbone import AudioFeatures
 from mgcl.data._faults import faults
 from mgcl.data.dataset import AudioFile, Dataset, Window
 from mgcl.errors import DataError
@@ -133,6 +135,24 @@ def test_a_longer_window_is_covered_by_the_backbones_and_a_shorter_one_filled() 
     found = short.embed_audio(waveform[:, :RATE])
     assert torch.equal(found.clip, filled.clip) and torch.equal(found.segments, filled.segments[:, :2])
     assert backbone_in(backbone, Window(2.0, "zeros")) is backbone
+
+
+def test_a_longer_window_is_embedded_at_once_where_the_model_takes_it() -> None:
+    class Longer(Bands):
+        native_seconds = 2.5
+        taken: ClassVar[list[int]] = []
+
+        def embed_audio(self, waveforms: torch.Tensor) -> AudioFeatures:
+            self.taken.append(waveforms.shape[1])
+            steps = waveforms.unfold(1, RATE // 2, RATE // 2).mean(-1, keepdim=True).repeat(1, 1, 8)
+            return AudioFeatures(steps, steps.mean(1))
+
+    for seconds, lengths in ((2.5, [2.5]), (3.0, [2.5]), (1.0, [2.0])):
+        Longer.taken.clear()
+        wide = backbone_in(Longer(), Window(seconds, "zeros"))
+        found = wide.embed_audio(torch.from_numpy(TONE)[None, : round(seconds * RATE)])
+        assert Longer.taken == [round(each * RATE) for each in lengths]
+        assert found.segments.shape[1] == wide.segments == round(seconds * 2)
 
 
 @pytest.mark.parametrize(
