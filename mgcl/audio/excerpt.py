@@ -52,7 +52,14 @@ class Excerpt:
 
 
 def load_clip(
-    path: Path, *, clip_id: str, sample_rate: int, seconds: float, channels: str = "average"
+    path: Path,
+    *,
+    clip_id: str,
+    sample_rate: int,
+    seconds: float,
+    channels: str = "average",
+    short: str = "repeat",
+    long: str = "random",
 ) -> NDArray[np.float32]:
     """Decode a file, mix its channels, resample, and loop or crop it to one length.
 
@@ -62,6 +69,8 @@ def load_clip(
         sample_rate: sample rate of the result, in Hz.
         seconds: length of the result; shorter clips are looped, longer ones cropped.
         channels: how several channels become one: one of ``mgcl.audio.CHANNELS``.
+        short: what fills a shorter clip: "repeat" (the clip again) or "zeros".
+        long: what is taken of a longer clip: "random" (a stretch seeded by ``clip_id``) or "first" (its beginning).
 
     Returns:
         Samples of shape (samples,), not normalised; full scale is -1..1.
@@ -70,11 +79,26 @@ def load_clip(
         DataError: the file cannot be decoded, is cut short, or holds too few samples; names it.
     """
     with opened(path) as recording:
-        return excerpt(recording, clip_id=clip_id, sample_rate=sample_rate, seconds=seconds, channels=channels).waveform
+        return excerpt(
+            recording,
+            clip_id=clip_id,
+            sample_rate=sample_rate,
+            seconds=seconds,
+            channels=channels,
+            short=short,
+            long=long,
+        ).waveform
 
 
 def audible_clip(
-    path: Path, *, clip_id: str, sample_rate: int, seconds: float, channels: str = "average"
+    path: Path,
+    *,
+    clip_id: str,
+    sample_rate: int,
+    seconds: float,
+    channels: str = "average",
+    short: str = "repeat",
+    long: str = "random",
 ) -> NDArray[np.float32]:
     """Decode a file like ``load_clip``, but raise an error for channels that cancel each other in their average.
 
@@ -84,12 +108,22 @@ def audible_clip(
         sample_rate: as in ``load_clip``.
         seconds: as in ``load_clip``.
         channels: as in ``load_clip``.
+        short: as in ``load_clip``.
+        long: as in ``load_clip``.
 
     Raises:
         DataError: as in ``load_clip``, or the channels cancel each other.
     """
     with opened(path) as recording:
-        cut = excerpt(recording, clip_id=clip_id, sample_rate=sample_rate, seconds=seconds, channels=channels)
+        cut = excerpt(
+            recording,
+            clip_id=clip_id,
+            sample_rate=sample_rate,
+            seconds=seconds,
+            channels=channels,
+            short=short,
+            long=long,
+        )
     return cut.audible().waveform
 
 
@@ -102,6 +136,8 @@ def excerpt(
     channels: str = "average",
     start: float = 0.0,
     end: float | None = None,
+    short: str = "repeat",
+    long: str = "random",
 ) -> Excerpt:
     """Cut an excerpt from an open recording, like ``load_clip``, and return it with its place in the file.
 
@@ -113,6 +149,8 @@ def excerpt(
         channels: as in ``load_clip``.
         start: start of the stretch that is the clip, in seconds.
         end: end of the stretch, in seconds; None: the file's end.
+        short: as in ``load_clip``.
+        long: as in ``load_clip``.
 
     Raises:
         DataError: as in ``load_clip``, or the stretch ends after the file.
@@ -121,7 +159,7 @@ def excerpt(
     first, last = round(start * rate), _last(recording, start, end)
     count = min(last - first, math.ceil(2 * seconds * rate))  # so that only a part of a long recording is decoded
     begin = first
-    if count < last - first:
+    if count < last - first and long == "random":
         begin += int(generator("stretch", clip_id).integers(last - first - count + 1))
     samples = recording.read(begin, count)
     mono = recording.one_channel(channels)(samples)
@@ -131,9 +169,12 @@ def excerpt(
     if not len(mono):
         raise DataError(f"{path}: holds no samples, or too few to resample; leave it out")
     length = round(seconds * sample_rate)
+    if long == "first":
+        mono = mono[:length]
     cut = begin / rate + crop_start(len(mono), length, clip_id) / sample_rate
     stop = cut + min(len(mono), length) / sample_rate
-    return Excerpt(fit_length(mono, length, clip_id=clip_id), cut, stop, (last - first) / rate, fault)
+    fitted = fit_length(mono, length, clip_id=clip_id, short=short)
+    return Excerpt(fitted, cut, stop, (last - first) / rate, fault)
 
 
 def _last(recording: Recording, start: float, end: float | None) -> int:
@@ -152,19 +193,22 @@ def _last(recording: Recording, start: float, end: float | None) -> int:
     return min(last, recording.frames)
 
 
-def fit_length(samples: NDArray[np.float32], length: int, *, clip_id: str) -> NDArray[np.float32]:
-    """Loop or crop samples to a length.
+def fit_length(
+    samples: NDArray[np.float32], length: int, *, clip_id: str, short: str = "repeat"
+) -> NDArray[np.float32]:
+    """Fill or crop samples to a length.
 
     Args:
         samples: shape (samples,).
         length: number of samples of the result.
         clip_id: identifier of the clip; it seeds the place of a crop.
+        short: what fills too few samples: "repeat" (the samples again) or "zeros".
 
     Returns:
         Shape (length,).
     """
     if len(samples) < length:
-        return np.resize(samples, length)
+        return np.resize(samples, length) if short == "repeat" else np.pad(samples, (0, length - len(samples)))
     start = crop_start(len(samples), length, clip_id)
     return samples[start : start + length]
 

@@ -1,6 +1,8 @@
 """The protocol of backbones: frozen weights that embed audio and text in one joint space.
 
-A backbone is one module, whose ``load(weights, device)`` returns its ``Backbone``.
+A backbone is one module, whose ``load(weights, device)`` returns its ``Backbone``. If its model takes longer input than
+``seconds``, the backbone has ``native_seconds``, and embeds waveforms of up to that length too; they have as many more
+segments. Only data sets whose protocol has a longer window make use of it (``mgcl.extraction.windows``).
 """
 
 from __future__ import annotations

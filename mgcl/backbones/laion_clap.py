@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from mgcl.backbones._looping import repeated, steps_in
 from mgcl.backbones._probe import probed
 from mgcl.backbones._sentences import check_vocabulary, tokenize
 from mgcl.backbones._weights import (
@@ -61,7 +62,8 @@ class LaionClap:
     sample_rate = 48000
     seconds = WINDOW
     segments = _TIME_STEPS // 2
-    segment_seconds = 10.0 / _TIME_STEPS
+    native_seconds = 10.0
+    segment_seconds = native_seconds / _TIME_STEPS
     captions: tuple[str, ...] = ()
 
     def __init__(self, module: Any, name: str, device: str) -> None:
@@ -74,15 +76,16 @@ class LaionClap:
     def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
         """Embed clips, looped to ten seconds.
 
-        Segments are the time steps of the first five seconds. The clip's embedding is the model's own, which pools and
-        projects all ten. Waveforms are rounded to 16 bits, as the package does before it embeds files or arrays.
+        Segments are the time steps before the first repetition. The clip's embedding is the model's own, which pools
+        and projects all ten. Waveforms are rounded to 16 bits, as the package does before it embeds files or arrays.
         """
         with torch.inference_mode():
             rounded = (waveforms.clamp(-1, 1) * _LOUDEST).to(torch.int16) / _LOUDEST
-            output = self._model.encode_audio({"waveform": rounded.repeat(1, 2)}, device=self._device)
+            looped = repeated(rounded, round(self.native_seconds * self.sample_rate))
+            output = self._model.encode_audio({"waveform": looped}, device=self._device)
             frames = output["fine_grained_embedding"]
             # The package repeats every time step many times.
-            steps = frames[:, :: frames.shape[1] // _TIME_STEPS][:, : self.segments]
+            steps = frames[:, :: frames.shape[1] // _TIME_STEPS][:, : steps_in(waveforms.shape[1], self)]
             segments, clip = map(self._model.audio_projection, (steps, output["embedding"]))
             return AudioFeatures(F.normalize(segments, dim=-1).cpu(), F.normalize(clip, dim=-1).cpu())
 

@@ -21,6 +21,7 @@ from mgcl.backbones import _cnn14 as cnn14
 from mgcl.backbones import _htsat as htsat
 from mgcl.backbones._cnn14 import Cnn14
 from mgcl.backbones._htsat import Htsat, count_layers
+from mgcl.backbones._looping import repeated, steps_in
 from mgcl.backbones._probe import probed
 from mgcl.backbones._sentences import BERT, GPT2, check_vocabulary, published_tokenizer, tokenize
 from mgcl.backbones._weights import (
@@ -139,14 +140,15 @@ class MsClap:
         self.embedding_dim: int = self._model.d
         self.logit_scale = float(model.logit_scale.detach().exp())
         self.segments, self.segment_seconds = version.segments, version.segment_seconds
+        self.native_seconds = version.native_seconds
         model.to(device).eval().requires_grad_(False)
 
     def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
         """Embed clips: the time steps, and the clip as the model pools it. All are projected and have unit length."""
         with torch.inference_mode():
-            looped = repeated(waveforms, round(self._version.native_seconds * self.sample_rate))
+            looped = repeated(waveforms, round(self.native_seconds * self.sample_rate))
             steps, clip = self._model.embed(looped.to(self._device))
-            return AudioFeatures(steps[:, : self.segments].cpu(), clip.cpu())
+            return AudioFeatures(steps[:, : steps_in(waveforms.shape[1], self)].cpu(), clip.cpu())
 
     def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
         """Embed sentences, read at the first token (2022) or the last (2023), projected and of unit length."""
@@ -185,11 +187,6 @@ def load(weights: str | None = None, device: str = "cpu") -> MsClap:
     check_vocabulary(tokenizer, model.vocabulary, version.tokenizer)
     name = file.name if Path(weights).expanduser().is_file() else weights
     return probed(MsClap(model, version, tokenizer, f"ms_clap {name}", device))
-
-
-def repeated(waveforms: Float[Tensor, "b samples"], length: int) -> Float[Tensor, "b length"]:
-    """Loop clips from their start until they fill ``length`` samples."""
-    return waveforms.repeat(1, -(-length // waveforms.shape[1]))[:, :length]
 
 
 def published(file: Path) -> dict[str, Tensor]:

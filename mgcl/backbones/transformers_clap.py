@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import AutoConfig, ClapAudioConfig, ClapFeatureExtractor, ClapModel, ClapProcessor
 
+from mgcl.backbones._looping import repeated, steps_in
 from mgcl.backbones._probe import probed
 from mgcl.backbones._sentences import check_vocabulary, tokenize
 from mgcl.backbones._weights import chosen, fingerprint, refuse_differences
@@ -44,6 +45,7 @@ class TransformersClap:
     """Backbone of a CLAP of transformers, frozen."""
 
     seconds = WINDOW
+    native_seconds = 10.0
     captions: tuple[str, ...] = ()
 
     def __init__(self, model: Any, processor: Any, name: str, device: str) -> None:
@@ -62,16 +64,17 @@ class TransformersClap:
     def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
         """Embed clips, looped to ten seconds.
 
-        Segments are the time steps of the first five seconds. The clip's embedding is the model's own, which pools and
-        projects all ten.
+        Segments are the time steps before the first repetition. The clip's embedding is the model's own, which pools
+        and projects all ten.
         """
         with torch.inference_mode():
-            spectrograms = log_mel(self._extractor, waveforms.repeat(1, 2).to(self._device))
+            looped = repeated(waveforms, round(self.native_seconds * self.sample_rate))
+            spectrograms = log_mel(self._extractor, looped.to(self._device))
             # A fused model also takes parts of clips longer than ten seconds. No clip here is longer, but the library's
             # extractor would mark one random clip per batch as longer, drawn by numpy's global generator.
             longer = torch.zeros(len(waveforms), 1, dtype=torch.bool, device=self._device)
             output = self._model.audio_model(input_features=spectrograms.unsqueeze(1), is_longer=longer)
-            steps = output.last_hidden_state.mean(2).mT[:, : self.segments]
+            steps = output.last_hidden_state.mean(2).mT[:, : steps_in(waveforms.shape[1], self)]
             segments, clip = map(self._model.audio_projection, (steps, output.pooler_output))
             return AudioFeatures(F.normalize(segments, dim=-1).cpu(), F.normalize(clip, dim=-1).cpu())
 

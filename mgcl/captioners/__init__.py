@@ -1,12 +1,13 @@
 """Caption a data set: every clip once, even if the run is interrupted and resumed."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from mgcl.append_log import append_log
-from mgcl.audio.excerpt import audible_clip
 from mgcl.backbones.backbone import WINDOW
-from mgcl.captioners.captioner import Captioner
+from mgcl.captioners.captioner import Captioner, waveforms
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import DataError
 from mgcl.progress import Bar
@@ -32,20 +33,23 @@ def caption_dataset(
         DataError: the file was made from another data set, or by another captioner or model; or clips can be decoded
             but not captioned. Names the first such clip; all other clips are captioned first.
     """
-    header = {"dataset": dataset.name, "captioner": name, "model": model}
+    header: dict[str, Any] = {"dataset": dataset.name, "captioner": name, "model": model}
+    if dataset.window:
+        header["window"] = asdict(dataset.window)
+    given = tuple(replace(file, window=dataset.window) for file in dataset.files)
     wrong: list[DataError] = []
     with append_log(out) as written:
         if not written.records:
             written.append([header])
         _refuse_another(out, header, written.records[0])
         captions = {record["clip_id"]: record["caption"] for record in written.records[1:]}
-        todo = [file for file in dataset.files if file.clip_id not in captions]
-        total = len(dataset.files)
+        todo = [file for file in given if file.clip_id not in captions]
+        total = len(given)
         with Bar(total=total, initial=total - len(todo), desc="captioning clips", unit="clip") as bar:
             # Batches are cut from all clips, not from the remaining ones, so that a resumed run has the same batches
             # as an uninterrupted one.
             for start in range(0, total, batch):
-                files = dataset.files[start : start + batch]
+                files = given[start : start + batch]
                 missing = {file.clip_id for file in files} - captions.keys()
                 if not missing:
                     continue
@@ -76,13 +80,13 @@ def _caption(captioner: Captioner, files: Sequence[AudioFile], wrong: list[DataE
 
 def _can_be_decoded(file: AudioFile) -> bool:
     try:
-        audible_clip(file.path, clip_id=file.clip_id, sample_rate=16000, seconds=WINDOW, channels=file.channels)
+        waveforms([file], sample_rate=16000, seconds=WINDOW)
     except DataError:
         return False
     return True
 
 
-def _refuse_another(out: Path, header: dict[str, str | None], found: dict[str, str | None]) -> None:
+def _refuse_another(out: Path, header: dict[str, Any], found: dict[str, Any]) -> None:
     if found != header:
         made, asked = (", ".join(f"{name} {value}" for name, value in each.items()) for each in (found, header))
         raise DataError(f"{out}: holds captions of {made}; these are of {asked}: name another file")

@@ -6,7 +6,12 @@ A captioner is one module, whose ``load(model, device)`` returns its ``Captioner
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mgcl.audio.excerpt import audible_clip
 from mgcl.data.dataset import AudioFile
+from mgcl.window import Window
 
 
 class Captioner(Protocol):
@@ -35,3 +40,33 @@ class CaptionerModule(Protocol):
             MgclError: the model is missing, or belongs to another captioner.
         """
         ...
+
+
+def waveforms(files: Sequence[AudioFile], *, sample_rate: int, seconds: float) -> NDArray[np.float32]:
+    """Decode clips to a captioner's length, filled or cropped as their data set's protocol says.
+
+    Args:
+        files: clips.
+        sample_rate: sample rate of the result, in Hz.
+        seconds: length of the result.
+
+    Returns:
+        Shape (clips, samples).
+
+    Raises:
+        DataError: a file cannot be decoded; names it.
+    """
+    decoded = []
+    for file in files:
+        window = file.window or Window(seconds)
+        clip = audible_clip(
+            file.path,
+            clip_id=file.clip_id,
+            sample_rate=sample_rate,
+            seconds=seconds,
+            channels=file.channels,
+            short=window.short,
+            long=window.long,
+        )
+        decoded.append(clip)
+    return np.stack(decoded)

@@ -6,19 +6,19 @@ A checkpoint is one file with the audio tower, a transformer that maps its embed
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import GPT2LMHeadModel
 
-from mgcl.audio.excerpt import audible_clip
 from mgcl.backbones import _htsat as htsat
+from mgcl.backbones._looping import repeated
 from mgcl.backbones._sentences import GPT2, check_vocabulary, published_tokenizer
 from mgcl.backbones._weights import checkpoint_file, load_strictly
 from mgcl.backbones.backbone import WINDOW
-from mgcl.backbones.ms_clap import Projection, below, gpt2_config, published, repeated
+from mgcl.backbones.ms_clap import Projection, below, gpt2_config, published
+from mgcl.captioners.captioner import waveforms
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
 from mgcl.pretrained import quietly
@@ -43,14 +43,11 @@ class Clapcap:
         Raises:
             DataError: a file cannot be decoded, or its caption is empty; names it.
         """
-        waveforms = [
-            audible_clip(file.path, clip_id=file.clip_id, sample_rate=_RATE, seconds=WINDOW, channels=file.channels)
-            for file in files
-        ]
+        clips = waveforms(files, sample_rate=_RATE, seconds=WINDOW)
         # Captions ended in these tokens in training; generation stops at any of them.
         ending = self._tokenizer(_ENDING).input_ids
         with quietly(), torch.inference_mode():
-            looped = repeated(torch.from_numpy(np.stack(waveforms)), round(_NATIVE * _RATE))
+            looped = repeated(torch.from_numpy(clips), round(_NATIVE * _RATE))
             prefixes = self._model.prefix(looped.to(self._device))
             tokens = self._model.gpt.generate(
                 inputs_embeds=prefixes,

@@ -6,12 +6,11 @@ such captions.
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
-from mgcl.audio.excerpt import audible_clip
 from mgcl.backbones.efficientat import EfficientAt
 from mgcl.backbones.efficientat import load as load_tagger
+from mgcl.captioners.captioner import waveforms
 from mgcl.data.dataset import AudioFile
 
 _TAGS = 3
@@ -29,12 +28,8 @@ class TagCaptioner:
         Raises:
             DataError: a file cannot be decoded; names it.
         """
-        rate, seconds = self._tagger.sample_rate, self._tagger.seconds
-        waveforms = [
-            audible_clip(file.path, clip_id=file.clip_id, sample_rate=rate, seconds=seconds, channels=file.channels)
-            for file in files
-        ]
-        scores = self._tagger.scores(torch.from_numpy(np.stack(waveforms)))
+        clips = waveforms(files, sample_rate=self._tagger.sample_rate, seconds=self._tagger.seconds)
+        scores = self._tagger.scores(torch.from_numpy(clips))
         return [_sentence([self._tagger.labels[row] for row in rows]) for rows in scores.topk(_TAGS).indices.tolist()]
 
 

@@ -17,8 +17,8 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES,
 )
 
-from mgcl.audio.excerpt import audible_clip
 from mgcl.backbones.backbone import WINDOW
+from mgcl.captioners.captioner import waveforms
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import DataError, MgclError
 from mgcl.pretrained import load_model, load_part, quietly
@@ -45,12 +45,9 @@ class TransformersCaptioner:
             DataError: a file cannot be decoded, or its caption is empty; names it.
         """
         rate = self._processor.feature_extractor.sampling_rate
-        waveforms = [
-            audible_clip(file.path, clip_id=file.clip_id, sample_rate=rate, seconds=WINDOW, channels=file.channels)
-            for file in files
-        ]
+        clips = waveforms(files, sample_rate=rate, seconds=WINDOW)
         with quietly(), torch.inference_mode():
-            inputs = self._inputs(waveforms).to(self._model.device, self._model.dtype)
+            inputs = self._inputs([*clips]).to(self._model.device, self._model.dtype)
             tokens = self._model.generate(**inputs, do_sample=False, num_beams=1, max_new_tokens=_LONGEST)
             if not self._model.config.is_encoder_decoder:
                 tokens = tokens[:, inputs["input_ids"].shape[1] :]

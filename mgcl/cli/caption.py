@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mgcl.catalogue import load, names
-from mgcl.cli.commands import Commands, add_channels, warn_of_named_classes
+from mgcl.cli.commands import Commands, add_channels, add_window, warn_of_named_classes
 
 
 def add(commands: Commands) -> None:
@@ -20,6 +20,7 @@ def add(commands: Commands) -> None:
     caption.add_argument("--model", metavar="ID", help="of the captioner: an id or a path (default: its own)")
     caption.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
     add_channels(caption)
+    add_window(caption)
     caption.add_argument(
         "--batch", type=_positive, default=8, metavar="N", help="clips described together (default: 8)"
     )
@@ -45,13 +46,14 @@ def _caption(flags: argparse.Namespace) -> int:
     from mgcl.language.captions import names_its_class
     from mgcl.pretrained import usable
 
-    dataset = load("dataset", flags.dataset).read(flags.root).taking(flags.channels)
+    dataset = load("dataset", flags.dataset).read(flags.root).taking(flags.channels).under(flags.window)
     captioner = load("captioner", flags.captioner).load(flags.model, usable(flags.device))
     captions = caption_dataset(
         dataset, captioner, flags.out, name=flags.captioner, model=flags.model, batch=flags.batch
     )
     captioned = [file for file in dataset.files if file.clip_id in captions]
-    named = sum(names_its_class(captions[file.clip_id], file.label) for file in captioned) / max(1, len(captioned))
+    naming = [any(names_its_class(captions[file.clip_id], each) for each in file.classes) for file in captioned]
+    named = sum(naming) / max(1, len(captioned))
     print(f"{flags.out}: {len(captions)} captions, {100 * named:.1f} % contain a word of their class's name")
     for file in dataset.files:
         if file.clip_id not in captions:

@@ -69,6 +69,17 @@ def add_channels(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -
     )
 
 
+def add_window(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    """Add the argument that sets the window of the protocol."""
+    command.add_argument(
+        "--window",
+        metavar="SECONDS,FILL,CUT",
+        help="what of a clip is embedded or captioned, e.g. 10,zeros,first: FILL is what fills shorter clips (repeat, "
+        "zeros), CUT what is taken of longer ones (random, first); default: the data set's own, or the model's with "
+        "repeat,random",
+    )
+
+
 def say_what_is_passed_over(root: Path) -> None:
     """Print what a folder of classes holds beside clips: one line per other file, and the number of hidden files."""
     from mgcl.audio.formats import advice, is_audio

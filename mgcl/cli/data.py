@@ -12,6 +12,8 @@ from mgcl.extras import missing
 if TYPE_CHECKING:
     from mgcl.data.dataset import Dataset
 
+_SETS = ("soundscape_events", "soundscape_tags", "soundscape_captions")
+
 
 def add(commands: Commands) -> None:
     """Add this command to the subcommands of ``mgcl``."""
@@ -39,16 +41,25 @@ def add(commands: Commands) -> None:
     check.set_defaults(job=_check)
 
     generate = kinds.add_parser(
-        "generate", help="write the generated soundscapes (wav, in ESC-50's layout) or scenes (mp4)"
+        "generate",
+        help="write generated clips: soundscapes (wav, in ESC-50's layout), sets for zero-shot tasks (wav), or scenes "
+        "(mp4)",
     )
     generate.add_argument(
-        "name", nargs="?", choices=("soundscapes", "scenes"), default="soundscapes", help="default: soundscapes"
+        "name", nargs="?", choices=("soundscapes", "scenes", *_SETS), default="soundscapes", help="default: soundscapes"
     )
     generate.add_argument("--root", required=True, metavar="DIR", type=Path, help="folder to make")
     generate.add_argument(
-        "--split", default="evaluation", help="evaluation (default), development, or training (of soundscapes)"
+        "--split",
+        default="evaluation",
+        help="evaluation (default), development (not of sets for zero-shot tasks), or training (of soundscapes)",
     )
-    generate.add_argument("--clips", type=int, help="a class of soundscapes (default: 40); scenes have 30")
+    generate.add_argument(
+        "--clips",
+        type=int,
+        help="per class of soundscapes (default: 40), or in all of a set for zero-shot tasks (default: 200 or 240); "
+        "scenes have 30 per class",
+    )
     generate.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default: 0)")
     generate.set_defaults(job=_generate)
 
@@ -88,7 +99,8 @@ def _check(flags: argparse.Namespace) -> int:
 def _generate(flags: argparse.Namespace) -> int:
     from joblib import cpu_count
 
-    dataset = (_scenes if flags.name == "scenes" else _soundscapes)(flags, cpu_count())
+    write = {"scenes": _scenes, "soundscapes": _soundscapes}.get(flags.name, _set)
+    dataset = write(flags, cpu_count())
     print(f"{flags.root}: {len(dataset.files)} clips, {len(dataset.classes)} classes, {dataset.name}")
     return 0
 
@@ -98,6 +110,15 @@ def _soundscapes(flags: argparse.Namespace, workers: int) -> "Dataset":
 
     clips = CLIPS if flags.clips is None else flags.clips
     return generate(flags.root, split=flags.split, clips=clips, seed=flags.seed, workers=workers)
+
+
+def _set(flags: argparse.Namespace, workers: int) -> "Dataset":
+    if flags.split != "evaluation":
+        raise DataError(f"`split` {flags.split}: {flags.name} has evaluation classes alone; leave it out")
+    module = load("dataset", flags.name)
+    clips = module.KIND.clips if flags.clips is None else flags.clips
+    written: Dataset = module.generate(flags.root, clips=clips, seed=flags.seed, workers=workers)
+    return written
 
 
 def _scenes(flags: argparse.Namespace, workers: int) -> "Dataset":

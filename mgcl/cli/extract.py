@@ -11,6 +11,7 @@ from mgcl.cli.commands import (
     Commands,
     add_backbone,
     add_channels,
+    add_window,
     chosen_backbone,
     say_what_is_passed_over,
     warn_of_named_classes,
@@ -63,6 +64,12 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="json, or the word `templates` (default: those that come with mgcl, else templates)",
     )
+    what.add_argument(
+        "--prompt",
+        metavar="TEMPLATE",
+        help="of the classes' prompts, with {} for the name, e.g. '{} can be heard' (default: the data set's own)",
+    )
+    add_window(what)
     what.add_argument("--out", required=True, metavar="DIR", type=Path, help="the bank's folder; must not exist")
     add_channels(what)
     where = extract.add_argument_group("where")
@@ -78,7 +85,8 @@ def add(commands: Commands) -> None:
 def _extract(flags: argparse.Namespace) -> int:
     from mgcl.captioners.file import read_captions
     from mgcl.cluster.machines import Machines
-    from mgcl.errors import BankError
+    from mgcl.data._faults import faults
+    from mgcl.errors import BankError, DataError
     from mgcl.extraction.extract import extract_by
     from mgcl.extraction.texts import Texts, class_texts
 
@@ -91,7 +99,7 @@ def _extract(flags: argparse.Namespace) -> int:
         raise BankError(f"{flags.out}: exists already; name another folder, or remove it first")
     module = load("dataset", flags.dataset)
     _check_videos(flags, getattr(module, "PICTURES", False))
-    dataset: Dataset = module.read(flags.root).taking(flags.channels)
+    dataset: Dataset = module.read(flags.root).taking(flags.channels).under(flags.window, flags.prompt)
     if hasattr(module, "passed_over") and flags.root.is_dir():
         say_what_is_passed_over(flags.root)
     if flags.verified_only:
@@ -99,6 +107,8 @@ def _extract(flags: argparse.Namespace) -> int:
     load("backbone", flags.backbone)
     if dataset.pictures:
         return _extract_videos(flags, machines, dataset)
+    for fault in faults(dataset):
+        raise DataError(fault)
     # Bad input is refused here, before Ray and the backbone are started, which takes a while.
     classes = class_texts(dataset, _given_classes(flags.explanations, dataset))
     captions = read_captions(flags.captions) if flags.captions else None
@@ -110,7 +120,7 @@ def _extract(flags: argparse.Namespace) -> int:
     warn_of_named_classes(bank.captions_naming_class)
     if texts.choices:
         print(f"captions: the nearest of the {len(texts.choices):,} that {flags.backbone} brings")
-    if not bank.captioned:
+    if not bank.captioned and not bank.lacks(["label"]):
         print("no captions: write them with `mgcl caption`, or run sweeps of this bank with --audio-only")
     for reason in bank.left_out.values():
         print(f"left out: {with_flags(reason, flags.called)}")
@@ -157,7 +167,7 @@ def _check_videos(flags: argparse.Namespace, pictures: bool) -> None:
     from mgcl.extraction.words import check_words
 
     of_videos = {name: getattr(flags, name) for name in ("visual_backbone", "visual_weights", "words")}
-    of_sounds = {name: getattr(flags, name) for name in ("captions", "explanations")}
+    of_sounds = {name: getattr(flags, name) for name in ("captions", "explanations", "prompt", "window")}
     for name, value in (of_sounds if pictures else of_videos).items():
         if value is not None:
             kind = "videos, whose banks hold tokens and word vectors" if pictures else "sounds alone"
@@ -205,10 +215,14 @@ def _started(
 
 def _given_classes(given: str | None, dataset: "Dataset") -> "Mapping[str, ClassText] | None":
     from mgcl.language.explanations import explanations, from_templates, read_explanations
+    from mgcl.language.prompts import TEMPLATES
 
     if given is None and not explanations(dataset.name).keys() >= set(dataset.classes):
         print("explanations: the class names in plain sentences; --explanations FILE takes written ones", flush=True)
         given = "templates"
     if given is None:
         return None
-    return from_templates(dataset.classes) if given == "templates" else read_explanations(Path(given))
+    template = dataset.prompt or TEMPLATES[0]
+    if given == "templates":
+        return from_templates(dataset.classes, template)
+    return read_explanations(Path(given), template)

@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import pandas as pd
 
 from mgcl.errors import DataError
 from mgcl.events import Event
+from mgcl.window import Window as Window
+from mgcl.window import parse_window
 
 _SEPARATORS = (",", ";", "\t", "|")
 
@@ -50,17 +52,14 @@ class AudioFile:
     """Several sentences on what the clip sounds like, for retrieval; empty: the data set has none."""
     events: tuple[Event, ...] | None = None
     """What sounds from when to when, in seconds from the clip's start; None: unknown, empty: nothing sounds."""
+    window: Window | None = None
+    """Window of the data set's protocol, where a captioner is given the clip; None: the captioner's own."""
 
-
-@dataclass(frozen=True)
-class Window:
-    """The part of a clip that a data set's protocol lets a model see."""
-
-    seconds: float
-    short: Literal["repeat", "zeros"] = "repeat"
-    """What fills a shorter clip: the clip again, or silence at its end."""
-    long: Literal["random", "first"] = "random"
-    """What is taken of a longer clip: a stretch seeded by the clip's id, or its beginning."""
+    @property
+    def classes(self) -> frozenset[str]:
+        """Classes of the clip: its label, its labels and those of its events."""
+        events = {event.label for event in self.events or ()}
+        return frozenset({self.label, *(self.labels or ())} | events) - {""}
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,8 @@ class Dataset:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Labels of the clips, sorted and unique."""
-        return tuple(sorted({file.label for file in self.files}))
+        """Labels of the clips and of their events, sorted and unique."""
+        return tuple(sorted({label for file in self.files for label in file.classes}))
 
     def taking(self, channels: str) -> "Dataset":
         """Return the data set with another way to make several channels into one; the revision records it.
@@ -98,6 +97,19 @@ class Dataset:
             return self
         revision = f"{self.revision} channels: {channels}".lstrip()
         return replace(self, revision=revision, files=tuple(replace(file, channels=channels) for file in self.files))
+
+    def under(self, window: str | None, prompt: str | None = None) -> "Dataset":
+        """Return the data set under another protocol, which its bank records.
+
+        Args:
+            window: window, as ``mgcl.window.parse_window`` reads it; None: the data set's own.
+            prompt: template of the classes' prompts, with {} for the name; None: the data set's own.
+
+        Raises:
+            DataError: the window has another form.
+        """
+        changed = replace(self, window=parse_window(window)) if window is not None else self
+        return replace(changed, prompt=prompt) if prompt is not None else changed
 
     def verified_only(self) -> "Dataset":
         """Return the data set without clips whose label nobody has checked; the revision records it.

@@ -1,20 +1,25 @@
 """Assemble finished shards into a bank. Large arrays are mapped files: memory does not grow with the data set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mgcl.backbones.backbone import Facts
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import DataError
+from mgcl.events import Event
 from mgcl.extraction.texts import Texts
+from mgcl.extraction.windows import facts_in
 from mgcl.extraction.workbench import Workbench
 from mgcl.features.bank import FeatureBank
-from mgcl.features.columns import Floats
+from mgcl.features.columns import Floats, Ragged
 from mgcl.features.header import Header
 from mgcl.features.writer import write_bank
 from mgcl.language.captions import nearest_captions
+from mgcl.window import Window
 
 _STORED = {"clip": "clip_embedding", "segments": "segment_embeddings", "mel_statistics": "mel_statistics"}
 """Name of an array in a shard -> the bank's column that it becomes."""
@@ -34,9 +39,7 @@ def assemble(bench: Workbench, dataset: Dataset, about: Facts, texts: Texts, out
         DataError: no clip could be decoded.
     """
     left_out, files = bench.left_out(), decoded(bench, dataset)
-    vectors = bench.sentences()
-    labels = sorted({file.label for file in files})
-    classes = [texts.classes[label] for label in labels]
+    vectors, about = bench.sentences(), facts_in(about, dataset.window)
     clips = _gather(bench, files)
     captions = _captions(files, clips["clip_embedding"], texts, vectors)
     if captions is not None:
@@ -55,24 +58,66 @@ def assemble(bench: Workbench, dataset: Dataset, about: Facts, texts: Texts, out
             sample_rate=about.sample_rate,
             seconds=about.segments * about.segment_seconds,
             segments=about.segments,
+            window=dataset.window,
+            prompt=dataset.prompt,
+            mean_over_folds=dataset.mean_over_folds,
         ),
-        {
-            "clip_id": [file.clip_id for file in files],
-            "label": [file.label for file in files],
-            "caption": captions,
-            "fold": [file.fold for file in files],
-            "source": [file.source for file in files],
-            **clips,
-        },
-        {
-            "label": labels,
-            "prompt": [each.prompt for each in classes],
-            "prompt_embedding": np.stack([vectors[each.prompt] for each in classes]),
-            "explanations": [each.explanations for each in classes],
-            "explanation_embeddings": np.stack([[vectors[each] for each in one.explanations] for one in classes]),
-        },
+        {**stated(files, dataset.window), "caption": captions, **_retrieval(files, vectors), **clips},
+        _classes(replace(dataset, files=tuple(files)).classes, texts, vectors),
         extraction={"weights": about.fingerprint, "left_out": left_out},
     )
+
+
+def stated(files: Sequence[AudioFile], window: Window | None = None) -> dict[str, list[Any] | None]:
+    """Columns of clips that the data set states, by stored name; None: some clip has no value.
+
+    Args:
+        files: the bank's clips.
+        window: window of the data set's protocol, which events are cut to.
+    """
+    events = [file.events for file in files]
+    end = window.seconds if window else float("inf")
+    columns: dict[str, list[Any]] = {
+        "label": [file.label or None for file in files],
+        "labels": [file.labels for file in files],
+        "events": [None if each is None else _within(each, end) for each in events],
+        "split": [file.split for file in files],
+    }
+    return {
+        "clip_id": [file.clip_id for file in files],
+        "fold": [file.fold for file in files],
+        "source": [file.source for file in files],
+        **{name: None if None in values else values for name, values in columns.items()},
+    }
+
+
+def _within(events: Sequence[Event], end: float) -> list[Event]:
+    """The events that begin before ``end``, in seconds, cut off there."""
+    return [replace(each, offset=min(each.offset, end)) for each in events if each.onset < end]
+
+
+def _retrieval(files: Sequence[AudioFile], vectors: Mapping[str, Floats]) -> dict[str, Any]:
+    """Columns of clips with several captions each; empty: the data set has none."""
+    if not all(file.captions for file in files):
+        return {}
+    return {
+        "captions": [file.captions for file in files],
+        "caption_embeddings": Ragged.of([np.stack([vectors[each] for each in file.captions]) for file in files]),
+    }
+
+
+def _classes(labels: Sequence[str], texts: Texts, vectors: Mapping[str, Floats]) -> dict[str, Any]:
+    """Columns of classes. A data set of captions alone has no class, and its bank no sentence on one."""
+    if not labels:
+        return {"label": []}
+    classes = [texts.classes[label] for label in labels]
+    return {
+        "label": labels,
+        "prompt": [each.prompt for each in classes],
+        "prompt_embedding": np.stack([vectors[each.prompt] for each in classes]),
+        "explanations": [each.explanations for each in classes],
+        "explanation_embeddings": np.stack([[vectors[each] for each in one.explanations] for one in classes]),
+    }
 
 
 def decoded(bench: Workbench, dataset: Dataset) -> list[AudioFile]:

@@ -1,6 +1,7 @@
 """Assemble finished shards of videos into a bank of audio and video tokens."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from mgcl.backbones.backbone import Facts
 from mgcl.backbones.visual.visual_backbone import STEP
 from mgcl.data.dataset import Dataset
-from mgcl.extraction.assembly import decoded
+from mgcl.extraction.assembly import decoded, stated
 from mgcl.extraction.tokens import audio_group
 from mgcl.extraction.workbench import Workbench
 from mgcl.features.bank import FeatureBank
@@ -35,10 +36,10 @@ def assemble_videos(
         DataError: no clip could be decoded.
     """
     left_out, files = bench.left_out(), decoded(bench, dataset)
-    labels = sorted({file.label for file in files})
+    labels = replace(dataset, files=tuple(files)).classes
     tokens = {name: _gather(bench, name, [file.clip_id for file in files]) for name in ("audio", "video")}
     steps = {"audio": audio_group(about) * about.segment_seconds, "video": STEP}
-    splits, parts = [file.split for file in files], [dataset.parts.get(label) for label in labels]
+    parts = [dataset.parts.get(label) for label in labels]
     return write_bank(
         out,
         Header(
@@ -49,14 +50,7 @@ def assemble_videos(
             sample_rate=about.sample_rate,
             tokens={name: Tokens(steps[name], gaps=bool((each.lengths == 0).any())) for name, each in tokens.items()},
         ),
-        {
-            "clip_id": [file.clip_id for file in files],
-            "label": [file.label for file in files],
-            "fold": [file.fold for file in files],
-            "source": [file.source for file in files],
-            "split": None if None in splits else splits,
-            **tokens,
-        },
+        {**stated(files), **tokens},
         {
             "label": labels,
             "word_vector": np.stack([words[label] for label in labels]),

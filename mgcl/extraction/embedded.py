@@ -1,15 +1,24 @@
-"""The bank that every installation can make without downloads: generated soundscapes, embedded by the tiny backbone."""
+"""Banks that every installation can make without downloads: generated soundscapes, embedded by the tiny backbone."""
+
+from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from mgcl.catalogue import load
 from mgcl.data.soundscapes import CLIPS
 from mgcl.data.soundscapes.recipes import VERSION
+from mgcl.data.soundscapes.sets import VERSION as SETS_VERSION
 from mgcl.errors import BankError
 from mgcl.features.bank import FeatureBank
+
+if TYPE_CHECKING:
+    from mgcl.data.dataset import Dataset
 
 
 def embedded_bank(home: Path, *, make: bool = True) -> FeatureBank:
@@ -22,8 +31,29 @@ def embedded_bank(home: Path, *, make: bool = True) -> FeatureBank:
     Raises:
         BankError: the bank is missing, and ``make`` is False.
     """
+    return _opened(home, f"soundscapes-{VERSION}", make_bank, make=make)
+
+
+def embedded_set(dataset: str, home: Path, *, make: bool = True) -> FeatureBank:
+    """Open the bank of a generated set for zero-shot tasks, and make it first if it is missing; see ``embedded_bank``.
+
+    Args:
+        dataset: "soundscape_events", "soundscape_tags" or "soundscape_captions".
+        home: as in ``embedded_bank``.
+        make: as in ``embedded_bank``.
+
+    Raises:
+        BankError: the bank is missing, and ``make`` is False.
+    """
+
+    def make_set(data: Path, bank: Path) -> None:
+        _embed(load("dataset", dataset).generate(data, workers=_workers()), bank)
+
+    return _opened(home, f"{dataset}-{SETS_VERSION}", make_set, make=make)
+
+
+def _opened(home: Path, name: str, make_bank: Callable[[Path, Path], None], *, make: bool) -> FeatureBank:
     weights = hashlib.sha256(files("mgcl.backbones").joinpath("tiny_weights", "model.safetensors").read_bytes())
-    name = f"soundscapes-{VERSION}"
     bank = home / "banks" / f"{name}-tiny-{weights.hexdigest()[:8]}"
     if not (make or bank.is_dir()):
         raise BankError(f"{bank}: not there yet; a first run without --plan makes it")
@@ -48,10 +78,19 @@ def make_bank(data: Path, bank: Path, *, clips: int = CLIPS) -> None:
         bank: folder of the bank; must not exist.
         clips: number of clips per class.
     """
-    from joblib import cpu_count
-
-    from mgcl.backbones import tiny
     from mgcl.data import soundscapes
+
+    _embed(soundscapes.generate(data, clips=clips, workers=_workers()), bank)
+
+
+def _embed(dataset: Dataset, bank: Path) -> None:
+    from mgcl.backbones import tiny
     from mgcl.extraction.extract import extract
 
-    extract(soundscapes.generate(data, clips=clips, workers=cpu_count()), tiny.load(), bank)
+    extract(dataset, tiny.load(), bank)
+
+
+def _workers() -> int:
+    from joblib import cpu_count
+
+    return int(cpu_count())

@@ -15,8 +15,10 @@ from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
 from mgcl.extraction.ahead import decoded_ahead
 from mgcl.extraction.plan import BATCH, batches
+from mgcl.extraction.windows import backbone_in
 from mgcl.features.columns import Floats
 from mgcl.features.mel_statistics import mel_statistics
+from mgcl.window import Window
 
 
 def load_exact(backbone: str, weights: str | None, device: str) -> Backbone:
@@ -63,6 +65,7 @@ def embed_clips(
     backbone: Backbone,
     decoders: Executor,
     turn: AbstractContextManager[object] | None = None,
+    window: Window | None = None,
 ) -> Embedded:
     """Embed clips in batches of ``BATCH`` files. Clips that cannot be decoded are left out.
 
@@ -71,10 +74,12 @@ def embed_clips(
         backbone: backbone that embeds them.
         decoders: threads that decode, resample and compute mel statistics while the backbone works.
         turn: lock that is held while the backbone works, if several shards share it.
+        window: window of the data set's protocol; None: the backbone's own, filled by repetition.
 
     Raises:
         BackboneError: an embedding is NaN or infinite; names the clip.
     """
+    backbone, protocol = backbone_in(backbone, window), window or Window(backbone.seconds)
 
     def decode(file: AudioFile) -> Floats:
         return audible_clip(
@@ -83,6 +88,8 @@ def embed_clips(
             sample_rate=backbone.sample_rate,
             seconds=backbone.seconds,
             channels=file.channels,
+            short=protocol.short,
+            long=protocol.long,
         )
 
     left_out: dict[str, str] = {}

@@ -6,7 +6,6 @@ The data set is divided into shards (``plan``). Every shard is embedded once (``
 """
 
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from mgcl.backbones._probe import refuse_outputs
 from mgcl.backbones.backbone import Backbone, Facts
+from mgcl.data._faults import faults
 from mgcl.data.dataset import Dataset
 from mgcl.errors import BackboneError, BankError, DataError, SentenceError
 from mgcl.extraction.assembly import assemble
@@ -28,6 +28,7 @@ from mgcl.features import FeatureBank
 from mgcl.features.columns import Floats
 from mgcl.progress import Bar
 from mgcl.records import logit_scale_fault
+from mgcl.window import Window
 
 Run = Callable[[Workbench], Iterable[Shard]]
 """Function that finishes the shards of a workbench, and yields each shard once its file is complete."""
@@ -76,8 +77,8 @@ def extract_by(
 
     Raises:
         BankError: the folder exists, or another extraction into it is running.
-        DataError: a file cannot be decoded and ``strict`` is set; no file can be decoded; or two clips have the same
-            id.
+        DataError: a file cannot be decoded and ``strict`` is set; no file can be decoded; or the data set
+            contradicts itself, e.g. two clips have the same id.
         BackboneError: a sentence cannot be embedded, or the logit scale is out of range.
     """
     sentences = plan(dataset.files, texts.sentences)
@@ -122,7 +123,7 @@ def _made(
     if out.exists():
         raise BankError(f"{out}: exists already; name another folder, or remove it first")
     _refuse_in_vain(dataset, about)
-    with _workbench(out, shards, about) as bench:
+    with _workbench(out, shards, about, dataset.window) as bench:
         there, todo = bench.done, bench.todo
         if there:
             print(f"{bench.folder}: {len(there)} of {len(bench.shards)} shards are there already", flush=True)
@@ -147,13 +148,12 @@ def _refuse_in_vain(dataset: Dataset, about: Facts) -> None:
 
     Raises:
         BackboneError: the logit scale is out of range.
-        DataError: two clips have the same id.
+        DataError: the data set contradicts itself (``mgcl.data._faults``), e.g. two clips have the same id.
     """
     if fault := logit_scale_fault(about.logit_scale):
         raise BackboneError(f"{about.name}: its logit scale is {fault}; choose other weights")
-    for clip_id, times in Counter(file.clip_id for file in dataset.files).items():
-        if times > 1:
-            raise DataError(f"{dataset.name}: the clip id {clip_id!r} stands {times} times; give each clip its own")
+    for fault in faults(dataset):
+        raise DataError(fault)
 
 
 def _named(shards: Iterable[Shard], texts: Texts | None) -> Iterator[Shard]:
@@ -172,13 +172,13 @@ def _refuse_gaps(bench: Workbench) -> None:
 
 
 @contextmanager
-def _workbench(out: Path, shards: tuple[Shard, ...], about: Facts) -> Iterator[Workbench]:
+def _workbench(out: Path, shards: tuple[Shard, ...], about: Facts, window: Window | None) -> Iterator[Workbench]:
     """Open the workbench of a bank: a folder beside it for the shards. The folder remains for a resumed extraction."""
-    folder = out.absolute().with_name(f".{out.name}-{identity(shards, about)}")
+    folder = out.absolute().with_name(f".{out.name}-{identity(shards, about, window)}")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "lock", timeout=0):
-            yield Workbench(folder, shards)
+            yield Workbench(folder, shards, window)
     except Timeout:
         raise BankError(
             f"{out}: another extraction into it is under way; wait for it, or name another folder"

@@ -1,7 +1,7 @@
 """The shards of an extraction: clips or sentences. They are the same for one process and for many."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 from mgcl.audio import excerpt
@@ -11,6 +11,7 @@ from mgcl.errors import DataError
 from mgcl.records import digest
 from mgcl.video import reading
 from mgcl.video.formats import is_video
+from mgcl.window import Window
 
 VERSION = 2
 """Version of the embeddings. Increase it whenever the same files and weights give other numbers.
@@ -53,14 +54,15 @@ def batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def identity(shards: Sequence[Shard], about: Facts) -> str:
+def identity(shards: Sequence[Shard], about: Facts, window: Window | None = None) -> str:
     """Return eight hex digits that depend on everything that determines the shards' contents.
 
     A file is represented by its path, size and time of change.
     """
     files = [_stamp(file) for shard in shards for file in shard.files]
     sentences = [shard.sentences for shard in shards]
-    return digest([VERSION, BATCH, files, sentences, facts_json(about)])[:8]
+    protocol = [asdict(window)] if window else []
+    return digest([VERSION, BATCH, files, sentences, facts_json(about), *protocol])[:8]
 
 
 def _stamp(file: AudioFile) -> tuple[str | int, ...]:

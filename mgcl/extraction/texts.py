@@ -1,13 +1,14 @@
 """The sentences of a bank: captions of clips, prompts and explanations of classes."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from mgcl.audio.excerpt import audible_clip
 from mgcl.backbones.backbone import Facts
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import BankError, DataError
 from mgcl.language.explanations import ClassText, explanations
+from mgcl.language.prompts import prompt
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,13 @@ class Texts:
         classes: label -> prompt and explanations of the class.
         captions: clip id -> caption; None: captions are taken from ``choices``, or the bank has no captions.
         choices: candidate captions; every clip gets the nearest one in the joint space.
+        several: clip id -> captions of a data set for retrieval; empty: it has none.
     """
 
     classes: Mapping[str, ClassText]
     captions: Mapping[str, str] | None = None
     choices: tuple[str, ...] = ()
+    several: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -36,6 +39,7 @@ class Texts:
         """Choose the sentences of a data set's bank.
 
         Captions are the given ones, else the data set's own, else the nearest of the backbone's; else there are none.
+        Clips without a class of their own get no nearest caption: only few-shot methods read it.
 
         Args:
             dataset: data set of the clips and classes.
@@ -52,7 +56,9 @@ class Texts:
             captions = {file.clip_id: file.caption for file in dataset.files if file.caption}
         if captions is not None:
             _check_complete(captions, dataset.files, about)
-        return cls(chosen, captions, () if captions else about.captions)
+        several = {file.clip_id: file.captions for file in dataset.files if file.captions}
+        nearest = not captions and all(file.label for file in dataset.files)
+        return cls(chosen, captions, about.captions if nearest else (), several)
 
     @property
     def sentences(self) -> Iterable[str]:
@@ -62,12 +68,17 @@ class Texts:
             yield from each.explanations
         yield from sorted(set((self.captions or {}).values()))
         yield from self.choices
+        for captions in self.several.values():
+            yield from captions
 
     def owner(self, sentence: str) -> str:
         """Return the clip or class that a sentence belongs to, in words for a message."""
         for clip_id, caption in (self.captions or {}).items():
             if caption == sentence:
                 return f"the caption of clip {clip_id}"
+        for clip_id, captions in self.several.items():
+            if sentence in captions:
+                return f"a caption of clip {clip_id}"
         for label, each in self.classes.items():
             if sentence in (each.prompt, *each.explanations):
                 return f"a sentence on class {label}"
@@ -76,6 +87,8 @@ class Texts:
 
 def class_texts(dataset: Dataset, classes: Mapping[str, ClassText] | None = None) -> dict[str, ClassText]:
     """Return the prompt and explanations of the classes of a data set, by label.
+
+    If the data set's protocol fixes the prompt, it replaces those that come with mgcl.
 
     Args:
         dataset: data set of the classes.
@@ -91,7 +104,9 @@ def class_texts(dataset: Dataset, classes: Mapping[str, ClassText] | None = None
             f"{dataset.name}: no written explanations of {', '.join(missing)}; `mgcl explain-classes` writes some, "
             "`--explanations FILE` reads them, `--explanations templates` uses the class names alone"
         )
-    return {label: known[label] for label in dataset.classes}
+    if classes is not None or not dataset.prompt:
+        return {label: known[label] for label in dataset.classes}
+    return {label: replace(known[label], prompt=prompt(label, dataset.prompt)) for label in dataset.classes}
 
 
 def _check_complete(captions: Mapping[str, str], files: Sequence[AudioFile], about: Facts) -> None:

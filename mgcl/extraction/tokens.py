@@ -18,6 +18,7 @@ from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
 from mgcl.extraction.ahead import decoded_ahead
 from mgcl.extraction.plan import BATCH, batches
+from mgcl.extraction.windows import windows
 from mgcl.features.columns import Floats, Ragged
 from mgcl.video.reading import Decoded, Steps, decode
 
@@ -120,33 +121,6 @@ def embed_videos(
     return EmbeddedVideos(
         tuple(audio), _joined(audio, pair.embedding_dim), _joined(video, pair.visual.token_dim), left_out
     )
-
-
-def windows(waveform: NDArray[np.float32], about: Facts) -> tuple[Floats, NDArray[np.intp]]:
-    """Cut a waveform of any length into a backbone's windows, and find every segment's place in them.
-
-    The windows lie at equal distances from the beginning to the end, and each segment is taken from the window in whose
-    middle it comes closest to lie. A waveform that is shorter than a window is repeated to its length.
-
-    Args:
-        waveform: shape (samples,), at the backbone's sample rate.
-        about: facts about the backbone.
-
-    Returns:
-        Windows of shape (windows, samples of a window); and for every segment that fits into the waveform its window
-        and its number in it, shape (segments, 2).
-    """
-    length = round(about.seconds * about.sample_rate)
-    segment = about.segment_seconds * about.sample_rate
-    count, each = max(1, int(len(waveform) / segment + 1e-6)), about.segments
-    if count <= each:
-        return np.resize(waveform, length)[None], np.stack([np.zeros(count, np.intp), np.arange(count)], axis=1)
-    starts = np.linspace(0, count - each, -(-count // each)).round().astype(np.intp)
-    padded = np.concatenate([waveform, np.zeros(length, np.float32)])
-    cut = np.stack([padded[(first := round(start * segment)) : first + length] for start in starts.tolist()])
-    centres = np.arange(count) + 0.5
-    nearest = np.abs(centres[:, None] - (starts + each / 2)).argmin(axis=1)
-    return cut, np.stack([nearest, np.arange(count) - starts[nearest]], axis=1)
 
 
 def _audio_tokens(waveforms: Sequence[NDArray[np.float32] | None], pair: Pair) -> list[Floats]:

@@ -19,6 +19,7 @@ from mgcl.extraction.plan import Shard
 from mgcl.extraction.tokens import EmbeddedVideos, Pair, embed_videos
 from mgcl.features.columns import Floats, Ragged
 from mgcl.files import replacing
+from mgcl.window import Window
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,12 @@ class Workbench:
     Attributes:
         folder: existing folder with one file per finished shard.
         shards: all shards, whether they are finished or not.
+        window: window of the data set's protocol; None: the backbone's own.
     """
 
     folder: Path
     shards: tuple[Shard, ...]
+    window: Window | None = None
 
     @property
     def todo(self) -> tuple[Shard, ...]:
@@ -65,7 +68,7 @@ class Workbench:
                 tokens |= {name: column.values, f"{name}_offsets": column.offsets}
             self._write(shard, tokens, _about(videos))
             return
-        clips = embed_clips(shard.files, backbone, decoders, turn)
+        clips = embed_clips(shard.files, backbone, decoders, turn, self.window)
         arrays = {"clip": clips.clip, "segments": clips.segments, "mel_statistics": clips.mel_statistics}
         self._write(shard, arrays, _about(clips))
 

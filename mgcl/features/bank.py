@@ -203,11 +203,13 @@ class FeatureBank:
 
     @cached_property
     def labels(self) -> tuple[tuple[str, ...], ...]:
-        """Classes of the clips, in row order. In a bank without labels all clips have none."""
+        """Classes of the clips, in row order: their labels, else their label, else those of their events, else none."""
         if not self.lacks(["labels"]):
             return tuple(tuple(labels) for labels in self.clips["labels"].to_pylist())
         if not self.lacks(["label"]):
             return tuple((label,) for label in self.clips["label"].to_pylist())
+        if not self.lacks(["events"]):
+            return tuple(tuple(sorted({event.label for event in row})) for row in self.events)
         return ((),) * len(self.clips)
 
     @cached_property

@@ -13,13 +13,13 @@ TEMPLATES = (
 """Templates of ``--explanations templates``. All are affirmative, since text encoders overlook a "not"."""
 
 
-def prompt(label: str) -> str:
-    """Default prompt of a label: its first template.
+def prompt(label: str, template: str = TEMPLATES[0]) -> str:
+    """Prompt of a label: the label inserted in a template, in which {} stands for it.
 
     >>> prompt("door_wood_knock")
     'the sound of door wood knock'
     """
-    return templated(label)[0]
+    return template.format(spoken(label))
 
 
 def templated(label: str) -> tuple[str, ...]:

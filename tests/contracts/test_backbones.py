@@ -85,6 +85,15 @@ def test_shapes_and_lengths_are_what_it_says(backbone, pair, sentences) -> None:
     assert len(backbone.fingerprint) == 16
 
 
+def test_a_longer_waveform_has_more_segments_where_the_model_takes_it(backbone) -> None:
+    longest = getattr(backbone, "native_seconds", backbone.seconds)
+    noise = 0.1 * torch.randn(1, round(longest * backbone.sample_rate), generator=torch.Generator().manual_seed(0))
+    segments = backbone.embed_audio(noise).segments[0]
+    assert len(segments) == max(backbone.segments, int(longest / backbone.segment_seconds + 1e-6))
+    first = backbone.embed_audio(noise[:, : round(backbone.seconds * backbone.sample_rate)]).segments[0]
+    assert (longest == backbone.seconds) == torch.equal(segments[: len(first)], first)  # else it takes what follows
+
+
 def test_the_same_clips_give_the_same_bits(backbone, pair, sentences) -> None:
     again = backbone.embed_audio(noises(backbone, 2))
     assert torch.equal(again.segments, pair.segments)

@@ -2,9 +2,9 @@
 
 import json
 import shutil
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -132,7 +132,7 @@ def test_broken_videos_are_left_out_and_named(dataset, tmp_path) -> None:
     files = list(dataset.files)
     broken = tmp_path / "broken.mkv"
     broken.write_bytes(files[2].path.read_bytes()[:300])
-    files[2] = SimpleNamespace(**{**vars(files[2]), "path": broken})
+    files[2] = replace(files[2], path=broken)
     spoilt = Dataset(dataset.name, "", "", tuple(files), pictures=True)
     bank = extracted(spoilt, tmp_path / "bank")
     assert list(bank.left_out) == [files[2].clip_id]

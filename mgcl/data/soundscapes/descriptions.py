@@ -1,4 +1,7 @@
-"""Captions of training clips, made from the truth about their scenes. They are never made for other clips."""
+"""Captions made from the truth about scenes: of training clips, and of the generated set for retrieval.
+
+They are never made for clips of other sets.
+"""
 
 import functools
 import json
@@ -8,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mgcl.data.soundscapes.mixture import Sounding
 from mgcl.data.soundscapes.recipes import UNBROKEN
 from mgcl.data.soundscapes.scene import Layer, Scene
 
@@ -21,6 +25,36 @@ def describe(scene: Scene, random: np.random.Generator) -> str:
     ]
     parts = [_event(scene.layer, words, random), *(each for each in setting if random.random() < 0.35)]
     return ", ".join(part for part in parts if part)
+
+
+def describe_order(sounds: Sequence[Sounding], count: int, random: np.random.Generator) -> tuple[str, ...]:
+    """Write different sentences on what sounds in a mixture, in which order. The wording is drawn.
+
+    The first two name the classes; the others describe the sounds, as captions of training clips do.
+
+    Args:
+        sounds: at least two sounds of the mixture, by onset.
+        count: number of sentences.
+        random: generator that the wording is drawn from.
+    """
+    words, found = _words(), dict[str, None]()
+    while len(found) < count:
+        named = len(found) < 2
+        phrases = [_named(each.layer) if named else _event(each.layer, words, random) for each in sounds]
+        sentence, last = phrases[0], sounds[0].event
+        for phrase, each in zip(phrases[1:], sounds[1:], strict=True):
+            overlap = min(last.offset, each.event.offset) - each.event.onset
+            shorter = min(last.offset - last.onset, each.event.offset - each.event.onset)
+            together = overlap > 0.5 * shorter
+            sentence += _pick(words["order"]["together" if together else "then"], random) + phrase
+            last = each.event
+        found[sentence] = None
+    return tuple(found)
+
+
+def _named(layer: Layer) -> str:
+    name = layer.recipe.label.replace("_", " ")
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _event(layer: Layer, words: dict[str, Any], random: np.random.Generator) -> str:
@@ -40,13 +74,9 @@ def _event(layer: Layer, words: dict[str, Any], random: np.random.Generator) -> 
     random.shuffle(tail := [part for part in parts[1:] if part])
     sentence = " ".join([parts[0], *tail])
     if recipe.label and random.random() < 0.5:
-        name = recipe.label.replace("_", " ")
-        article = "an" if name[0] in "aeiou" else "a"
-        return str(
-            random.choice(
-                [f"the sound of {article} {name}, {sentence}", f"{name}: {sentence}", f"{sentence} of {article} {name}"]
-            )
-        )
+        name = _named(layer)
+        bare = name.split(" ", 1)[1]
+        return str(random.choice([f"the sound of {name}, {sentence}", f"{bare}: {sentence}", f"{sentence} of {name}"]))
     return sentence
 
 

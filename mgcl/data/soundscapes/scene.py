@@ -55,16 +55,30 @@ def compose(recipe: Recipe, bystanders: Sequence[Recipe], random: np.random.Gene
         random: generator that everything is drawn from.
     """
     layer, dry = draw_layer(recipe, random)
-    dry /= _loudness(dry)
+    dry /= loudness(dry)
     for index in random.choice(len(bystanders), size=int(random.choice(3, p=_BYSTANDERS)), replace=False):
         _, sound = draw_layer(bystanders[index], random)
-        dry += sound * 10 ** (random.uniform(-14, -1) / 20) / _loudness(sound)
+        dry += sound * 10 ** (random.uniform(-14, -1) / 20) / loudness(sound)
+    clip, background, reverberation = recorded(dry, random)
+    return Scene(clip, layer, background, reverberation)
+
+
+def recorded(dry: Floats, random: np.random.Generator) -> tuple[NDArray[np.float32], str, float]:
+    """Place sounds in a room, add a background, apply a microphone, and draw the peak, from -30 to -1 dB.
+
+    Args:
+        dry: samples at ``SAMPLE_RATE``, shape (samples,).
+        random: generator that everything is drawn from.
+
+    Returns:
+        The recording, shape (samples,), its background and its reverberation time in seconds.
+    """
     reverberation = _draw((0.08, 1.4), random)
     wet = _room(dry, reverberation, random)
     background = str(random.choice(BACKGROUNDS, p=(0.25, 0.25, 0.25, 0.25)))
-    clip = _microphone(wet / _loudness(wet) + _background(background, random), random)
+    clip = _microphone(wet / loudness(wet) + _noise(background, len(wet), random), random)
     clip = clip * (10 ** (random.uniform(-30, -1) / 20) / np.abs(clip).max())
-    return Scene(clip.astype(np.float32), layer, background, reverberation)
+    return clip.astype(np.float32), background, reverberation
 
 
 def _draw(bounds: Range, random: np.random.Generator) -> float:
@@ -94,7 +108,7 @@ def draw_layer(recipe: Recipe, random: np.random.Generator) -> tuple[Layer, Floa
     return Layer(recipe, pitch, length, rate, tuple(onsets)), sound
 
 
-def _loudness(sound: Floats) -> float:
+def loudness(sound: Floats) -> float:
     """Root mean square of the loudest half second, so that a single event is as loud as a continuous sound."""
     power = np.add.reduceat(sound**2, np.arange(0, len(sound), SAMPLE_RATE // 2)) / (SAMPLE_RATE // 2)
     return float(np.sqrt(power.max())) + 1e-9
@@ -108,25 +122,26 @@ def _room(dry: Floats, reverberation: float, random: np.random.Generator) -> Flo
     from scipy.signal import fftconvolve  # takes a second to import, and few commands generate clips
 
     response = np.concatenate([[1.0], tail])
-    wet: Floats = fftconvolve(dry, response)[:_SAMPLES]
+    wet: Floats = fftconvolve(dry, response)[: len(dry)]
     return wet
 
 
-def _background(kind: str, random: np.random.Generator) -> Floats:
+def _noise(kind: str, samples: int, random: np.random.Generator) -> Floats:
     """Draw coloured noise, with a hum or slow swells for these kinds, at -40 to 4 dB relative to the events."""
     slope = {"hiss": random.uniform(0, 0.4), "murmur": random.uniform(0.8, 1.4)}.get(kind, random.uniform(0.3, 1.2))
-    frequency = np.fft.rfftfreq(_SAMPLES, 1 / SAMPLE_RATE)
+    frequency = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
     spectrum = random.standard_normal((len(frequency), 2)) @ (1, 1j) / np.maximum(frequency, 30) ** slope
-    noise = np.fft.irfft(spectrum, _SAMPLES)
-    noise /= noise.std()
-    time = np.arange(_SAMPLES) / SAMPLE_RATE
+    coloured = np.fft.irfft(spectrum, samples)
+    coloured /= coloured.std()
+    time = np.arange(samples) / SAMPLE_RATE
     if kind == "hum":
         mains = random.choice([50, 60]) * np.arange(1, 7)
-        noise = 0.3 * noise + (np.sin(2 * np.pi * time[:, None] * mains) @ random.uniform(0.1, 1, 6)) / 2
+        coloured = 0.3 * coloured + (np.sin(2 * np.pi * time[:, None] * mains) @ random.uniform(0.1, 1, 6)) / 2
     if kind == "murmur":
-        noise *= 1 + 0.6 * np.interp(time, np.arange(0, 6, 0.5), random.uniform(-1, 1, 12))
+        swells = 2 + int(2 * samples / SAMPLE_RATE)
+        coloured *= 1 + 0.6 * np.interp(time, np.arange(swells) / 2, random.uniform(-1, 1, swells))
     level = random.uniform(-40, -24) if kind == "quiet" else random.uniform(-18, 4)
-    return np.asarray(noise * 10 ** (level / 20))
+    return np.asarray(coloured * 10 ** (level / 20))
 
 
 def _microphone(clip: Floats, random: np.random.Generator) -> Floats:

@@ -8,9 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from mgcl.errors import DataError
-from mgcl.language.prompts import prompt, templated
+from mgcl.language.prompts import TEMPLATES, prompt, templated
 
-_SAME_CLASSES = {"esc10": "esc50"}
+_SAME_CLASSES = {"esc10": "esc50", "soundscape_events": "soundscapes", "soundscape_tags": "soundscapes"}
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,21 @@ def explanations(dataset: str) -> Mapping[str, ClassText]:
     return _parse(file.name, file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
-def read_explanations(file: Path) -> Mapping[str, ClassText]:
+def read_explanations(file: Path, template: str = TEMPLATES[0]) -> Mapping[str, ClassText]:
     """Read a user's own explanations from a json file.
 
     Its form is ``{label: {"explanations": [sentence, ...], "prompt": sentence}}``; the prompt is optional.
+
+    Args:
+        file: the json file.
+        template: template of the prompts of classes that have none there.
 
     Raises:
         DataError: the file is missing or has another form, a sentence is empty, or the classes have unequal numbers of
             explanations.
     """
     try:
-        return _parse(str(file), file.read_text(encoding="utf-8"))
+        return _parse(str(file), file.read_text(encoding="utf-8"), template)
     except OSError:
         raise DataError(
             f"{file}: no such file; `mgcl explain-classes` writes one, and `--explanations templates` needs none"
@@ -52,9 +56,14 @@ def read_explanations(file: Path) -> Mapping[str, ClassText]:
         raise DataError(f"{file}: not UTF-8 ({error}); save it as that") from None
 
 
-def from_templates(labels: Collection[str]) -> Mapping[str, ClassText]:
-    """Eight plain sentences with the class's name per class, for classes without written explanations."""
-    return {label: ClassText(prompt(label), templated(label)) for label in labels}
+def from_templates(labels: Collection[str], template: str = TEMPLATES[0]) -> Mapping[str, ClassText]:
+    """Eight plain sentences with the class's name per class, for classes without written explanations.
+
+    Args:
+        labels: labels of the classes.
+        template: template of their prompts.
+    """
+    return {label: ClassText(prompt(label, template), templated(label)) for label in labels}
 
 
 def class_texts(
@@ -91,18 +100,18 @@ def class_texts(
     return tuple(said[label] for label in labels)
 
 
-def _parse(source: str, text: str) -> Mapping[str, ClassText]:
+def _parse(source: str, text: str, template: str = TEMPLATES[0]) -> Mapping[str, ClassText]:
     try:
         content = json.loads(text)
     except ValueError as error:
         raise DataError(f"{source}: not json ({error}); mend it there") from None
-    return _parsed(source, content)
+    return _parsed(source, content, template)
 
 
-def _parsed(source: str, content: object) -> Mapping[str, ClassText]:
+def _parsed(source: str, content: object, template: str = TEMPLATES[0]) -> Mapping[str, ClassText]:
     if not isinstance(content, dict) or not content:
         raise DataError(f'{source}: holds no classes; its form is {{label: {{"explanations": [sentence, ...]}}}}')
-    found = {label: _class_text(f"{source}: class {label!r}", label, each) for label, each in content.items()}
+    found = {label: _class_text(f"{source}: class {label!r}", label, each, template) for label, each in content.items()}
     first, *others = found
     for label in others:
         here, there = len(found[label].explanations), len(found[first].explanations)
@@ -113,9 +122,9 @@ def _parsed(source: str, content: object) -> Mapping[str, ClassText]:
     return found
 
 
-def _class_text(where: str, label: str, content: object) -> ClassText:
+def _class_text(where: str, label: str, content: object, template: str) -> ClassText:
     own = content if isinstance(content, dict) else {}
-    sentences, named = own.get("explanations"), own.get("prompt") or prompt(label)
+    sentences, named = own.get("explanations"), own.get("prompt") or prompt(label, template)
     if not isinstance(sentences, (list, tuple)) or not sentences:
         raise DataError(f'{where} has no list "explanations"; give it at least one sentence')
     for sentence in (named, *sentences):
