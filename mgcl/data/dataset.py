@@ -51,6 +51,12 @@ class AudioFile:
     events: tuple[Event, ...] | None = None
     """What sounds from when to when, in seconds from the clip's start; None: unknown, empty: nothing sounds."""
 
+    @property
+    def classes(self) -> frozenset[str]:
+        """Classes of the clip: its label, its labels and those of its events."""
+        events = {event.label for event in self.events or ()}
+        return frozenset({self.label, *(self.labels or ())} | events) - {""}
+
 
 @dataclass(frozen=True)
 class Window:
@@ -85,8 +91,8 @@ class Dataset:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Labels of the clips, sorted and unique."""
-        return tuple(sorted({file.label for file in self.files}))
+        """Labels of the clips and of their events, sorted and unique."""
+        return tuple(sorted({label for file in self.files for label in file.classes}))
 
     def taking(self, channels: str) -> "Dataset":
         """Return the data set with another way to make several channels into one; the revision records it.
@@ -152,7 +158,7 @@ def complete(files: Iterable[AudioFile], *, table: str) -> tuple[AudioFile, ...]
     return listed
 
 
-def read_table(file: Path, columns: Sequence[str], *, missing: str) -> pd.DataFrame:
+def read_table(file: Path, columns: Sequence[str], *, missing: str, headless: str = "") -> pd.DataFrame:
     """Read a csv file into a table of strings, indexed by line number.
 
     Args:
@@ -160,11 +166,13 @@ def read_table(file: Path, columns: Sequence[str], *, missing: str) -> pd.DataFr
             tab or a bar. White space around a name or before a cell is ignored, as are empty cells at the end of a row.
         columns: required columns. The file may spell them in any case; the table has them as they are written here.
         missing: advice for the message if the file does not exist.
+        headless: separator of a file without names of columns, whose cells are ``columns`` in this order; lines that
+            begin with # are comments.
 
     Raises:
         DataError: the file is missing, is not a csv file, lacks a column, has one twice, or has no rows.
     """
-    separator, rows = _rows(file, columns, missing)
+    separator, rows = _rows(file, columns, missing, headless)
     wanted = {name.casefold(): name for name in columns}
     header = [wanted.get(name.casefold(), name) for name in _trimmed([name.strip() for name in rows[0][1]])]
     for name in columns:
@@ -186,13 +194,13 @@ def read_table(file: Path, columns: Sequence[str], *, missing: str) -> pd.DataFr
     return pd.DataFrame(content, columns=header, index=[line for line, _ in rows[1:]], dtype=str)
 
 
-def _rows(file: Path, columns: Sequence[str], missing: str) -> tuple[str, list[tuple[int, list[str]]]]:
-    """Return the separator, and the rows that are not empty with their line numbers."""
+def _rows(file: Path, columns: Sequence[str], missing: str, headless: str) -> tuple[str, list[tuple[int, list[str]]]]:
+    """Return the separator, and the rows that are not empty with their line numbers; the first has the names."""
     try:
         content = file.read_bytes()
         text = content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
         first = next((line for line in text.splitlines() if line.strip()), "")
-        separator = _separator(first, columns)
+        separator = headless or _separator(first, columns)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
         rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except FileNotFoundError:
@@ -201,6 +209,8 @@ def _rows(file: Path, columns: Sequence[str], missing: str) -> tuple[str, list[t
         raise DataError(f"{file}: not a csv file ({str(error).strip()}); write it again as UTF-8 text") from None
     if not rows:
         raise DataError(f"{file}: not a csv file (it is empty); write it again as UTF-8 text")
+    if headless:
+        rows = [(0, list(columns)), *(row for row in rows if not row[1][0].startswith("#"))]
     return separator, rows
 
 
