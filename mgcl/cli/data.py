@@ -35,8 +35,8 @@ def add(commands: Commands) -> None:
         help="decode every clip and list what is wrong",
         description="Count and decode every clip and list what is wrong; exit code 1 if anything is.",
     )
-    check.add_argument("name", metavar="NAME", help=f"of {', '.join(names('dataset'))}")
-    check.add_argument("--root", required=True, metavar="DIR", type=Path, help="where it lies")
+    check.add_argument("name", metavar="NAME", help=f"of {', '.join(names('dataset'))}; or hub:OWNER/NAME@COMMIT")
+    check.add_argument("--root", metavar="DIR", type=Path, help="where it lies (of hub: default in $MGCL_HOME/data)")
     add_channels(check)
     check.add_argument("--workers", type=int, metavar="N", help="default: one a core")
     check.add_argument(
@@ -82,11 +82,12 @@ def _check(flags: argparse.Namespace) -> int:
     from joblib import cpu_count
 
     from mgcl.data._check import check
+    from mgcl.data._opening import opened
 
     workers = cpu_count() if flags.workers is None else flags.workers
     if workers < 1:
         raise DataError(f"--workers {workers}: at least 1")
-    module = load("dataset", flags.name)
+    module, flags.root = opened(flags.name, flags.root)
     if flags.leave_out_missing:
         _leave_out(module, flags)
     report = check(module, flags.root, workers=workers, channels=flags.channels)

@@ -11,6 +11,7 @@ from mgcl.cli.commands import (
     Commands,
     add_backbone,
     add_channels,
+    add_dataset,
     chosen_backbone,
     say_what_is_passed_over,
     warn_of_named_classes,
@@ -35,8 +36,7 @@ def add(commands: Commands) -> None:
         "Killed, the same command goes on where it was.",
     )
     what = extract.add_argument_group("what to embed")
-    what.add_argument("--dataset", required=True, metavar="NAME", help=f"of {', '.join(names('dataset'))}")
-    what.add_argument("--root", required=True, metavar="DIR", type=Path, help="where the data set lies")
+    add_dataset(what)
     what.add_argument("--verified-only", action="store_true", help="leave out clips whose label no one has checked")
     what.add_argument("--strict", action="store_true", help="stop at a file that cannot be decoded")
     add_backbone(what)
@@ -78,6 +78,7 @@ def add(commands: Commands) -> None:
 def _extract(flags: argparse.Namespace) -> int:
     from mgcl.captioners.file import read_captions
     from mgcl.cluster.machines import Machines
+    from mgcl.data._opening import opened
     from mgcl.errors import BankError
     from mgcl.extraction.extract import extract_by
     from mgcl.extraction.texts import Texts, class_texts
@@ -89,7 +90,7 @@ def _extract(flags: argparse.Namespace) -> int:
     _say_whether_ray(machines)
     if flags.out.exists():
         raise BankError(f"{flags.out}: exists already; name another folder, or remove it first")
-    module = load("dataset", flags.dataset)
+    module, flags.root = opened(flags.dataset, flags.root)
     _check_videos(flags, getattr(module, "PICTURES", False))
     dataset: Dataset = module.read(flags.root).taking(flags.channels)
     if hasattr(module, "passed_over") and flags.root.is_dir():
