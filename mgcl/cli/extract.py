@@ -82,6 +82,7 @@ def _extract(flags: argparse.Namespace) -> int:
     from mgcl.errors import BankError
     from mgcl.extraction.extract import extract_by
     from mgcl.extraction.texts import Texts, class_texts
+    from mgcl.overlaps import overlaps
 
     flags.backbone = chosen_backbone(flags)
     machines = Machines(flags.address, flags.actors, flags.gpus_per_actor)
@@ -108,6 +109,8 @@ def _extract(flags: argparse.Namespace) -> int:
         texts = Texts.of(dataset, about, classes=classes, captions=captions)
         bank = extract_by(run, dataset, about, flags.out, texts, strict=flags.strict)
     print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
+    for each in overlaps(bank.header.backbone, bank.header.dataset):
+        print(f"overlap: {each}")
     warn_of_named_classes(bank.captions_naming_class)
     if texts.choices:
         print(f"captions: the nearest of the {len(texts.choices):,} that {flags.backbone} brings")

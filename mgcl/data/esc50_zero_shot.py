@@ -9,7 +9,7 @@ from mgcl.errors import DataError
 
 
 def read(root: Path) -> Dataset:
-    """List the clips of all folds. The data set's name is "esc50"; its window and prompt are the protocol's.
+    """List the clips of all folds. The name differs from ESC-50's, because its published figures are others.
 
     Raises:
         DataError: the csv is missing or not ESC-50's, or has ESC-10's clips alone.
@@ -21,4 +21,4 @@ def read(root: Path) -> Dataset:
             f"{root}: has ESC-10's clips alone; fetch all of ESC-50 with `mgcl data fetch esc50 --root DIR`"
         )
     window = Window(10.0, short="zeros", long="first")
-    return replace(dataset, window=window, prompt="{} can be heard", mean_over_folds=True)
+    return replace(dataset, name="esc50_zero_shot", window=window, prompt="{} can be heard", mean_over_folds=True)

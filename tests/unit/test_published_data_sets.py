@@ -138,7 +138,7 @@ def test_folds_are_kept_and_their_accuracies_averaged(tmp_path) -> None:
         dataset = read(name, write(tmp_path / name, name))
         assert dataset.mean_over_folds
         assert [clip.fold for clip in dataset.files] == [fold]
-    assert dataset.name == "esc50"
+    assert dataset.name == "esc50_zero_shot"
 
 
 def test_clips_have_all_their_labels_events_and_captions(tmp_path) -> None:
