@@ -24,5 +24,5 @@ def opened(name: str, root: Path | None) -> tuple[DatasetModule, Path]:
         return found, root or found.root
     module = load("dataset", name)
     if root is None:
-        raise DataError(f"`root`: {name} lies in a folder of yours; name it")
+        raise DataError(f"{name} needs `root`, the folder where it lies")
     return module, root

@@ -53,7 +53,8 @@ def hub(monkeypatch, tmp_path) -> Iterator[Site]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", server.site.address)
-        monkeypatch.setattr(constants, "ENDPOINT", server.site.address)
+        template = f"{server.site.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         yield server.site
@@ -134,7 +135,7 @@ def test_a_part_is_chosen_by_name(hub) -> None:
         ("hub:mteb/esc50", r"hub:mteb/esc50@COMMIT.*`git ls-remote https://huggingface.co/datasets/mteb/esc50 HEAD`"),
         ("hub:mteb/esc50@main", r"hub:mteb/esc50@COMMIT"),
         ("hub:esc50", r"is hub:OWNER/NAME@COMMIT"),
-        ("esc50", r"`root`: esc50 lies in a folder"),
+        ("esc50", r"esc50 needs `root`, the folder where it lies"),
     ],
 )
 def test_a_name_without_a_commit_or_a_folder_is_refused(name, words) -> None:
