@@ -34,7 +34,7 @@ def names(kind: str, folder: str = "") -> tuple[str, ...]:
     >>> names("captioner")
     ('file', 'msclap', 'tags', 'transformers')
     >>> names("dataset")
-    ('esc10', 'esc50', 'folder', 'fsdkaggle18', 'scenes', 'soundscape_captions', ..., 'videos')
+    ('audiocaps', 'audiogrounding', 'audioset', 'audioset_strong', 'clotho', 'desed', 'esc10', ..., 'videos')
     """
     return tuple(sorted(_in(kind, folder)))
 

@@ -69,6 +69,7 @@ def add(commands: Commands) -> None:
 
 def _bank_info(flags: argparse.Namespace) -> int:
     from mgcl.features import FeatureBank
+    from mgcl.overlaps import overlaps
 
     bank = FeatureBank.open(flags.bank)
     if flags.check:
@@ -95,6 +96,8 @@ def _bank_info(flags: argparse.Namespace) -> int:
         about["events"] = f"{sum(map(len, bank.events))}"
     for name, value in about.items():
         print(f"{name:10}{value}")
+    for each in overlaps(header.backbone, header.dataset):
+        print(f"{'overlap':10}{each}")
     for line in _parts(bank):
         print(f"{'part':10}{line}")
     width = max(map(len, bank.row_of_class), default=0)

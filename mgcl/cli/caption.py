@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mgcl.catalogue import load, names
-from mgcl.cli.commands import Commands, add_channels, add_window, warn_of_named_classes
+from mgcl.cli.commands import Commands, add_channels, add_dataset, add_window, warn_of_named_classes
 
 
 def add(commands: Commands) -> None:
@@ -14,8 +14,7 @@ def add(commands: Commands) -> None:
         help="say what every clip sounds like: makes the captions that `mgcl extract --captions` reads",
         description="Stopped, it goes on where it was.",
     )
-    caption.add_argument("--dataset", required=True, metavar="NAME", help=f"of {', '.join(names('dataset'))}")
-    caption.add_argument("--root", required=True, metavar="DIR", type=Path, help="where the data set lies")
+    add_dataset(caption)
     caption.add_argument("--captioner", required=True, metavar="NAME", help=f"of {', '.join(names('captioner'))}")
     caption.add_argument("--model", metavar="ID", help="of the captioner: an id or a path (default: its own)")
     caption.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
@@ -43,10 +42,12 @@ def _jsonl(text: str) -> Path:
 
 def _caption(flags: argparse.Namespace) -> int:
     from mgcl.captioners import caption_dataset
+    from mgcl.data._opening import opened
     from mgcl.language.captions import names_its_class
     from mgcl.pretrained import usable
 
-    dataset = load("dataset", flags.dataset).read(flags.root).taking(flags.channels).under(flags.window)
+    module, flags.root = opened(flags.dataset, flags.root)
+    dataset = module.read(flags.root).taking(flags.channels).under(flags.window)
     captioner = load("captioner", flags.captioner).load(flags.model, usable(flags.device))
     captions = caption_dataset(
         dataset, captioner, flags.out, name=flags.captioner, model=flags.model, batch=flags.batch

@@ -58,6 +58,19 @@ def chosen_backbone(flags: argparse.Namespace) -> str:
     return choice.name
 
 
+def add_dataset(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    """Add the arguments that select a data set and its folder; see ``mgcl.data._opening.opened``."""
+    command.add_argument(
+        "--dataset",
+        required=True,
+        metavar="NAME",
+        help=f"of {', '.join(names('dataset'))}; or hub:OWNER/NAME@COMMIT, of the Hugging Face hub",
+    )
+    command.add_argument(
+        "--root", metavar="DIR", type=Path, help="where the data set lies (of hub: default in $MGCL_HOME/data)"
+    )
+
+
 def add_channels(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
     """Add the argument that selects how several channels become one."""
     command.add_argument(

@@ -10,7 +10,10 @@ from mgcl.errors import DataError, with_flags
 from mgcl.extras import missing
 
 if TYPE_CHECKING:
-    from mgcl.data.dataset import Dataset
+    from mgcl.data.dataset import Dataset, DatasetModule
+
+_FETCHED = "esc50, fsdkaggle18, urbansound8k, desed or urbansed"
+"""Data sets whose modules have ``ARCHIVES``."""
 
 _SETS = ("soundscape_events", "soundscape_tags", "soundscape_captions")
 
@@ -25,7 +28,7 @@ def add(commands: Commands) -> None:
         help="download a published data set",
         description="Download, check and unpack a data set. Stopped, it goes on where it was.",
     )
-    fetch.add_argument("name", metavar="NAME", help="esc50 or fsdkaggle18")
+    fetch.add_argument("name", metavar="NAME", help=_FETCHED)
     fetch.add_argument("--root", required=True, metavar="DIR", type=Path, help="folder to put it in")
     fetch.set_defaults(job=_fetch)
 
@@ -34,10 +37,15 @@ def add(commands: Commands) -> None:
         help="decode every clip and list what is wrong",
         description="Count and decode every clip and list what is wrong; exit code 1 if anything is.",
     )
-    check.add_argument("name", metavar="NAME", help=f"of {', '.join(names('dataset'))}")
-    check.add_argument("--root", required=True, metavar="DIR", type=Path, help="where it lies")
+    check.add_argument("name", metavar="NAME", help=f"of {', '.join(names('dataset'))}; or hub:OWNER/NAME@COMMIT")
+    check.add_argument("--root", metavar="DIR", type=Path, help="where it lies (of hub: default in $MGCL_HOME/data)")
     add_channels(check)
     check.add_argument("--workers", type=int, metavar="N", help="default: one a core")
+    check.add_argument(
+        "--leave-out-missing",
+        action="store_true",
+        help="of data sets from YouTube: list the clips that are not there in DIR/missing.txt, which leaves them out",
+    )
     check.set_defaults(job=_check)
 
     generate = kinds.add_parser(
@@ -69,7 +77,10 @@ def _fetch(flags: argparse.Namespace) -> int:
 
     module = load("dataset", flags.name)
     if not hasattr(module, "ARCHIVES"):
-        raise DataError(f"{flags.name} is not downloaded from anywhere; fetch esc50 or fsdkaggle18")
+        raise DataError(
+            f"mgcl does not download {flags.name}, only {_FETCHED}; `mgcl data check {flags.name} --root DIR` states "
+            "what to put where"
+        )
     print(f"{flags.name}: {module.LICENCE}", flush=True)
     fetched = fetch(module.ARCHIVES, flags.root)
     dataset = module.read(flags.root)
@@ -82,18 +93,41 @@ def _check(flags: argparse.Namespace) -> int:
     from joblib import cpu_count
 
     from mgcl.data._check import check
+    from mgcl.data._opening import opened
 
     workers = cpu_count() if flags.workers is None else flags.workers
     if workers < 1:
         raise DataError(f"--workers {workers}: at least 1")
-    report = check(load("dataset", flags.name), flags.root, workers=workers, channels=flags.channels)
+    module, flags.root = opened(flags.name, flags.root)
+    if flags.leave_out_missing:
+        _leave_out(module, flags)
+    report = check(module, flags.root, workers=workers, channels=flags.channels)
     print(report.lengths.round(2).to_markdown(index=False))
     print(*(with_flags(fault, flags.called) for fault in report.faults), sep="\n", end="\n" if report.faults else "")
     if report.hidden:
         print(f"{report.hidden} hidden files were passed over")
     verdict = f"{len(report.faults)} wrong" if report.faults else "nothing wrong"
-    print(f"{flags.root}: {report.clips} clips, {report.classes} classes, {verdict}")
+    parts = [f"{report.clips} clips", f"{report.classes} classes"]
+    parts += [
+        f"{number} {name}" for name, number in (("captions", report.captions), ("events", report.events)) if number
+    ]
+    print(f"{flags.root}: {', '.join(parts)}, {verdict}")
     return 1 if report.faults else 0
+
+
+def _leave_out(module: "DatasetModule", flags: argparse.Namespace) -> None:
+    from mgcl.data._youtube import leave_out
+    from mgcl.data.dataset import MissingFilesError
+
+    if not hasattr(module, "LEAVES_OUT"):
+        raise DataError(
+            f"`leave_out_missing`: no clip of {flags.name} may be missing; fetch it again, or leave this out"
+        )
+    try:
+        module.read(flags.root)
+    except MissingFilesError as error:
+        number = leave_out(flags.root, error.listed)
+        print(f"{flags.root / module.LEAVES_OUT}: {number} clips that are not there are left out")
 
 
 def _generate(flags: argparse.Namespace) -> int:

@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from mgcl.catalogue import load, names
+from mgcl.catalogue import names
 from mgcl.cli.commands import Commands
-from mgcl.errors import MgclError
 
 
 def add(commands: Commands) -> None:
@@ -44,9 +43,9 @@ def _explain(flags: argparse.Namespace) -> int:
 
 
 def _labels(flags: argparse.Namespace) -> tuple[str, ...]:
+    from mgcl.data._opening import opened
+
     if flags.dataset is None:
         return tuple(dict.fromkeys(flags.labels))
-    if flags.root is None:
-        raise MgclError(f"--dataset {flags.dataset} needs --root DIR, where it lies")
-    classes: tuple[str, ...] = load("dataset", flags.dataset).read(flags.root).classes
-    return classes
+    module, root = opened(flags.dataset, flags.root)
+    return module.read(root).classes

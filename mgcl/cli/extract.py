@@ -11,6 +11,7 @@ from mgcl.cli.commands import (
     Commands,
     add_backbone,
     add_channels,
+    add_dataset,
     add_window,
     chosen_backbone,
     say_what_is_passed_over,
@@ -36,8 +37,7 @@ def add(commands: Commands) -> None:
         "Killed, the same command goes on where it was.",
     )
     what = extract.add_argument_group("what to embed")
-    what.add_argument("--dataset", required=True, metavar="NAME", help=f"of {', '.join(names('dataset'))}")
-    what.add_argument("--root", required=True, metavar="DIR", type=Path, help="where the data set lies")
+    add_dataset(what)
     what.add_argument("--verified-only", action="store_true", help="leave out clips whose label no one has checked")
     what.add_argument("--strict", action="store_true", help="stop at a file that cannot be decoded")
     add_backbone(what)
@@ -86,9 +86,11 @@ def _extract(flags: argparse.Namespace) -> int:
     from mgcl.captioners.file import read_captions
     from mgcl.cluster.machines import Machines
     from mgcl.data._faults import faults
+    from mgcl.data._opening import opened
     from mgcl.errors import BankError, DataError
     from mgcl.extraction.extract import extract_by
     from mgcl.extraction.texts import Texts, class_texts
+    from mgcl.overlaps import overlaps
 
     flags.backbone = chosen_backbone(flags)
     machines = Machines(flags.address, flags.actors, flags.gpus_per_actor)
@@ -97,7 +99,7 @@ def _extract(flags: argparse.Namespace) -> int:
     _say_whether_ray(machines)
     if flags.out.exists():
         raise BankError(f"{flags.out}: exists already; name another folder, or remove it first")
-    module = load("dataset", flags.dataset)
+    module, flags.root = opened(flags.dataset, flags.root)
     _check_videos(flags, getattr(module, "PICTURES", False))
     dataset: Dataset = module.read(flags.root).taking(flags.channels).under(flags.window, flags.prompt)
     if hasattr(module, "passed_over") and flags.root.is_dir():
@@ -117,6 +119,8 @@ def _extract(flags: argparse.Namespace) -> int:
         texts = Texts.of(dataset, about, classes=classes, captions=captions)
         bank = extract_by(run, dataset, about, flags.out, texts, strict=flags.strict)
     print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
+    for each in overlaps(bank.header.backbone, bank.header.dataset):
+        print(f"overlap: {each}")
     warn_of_named_classes(bank.captions_naming_class)
     if texts.choices:
         print(f"captions: the nearest of the {len(texts.choices):,} that {flags.backbone} brings")

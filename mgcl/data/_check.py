@@ -24,6 +24,8 @@ from mgcl.video.reading import Steps
 
 SHORTEST = 0.25
 """Seconds below which a clip is a fault. FSDKaggle18's shortest clips have 0.3."""
+_LATE = 0.1
+"""Seconds by which an event may end after its clip, because downloaders cut clips at frames of their own."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Report:
 
     clips: int
     classes: int
+    captions: int
+    events: int
     decoded: Mapping[Path, Decoded]
     faults: tuple[str, ...]
     """Faults in words, one line per fault."""
@@ -65,7 +69,7 @@ def check(module: DatasetModule, root: Path, *, workers: int = 1, channels: str 
 
     Faults are: files that are listed but missing; files that are present but not listed, unless ``root`` is itself the
     list; files that cannot be decoded, are empty, are cut short, are silent, are shorter than ``SHORTEST``, hold NaN
-    or are in another unit; channels that cancel; one sound in two classes.
+    or are in another unit; channels that cancel; one sound in two classes; events that end after their clip.
 
     Args:
         module: module of the data set.
@@ -83,17 +87,25 @@ def check(module: DatasetModule, root: Path, *, workers: int = 1, channels: str 
     present = [file for file in files if file.path.is_file()]
     with ThreadPool(workers) as pool:  # leaving the pool drops queued files, so that Ctrl-C works
         decoding = decode_video if getattr(module, "PICTURES", False) else decode
-        results = pool.imap(functools.partial(decoding, channels=channels), [file.path for file in present])
-        progress = Bar(results, desc="decoding", total=len(present), unit="clip")
-        decoded = {file.path: each for file, each in zip(present, progress, strict=True)}
+        paths = list(dict.fromkeys(file.path for file in present))
+        results = pool.imap(functools.partial(decoding, channels=channels), paths)
+        progress = Bar(results, desc="decoding", total=len(paths), unit="clip")
+        decoded = dict(zip(paths, progress, strict=True))
     faults = (
         *(f"{file.path}: listed, but not there" for file in files if file.path not in decoded),
         *(f"{path}: there, but not listed" for path in (() if root.is_file() else _unlisted(files))),
         *(f"{path}: {each.fault}" for path, each in decoded.items() if each.fault),
         *_in_two_classes(present, decoded),
+        *_late_events(present, decoded),
     )
     return Report(
-        len(files), len({file.label for file in files}), decoded, faults, hidden(root) if root.is_dir() else 0
+        clips=len(files),
+        classes=len({label for file in files for label in file.classes}),
+        captions=sum(len(file.captions) for file in files),
+        events=sum(len(file.events or ()) for file in files),
+        decoded=decoded,
+        faults=faults,
+        hidden=hidden(root) if root.is_dir() else 0,
     )
 
 
@@ -167,5 +179,16 @@ def _in_two_classes(files: list[AudioFile], decoded: Mapping[Path, Decoded]) -> 
         if not decoded[file.path].fault:
             alike[decoded[file.path].digest].append(file)
     for group in alike.values():
-        if len({file.label for file in group}) > 1:
-            yield f"one sound in several classes: {', '.join(f'{file.path} ({file.label})' for file in group)}"
+        several_files = len({file.path for file in group}) > 1  # one file may be the clip of several phrases
+        if several_files and len({file.classes for file in group}) > 1:
+            named = (f"{file.path} ({', '.join(sorted(file.classes))})" for file in group)
+            yield f"one sound in several classes: {', '.join(named)}"
+
+
+def _late_events(files: list[AudioFile], decoded: Mapping[Path, Decoded]) -> Iterator[str]:
+    for file in files:
+        seconds = decoded[file.path].seconds
+        for event in file.events or ():
+            if seconds and event.offset > seconds + _LATE:
+                late = f"an event ({event.label}) ends at {event.offset:g} s"
+                yield f"{file.path}: {late}, and the clip at {seconds:.2f} s"

@@ -1,7 +1,9 @@
 """Fetch a published data set: archives are downloaded, resumed, checked, unpacked and put in place."""
 
+import gzip
 import shutil
 import stat
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -17,27 +19,27 @@ from mgcl.progress import Bar
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip file in which a data set, or a part of it, is published."""
+    """A zip or tar.gz file in which a data set, or a part of it, is published."""
 
     url: str
     checksums: str
     """Address of the publisher's list of checksums: the files of a Zenodo record, or a commit's tree on GitHub."""
     contents: tuple[str, ...]
-    """Files and folders of the zip that are moved to the data set's root."""
+    """Files and folders of the archive that are moved to the data set's root."""
     top: str = ""
-    """Folder inside the zip that holds the contents; empty: they are at the top."""
+    """Folder inside the archive that holds the contents; empty: they are at the top."""
 
     @property
     def file(self) -> str:
-        """Name of the zip on disk."""
+        """Name of the archive on disk."""
         return self.url.rsplit("/", 1)[-1]
 
 
 def fetch(archives: Sequence[Archive], root: Path) -> int:
     """Download, check and unpack the archives that a folder lacks.
 
-    An archive is present if all its contents are. An interrupted download is resumed, in this call or the next. A zip
-    that was put into the folder by hand is checked like a downloaded one.
+    An archive is present if all its contents are. An interrupted download is resumed, in this call or the next. An
+    archive that was put into the folder by hand is checked like a downloaded one.
 
     Args:
         archives: archives of one data set.
@@ -47,8 +49,8 @@ def fetch(archives: Sequence[Archive], root: Path) -> int:
         Number of archives that were missing and are now present.
 
     Raises:
-        DataError: there is no answer, a size or checksum is wrong (the file is removed), the zip is unsafe, or the
-            folder cannot be written.
+        DataError: there is no answer, a size or checksum is wrong (the file is removed), the archive is unsafe, or
+            the folder cannot be written.
     """
     wanted = [each for each in archives if not all((root / name).exists() for name in each.contents)]
     with session() as patient:
@@ -129,23 +131,40 @@ def _verify_contents(folder: Path, contents: Sequence[str], published: Mapping[s
 
 
 def _unpack(packed: Path, folder: Path, archive: Archive) -> None:
-    """Unpack a zip whose entries all stay inside the folder.
+    """Unpack an archive whose entries all stay inside the folder.
 
     Raises:
-        DataError: the file is not a zip, is damaged, lacks some of the archive's contents, or an entry would leave
-            the folder; names the entry.
+        DataError: the file is not an archive, is damaged, lacks some of the archive's contents, or an entry would
+            leave the folder; names the entry.
     """
     try:
-        with zipfile.ZipFile(packed) as zipped:
-            entries = zipped.infolist()
-            for entry in entries:
-                path = PureWindowsPath(entry.filename)  # parses both kinds of slash, and drive letters
-                if path.anchor or ".." in path.parts or stat.S_ISLNK(entry.external_attr >> 16):
-                    raise DataError(f"{packed}: entry {entry.filename!r} leads out of the folder")
-            for entry in Bar(entries, desc=f"unpacking {packed.name}", unit="file"):
-                zipped.extract(entry, folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DataError(f"{packed}: not a whole zip file ({error})") from None
+        if packed.name.endswith(".tar.gz"):
+            _unpack_tar(packed, folder)
+        else:
+            _unpack_zip(packed, folder)
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError) as error:
+        raise DataError(f"{packed}: not a whole {packed.name.rpartition('.')[2]} file ({error})") from None
     for name in archive.contents:
         if not (folder / archive.top / name).exists():
             raise DataError(f"{packed}: lacks {name}")
+
+
+def _unpack_zip(packed: Path, folder: Path) -> None:
+    with zipfile.ZipFile(packed) as zipped:
+        entries = zipped.infolist()
+        for entry in entries:
+            path = PureWindowsPath(entry.filename)  # parses both kinds of slash, and drive letters
+            if path.anchor or ".." in path.parts or stat.S_ISLNK(entry.external_attr >> 16):
+                raise DataError(f"{packed}: entry {entry.filename!r} leads out of the folder")
+        for entry in Bar(entries, desc=f"unpacking {packed.name}", unit="file"):
+            zipped.extract(entry, folder)
+
+
+def _unpack_tar(packed: Path, folder: Path) -> None:
+    """Unpack a tar file as a stream, since going back in a compressed file starts at its beginning."""
+    with tarfile.open(packed, "r|gz") as stream:
+        for entry in Bar(stream, desc=f"unpacking {packed.name}", unit="file"):
+            path = PureWindowsPath(entry.name)
+            if path.anchor or ".." in path.parts or not (entry.isfile() or entry.isdir()):
+                raise DataError(f"{packed}: entry {entry.name!r} leads out of the folder")
+            stream.extract(entry, folder, filter="data")

@@ -164,7 +164,7 @@ def complete(files: Iterable[AudioFile], *, table: str) -> tuple[AudioFile, ...]
     return listed
 
 
-def read_table(file: Path, columns: Sequence[str], *, missing: str) -> pd.DataFrame:
+def read_table(file: Path, columns: Sequence[str], *, missing: str, headless: str = "") -> pd.DataFrame:
     """Read a csv file into a table of strings, indexed by line number.
 
     Args:
@@ -172,11 +172,13 @@ def read_table(file: Path, columns: Sequence[str], *, missing: str) -> pd.DataFr
             tab or a bar. White space around a name or before a cell is ignored, as are empty cells at the end of a row.
         columns: required columns. The file may spell them in any case; the table has them as they are written here.
         missing: advice for the message if the file does not exist.
+        headless: separator of a file without names of columns, whose cells are ``columns`` in this order; lines that
+            begin with # are comments.
 
     Raises:
         DataError: the file is missing, is not a csv file, lacks a column, has one twice, or has no rows.
     """
-    separator, rows = _rows(file, columns, missing)
+    separator, rows = _rows(file, columns, missing, headless)
     wanted = {name.casefold(): name for name in columns}
     header = [wanted.get(name.casefold(), name) for name in _trimmed([name.strip() for name in rows[0][1]])]
     for name in columns:
@@ -198,13 +200,13 @@ def read_table(file: Path, columns: Sequence[str], *, missing: str) -> pd.DataFr
     return pd.DataFrame(content, columns=header, index=[line for line, _ in rows[1:]], dtype=str)
 
 
-def _rows(file: Path, columns: Sequence[str], missing: str) -> tuple[str, list[tuple[int, list[str]]]]:
-    """Return the separator, and the rows that are not empty with their line numbers."""
+def _rows(file: Path, columns: Sequence[str], missing: str, headless: str) -> tuple[str, list[tuple[int, list[str]]]]:
+    """Return the separator, and the rows that are not empty with their line numbers; the first has the names."""
     try:
         content = file.read_bytes()
         text = content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
         first = next((line for line in text.splitlines() if line.strip()), "")
-        separator = _separator(first, columns)
+        separator = headless or _separator(first, columns)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
         rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except FileNotFoundError:
@@ -213,6 +215,8 @@ def _rows(file: Path, columns: Sequence[str], missing: str) -> tuple[str, list[t
         raise DataError(f"{file}: not a csv file ({str(error).strip()}); write it again as UTF-8 text") from None
     if not rows:
         raise DataError(f"{file}: not a csv file (it is empty); write it again as UTF-8 text")
+    if headless:
+        rows = [(0, list(columns)), *(row for row in rows if not row[1][0].startswith("#"))]
     return separator, rows
 
 

@@ -1,6 +1,7 @@
 """Notes under a table: what its numbers and intervals are, and which trials failed."""
 
 from mgcl.methods.variants import on_audio_alone
+from mgcl.overlaps import overlaps
 from mgcl.records import NO_TRANSPORT
 from mgcl.reporting.tables import Table
 
@@ -33,6 +34,7 @@ def caption(table: Table) -> list[str]:
         table.task.caption(dict(setting.drawn), pooled),
         f"Data set {setting.dataset}, backbone {setting.backbone}, bank {setting.bank[:16]}.",
     ]
+    lines += [f"Overlap: {each}." for each in overlaps(setting.backbone, setting.dataset)]
     if any(table.is_best(row, column) for row, column in table.entries):
         which = "highest" if table.metric.higher_is_better else "lowest"
         lines[0] += f" Bold: the {which} {figure} of a column, of cells that lack no trial."

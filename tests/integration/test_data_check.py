@@ -113,3 +113,25 @@ def test_the_real_recordings_are_all_right() -> None:
     (row,) = report.lengths.to_dict("records")
     assert (row["sample_rate"], row["channels"], row["clips"]) == (44100, 1, 400)
     assert row["median"] == pytest.approx(5, abs=0.01)
+
+
+def test_events_captions_and_clips_that_cannot_be_had_are_checked(tmp_path, capsys) -> None:
+    events = "filename\tonset\toffset\tevent_label\na.wav\t0.0\t0.5\tCat\na.wav\t0.5\t1.5\tDog\nb.wav\t\t\t\n"
+    write(tmp_path, "audio/eval/public/a.wav", noise(0))
+    write(tmp_path, "audio/eval/public/b.wav", noise(1))
+    (tmp_path / "metadata" / "eval").mkdir(parents=True)
+    (tmp_path / "metadata" / "eval" / "public.tsv").write_text(events)
+    assert run("data", "check", "desed", "--root", tmp_path) == 1
+    output = capsys.readouterr().out
+    assert f"{tmp_path}/audio/eval/public/a.wav: an event (Dog) ends at 1.5 s, and the clip at 1.00 s\n" in output
+    assert "2 clips, 2 classes, 2 events, 1 wrong" in output
+    assert run("data", "check", "desed", "--root", tmp_path, "--leave-out-missing") == 2
+    assert "no clip of desed may be missing" in capsys.readouterr().err
+
+    write(tmp_path, "audio/Y7fmOlUlwoNg.wav", noise(2))
+    rows = "audiocap_id,youtube_id,start_time,caption\n1,7fmOlUlwoNg,20,a rattle\n2,6BJ455B1aAs,0,a rocket\n"
+    (tmp_path / "test.csv").write_text(rows)
+    assert run("data", "check", "audiocaps", "--root", tmp_path, "--leave-out-missing") == 0
+    output = capsys.readouterr().out
+    assert f"{tmp_path}/missing.txt: 1 clips that are not there are left out" in output
+    assert "1 clips, 0 classes, 1 captions, nothing wrong" in output

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from mgcl.catalogue import load, names
 from mgcl.cli import main
+from mgcl.cli.data import _FETCHED
 from mgcl.data import esc50, fsdkaggle18
 from mgcl.data._download import Archive, fetch
 from mgcl.errors import DataError
@@ -312,4 +315,38 @@ def test_a_list_that_has_changed_is_no_reason_to_skip_the_check(zenodo, site, tm
 
 def test_what_is_not_published_cannot_be_fetched(capsys, tmp_path) -> None:
     assert run("data", "fetch", "folder", "--root", tmp_path) == 2
-    assert "folder is not downloaded from anywhere" in capsys.readouterr().err
+    assert "mgcl does not download folder, only esc50" in capsys.readouterr().err
+
+
+def tarred(site: Site, *entries: tarfile.TarInfo) -> tuple[Archive]:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for entry in entries:
+            entry.size = 4 if entry.isfile() else 0
+            archive.addfile(entry, io.BytesIO(b"some"))
+    page = site.pages["/a.tar.gz"] = content.getvalue()
+    digest = hashlib.md5(page, usedforsecurity=False).hexdigest()
+    listed = {"key": "a.tar.gz", "size": len(page), "checksum": f"md5:{digest}"}
+    site.pages["/record"] = json.dumps({"files": [listed]}).encode()
+    return (Archive(f"{site.address}/a.tar.gz", f"{site.address}/record", ("audio",), top="top"),)
+
+
+def test_a_tar_file_is_unpacked_like_a_zip(site, tmp_path) -> None:
+    assert fetch(tarred(site, tarfile.TarInfo("top/audio/1.wav"), tarfile.TarInfo("top/README")), tmp_path) == 1
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")} == {"audio", "audio/1.wav"}
+
+
+@pytest.mark.parametrize("name", ["../outside.wav", "/outside.wav", "link"])
+def test_an_entry_of_a_tar_file_that_leads_out_of_the_folder_is_refused(site, tmp_path, name) -> None:
+    entry = tarfile.TarInfo(name)
+    if name == "link":
+        entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/hosts"
+    with pytest.raises(DataError, match="leads out of the folder"):
+        fetch(tarred(site, entry), tmp_path / "root")
+    assert not list((tmp_path / "root").iterdir())
+    assert not (tmp_path / "outside.wav").exists()
+
+
+def test_help_names_the_data_sets_that_are_downloaded() -> None:
+    listed = set(_FETCHED.replace(" or ", ", ").split(", "))
+    assert listed == {name for name in names("dataset") if hasattr(load("dataset", name), "ARCHIVES")}

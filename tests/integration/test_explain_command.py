@@ -149,4 +149,4 @@ def test_an_endpoint_may_want_no_key(endpoint, tmp_path, capfd, monkeypatch) -> 
 def test_a_data_set_needs_its_folder(tmp_path, capfd) -> None:
     asked = ("explain-classes", "--dataset", "esc50", "--model", "m", "--out", str(tmp_path / "mine.json"))
     code, _, errors = run(capfd, *asked)
-    assert (code, errors) == (2, "error: --dataset esc50 needs --root DIR, where it lies\n")
+    assert (code, errors) == (2, "error: esc50 needs --root, the folder where it lies\n")

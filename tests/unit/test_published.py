@@ -134,3 +134,13 @@ def test_palms_figure_stands_beside_its_own_data_and_protocol_alone(changes, fir
     assert ("95.93" in text) == bool(first_line)
     assert ("ours minus it" in text) == (changes == {"backbone": "pengi"})
     assert "mean" not in text
+
+
+def test_mga_claps_figures_stand_beside_its_own_protocol_alone() -> None:
+    figures = published_figures.published("zero_shot", "accuracy")
+    assert {(source.rpartition(", ")[2], figure.value) for (source, _, _), figure in figures.items()} == {
+        ("ESC-50", 94.9),
+        ("UrbanSound8K", 83.7),
+        ("VGGSound", 31.8),
+    }
+    assert not any(published_figures._conditions()[source]["elsewhere"] for source, _, _ in figures)

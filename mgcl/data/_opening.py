@@ -1,0 +1,28 @@
+"""Data sets by the name that a command is given: a module of this package, or one of the Hugging Face hub."""
+
+from pathlib import Path
+
+from mgcl.catalogue import load
+from mgcl.data.dataset import DatasetModule
+from mgcl.errors import DataError
+
+
+def opened(name: str, root: Path | None) -> tuple[DatasetModule, Path]:
+    """Module of a data set, and the folder where it lies.
+
+    Args:
+        name: name of a module, or ``hub:OWNER/NAME@COMMIT``, whose default folder is in ``MGCL_HOME``.
+        root: folder of the data set; None: the default.
+
+    Raises:
+        MgclError: there is no such data set, or it has no default folder.
+    """
+    if name.startswith("hub:"):
+        from mgcl.data._hub import HubDataset
+
+        found = HubDataset.named(name)
+        return found, root or found.root
+    module = load("dataset", name)
+    if root is None:
+        raise DataError(f"{name} needs `root`, the folder where it lies")
+    return module, root
