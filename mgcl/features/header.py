@@ -8,6 +8,7 @@ from typing import Any
 from mgcl.errors import BankError
 from mgcl.features.schema import FORMAT
 from mgcl.records import logit_scale_fault
+from mgcl.window import Window
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class Header:
         seconds: length of the window that the segments cover, in seconds.
         segments: number of segments per clip.
         tokens: name of a column of tokens -> their positions in time.
+        window: window of the data set's protocol; None: the backbone's own, filled by repetition.
+        prompt: template of the classes' prompts that the protocol fixes; empty: it fixes none.
+        mean_over_folds: whether the protocol's accuracy is the mean of the folds' accuracies.
         format: format of the files; not part of the content.
     """
 
@@ -51,20 +55,28 @@ class Header:
     seconds: float = 0.0
     segments: int = 0
     tokens: Mapping[str, Tokens] = field(default_factory=dict)
+    window: Window | None = None
+    prompt: str = ""
+    mean_over_folds: bool = False
     format: int = field(default=FORMAT, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the content of ``bank.json``."""
+        """Return the content of ``bank.json``. Defaults of later fields leave no trace: older digests stay valid."""
+        dataset = {"name": self.dataset, "revision": self.revision, "licence": self.licence}
+        audio = {"sample_rate": self.sample_rate, "seconds": self.seconds, "segments": self.segments}
+        prompt = {"prompt": self.prompt} if self.prompt else {}
+        over_folds = {"mean_over_folds": True} if self.mean_over_folds else {}
+        window = {"window": asdict(self.window)} if self.window else {}
         tokens = {"tokens": {name: asdict(each) for name, each in self.tokens.items()}} if self.tokens else {}
         return {
             "format": self.format,
-            "dataset": {"name": self.dataset, "revision": self.revision, "licence": self.licence},
+            "dataset": {**dataset, **prompt, **over_folds},
             "backbone": {
                 "name": self.backbone,
                 "embedding_dim": self.embedding_dim,
                 "logit_scale": self.logit_scale,
             },
-            "audio": {"sample_rate": self.sample_rate, "seconds": self.seconds, "segments": self.segments},
+            "audio": {**audio, **window},
             **tokens,
         }
 
@@ -99,6 +111,9 @@ def parse_header(text: str, file: str) -> Header:
             seconds=float(_typed(audio, "seconds", int, float)),
             segments=_typed(audio, "segments", int),
             tokens=_tokens(content.get("tokens", {})) if version > 1 else {},
+            window=_window(audio.get("window")) if version > 1 else None,
+            prompt=_typed({"prompt": "", **dataset}, "prompt", str) if version > 1 else "",
+            mean_over_folds=version > 1 and _typed({"mean_over_folds": False, **dataset}, "mean_over_folds", bool),
             format=version,
         )
     except KeyError as error:
@@ -127,6 +142,10 @@ def check_header(header: Header, file: str, *, joint: bool, segments: bool) -> N
         _check_number(file, name, getattr(header, name), positive=old or needed)
     for name, tokens in header.tokens.items():
         _check_number(file, f"tokens.{name}.step", tokens.step, positive=True)
+    if header.window and (fault := header.window.fault):
+        raise BankError(f"{file}: audio.{fault}")
+    if header.prompt and "{}" not in header.prompt:
+        raise BankError(f"{file}: dataset.prompt is {header.prompt!r}; a template has {{}} for the class's name")
     if not header.dataset or not header.backbone:
         raise BankError(f"{file}: dataset.name and backbone.name must not be empty")
 
@@ -141,6 +160,13 @@ def _tokens(section: Any) -> dict[str, Tokens]:
         name: Tokens(float(_typed(each, "step", int, float)), _typed({"gaps": False, **each}, "gaps", bool))
         for name, each in dict(section).items()
     }
+
+
+def _window(section: Any) -> Window | None:
+    if section is None:
+        return None
+    seconds = float(_typed(section, "seconds", int, float))
+    return Window(seconds, _typed(section, "short", str), _typed(section, "long", str))
 
 
 def _typed(section: Mapping[str, Any], key: str, *kinds: type) -> Any:

@@ -314,13 +314,16 @@ def _matching(runs: _Runs, events: Floats, rule: Collars) -> _Counted:
     collar = np.maximum(rule.offset, rule.offset_rate * (events[:, 1] - events[:, 0]))
     near = np.round(np.abs(runs.onset[:, None] - events[:, 0]) - rule.onset, _DECIMALS) <= 0
     near &= np.round(np.abs(runs.offset[:, None] - events[:, 1]) - collar, _DECIMALS) <= 0
-    hits = np.array([_largest_matching(near[runs.row == row]) for row in range(runs.thresholds)], float)
+    hits = np.bincount(runs.row, near.sum(1), runs.thresholds)
+    by_event = np.zeros((runs.thresholds, len(events)), int)
+    np.add.at(by_event, runs.row, near)
+    shared = np.bincount(runs.row, near.sum(1) > 1, runs.thresholds) + (by_event > 1).any(1)
+    for row in np.flatnonzero(shared):
+        hits[row] = _largest_matching(near[runs.row == row])
     return hits, np.bincount(runs.row, minlength=runs.thresholds) - hits, {}
 
 
 def _largest_matching(near: NDArray[np.bool_]) -> int:
-    if (near.sum(0) <= 1).all() and (near.sum(1) <= 1).all():
-        return int(near.sum())
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import maximum_bipartite_matching
 

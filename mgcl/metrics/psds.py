@@ -76,15 +76,11 @@ def psds(
     return np.concatenate([_batch(changes, sounding, seconds, parameters, batch) for batch in batches])
 
 
-def _batch(
-    changes: Sequence[Changes], sounding: Floats, seconds: Floats, parameters: Psds, weights: Floats
-) -> Floats:
+def _batch(changes: Sequence[Changes], sounding: Floats, seconds: Floats, parameters: Psds, weights: Floats) -> Floats:
     present = np.stack([weights @ each.reference > 0 for each in changes], axis=1)
     classes = np.maximum(present.sum(1), 1)
     weight = parameters.alpha_ct / np.maximum(classes - 1, 1)
-    curves = [
-        _curve(each, weights, weights @ sounding, weights @ seconds, weight[:, None]) for each in changes
-    ]
+    curves = [_curve(each, weights, weights @ sounding, weights @ seconds, weight[:, None]) for each in changes]
     rates = np.concatenate([np.minimum(rate, parameters.max_efpr) for rate, _ in curves], axis=1)
     rises = np.concatenate([np.diff(height, axis=1, prepend=0) for _, height in curves], axis=1)
     if not parameters.alpha_st:

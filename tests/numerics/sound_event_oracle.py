@@ -41,7 +41,7 @@ def drawn(random, classes, clips):
         labels = random.choice(classes, len(starts))
         each = [
             (round(float(start), 3), round(float(min(start + length, SECONDS)), 3), str(label))
-            for start, length, label in zip(starts, lengths, labels)
+            for start, length, label in zip(starts, lengths, labels, strict=True)
         ]
         events.append(sorted(each))
     return events
@@ -68,7 +68,7 @@ def cases():
     yield "touching events, and a clip without any", three[:2], touching, scored(touching, three[:2], random, 0.6)
     one = [[(1.0, 3.0, "dog")], [], [(0.0, 10.0, "dog")], [(2.2, 2.9, "dog"), (6.1, 8.0, "dog")]]
     yield "one class", three[:1], one, scored(one, three[:1], random, 0.7)
-    every = [[(start, start + 3.0, label) for start, label in zip((0.5, 2.0, 6.5), three)]] * 3
+    every = [[(start, start + 3.0, label) for start, label in zip((0.5, 2.0, 6.5), three, strict=True)]] * 3
     yield "all classes in every clip", three, every, scored(every, three, random, 0.7)
     crossed = [[(1.0, 6.0, "dog")], [(2.0, 7.0, "rain")], [(0.5, 3.0, "siren"), (5.0, 9.0, "dog")]]
     swapped = [[(onset, offset, three[three.index(each) - 1]) for onset, offset, each in clip] for clip in crossed]
@@ -84,8 +84,8 @@ def f_scores(found):
 def figures(classes, events, score):
     edges = np.linspace(0, SECONDS, FRAMES + 1)
     names = [f"clip{number}" for number in range(len(events))]
-    scores = {name: create_score_dataframe(each, edges, classes) for name, each in zip(names, score)}
-    truth, lengths = dict(zip(names, map(joined, events))), dict.fromkeys(names, SECONDS)
+    scores = {name: create_score_dataframe(each, edges, classes) for name, each in zip(names, score, strict=True)}
+    truth, lengths = dict(zip(names, map(joined, events), strict=True)), dict.fromkeys(names, SECONDS)
     found = {"psds": {}}
     for name, each in PSDS.items():
         if len(classes) == 1:  # no other class can trigger a detection, and sed_scores_eval fails where it looks
@@ -115,7 +115,13 @@ def figures(classes, events, score):
 
 def main():
     found = [
-        {"name": name, "classes": classes, "events": events, "scores": score.tolist(), **figures(classes, events, score)}
+        {
+            "name": name,
+            "classes": classes,
+            "events": events,
+            "scores": score.tolist(),
+            **figures(classes, events, score),
+        }
         for name, classes, events, score in cases()
     ]
     print(json.dumps({"seconds": SECONDS, "frames": FRAMES, "parameters": PSDS, "cases": found}))
