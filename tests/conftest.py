@@ -33,6 +33,7 @@ from hypothesis import settings
 from mgcl.features import FeatureBank
 from tests.generated_audio_visual_bank import write_generated_audio_visual_bank
 from tests.generated_bank import write_generated_bank
+from tests.generated_zero_shot_bank import write_zero_shot_bank
 
 HUB = Path(os.environ["HF_HOME"])
 atexit.register(shutil.rmtree, HUB, ignore_errors=True)
@@ -86,6 +87,12 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> FeatureBank:
 def audio_visual_bank(tmp_path_factory: pytest.TempPathFactory) -> FeatureBank:
     """Small: 8 base, 4 and 4 novel classes of 16 clips."""
     return write_generated_audio_visual_bank(tmp_path_factory.mktemp("banks") / "audio-visual")
+
+
+@pytest.fixture(scope="session")
+def zero_shot_bank(tmp_path_factory: pytest.TempPathFactory) -> FeatureBank:
+    """Small: 30 clips with labels, events and captions, of 4 classes and one that sounds nowhere."""
+    return write_zero_shot_bank(tmp_path_factory.mktemp("banks") / "zero-shot")
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from mgcl.cli.commands import (
 )
 from mgcl.errors import MgclError, with_flags
 from mgcl.extras import missing
+from mgcl.language.prompt_sets import PROMPT_SETS
 
 if TYPE_CHECKING:
     from mgcl.backbones.backbone import Facts
@@ -63,6 +64,13 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="json, or the word `templates` (default: those that come with mgcl, else templates)",
     )
+    what.add_argument(
+        "--prompt-sets",
+        nargs="+",
+        choices=tuple(PROMPT_SETS),
+        default=(),
+        help="published prompts of the classes, beside the bank's own, as rows of sweeps/zero_shot.py",
+    )
     what.add_argument("--out", required=True, metavar="DIR", type=Path, help="the bank's folder; must not exist")
     add_channels(what)
     where = extract.add_argument_group("where")
@@ -104,7 +112,7 @@ def _extract(flags: argparse.Namespace) -> int:
     captions = read_captions(flags.captions) if flags.captions else None
     flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
     with _started(flags, machines) as (about, run):
-        texts = Texts.of(dataset, about, classes=classes, captions=captions)
+        texts = Texts.of(dataset, about, classes=classes, captions=captions).with_prompt_sets(flags.prompt_sets)
         bank = extract_by(run, dataset, about, flags.out, texts, strict=flags.strict)
     print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
     warn_of_named_classes(bank.captions_naming_class)

@@ -70,6 +70,7 @@ def assemble(bench: Workbench, dataset: Dataset, about: Facts, texts: Texts, out
             "prompt_embedding": np.stack([vectors[each.prompt] for each in classes]),
             "explanations": [each.explanations for each in classes],
             "explanation_embeddings": np.stack([[vectors[each] for each in one.explanations] for one in classes]),
+            **texts.prompt_columns(labels, vectors),
         },
         extraction={"weights": about.fingerprint, "left_out": left_out},
     )

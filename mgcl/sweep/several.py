@@ -44,7 +44,9 @@ def _main(sweeps: Sequence[Sweep], arguments: Sequence[str] | None) -> int:
             plan(sweep, bank)  # what is wrong with a later sweep is told before the first one runs
         todo.append((sweep, banks))
     if not todo:
-        raise SweepError(with_flags("`tasks`, `variants`, `banks`: nothing is left to run; name others", _called(sweeps)))
+        raise SweepError(
+            with_flags("`tasks`, `variants`, `banks`: nothing is left to run; name others", _called(sweeps))
+        )
     return max(swept(sweep, flags, banks) for sweep, banks in todo)
 
 

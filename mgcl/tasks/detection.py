@@ -58,7 +58,8 @@ SETTING = {
 WORDS = Words(
     unit="clip",
     devices_caveat=": figures may differ in the last digit",
-    p_caveat="It is conditional on these classes: it says whether other clips of them would show a difference.",
+    p_caveat="A clip's number is its share of the figure (jackknife). The test is conditional on these classes: it "
+    "says whether other clips of them would show a difference.",
 )
 PRESETS: Mapping[str, Mapping[str, Value]] = {}
 
