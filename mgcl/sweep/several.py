@@ -63,7 +63,7 @@ def _chosen(sweep: Sweep, flags: argparse.Namespace) -> Sweep | None:
 
 def _parser(sweeps: Sequence[Sweep]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description=f"Run what is missing of the sweeps {', '.join(each.name for each in sweeps)}, one per task, on the "
+        description=f"Run what is missing of {', '.join(each.name for each in sweeps)}, one sweep per task, on the "
         "banks that have what the task reads; record them in MLflow, and write a report of each.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )

@@ -15,10 +15,14 @@ from mgcl.language.prompt_sets import PROMPT_SETS
 from mgcl.metrics import detection as counting
 from mgcl.metrics.jackknife import jackknife
 from mgcl.metrics.psds import PSDS1_A, psds
+from mgcl.reporting import published
+from mgcl.reporting.blocks import markdown
+from mgcl.reporting.tables import build
 from mgcl.sweep import several
 from mgcl.sweep.grid import left_out, plan
 from mgcl.sweep.trial import run_trial
 from mgcl.tasks import detection, multi_label, retrieval
+from mgcl.tracking.runs import TAG_LIMIT, parameters_of, result_tags, tags_of, trial_run
 from sweeps.zero_shot import SWEEPS
 
 SWEEP = {each.draws.task: each for each in SWEEPS}
@@ -47,9 +51,28 @@ def test_map_is_scikit_learns_of_the_cosines_with_the_rows_sentences(zero_shot_b
     assert multi_label.METRICS[0].figure(result.scores) == pytest.approx(expected)
 
 
-def test_detections_are_scored_by_the_metrics_of_the_segments_cosines(zero_shot_bank) -> None:
-    bank = zero_shot_bank
-    result = run_trial(trial_of("detection", bank, "zero-shot", threshold=0.5), bank)
+@pytest.fixture(scope="module")
+def detected(zero_shot_bank):
+    """The result of one trial."""
+    return run_trial(trial_of("detection", zero_shot_bank, "zero-shot", threshold=0.5), zero_shot_bank)
+
+
+def test_published_figures_stand_beside_ours_without_a_difference(detected, zero_shot_bank) -> None:
+    (planned,) = plan(replace(SWEEP["detection"], variants=("zero-shot",)), zero_shot_bank)
+    tags = tags_of(planned, zero_shot_bank) | result_tags(detected)
+    assert max(map(len, tags.values())) <= TAG_LIMIT
+    run = trial_run("r", "FINISHED", 0.0, tags, parameters_of(planned), {})
+    tables = {table.metric.name: table for table in build([run])}
+    assert list(tables) == [metric.name for metric in detection.METRICS]
+    text = markdown(published.blocks(tables["PSDS1"]))
+    assert "PSDS1, as published: MGA-CLAP, cited by FineLAP (ACL 2026), DESED." in text
+    assert "0.264" in text
+    assert "ours minus it" not in text
+    assert not published.blocks(tables["event-F1"])
+
+
+def test_detections_are_scored_by_the_metrics_of_the_segments_cosines(zero_shot_bank, detected) -> None:
+    bank, result = zero_shot_bank, detected
     figures = {metric.name: metric.figure(result.scores) for metric in detection.METRICS}
     frames = counting.median_filtered(unit(bank.segment_embeddings) @ unit(bank.prompt_embeddings[:4]).T, 3)
     edges, seconds = np.linspace(0, 8, 17), np.full(30, 8.0)
