@@ -95,6 +95,14 @@ def audio_visual_bank(tmp_path_factory: pytest.TempPathFactory) -> "FeatureBank"
 
 
 @pytest.fixture(scope="session")
+def zero_shot_bank(tmp_path_factory: pytest.TempPathFactory) -> "FeatureBank":
+    """Small: 30 clips with labels, events and captions, of 4 classes and one that sounds nowhere."""
+    from tests.generated_zero_shot_bank import write_zero_shot_bank
+
+    return write_zero_shot_bank(tmp_path_factory.mktemp("banks") / "zero-shot")
+
+
+@pytest.fixture(scope="session")
 def real_bank() -> "FeatureBank":
     """The ESC-10 bank of real recordings; a clone does not have it."""
     if not REAL_BANK.is_dir():

@@ -36,7 +36,7 @@ def micro_f1(means):
 
 
 VERSION = 1
-METHODS = "few_shot"
+METHODS = ("few_shot",)
 GENERATED = "soundscapes"
 READS = ("label", "clip", "segments", "prompt", "explanations")
 METRICS = (

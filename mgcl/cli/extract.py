@@ -19,6 +19,7 @@ from mgcl.cli.commands import (
 )
 from mgcl.errors import MgclError, with_flags
 from mgcl.extras import missing
+from mgcl.language.prompt_sets import PROMPT_SETS
 
 if TYPE_CHECKING:
     from mgcl.backbones.backbone import Facts
@@ -70,6 +71,13 @@ def add(commands: Commands) -> None:
         help="of the classes' prompts, with {} for the name, e.g. '{} can be heard' (default: the data set's own)",
     )
     add_window(what)
+    what.add_argument(
+        "--prompt-sets",
+        nargs="+",
+        choices=tuple(PROMPT_SETS),
+        default=(),
+        help="published prompts of the classes, beside the bank's own, as rows of sweeps/zero_shot.py",
+    )
     what.add_argument("--out", required=True, metavar="DIR", type=Path, help="the bank's folder; must not exist")
     add_channels(what)
     where = extract.add_argument_group("where")
@@ -83,14 +91,9 @@ def add(commands: Commands) -> None:
 
 
 def _extract(flags: argparse.Namespace) -> int:
-    from mgcl.captioners.file import read_captions
     from mgcl.cluster.machines import Machines
-    from mgcl.data._faults import faults
     from mgcl.data._opening import opened
-    from mgcl.errors import BankError, DataError
-    from mgcl.extraction.extract import extract_by
-    from mgcl.extraction.texts import Texts, class_texts
-    from mgcl.overlaps import overlaps
+    from mgcl.errors import BankError
 
     flags.backbone = chosen_backbone(flags)
     machines = Machines(flags.address, flags.actors, flags.gpus_per_actor)
@@ -107,16 +110,25 @@ def _extract(flags: argparse.Namespace) -> int:
     if flags.verified_only:
         dataset = dataset.verified_only()
     load("backbone", flags.backbone)
-    if dataset.pictures:
-        return _extract_videos(flags, machines, dataset)
+    return (_extract_videos if dataset.pictures else _extract_sounds)(flags, machines, dataset)
+
+
+def _extract_sounds(flags: argparse.Namespace, machines: "Machines", dataset: Dataset) -> int:
+    from mgcl.captioners.file import read_captions
+    from mgcl.data._faults import faults
+    from mgcl.errors import DataError
+    from mgcl.extraction.extract import extract_by
+    from mgcl.extraction.texts import Texts, class_texts
+    from mgcl.overlaps import overlaps
+
+    # Bad input is refused here, before Ray and the backbone are started, which takes a while.
     for fault in faults(dataset):
         raise DataError(fault)
-    # Bad input is refused here, before Ray and the backbone are started, which takes a while.
     classes = class_texts(dataset, _given_classes(flags.explanations, dataset))
     captions = read_captions(flags.captions) if flags.captions else None
     flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
     with _started(flags, machines) as (about, run):
-        texts = Texts.of(dataset, about, classes=classes, captions=captions)
+        texts = Texts.of(dataset, about, classes=classes, captions=captions).with_prompt_sets(flags.prompt_sets)
         bank = extract_by(run, dataset, about, flags.out, texts, strict=flags.strict)
     print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
     for each in overlaps(bank.header.backbone, bank.header.dataset):

@@ -117,6 +117,7 @@ def _classes(labels: Sequence[str], texts: Texts, vectors: Mapping[str, Floats])
         "prompt_embedding": np.stack([vectors[each.prompt] for each in classes]),
         "explanations": [each.explanations for each in classes],
         "explanation_embeddings": np.stack([[vectors[each] for each in one.explanations] for one in classes]),
+        **texts.prompt_columns(labels, vectors),
     }
 
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from mgcl.audio.excerpt import audible_clip
 from mgcl.backbones.backbone import Facts
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import BankError, DataError
 from mgcl.language.explanations import ClassText, explanations
+from mgcl.language.prompt_sets import prompt_of
 from mgcl.language.prompts import prompt
 
 
@@ -17,12 +21,14 @@ class Texts:
 
     Attributes:
         classes: label -> prompt and explanations of the class.
+        prompt_sets: names of the prompt sets that the classes get sentences of, too.
         captions: clip id -> caption; None: captions are taken from ``choices``, or the bank has no captions.
         choices: candidate captions; every clip gets the nearest one in the joint space.
         several: clip id -> captions of a data set for retrieval; empty: it has none.
     """
 
     classes: Mapping[str, ClassText]
+    prompt_sets: tuple[str, ...] = field(default=(), kw_only=True)
     captions: Mapping[str, str] | None = None
     choices: tuple[str, ...] = ()
     several: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -63,6 +69,7 @@ class Texts:
     @property
     def sentences(self) -> Iterable[str]:
         """All sentences, in a fixed order. Sentences may be repeated."""
+        yield from (prompt_of(name, label) for name in self.prompt_sets for label in self.classes)
         for each in self.classes.values():
             yield each.prompt
             yield from each.explanations
@@ -82,7 +89,27 @@ class Texts:
         for label, each in self.classes.items():
             if sentence in (each.prompt, *each.explanations):
                 return f"a sentence on class {label}"
+            if sentence in (prompt_of(name, label) for name in self.prompt_sets):
+                return f"a prompt of class {label}"
         return "a caption that comes with the backbone"
+
+    def with_prompt_sets(self, names: Sequence[str]) -> "Texts":
+        """Return the texts with the classes' sentences of some of ``mgcl.language.prompt_sets``."""
+        return replace(self, prompt_sets=tuple(names))
+
+    def prompt_columns(self, labels: Sequence[str], vectors: Mapping[str, Any]) -> dict[str, Any]:
+        """Columns of the prompt sets, by stored name.
+
+        Args:
+            labels: labels of the bank's classes, in its order.
+            vectors: sentence -> its embedding.
+        """
+        columns: dict[str, Any] = {}
+        for name in self.prompt_sets:
+            sentences = [prompt_of(name, label) for label in labels]
+            columns[f"{name}_prompt"] = sentences
+            columns[f"{name}_prompt_embedding"] = np.stack([vectors[each] for each in sentences])
+        return columns
 
 
 def class_texts(dataset: Dataset, classes: Mapping[str, ClassText] | None = None) -> dict[str, ClassText]:

@@ -9,6 +9,8 @@ from typing import Literal
 
 import pyarrow as pa
 
+from mgcl.language.prompt_sets import PROMPT_SETS
+
 FORMAT = 2
 CLIPS, CLASSES, HEADER = "clips.arrow", "classes.arrow", "bank.json"
 
@@ -90,6 +92,24 @@ CLIP_COLUMNS = (
 )
 """Columns of ``clips.arrow``, in the order in which they are written and hashed."""
 
+_PROMPT_SETS = tuple(
+    column
+    for name in PROMPT_SETS
+    for column in (
+        Column(f"{name}_prompt", "text", f"its prompt in the set {name}", since=2),
+        Column(
+            f"{name}_prompt_embedding",
+            "vector",
+            f"its prompt in the set {name}",
+            name=f"{name}_prompt",
+            text=f"{name}_prompt",
+            joint=True,
+            since=2,
+            mend="`mgcl extract --prompt-sets` writes prompt sets",
+        ),
+    )
+)
+
 CLASS_COLUMNS = (
     Column("label", "text", "its name, unique", name="class_label", required_in=(1, 2)),
     Column("prompt", "text", "one sentence that names it", required_in=(1,)),
@@ -106,6 +126,7 @@ CLASS_COLUMNS = (
     ),
     Column("word_vector", "vector", "its name as words, in a space of its own", since=2),
     Column("part", "text", "base, novel-validation or novel-test, where the data set divides its classes", since=2),
+    *_PROMPT_SETS,
 )
 """Columns of ``classes.arrow``, in the order in which they are written and hashed."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from mgcl.catalogue import load
 from mgcl.errors import SweepError
+from mgcl.language.prompt_sets import PROMPT_SETS
 from mgcl.parameters import flat, from_flat
 from mgcl.records import Value
 
@@ -134,7 +135,17 @@ AUDIO_VISUAL: Mapping[str, Variant] = {
 }
 """Rows of tables of generalised audio-visual few-shot recognition."""
 
-VARIANTS: dict[str, Variant] = {**FEW_SHOT, **AUDIO_VISUAL}
+ZERO_SHOT: Mapping[str, Variant] = {
+    "cosine": Variant("cosine"),
+    "explanations-mean": Variant("cosine", {"texts": "explanations"}),
+    **{f"{name}-prompt": Variant("cosine", {"texts": f"{name}_prompt"}) for name in PROMPT_SETS},
+}
+"""Rows of zero-shot tables beside "zero-shot", which reads each class's prompt: other sentences for the classes.
+
+"cosine" has none, for tasks whose sentences are not the classes'.
+"""
+
+VARIANTS: dict[str, Variant] = {**FEW_SHOT, **AUDIO_VISUAL, **ZERO_SHOT}
 """All rows."""
 
 
@@ -167,6 +178,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
         "clip-adapter",
         "multi-grained-kernel",
     ),
+    "Other class texts": tuple(ZERO_SHOT),
     "Plain rows": ("linear-probe", "prototypes"),
     "AV-DIFF Table 2: adapted to its tokens, head and training": (
         "attention-fusion",

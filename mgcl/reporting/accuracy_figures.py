@@ -101,7 +101,7 @@ def forest(table: Table, row: str) -> Figure | None:
     drawn.supxlabel(wrapped(f"{fitted(row, 2)} minus the row, {table.metric.in_points}", wide - 0.4), fontsize=9)
     better = "Right" if table.metric.higher_is_better else "Left"
     caption = (
-        f"{table.metric.name.capitalize()} of {row} minus the row's, on the {table.task.WORDS.unit}s that both have: "
+        f"{table.metric.title} of {row} minus the row's, on the {table.task.WORDS.unit}s that both have: "
         f"means and {_intervals(table, table.metric.paired_interval)}. {better} of the line {row} is better; a filled "
         "marker's interval does not hold 0 (not corrected for the number of rows)."
     )

@@ -30,7 +30,7 @@ def _section(tables: Sequence[Table]) -> list[Block]:
     banks = "; ".join(f"{each.setting.dataset}, {each.setting.backbone}" for each in tables)
     unit = f" in {first.metric.symbol}" if first.metric.symbol else ""
     words = (
-        f"{first.metric.name.capitalize()}{unit}: mean over {len(tables)} banks ({banks}), each as in its own table, "
+        f"{first.metric.title}{unit}: mean over {len(tables)} banks ({banks}), each as in its own table, "
         "± 95 % t interval over the banks' means. -: a bank lacks the entry, or trials of it."
     )
     return [found, words]

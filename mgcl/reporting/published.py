@@ -138,11 +138,12 @@ def _section(table: Table, source: str) -> list[Block]:
     cells: dict[str, list[str]] = {}
     for column in columns:
         head = _conditions()[source]["mean"] if column == MEAN else column
-        cells[head] = [_figure(figures.get((row, column))) for row in rows]
+        cells[head] = [_figure(table, figures.get((row, column))) for row in rows]
         if not differs:
             cells[f"ours minus it, {head}"] = [_difference(table, (source, row, column)) for row in rows]
     shown = [figures[row, column] for row in rows for column in columns if (row, column) in figures]
-    words = f"{table.metric.name.capitalize()} in {table.metric.symbol}, as published: {source}."
+    unit = f" in {table.metric.symbol}" if table.metric.symbol else ""
+    words = f"{table.metric.title}{unit}, as published: {source}."
     if any(figure.derived for figure in shown):
         words += " †: derived from a difference that its text states."
     if not differs:
@@ -162,10 +163,10 @@ def _numbers(name: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", name)))
 
 
-def _figure(figure: Published | None) -> str:
-    return "" if figure is None else f"{figure.value:.2f}{'†' if figure.derived else ''}"
+def _figure(table: Table, figure: Published | None) -> str:
+    return "" if figure is None else f"{figure.value:.{table.metric.decimals}f}{'†' if figure.derived else ''}"
 
 
 def _difference(table: Table, place: Place) -> str:
     points = difference(table, place)
-    return "" if points is None else f"{points:+.2f}"
+    return "" if points is None else f"{points:+.{table.metric.decimals}f}"

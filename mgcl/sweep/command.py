@@ -4,9 +4,9 @@ import argparse
 import datetime
 import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from joblib import cpu_count
 
@@ -15,6 +15,7 @@ from mgcl.cluster.machines import Machines
 from mgcl.errors import SweepError, flag_names, run_and_exit, with_flags
 from mgcl.extraction.generated import sounds_of
 from mgcl.extras import missing as not_installed
+from mgcl.features import FeatureBank
 from mgcl.home import home, similarity_limit
 from mgcl.methods.variants import GROUPS, VARIANTS
 from mgcl.progress import at_work
@@ -50,13 +51,36 @@ def _called(sweep: Sweep) -> dict[str, str]:
 
 def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     flags = _parser(sweep).parse_args(arguments)
+    check(flags)
+    sweep = override(sweep, flags)
+    return swept(sweep, flags, open_banks(sweep.banks, make=not flags.plan, generated=sweep.task.GENERATED))
+
+
+def check(flags: argparse.Namespace) -> None:
+    """Refuse flags of the machines that contradict each other, and an installation that cannot run a sweep.
+
+    Raises:
+        SweepError: a library is missing, or two flags contradict each other.
+    """
     if lacking := not_installed("mlflow", "ray"):
         raise SweepError(f"a sweep needs {lacking}")
-    sweep, where = override(sweep, flags), machines(flags)
-    if flags.local and where != Machines():
+    if flags.local and machines(flags) != Machines():
         raise SweepError("--local runs trials in this process: leave --address, --workers and --gpus-per-trial out")
     similarity_limit()  # a bad value is refused here once, not by every worker
-    banks = open_banks(sweep.banks, make=not flags.plan, generated=sweep.task.GENERATED)
+
+
+def swept(sweep: Sweep, flags: argparse.Namespace, banks: Mapping[str, FeatureBank]) -> int:
+    """Run what is missing of a sweep on opened banks, and write its report.
+
+    Args:
+        sweep: the sweep with the flags' values.
+        flags: parsed flags: plan, only, retry, local, tracking_uri, out, and those of the machines.
+        banks: location of each bank -> the opened bank.
+
+    Returns:
+        The exit code: 0, 1 if a trial failed, or 130 if trials are missing.
+    """
+    where = machines(flags)
     planned = [each for bank in banks.values() for each in plan(sweep, bank)]
     chosen = _only(flags.only, planned)
     for words in dict.fromkeys(words for bank in banks.values() for words in left_out(sweep, bank)):
@@ -188,10 +212,15 @@ def _parser(sweep: Sweep) -> argparse.ArgumentParser:
     what.add_argument(
         "--params", metavar="FILE", default=sweep.params, help="searched values: run them beside the rest"
     )
+    what.add_argument("--only", nargs="+", metavar="KEY", help="these trials of it alone")
+    add_run_flags(parser, what)
+    return parser
+
+
+def add_run_flags(parser: argparse.ArgumentParser, what: Any) -> None:
+    """Add the flags that say whether and where trials run, ``what`` being the group of what to run."""
     what.add_argument("--plan", action="store_true", help="list done, missing and failed trials; run nothing")
     what.add_argument("--retry", choices=["failed"], help="run failed trials again")
-    what.add_argument("--only", nargs="+", metavar="KEY", help="these trials of it alone")
     where = parser.add_argument_group("where")
     where.add_argument("--local", action="store_true", help="in this process, one by one, without Ray: for a debugger")
     add_machine_flags(where)
-    return parser

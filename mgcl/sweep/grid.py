@@ -129,7 +129,7 @@ def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:
 
 def _runs(sweep: Sweep, variant: ResolvedVariant) -> bool:
     """Whether the sweep's task runs methods of the variant's kind."""
-    return variant.method in names("method", sweep.task.METHODS)
+    return any(variant.method in names("method", folder) for folder in sweep.task.METHODS)
 
 
 def _lacks(sweep: Sweep, bank: FeatureBank, name: str) -> str:

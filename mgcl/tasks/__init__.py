@@ -103,8 +103,8 @@ class Task(Protocol):
 
     VERSION: int
     """Version, part of every trial's key; raised whenever the same cell would draw or count something else."""
-    METHODS: str
-    """Folder of ``mgcl.methods`` whose methods the task runs."""
+    METHODS: tuple[str, ...]
+    """Folders of ``mgcl.methods`` whose methods the task runs."""
     GENERATED: str
     """Generated data set whose bank a sweep takes if it is given none; see ``mgcl.extraction.generated``."""
     READS: tuple[str, ...]

@@ -62,6 +62,11 @@ class Metric:
         return self.summary.columns if self.summary else (self.name,)
 
     @property
+    def title(self) -> str:
+        """Name at the start of a sentence: abbreviations keep their letters."""
+        return self.name.capitalize() if self.name.islower() else self.name
+
+    @property
     def factor(self) -> float:
         """Factor by which figures are multiplied when printed: 100 for "%", otherwise 1."""
         return 100.0 if self.symbol == "%" else 1.0

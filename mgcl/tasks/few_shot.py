@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION"]
 
-METHODS = "few_shot"
+METHODS = ("few_shot",)
 GENERATED = "soundscapes"
 READS = ("label", "clip", "segments", "prompt", "explanations")
 METRICS = (Metric("accuracy"),)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mgcl.features import FeatureBank
 
 VERSION = 1
-METHODS = "audio_visual"
+METHODS = ("audio_visual",)
 GENERATED = "scenes"
 READS = ("label", "split", "part")
 METRICS = (

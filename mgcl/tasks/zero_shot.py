@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mgcl import records
 from mgcl.errors import SweepError
-from mgcl.records import NO_TRANSPORT, Confusion, Value
+from mgcl.records import Confusion, Value
 from mgcl.tasks import Coordinate, Measured, Metric, Setup, Words, flag
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mgcl.features import FeatureBank
-    from mgcl.methods.method import Support
 
 VERSION = 1
-METHODS = "few_shot"
+METHODS = ("few_shot", "zero_shot")
 GENERATED = "soundscapes"
 READS = ("label", "clip", "segments", "prompt", "explanations")
 METRICS = (Metric("accuracy", interval="bootstrap"),)
@@ -68,9 +70,17 @@ def cells(draws: Draws, bank: FeatureBank, only: Sequence[Any] | None = None) ->
     return tuple(Cell(texts, len(bank.row_of_class)) for texts in draws.texts)
 
 
-def unfit(_cell: Cell, parameters: Any) -> str:
-    """Reason to leave out a method that learns from clips, of which this task has none; empty if it can run."""
-    return "learns from labelled clips: left out" if getattr(parameters, "least_shots", 1) else ""
+def unfit(cell: Cell, parameters: Any) -> str:
+    """Reason to leave out a method that learns from clips, of which this task has none; empty if it can run.
+
+    A method that names its class texts runs in the first column, whose other rows read one sentence per class too.
+    """
+    if getattr(parameters, "least_shots", 1):
+        return "learns from labelled clips: left out"
+    named = getattr(parameters, "texts", None)
+    if named == "":
+        return "names no class texts: left out"
+    return f"has class texts of its own: left out at {cell.texts}" if named and cell.texts != TEXTS[0] else ""
 
 
 def place(cell: Cell) -> dict[str, Value]:
@@ -93,26 +103,38 @@ def run(setup: Setup, stack: int) -> Measured:
 
     Raises:
         FloatingPointError: a logit is not finite.
+        SweepError: the protocol's accuracy is over folds, and a clip has none.
     """
     import numpy as np
 
-    from mgcl.tasks._features import clip_features
+    from mgcl.tasks import _class_texts as class_texts
 
     bank, labels = setup.bank, list(setup.bank.row_of_class)
     truth = np.array([bank.row_of_class[clip.label] for clip in bank.clip_records])
-    fitted = setup.method.fit(_support(setup), setup.parameters)
-    rows, answers, convergence = np.arange(len(truth)), [], NO_TRANSPORT
-    for start in range(0, len(truth), stack):
-        prediction = setup.method.predict(fitted, clip_features(bank, rows[start : start + stack], setup.device))
-        if not prediction.logits.isfinite().all():
-            raise FloatingPointError(f"clips from {start}: a logit is not finite")
-        answers.append(prediction.logits.argmax(-1).cpu().numpy())
-        convergence += prediction.convergence
-    answered = np.concatenate(answers)
+    support = class_texts.described(bank, class_texts.texts_of(setup.parameters, setup.trial.cell.texts), setup.device)
+    logits, convergence = class_texts.logits(setup, support, class_texts.clips_of(setup, stack))
+    answered = logits.argmax(-1)
     counts = np.zeros((len(labels), len(labels)), int)
     np.add.at(counts, (truth, answered), 1)
     confusion = Confusion(tuple(labels), tuple(tuple(map(int, row)) for row in counts))
-    return Measured({"accuracy": tuple((truth == answered).astype(float).tolist())}, convergence, (confusion,))
+    scores = (truth == answered) * _weights(bank)
+    return Measured({"accuracy": tuple(scores.astype(float).tolist())}, convergence, (confusion,))
+
+
+def _weights(bank: FeatureBank) -> NDArray[np.float64]:
+    """Weight of each clip, 1 on average: where the data set's protocol is over folds, every fold weighs the same.
+
+    The mean of the weighted scores is then the mean of the folds' accuracies, however many clips a fold has.
+    """
+    import numpy as np
+
+    if not bank.header.mean_over_folds:
+        return np.ones(len(bank.clips))
+    folds = [clip.fold for clip in bank.clip_records]
+    if None in folds:
+        raise SweepError(f"{bank.path}: its accuracy is the mean over folds, and a clip has no fold; extract it again")
+    _, place, sizes = np.unique(folds, return_inverse=True, return_counts=True)
+    return np.asarray(len(folds) / (len(sizes) * sizes[place]))
 
 
 def column_name(column: Sequence[Value]) -> str:
@@ -128,23 +150,3 @@ def heading(setting: Mapping[str, Value]) -> str:
 def caption(setting: Mapping[str, Value], _pooled: Mapping[str, Sequence[Value]]) -> str:
     """Sentence on a setting, for captions."""
     return f"Zero-shot classification of every clip among all {setting['classes']} classes of the bank."
-
-
-def _support(setup: Setup) -> Support:
-    """Support with the texts of all classes and without clips."""
-    import numpy as np
-    import torch
-
-    from mgcl.methods.method import Support
-    from mgcl.tasks._features import clip_features, units
-    from mgcl.transport.cost import unit
-
-    bank, device = setup.bank, setup.device
-    cell: Cell = setup.trial.cell
-    explanations = units(bank.floats("explanations"), device)
-    prompts = units(bank.floats("prompt"), device) if cell.texts == "prompt" else unit(explanations.mean(-2))
-    labels = torch.zeros(0, dtype=torch.int64, device=device)
-    seed = torch.zeros((), dtype=torch.int64, device=device)
-    return Support(
-        clip_features(bank, np.arange(0), device), labels, prompts, explanations, bank.header.logit_scale, seed
-    )

@@ -25,7 +25,7 @@ def test_a_sweep_of_two_banks_and_of_another_task(place: Place) -> None:
     assert twin.returncode == 2
     assert "has the same content as" in twin.stderr
 
-    done = place.here(str(other.path), "--local", asked=zero_shot.SWEEP)
+    done = place.here(str(other.path), "--local", asked=zero_shot.SWEEPS[0])
     assert done.returncode == 0, done.stderr
     report = (place.folder / "reports" / "zero_shot" / "report.md").read_text(encoding="utf-8")
     assert "95 % bootstrap interval (half its width) over the clips" in report

@@ -80,6 +80,7 @@ def test_the_sweep_file(bank) -> None:
     spec = importlib.util.spec_from_file_location("zero_shot", Path(__file__).parents[2] / "sweeps" / "zero_shot.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert [each.trial.cell.texts for each in plan(module.SWEEP, bank)] == ["prompt", "explanations"]
+    sweep = module.SWEEPS[0]
+    assert [each.trial.cell.texts for each in plan(sweep, bank)] == ["prompt", "explanations"]
     flags = type("Flags", (), {"texts": ["prompt"], "protocol": None})
-    assert drawn(module.SWEEP.draws, flags).texts == ("prompt",)
+    assert drawn(sweep.draws, flags).texts == ("prompt",)

@@ -1,0 +1,1 @@
+"""Metrics of rankings and of sound events, as functions of numpy arrays."""

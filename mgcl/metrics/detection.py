@@ -1,0 +1,330 @@
+"""Sound event detection: how the counts of hits and false alarms change with the threshold.
+
+A detection is a run of frames whose score exceeds a threshold. The counts of a clip and class change only at its
+scores, so that all thresholds together are as many rows as there are changes (Ebbers et al., "Threshold-independent
+evaluation of sound event detection scores", ICASSP 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgcl.events import Event
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+_DECIMALS = 6
+"""Times are compared to the microsecond, so that an exact match is not missed by rounding."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Changes of one class's counts as the threshold falls below a score, the highest score first.
+
+    Attributes:
+        score: shape (rows,).
+        clip: index of the clip whose count changes, shape (rows,).
+        hits: change of the number of found events, shape (rows,).
+        false_alarms: change of the number of false detections, shape (rows,).
+        triggers: change of the number of detections that another class triggered, shape (rows,).
+        other: index of that class; 0 where ``triggers`` is 0; shape (rows,).
+        reference: number of events of each clip, shape (clips,).
+    """
+
+    score: Floats
+    clip: Ints
+    hits: Floats
+    false_alarms: Floats
+    triggers: Floats
+    other: Ints
+    reference: Floats
+
+    @property
+    def ends(self) -> Ints:
+        """Last row of each score: a threshold passes all rows of one score at once."""
+        return np.flatnonzero(np.append(np.diff(self.score) != 0, True)[: len(self.score)])
+
+
+@dataclass(frozen=True)
+class Collars:
+    """How near the ends of a detection must be to those of an event (Mesaros et al., Applied Sciences 6:162, 2016).
+
+    Attributes:
+        onset: largest distance of the onsets, in seconds.
+        offset: largest distance of the offsets, in seconds.
+        offset_rate: the same as a share of the event's length; the larger of both holds.
+    """
+
+    onset: float = 0.2
+    offset: float = 0.2
+    offset_rate: float = 0.2
+
+
+@dataclass(frozen=True)
+class Intersections:
+    """How much a detection and an event must overlap (Bilen et al., ICASSP 2020).
+
+    Attributes:
+        detection: share of a detection that events of its class must cover, or it is a false alarm.
+        event: share of an event that such detections must cover, or it is missed.
+        trigger: share of a false alarm that events of another class must cover to have triggered it; None: not counted.
+    """
+
+    detection: float
+    event: float
+    trigger: float | None = None
+
+
+def joined(events: Sequence[Event], seconds: float) -> tuple[Event, ...]:
+    """Events as the metrics count them: those of one class that touch or overlap are one, and all end with the clip.
+
+    Args:
+        events: events of one clip.
+        seconds: length of the clip; what lies beyond it is left out.
+    """
+    found: list[Event] = []
+    for each in sorted(events, key=lambda event: (event.label, event.onset)):
+        offset = min(each.offset, seconds)
+        if found and found[-1].label == each.label and each.onset <= found[-1].offset:
+            found[-1] = Event(found[-1].onset, max(offset, found[-1].offset), each.label)
+        elif each.onset < offset:
+            found.append(Event(each.onset, offset, each.label))
+    return tuple(sorted(found))
+
+
+def median_filtered(scores: Floats, frames: int) -> Floats:
+    """Median of the surrounding frames; clips are mirrored at their ends.
+
+    Args:
+        scores: shape (clips, frames, classes).
+        frames: odd number of frames; 1 changes nothing.
+    """
+    half = frames // 2
+    padded = np.pad(scores, ((0, 0), (half, half), (0, 0)), mode="symmetric")
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, frames, axis=1), axis=-1)
+
+
+def overlap_changes(
+    scores: Floats, edges: Floats, events: Sequence[Sequence[Event]], classes: Sequence[str], rule: Intersections
+) -> tuple[Changes, ...]:
+    """Changes of every class's counts by overlap, for PSDS.
+
+    Args:
+        scores: shape (clips, frames, classes).
+        edges: start of each frame and end of the last, in seconds, shape (frames + 1,).
+        events: events of each clip, of these classes.
+        classes: names of the classes.
+        rule: how much must overlap.
+    """
+
+    def count(runs: _Runs, of: int, there: Mapping[int, Floats]) -> _Counted:
+        return _overlapping(runs, of, there, rule)
+
+    return _changes(scores, edges, events, classes, count, triggers=rule.trigger is not None)
+
+
+def collar_changes(
+    scores: Floats, edges: Floats, events: Sequence[Sequence[Event]], classes: Sequence[str], rule: Collars
+) -> tuple[Changes, ...]:
+    """Changes of every class's counts by collars, for event-based F1; arguments as in ``overlap_changes``."""
+
+    def count(runs: _Runs, of: int, there: Mapping[int, Floats]) -> _Counted:
+        return _matching(runs, there[of], rule)
+
+    return _changes(scores, edges, events, classes, count, triggers=False)
+
+
+def segment_changes(
+    scores: Floats,
+    edges: Floats,
+    events: Sequence[Sequence[Event]],
+    classes: Sequence[str],
+    length: float = 1.0,
+) -> tuple[Changes, ...]:
+    """Changes of every class's counts of segments, for segment-based F1 (Mesaros et al. 2016).
+
+    A segment has the highest score of the frames that it touches; it is true if an event touches it.
+
+    Args:
+        scores: as in ``overlap_changes``.
+        edges: as in ``overlap_changes``; the clips end at the last one.
+        events: as in ``overlap_changes``.
+        classes: as in ``overlap_changes``.
+        length: length of a segment, in seconds.
+    """
+    edges = np.round(edges, _DECIMALS)
+    bounds = np.round(np.arange(int(np.ceil(edges[-1] / length)) + 1) * length, _DECIMALS)
+    touched = (edges[:-1] < bounds[1:, None]) & (edges[1:] > bounds[:-1, None])
+    highest = np.stack([scores[:, frames].max(1) for frames in touched], axis=1)
+    truth = np.zeros(highest.shape, bool)
+    place = {name: index for index, name in enumerate(classes)}
+    for clip, each in enumerate(events):
+        for event in each:
+            truth[clip, :, place[event.label]] |= (bounds[:-1] < event.offset) & (bounds[1:] > event.onset)
+    clips = np.repeat(np.arange(len(scores)), len(bounds) - 1)
+    return tuple(
+        _sorted(
+            [(highest[..., of].ravel(), clips, truth[..., of].ravel(), ~truth[..., of].ravel(), 0, 0)],
+            truth[..., of].sum(1).astype(float),
+        )
+        for of in range(len(classes))
+    )
+
+
+def best_threshold(changes: Changes, clips: NDArray[np.bool_]) -> float:
+    """Threshold of the highest F1 on some of the clips; of equal ones the highest; infinite without a hit.
+
+    The threshold lies midway between the score that it must fall below and the next lower one.
+
+    Args:
+        changes: changes of one class.
+        clips: which clips count, shape (clips,).
+    """
+    rows = clips[changes.clip]
+    score = changes.score[rows]
+    ends = np.flatnonzero(np.append(np.diff(score) != 0, True)[: len(score)])
+    hits, false_alarms = (each[rows].cumsum()[ends] for each in (changes.hits, changes.false_alarms))
+    if not hits.any():
+        return float("inf")
+    figures = f1(hits, false_alarms, changes.reference[clips].sum() - hits)
+    best = int(figures.argmax())
+    if best + 1 == len(ends):
+        return float("-inf")
+    return float(score[ends[best : best + 2]].mean())
+
+
+def counts_at(changes: Changes, threshold: float) -> tuple[Floats, Floats, Floats]:
+    """Hits, false alarms and misses of each clip at a threshold, each of shape (clips,)."""
+    rows, clips = changes.score > threshold, len(changes.reference)
+    hits, false_alarms = (
+        np.bincount(changes.clip[rows], each[rows], clips) for each in (changes.hits, changes.false_alarms)
+    )
+    return hits, false_alarms, changes.reference - hits
+
+
+def f1(hits: Floats, false_alarms: Floats, misses: Floats) -> Floats:
+    """Harmonic mean of precision and recall; 0 if there is nothing to find and nothing found."""
+    return np.asarray(2 * hits / np.maximum(2 * hits + false_alarms + misses, 1e-12))
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Detections of one clip and class at all thresholds: number of the threshold, onset and offset of each."""
+
+    thresholds: int
+    row: Ints
+    onset: Floats
+    offset: Floats
+
+
+_Counted = tuple[Floats, Floats, Mapping[int, Floats]]
+"""At each threshold: hits, false alarms, and triggers of each other class that has any event."""
+
+
+def _changes(
+    scores: Floats,
+    edges: Floats,
+    events: Sequence[Sequence[Event]],
+    classes: Sequence[str],
+    count: Callable[[_Runs, int, Mapping[int, Floats]], _Counted],
+    *,
+    triggers: bool,
+) -> tuple[Changes, ...]:
+    place = {name: index for index, name in enumerate(classes)}
+    there: list[dict[int, Floats]] = [{} for _ in events]
+    for clip, each in enumerate(events):
+        for of in dict.fromkeys(place[event.label] for event in each):
+            there[clip][of] = np.array([(one.onset, one.offset) for one in each if place[one.label] == of])
+    found = []
+    for of in range(len(classes)):
+        counted = [clip for clip, each in enumerate(there) if of in each or (triggers and each)]
+        empty = np.setdiff1d(np.arange(len(scores)), counted)
+        parts = [_without_events(scores[empty, :, of], empty)]
+        for clip in counted:
+            parts += _of_clip(scores[clip, :, of], edges, clip, of, there[clip], count)
+        found.append(_sorted(parts, np.array([float(len(each.get(of, ()))) for each in there])))
+    return tuple(found)
+
+
+def _of_clip(
+    scores: Floats,
+    edges: Floats,
+    clip: int,
+    of: int,
+    there: Mapping[int, Floats],
+    count: Callable[[_Runs, int, Mapping[int, Floats]], _Counted],
+) -> list[Any]:
+    """Rows of ``Changes`` of one clip: those of its counts, and those of each other class's triggers."""
+    thresholds = np.unique(scores)[::-1]
+    steps = np.diff(np.pad((scores >= thresholds[:, None]).astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    row, first = np.nonzero(steps == 1)
+    last = np.nonzero(steps == -1)[1]
+    hits, false_alarms, triggers = count(_Runs(len(thresholds), row, edges[first], edges[last]), of, there)
+    hits, false_alarms = np.diff(hits, prepend=0), np.diff(false_alarms, prepend=0)
+    rows = [(thresholds, clip, hits, false_alarms, 0, 0)]
+    return rows + [(thresholds, clip, 0, 0, np.diff(each, prepend=0), other) for other, each in triggers.items()]
+
+
+def _without_events(scores: Floats, clips: Ints) -> Any:
+    """Rows of ``Changes`` of clips without events: a detection begins at a local maximum, two merge at a minimum."""
+    around = np.pad(scores, ((0, 0), (1, 1)), constant_values=-np.inf)
+    change = (scores > around[:, :-2]).astype(float) - (around[:, 2:] > scores)
+    return scores.ravel(), np.repeat(clips, scores.shape[1]), 0, change.ravel(), 0, 0
+
+
+def _sorted(parts: Sequence[Any], reference: Floats) -> Changes:
+    """``Changes`` of rows in any order, without rows that change nothing."""
+    shaped = [np.broadcast_arrays(*each) for each in parts]
+    score, clip, hits, false_alarms, triggers, other = (np.concatenate(each) for each in zip(*shaped, strict=True))
+    kept = np.flatnonzero(hits.astype(bool) | false_alarms.astype(bool) | triggers.astype(bool))
+    order = kept[np.argsort(-score[kept], kind="stable")]
+    counts = (each[order].astype(float) for each in (hits, false_alarms, triggers))
+    return Changes(score[order], clip[order].astype(np.intp), *counts, other[order].astype(np.intp), reference)
+
+
+def _overlap(runs: _Runs, events: Floats) -> Floats:
+    """Seconds that each detection shares with each event, shape (detections, events)."""
+    ends = np.minimum(runs.offset[:, None], events[:, 1])
+    return np.maximum(ends - np.maximum(runs.onset[:, None], events[:, 0]), 0)
+
+
+def _overlapping(runs: _Runs, of: int, there: Mapping[int, Floats], rule: Intersections) -> _Counted:
+    events, length = there.get(of, np.zeros((0, 2))), runs.offset - runs.onset
+    shared = _overlap(runs, events)
+    right = np.round(shared.sum(1), _DECIMALS) >= np.round(rule.detection * length, _DECIMALS)
+    covered = np.zeros((runs.thresholds, len(events)))
+    np.add.at(covered, runs.row[right], shared[right])
+    needed = np.round(rule.event * (events[:, 1] - events[:, 0]), _DECIMALS)
+    hits = (np.round(covered, _DECIMALS) >= needed).sum(1).astype(float)
+    triggers = {}
+    for other in () if rule.trigger is None else there.keys() - {of}:
+        crossed = np.round(_overlap(runs, there[other]).sum(1), _DECIMALS) >= np.round(rule.trigger * length, _DECIMALS)
+        triggers[other] = np.bincount(runs.row[crossed & ~right], minlength=runs.thresholds).astype(float)
+    return hits, np.bincount(runs.row[~right], minlength=runs.thresholds).astype(float), triggers
+
+
+def _matching(runs: _Runs, events: Floats, rule: Collars) -> _Counted:
+    """Counts by collars: the largest matching of detections and events, each used once."""
+    collar = np.maximum(rule.offset, rule.offset_rate * (events[:, 1] - events[:, 0]))
+    near = np.round(np.abs(runs.onset[:, None] - events[:, 0]) - rule.onset, _DECIMALS) <= 0
+    near &= np.round(np.abs(runs.offset[:, None] - events[:, 1]) - collar, _DECIMALS) <= 0
+    hits = np.bincount(runs.row, near.sum(1), runs.thresholds)
+    by_event = np.zeros((runs.thresholds, len(events)), int)
+    np.add.at(by_event, runs.row, near)
+    shared = np.bincount(runs.row, near.sum(1) > 1, runs.thresholds) + (by_event > 1).any(1)
+    for row in np.flatnonzero(shared):
+        hits[row] = _largest_matching(near[runs.row == row])
+    return hits, np.bincount(runs.row, minlength=runs.thresholds) - hits, {}
+
+
+def _largest_matching(near: NDArray[np.bool_]) -> int:
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
+    return int((maximum_bipartite_matching(csr_array(near)) >= 0).sum())

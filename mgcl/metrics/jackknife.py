@@ -1,0 +1,35 @@
+"""A figure over a set of clips, as one number per clip, for figures that are no mean of the clips' scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+MOST = 500
+"""Largest number of units; of more clips, every ``MOST``-th one is in the same unit."""
+
+
+def jackknife(figure: Callable[[Floats], Floats], clips: int, most: int = MOST) -> Floats:
+    """Share of each clip in a figure: how much the figure falls without the clip, around the figure itself.
+
+    The mean of the numbers is the figure. Their spread is that of the delete-one jackknife, so that their bootstrap
+    interval is an interval of the figure over clips, and the differences of two rows are paired by clip (Efron and
+    Tibshirani, "An introduction to the bootstrap", 1993, ch. 11). For a mean of scores the numbers are the scores.
+
+    Args:
+        figure: function from weights of the clips, shape (resamples, clips), to figures, shape (resamples,).
+        clips: number of clips, at least 2.
+        most: largest number of units; with more clips a unit is a group of clips.
+
+    Returns:
+        Shape (units,).
+    """
+    units = min(clips, most)
+    weights = np.ones((units + 1, clips))
+    weights[1 + np.arange(clips) % units, np.arange(clips)] = 0
+    whole, *_ = without = figure(weights)
+    return np.asarray(whole + (units - 1) * (without[1:].mean() - without[1:]))
