@@ -28,6 +28,8 @@ class Grained(nn.Module):
         codewords: size of the codebook. With 0 there is no codebook, and clips and sentences are plain means.
         score_temperature: T of the scores, q c / (sqrt(d) T). A lower T gives weight to fewer codewords.
         temperature: initial value of the contrast's learnable temperature.
+        absent_score: score of padding for every codeword. The published code has 0, which is also the least score that
+            a codeword then gets; the default leaves padding out.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Grained(nn.Module):
         codewords: int,
         score_temperature: float = 1000.0,
         temperature: float = 0.07,
+        absent_score: float = -torch.inf,
     ) -> None:
         super().__init__()
         self.audio_encoder = audio_encoder
@@ -49,6 +52,7 @@ class Grained(nn.Module):
         self.word_proj = _head(text_width, embedding_dim)
         self.temp = nn.Parameter(torch.tensor(temperature))
         self.codebook = nn.Parameter(torch.randn(codewords, embedding_dim)) if codewords else None
+        self._absent_score = absent_score
         self._score_scale = 1 / (embedding_dim**0.5 * score_temperature)
 
     def frames(self, *audio: Tensor) -> Float[Tensor, "b n d"]:
@@ -75,9 +79,13 @@ class Grained(nn.Module):
             return F.normalize((grains * weights).sum(1) / weights.sum(1), dim=-1)
         scores = grains @ self.codebook.T * self._score_scale
         if present is not None:
-            scores = scores.masked_fill(~present.unsqueeze(-1), -torch.inf)
+            scores = scores.masked_fill(~present.unsqueeze(-1), self._absent_score)
         weights = sparsemax(scores.amax(1), dim=-1)
         return F.normalize(weights @ self.codebook, dim=-1)
+
+    def each(self, frames: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        """Aggregate every frame by itself into one unit vector."""
+        return self.aggregate(frames.flatten(0, 1).unsqueeze(1)).reshape(frames.shape)
 
 
 def contrastive_loss(

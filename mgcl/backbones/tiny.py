@@ -97,8 +97,7 @@ class TinyBackbone:
         """Embed clips: every frame is aggregated by itself into a segment, and all frames together into the clip."""
         with torch.inference_mode():
             frames = self._model.frames(log_mel(waveforms).to(self._device))
-            segments = self._model.aggregate(frames.flatten(0, 1).unsqueeze(1)).reshape(frames.shape)
-            return AudioFeatures(segments.cpu(), self._model.aggregate(frames).cpu())
+            return AudioFeatures(self._model.each(frames).cpu(), self._model.aggregate(frames).cpu())
 
     def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
         """Embed sentences: the words of a sentence are aggregated into one vector."""

@@ -111,12 +111,17 @@ def _convolution(narrow: int, wide: int) -> nn.Conv2d:
 
 
 def _htsat() -> nn.Module:
+    return nn.ModuleDict(_front_end() | swin())
+
+
+def swin() -> dict[str, nn.Module]:
+    """HTSAT after its front end, by the published names."""
     embed = nn.ModuleDict({"proj": nn.Conv2d(1, SWIN_WIDTH, 4), "norm": nn.LayerNorm(SWIN_WIDTH)})
     stages = [_stage(SWIN_WIDTH * 2**stage, heads, last=stage == 3) for stage, heads in enumerate(HEADS)]
     last = 8 * SWIN_WIDTH
     layers = {"patch_embed": embed, "layers": nn.ModuleList(stages), "norm": nn.LayerNorm(last)}
     heads = {"tscam_conv": nn.Conv2d(last, CLASSES, (2, 3)), "head": nn.Linear(CLASSES, CLASSES)}
-    return nn.ModuleDict(_front_end() | layers | heads)
+    return layers | heads
 
 
 def _stage(width: int, heads: int, *, last: bool) -> nn.Module:
