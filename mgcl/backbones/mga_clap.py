@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from transformers import BertModel
 
 from mgcl.backbones import _htsat as htsat
+from mgcl.backbones._alignment import aligned
 from mgcl.backbones._grained import Grained
 from mgcl.backbones._htsat import STEPS, Htsat
 from mgcl.backbones._probe import probed
@@ -35,6 +36,7 @@ from mgcl.backbones._weights import (
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.errors import BackboneError
 from mgcl.published_weights import HubFiles, fetchable
+from mgcl.records import Alignment
 
 PUBLISHED = (HubFiles(BERT, ("tokenizer.json",), "Apache-2.0"),)
 """The tokenizer alone: the checkpoint itself is published at ``ADDRESS``, from where only a browser fetches it."""
@@ -92,6 +94,14 @@ class MgaClap:
         """Embed sentences: their words without special tokens are aggregated into one vector of unit length."""
         with torch.inference_mode():
             return self._model.aggregate(*self._words(sentences)).cpu()
+
+    def align(self, waveform: Float[Tensor, " samples"], sentence: str) -> Alignment:
+        """Divide the cosine of a clip and a sentence among frames and words; [SEP] has what matches no word."""
+        with torch.inference_mode():
+            frames = self._model.frames(waveform[None].to(self._device))
+            words, present = self._words([sentence])
+            encoded = self._tokenizer(sentence).encodings[0]
+            return aligned(self._model, frames[0], words[0], present[0], sentence, encoded)
 
     def _words(self, sentences: Sequence[str]) -> tuple[Float[Tensor, "k m d"], Tensor]:
         """Return word embeddings without [CLS], and a mask that is False for [SEP] and padding."""
