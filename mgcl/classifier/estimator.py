@@ -38,8 +38,8 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
 
     Args:
         backbone: one of ``mgcl extract``'s: "efficientat", "tiny", "laion_clap", "transformers_clap", "ms_clap",
-            "mga_clap". None: "efficientat" if its weights are on this machine (``mgcl weights fetch efficientat``), else "tiny"; a line
-            on stderr names the choice and its reason.
+            "mga_clap". None: "efficientat" if its weights are on this machine (``mgcl weights fetch efficientat``),
+            else "tiny"; a line on stderr names the choice and its reason.
         weights: weights of the backbone: a path or a Hugging Face id; None: $MGCL_<BACKBONE>_WEIGHTS, or the
             backbone's own. Weights without a backbone are tiny's.
         device: torch device of the backbone.

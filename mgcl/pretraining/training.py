@@ -60,6 +60,8 @@ class Plan:
         for name in ("steps", "clips", "batch"):
             if getattr(self, name) < 1:
                 raise BackboneError(f"`{name}` must be at least 1, got {getattr(self, name)}")
+        if not self.mlp and not self.local:
+            raise BackboneError("`without_mlp` is of the block that passes values on; leave `without_locality` out")
         if not self.score_temperature > 0:
             raise BackboneError(f"`score_temperature` must be above 0, got {self.score_temperature}")
         if not self.regularisation >= 0:
