@@ -118,7 +118,7 @@ class Grained(nn.Module):
     def _scores(
         self, codebook: Float[Tensor, "k d"], grains: Float[Tensor, "b n d"], present: Bool[Tensor, "b n"] | None
     ) -> Float[Tensor, "b n k"]:
-        scores = grains @ codebook.T * self._score_scale
+        scores: Tensor = grains @ codebook.T * self._score_scale
         if present is None:
             return scores
         return scores.masked_fill(~present.unsqueeze(-1), self._absent_score)
@@ -160,7 +160,8 @@ def _one_way(scaled: Float[Tensor, "b b"], hardness: float, own: Bool[Tensor, "b
 
 def regularisation(embeddings: Float[Tensor, "b d"]) -> Tensor:
     """Mean absolute value of embeddings over the norm of all of them (embed_regularization of MGA-CLAP's code)."""
-    return embeddings.abs().mean() / embeddings.norm()
+    mean: Tensor = embeddings.abs().mean() / embeddings.norm()
+    return mean
 
 
 def _head(width: int, embedding_dim: int) -> nn.Sequential:

@@ -47,7 +47,8 @@ class Htsat(nn.Module):
         self.logmel_extractor = LogmelFilterBank(n_fft=window, n_mels=config.num_mel_bins, top_db=None)
         self.swin = ClapAudioModel(config)
         if local:
-            blocks = self.swin.audio_encoder.layers[-1].blocks
+            encoder: Any = self.swin.audio_encoder
+            blocks = encoder.layers[-1].blocks
             blocks[-1] = _LocalBlock(blocks[-1])
 
     def forward(
@@ -76,9 +77,9 @@ class _LocalBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "b places width"], *_: object) -> tuple[Float[Tensor, "b places width"]]:
         """Return the values in a tuple, as transformers' block does."""
-        attention: Any = self.attention
-        v = x + attention.output.dense(attention.self.value(self.layernorm_before(x)))
-        return (v + self.layernorm_after(v),)
+        own: Any = self  # a module's parts have no types
+        v = x + own.attention.output.dense(own.attention.self.value(own.layernorm_before(x)))
+        return (v + own.layernorm_after(v),)
 
 
 def renamed(published: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

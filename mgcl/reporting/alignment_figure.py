@@ -21,10 +21,12 @@ def alignment(where: str, of: Alignment, sound: Excerpt | None, seconds: float) 
         sound: audio of the clip; None: no spectrogram.
         seconds: length of the clip.
     """
-    panels = [Panel("words", 100 * np.array(of.shares), [*map(shortened, of.words)])]
+    panels = [Panel("words", np.array(of.shares, dtype=np.float64) * 100.0, [*map(shortened, of.words)])]
     if of.codewords:
         rows = [f"codeword {each}" for each in of.codewords]
-        panels.append(Panel("codewords with the largest shares", 100 * np.array(of.codeword_shares), rows))
+        panels.append(
+            Panel("codewords with the largest shares", np.array(of.codeword_shares, dtype=np.float64) * 100.0, rows)
+        )
     over = " over the codebook" if of.codewords else ""
     caption = (
         f"{where}: how its frames (columns) meet the words of “{fitted(of.sentence, 8)}” (rows){over}. The words' "
