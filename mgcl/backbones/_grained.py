@@ -52,6 +52,7 @@ class Grained(nn.Module):
         self.word_proj = _head(text_width, embedding_dim)
         self.temp = nn.Parameter(torch.tensor(temperature))
         self.codebook = nn.Parameter(torch.randn(codewords, embedding_dim)) if codewords else None
+        self.embedding_dim = embedding_dim
         self._absent_score = absent_score
         self._score_scale = 1 / (embedding_dim**0.5 * score_temperature)
 

@@ -79,7 +79,7 @@ class MgaClap:
         self.name, self.fingerprint = name, fingerprint(model)
         self._model, self._tokenizer, self._device = model, tokenizer, device
         self._over_codebook = over_codebook
-        self.embedding_dim: int = model.frame_proj[-1].out_features
+        self.embedding_dim = model.embedding_dim
         self.logit_scale = float(1 / model.temp.detach())
         model.to(device).eval().requires_grad_(False)
 
