@@ -213,6 +213,8 @@ class _Words(nn.Module):
         super().__init__()
         self.text_encoder = bert
 
-    def forward(self, tokens: Int[Tensor, "k m+1"], present: Int[Tensor, "k m+1"]) -> Float[Tensor, "k m width"]:
+    def forward(
+        self, tokens: Int[Tensor, "k tokens"], present: Int[Tensor, "k tokens"]
+    ) -> Float[Tensor, "k words width"]:
         words: Tensor = self.text_encoder(input_ids=tokens, attention_mask=present).last_hidden_state[:, 1:]
         return words
