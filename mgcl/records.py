@@ -162,6 +162,26 @@ class ExplainedClip:
 
 
 @dataclass(frozen=True)
+class Alignment:
+    """How a clip's frames and a sentence's words meet over a codebook. All shares are of one cosine.
+
+    Without a codebook, frames and words meet directly, and there are no codewords.
+    """
+
+    sentence: str
+    cosine: float
+    """Cosine of the clip and the sentence; the sum of ``shares``."""
+    words: tuple[str, ...]
+    """Words of the sentence, and special tokens that the model reads with them."""
+    shares: tuple[tuple[float, ...], ...]
+    """Shape (words, frames)."""
+    codewords: tuple[str, ...] = ()
+    """Numbers of the codewords with the largest shares, in descending order, each with the word it is weighted for."""
+    codeword_shares: tuple[tuple[float, ...], ...] = ()
+    """Share of each of ``codewords``, under the frame that matches it best; shape (codewords, frames)."""
+
+
+@dataclass(frozen=True)
 class TrialResult:
     """Result of a trial, with facts about the machine that ran it."""
 

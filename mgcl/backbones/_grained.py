@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import torch
 from entmax import sparsemax
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -28,6 +28,8 @@ class Grained(nn.Module):
         codewords: size of the codebook. With 0 there is no codebook, and clips and sentences are plain means.
         score_temperature: T of the scores, q c / (sqrt(d) T). A lower T gives weight to fewer codewords.
         temperature: initial value of the contrast's learnable temperature.
+        absent_score: score of padding for every codeword. The published code has 0, which is also the least score that
+            a codeword then gets; the default leaves padding out.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Grained(nn.Module):
         codewords: int,
         score_temperature: float = 1000.0,
         temperature: float = 0.07,
+        absent_score: float = -torch.inf,
     ) -> None:
         super().__init__()
         self.audio_encoder = audio_encoder
@@ -49,6 +52,8 @@ class Grained(nn.Module):
         self.word_proj = _head(text_width, embedding_dim)
         self.temp = nn.Parameter(torch.tensor(temperature))
         self.codebook = nn.Parameter(torch.randn(codewords, embedding_dim)) if codewords else None
+        self.embedding_dim = embedding_dim
+        self._absent_score = absent_score
         self._score_scale = 1 / (embedding_dim**0.5 * score_temperature)
 
     def frames(self, *audio: Tensor) -> Float[Tensor, "b n d"]:
@@ -73,15 +78,60 @@ class Grained(nn.Module):
         if self.codebook is None:
             weights = torch.ones_like(grains[..., :1]) if present is None else present.unsqueeze(-1)
             return F.normalize((grains * weights).sum(1) / weights.sum(1), dim=-1)
-        scores = grains @ self.codebook.T * self._score_scale
-        if present is not None:
-            scores = scores.masked_fill(~present.unsqueeze(-1), -torch.inf)
-        weights = sparsemax(scores.amax(1), dim=-1)
-        return F.normalize(weights @ self.codebook, dim=-1)
+        return F.normalize(self.weights(self.codebook, grains, present) @ self.codebook, dim=-1)
+
+    def divided(
+        self, grains: Float[Tensor, "n d"], present: Bool[Tensor, " n"] | None = None
+    ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "k d"], Int[Tensor, " k"]]:
+        """Divide the embedding of one clip or sentence among its grains, and among its codewords.
+
+        A codeword's part is its weighted vector. It is credited to the grain that matches it best, whose score it has.
+
+        Returns:
+            The grains' parts and the codewords' parts, each of which sum to what ``aggregate`` returns, and the grain
+            that each codeword is credited to. Without a codebook, every grain is its own codeword.
+        """
+        if self.codebook is None:
+            parts = grains if present is None else grains * present.unsqueeze(-1)
+            credited = torch.arange(len(grains), device=grains.device)
+        else:
+            best, credited = self._scores(self.codebook, grains[None], None if present is None else present[None])[
+                0
+            ].max(0)
+            parts = sparsemax(best, dim=-1).unsqueeze(-1) * self.codebook
+        parts = parts / parts.sum(0).norm()
+        return torch.zeros_like(grains).index_add(0, credited, parts), parts, credited
+
+    def each(self, frames: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        """Aggregate every frame by itself into one unit vector."""
+        return self.aggregate(frames.flatten(0, 1).unsqueeze(1)).reshape(frames.shape)
+
+    def weights(
+        self,
+        codebook: Float[Tensor, "k d"],
+        grains: Float[Tensor, "b n d"],
+        present: Bool[Tensor, "b n"] | None = None,
+    ) -> Float[Tensor, "b k"]:
+        """Return the weights of the codewords (Eq. 3), which are >= 0 and sum to 1; arguments as for ``aggregate``."""
+        weights: Tensor = sparsemax(self._scores(codebook, grains, present).amax(1), dim=-1)
+        return weights
+
+    def _scores(
+        self, codebook: Float[Tensor, "k d"], grains: Float[Tensor, "b n d"], present: Bool[Tensor, "b n"] | None
+    ) -> Float[Tensor, "b n k"]:
+        scores: Tensor = grains @ codebook.T * self._score_scale
+        if present is None:
+            return scores
+        return scores.masked_fill(~present.unsqueeze(-1), self._absent_score)
 
 
 def contrastive_loss(
-    audio: Float[Tensor, "b d"], text: Float[Tensor, "b d"], temperature: Tensor, *, hardness: float
+    audio: Float[Tensor, "b d"],
+    text: Float[Tensor, "b d"],
+    temperature: Tensor,
+    *,
+    hardness: float,
+    positive: Bool[Tensor, "b b"] | None = None,
 ) -> Tensor:
     """Symmetric InfoNCE in which closer negatives weigh more (MGA-CLAP's hard-negative guided loss).
 
@@ -93,18 +143,26 @@ def contrastive_loss(
         text: unit vectors.
         temperature: temperature of the softmax.
         hardness: >= 0; 0 is plain InfoNCE, the paper uses 0.15.
+        positive: which clips and sentences belong together, symmetric and true on the diagonal: the target is the same
+            for all of a row's positives. None: each clip has its own sentence alone.
     """
     scaled = audio @ text.T / temperature
-    return (_one_way(scaled, hardness) + _one_way(scaled.T, hardness)) / 2
+    own = torch.eye(len(scaled), dtype=torch.bool, device=scaled.device) if positive is None else positive
+    return (_one_way(scaled, hardness, own) + _one_way(scaled.T, hardness, own)) / 2
 
 
-def _one_way(scaled: Float[Tensor, "b b"], hardness: float) -> Tensor:
-    batch = len(scaled)
-    own = torch.eye(batch, dtype=torch.bool, device=scaled.device)
+def _one_way(scaled: Float[Tensor, "b b"], hardness: float, own: Bool[Tensor, "b b"]) -> Tensor:
     raised = (hardness * scaled).masked_fill(own, -torch.inf)
-    log_weights = raised - raised.logsumexp(1, keepdim=True) + torch.tensor(batch - 1.0).log()
+    log_weights = raised - raised.logsumexp(1, keepdim=True) + (~own).sum(1, keepdim=True).float().log()
     weighted = scaled + log_weights.masked_fill(own, 0.0)
-    return (weighted.logsumexp(1) - scaled.diagonal()).mean()
+    targets = own / own.sum(1, keepdim=True)
+    return (weighted.logsumexp(1) - (targets * scaled).sum(1)).mean()
+
+
+def regularisation(embeddings: Float[Tensor, "b d"]) -> Tensor:
+    """Mean absolute value of embeddings over the norm of all of them (embed_regularization of MGA-CLAP's code)."""
+    mean: Tensor = embeddings.abs().mean() / embeddings.norm()
+    return mean
 
 
 def _head(width: int, embedding_dim: int) -> nn.Sequential:

@@ -1,8 +1,9 @@
-"""HTSAT (Chen et al. 2022), the audio tower of MS-CLAP 2023: a log-mel front end, then transformers' CLAP encoder."""
+"""HTSAT (Chen et al. 2022), the audio tower of MS-CLAP 2023 and MGA-CLAP: a log-mel front end, then a Swin."""
 
 import re
 from collections.abc import Mapping
 from math import isqrt
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -36,14 +37,19 @@ class Htsat(nn.Module):
     Args:
         window: length of the spectrogram's window, in samples.
         config: sizes of the transformer.
+        local: whether the last block passes values on instead of attending (``_LocalBlock``).
     """
 
-    def __init__(self, window: int, config: ClapAudioConfig) -> None:
+    def __init__(self, window: int, config: ClapAudioConfig, *, local: bool = False) -> None:
         super().__init__()
         self.width = config.hidden_size
         self.spectrogram_extractor = Spectrogram(window, HOP)
         self.logmel_extractor = LogmelFilterBank(n_fft=window, n_mels=config.num_mel_bins, top_db=None)
         self.swin = ClapAudioModel(config)
+        if local:
+            encoder: Any = self.swin.audio_encoder
+            blocks = encoder.layers[-1].blocks
+            blocks[-1] = _LocalBlock(blocks[-1])
 
     def forward(
         self, waveforms: Float[Tensor, "b samples"]
@@ -55,6 +61,25 @@ class Htsat(nn.Module):
         log_mel = self.logmel_extractor(self.spectrogram_extractor(waveforms))
         steps = self.swin(input_features=log_mel).last_hidden_state.mean(2).transpose(1, 2)
         return steps, steps.mean(1)
+
+
+class _LocalBlock(nn.Module):
+    """MGA-CLAP's locality-aware block: no place attends to another, and the MLP is left out (Li et al. 2024, Sec. 3.3).
+
+    v = x + out(value(norm1(x))), then v + norm2(v). It has the names and the weights of an attending block, whose
+    queries, keys and MLP it does not use.
+    """
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        for name, part in block.named_children():
+            self.add_module(name, part)
+
+    def forward(self, x: Float[Tensor, "b places width"], *_: object) -> tuple[Float[Tensor, "b places width"]]:
+        """Return the values in a tuple, as transformers' block does."""
+        own: Any = self  # a module's parts have no types
+        v = x + own.attention.output.dense(own.attention.self.value(own.layernorm_before(x)))
+        return (v + own.layernorm_after(v),)
 
 
 def renamed(published: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -80,11 +105,12 @@ def renamed(published: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return state
 
 
-def sized(state: Mapping[str, Tensor]) -> Htsat:
+def sized(state: Mapping[str, Tensor], *, local: bool = False) -> Htsat:
     """Build an HTSAT with random weights, in the sizes of a checkpoint's tensors.
 
     Args:
         state: the checkpoint's tensors, with the names that ``renamed`` gives.
+        local: whether the last block passes values on, as MGA-CLAP's.
 
     Raises:
         KeyError: a tensor that determines a size is missing.
@@ -101,7 +127,7 @@ def sized(state: Mapping[str, Tensor]) -> Htsat:
         window_size=(isqrt(biases[0].shape[0]) + 1) // 2,
         mlp_ratio=state[f"{layers}.0.blocks.0.intermediate.dense.weight"].shape[0] / width,
     )
-    return Htsat(state["spectrogram_extractor.stft.conv_real.weight"].shape[2], config)
+    return Htsat(state["spectrogram_extractor.stft.conv_real.weight"].shape[2], config, local=local)
 
 
 def count_layers(state: Mapping[str, Tensor], prefix: str) -> int:

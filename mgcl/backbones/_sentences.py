@@ -1,6 +1,7 @@
 """Tokenizers of transformers, checked for two silent faults: a vocabulary that is not found, a sentence that is cut."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxtyping import Int
@@ -27,25 +28,29 @@ _SPECIAL: Mapping[str, Mapping[str, str]] = {
 """Special tokens of a tokenizer, by repository; tokenizer.json does not list them."""
 
 
-def published_tokenizer(repository: str) -> Any:
+def published_tokenizer(repository: str, beside: Path | None = None) -> Any:
     """Load BERT's or GPT-2's tokenizer from its tokenizer.json alone.
 
     Args:
         repository: ``BERT`` or ``GPT2``.
+        beside: file of the weights; a tokenizer.json in its folder is taken before the hub's.
 
     Raises:
         BackboneError: the file is neither cached nor available, or is not a tokenizer.
     """
     from transformers import PreTrainedTokenizerFast
 
-    file = hub_file(repository, "tokenizer.json")
+    own = beside and beside.with_name("tokenizer.json")
+    file = own if own and own.is_file() else hub_file(repository, "tokenizer.json")
     try:
         return PreTrainedTokenizerFast(tokenizer_file=str(file), **_SPECIAL[repository])  # type: ignore[no-untyped-call]
     except Exception as error:  # the tokenizers library raises plain Exception
-        raise BackboneError(
-            f"{file}: no tokenizer ({str(error).partition(chr(10))[0]}); run "
-            f"`hf download {repository} tokenizer.json --force-download`"
-        ) from None
+        mend = (
+            f"put {repository}'s there"
+            if file == own
+            else f"run `hf download {repository} tokenizer.json --force-download`"
+        )
+        raise BackboneError(f"{file}: no tokenizer ({str(error).partition(chr(10))[0]}); {mend}") from None
 
 
 def check_vocabulary(tokenizer: "PreTrainedTokenizerBase", rows: int, source: str) -> None:
@@ -71,7 +76,7 @@ def check_vocabulary(tokenizer: "PreTrainedTokenizerBase", rows: int, source: st
 
 
 def tokenize(
-    tokenizer: "PreTrainedTokenizerBase", sentences: Sequence[str], longest: int
+    tokenizer: "PreTrainedTokenizerBase", sentences: Sequence[str], longest: int, *, special: bool = False
 ) -> dict[str, Int[Tensor, "k m"]]:
     """Tokenize sentences into token ids and attention mask, padded to the longest sentence.
 
@@ -79,6 +84,7 @@ def tokenize(
         tokenizer: the tokenizer; its special tokens are added and counted.
         sentences: k sentences.
         longest: largest number of tokens that the text tower reads.
+        special: whether to add ``special_tokens_mask``, which is 1 for special tokens, padding included.
 
     Raises:
         SentenceError: a sentence is empty or too long.
@@ -86,8 +92,9 @@ def tokenize(
     lengths = map(len, tokenizer(list(sentences), verbose=False).input_ids)
     for sentence, length in zip(sentences, lengths, strict=True):
         check_length(sentence, length, longest)
-    encoded = tokenizer(list(sentences), padding=True, return_tensors="pt")
-    return {name: encoded[name] for name in ("input_ids", "attention_mask")}
+    encoded = tokenizer(list(sentences), padding=True, return_tensors="pt", return_special_tokens_mask=special)
+    names = ("input_ids", "attention_mask", *(["special_tokens_mask"] if special else []))
+    return {name: encoded[name] for name in names}
 
 
 def check_length(sentence: str, tokens: int, longest: int) -> None:

@@ -20,9 +20,10 @@ class AudioTower(nn.Module):
         frames: number of frames per clip.
         local: whether the last block passes values on instead of attending, so that a frame describes its own time
             (MGA-CLAP's locality-aware block).
+        mlp: whether that block has an MLP, if it passes values on; the published one has not.
     """
 
-    def __init__(self, mels: int, width: int, frames: int, *, local: bool) -> None:
+    def __init__(self, mels: int, width: int, frames: int, *, local: bool, mlp: bool = True) -> None:
         super().__init__()
         blocks, channels = [], 1
         for index, wider in enumerate(_CHANNELS):
@@ -32,7 +33,7 @@ class AudioTower(nn.Module):
         self.convolutions = nn.Sequential(*blocks)
         self.flatten = nn.Linear(channels * mels // 16, width)
         self.position = nn.Parameter(0.02 * torch.randn(frames, width))
-        self.blocks = nn.ModuleList([Block(width), Block(width), Block(width, local=local)])
+        self.blocks = nn.ModuleList([Block(width), Block(width), Block(width, local=local, mlp=mlp or not local)])
 
     def forward(self, log_mel: Float[Tensor, "b time mels"]) -> Float[Tensor, "b n width"]:
         """Return one frame per sixteen steps of the spectrogram."""
@@ -67,15 +68,19 @@ class TextTower(nn.Module):
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block. A local block has the value path alone: no position attends to another."""
+    """Pre-norm transformer block. A local block has the value path alone: no position attends to another.
 
-    def __init__(self, width: int, *, heads: int = 4, local: bool = False) -> None:
+    Without an MLP the block adds the normalised values themselves, as MGA-CLAP's last block does.
+    """
+
+    def __init__(self, width: int, *, heads: int = 4, local: bool = False, mlp: bool = True) -> None:
         super().__init__()
         self.heads, self.local = heads, local
         self.before_attention, self.before_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
         self.query_key = None if local else nn.Linear(width, 2 * width)
         self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
-        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        wider = (nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)) if mlp else ()
+        self.mlp = nn.Sequential(*wider)  # without layers it is the identity
 
     def forward(self, x: Float[Tensor, "b n width"], present: Bool[Tensor, "b n"] | None = None) -> Tensor:
         """Return a tensor of the shape of ``x``. No position attends to one where ``present`` is False."""

@@ -77,6 +77,7 @@ _NUMPY: tuple[Any, ...] = (
     *{type(np.dtype(code)) for code in "?" + np.typecodes["AllInteger"] + np.typecodes["AllFloat"]},
 )
 _FAMILIES = {
+    "frame_proj.": "MGA-CLAP's; choose the backbone mga_clap",
     "audio_branch.": "LAION-CLAP's; choose the backbone laion_clap",
     "audio_encoder.": "MS-CLAP's; choose the backbone ms_clap",
     "audio_model.": "a CLAP's of transformers; choose the backbone transformers_clap, with the folder that holds it",
@@ -119,6 +120,11 @@ def _why_unread(said: str) -> str:
 def without_module(state: Mapping[str, Any]) -> dict[str, Any]:
     """Remove the prefix "module." from a state dict's names; torch's data parallel training adds it."""
     return {name.removeprefix("module."): value for name, value in state.items()}
+
+
+def below(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the part of a state dict whose names start with ``prefix``, and remove the prefix."""
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def whose(checkpoint: Mapping[str, Any]) -> str:

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
+
+    from mgcl.records import Alignment
 
 WINDOW = 5.0
 """Seconds of a clip that backbones embed and captioners describe, unless a model or a task has a window of its own.
@@ -76,6 +78,19 @@ class Backbone(Facts, Protocol):
 
         Raises:
             SentenceError: a sentence is empty or too long. It is a BackboneError, and has the sentence.
+        """
+        ...
+
+
+@runtime_checkable
+class Aligning(Protocol):
+    """What a backbone also has if it can divide the cosine of a clip and a sentence among frames and words."""
+
+    def align(self, waveform: Float[Tensor, " samples"], sentence: str) -> Alignment:
+        """Divide the cosine of one clip, as ``embed_audio`` takes it, and one sentence.
+
+        Raises:
+            SentenceError: the sentence is empty or too long.
         """
         ...
 

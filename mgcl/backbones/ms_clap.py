@@ -15,16 +15,18 @@ from jaxtyping import Float, Int
 from tokenizers.processors import TemplateProcessing
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import BertConfig, BertModel, GPT2Config, GPT2Model
+from transformers import BertModel, GPT2Model
 
 from mgcl.backbones import _cnn14 as cnn14
 from mgcl.backbones import _htsat as htsat
 from mgcl.backbones._cnn14 import Cnn14
-from mgcl.backbones._htsat import Htsat, count_layers
+from mgcl.backbones._htsat import Htsat
 from mgcl.backbones._looping import repeated, steps_in
 from mgcl.backbones._probe import probed
 from mgcl.backbones._sentences import BERT, GPT2, check_vocabulary, published_tokenizer, tokenize
+from mgcl.backbones._text_configs import bert_config, gpt2_config
 from mgcl.backbones._weights import (
+    below,
     checkpoint_file,
     chosen,
     fingerprint,
@@ -44,8 +46,6 @@ PUBLISHED = (
 )
 _ANY = ("audio_encoder.", "clap.")
 _AUDIO = "audio_encoder.base."
-_HEAD = 64
-"""Width of an attention head in BERT and GPT-2; the tensors' shapes do not determine it."""
 _DROPPED = re.compile(
     r"\.(fc_audioset|tscam_conv|head)\.(weight|bias)$"  # for AudioSet's classes
     r"|\.(embeddings\.position_ids|attn\.bias|attn\.masked_bias|attn_mask)$"  # constants that old versions stored
@@ -70,42 +70,10 @@ class _Version:
     """Text appended to every sentence. The sentence is read at the ending, or at its first token if there is none."""
 
 
-def _bert(state: Mapping[str, Tensor]) -> BertModel:
-    vocabulary, width = state["embeddings.word_embeddings.weight"].shape
-    config = BertConfig(
-        vocab_size=vocabulary,
-        hidden_size=width,
-        num_hidden_layers=count_layers(state, "encoder.layer."),
-        num_attention_heads=max(1, width // _HEAD),
-        intermediate_size=state["encoder.layer.0.intermediate.dense.weight"].shape[0],
-        max_position_embeddings=state["embeddings.position_embeddings.weight"].shape[0],
-    )
-    return BertModel(config)
-
-
-def gpt2_config(state: Mapping[str, Tensor]) -> GPT2Config:
-    """Derive the configuration of a GPT-2 from the sizes of its tensors.
-
-    Raises:
-        KeyError: a tensor that determines a size is missing.
-    """
-    vocabulary, width = state["wte.weight"].shape
-    return GPT2Config(
-        vocab_size=vocabulary,
-        n_embd=width,
-        n_layer=count_layers(state, "h."),
-        n_head=max(1, width // _HEAD),
-        n_inner=state["h.0.mlp.c_fc.weight"].shape[1],
-        n_positions=state["wpe.weight"].shape[0],
-        bos_token_id=None,  # transformers warns if the default token is outside a smaller vocabulary
-        eos_token_id=None,
-    )
-
-
 _2022 = _Version(
     year=2022,
     audio=cnn14.sized,
-    text=_bert,
+    text=lambda state: BertModel(bert_config(state)),
     native_seconds=5.0,
     segments=21,
     segment_seconds=cnn14.STEP / 44100,
@@ -207,11 +175,6 @@ def _recognised(state: dict[str, Tensor], file: Path) -> tuple[_Version, dict[st
         if any(name.startswith(_AUDIO + start) for name in state):
             return version, htsat.renamed(state, _AUDIO)
     raise BackboneError(f"{file}: neither MS-CLAP 2022 nor 2023, by its keys below {_AUDIO!r}: {whose(state)}")
-
-
-def below(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the part of a state dict whose names start with ``prefix``, and remove the prefix."""
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def _sized(version: _Version, state: Mapping[str, Tensor]) -> "_Clap":

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 
+from mgcl.backbones._alignment import aligned
 from mgcl.backbones._grained import Grained
 from mgcl.backbones._log_mel import MELS, SAMPLE_RATE, SECONDS, STEPS, log_mel
 from mgcl.backbones._probe import probed
@@ -20,6 +21,7 @@ from mgcl.backbones._towers import AudioTower, TextTower
 from mgcl.backbones._weights import chosen, fingerprint, load_strictly
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.errors import BackboneError
+from mgcl.records import Alignment
 
 SHIPPED = Path(__file__).parent / "tiny_weights"
 WEIGHTS, TOKENIZER, CAPTIONS = "model.safetensors", "tokenizer.json", "captions.txt"
@@ -40,12 +42,14 @@ class Config:
     longest: int = 160
     """Largest number of tokens in a sentence."""
     local: bool = True
+    mlp: bool = True
+    """Whether a local last block has an MLP."""
 
 
 def make_model(config: Config) -> Grained:
     """Build a model with random weights."""
     return Grained(
-        AudioTower(MELS, config.width, config.segments, local=config.local),
+        AudioTower(MELS, config.width, config.segments, local=config.local, mlp=config.mlp),
         TextTower(config.vocabulary, config.width, config.longest),
         audio_width=config.width,
         text_width=config.width,
@@ -97,17 +101,27 @@ class TinyBackbone:
         """Embed clips: every frame is aggregated by itself into a segment, and all frames together into the clip."""
         with torch.inference_mode():
             frames = self._model.frames(log_mel(waveforms).to(self._device))
-            segments = self._model.aggregate(frames.flatten(0, 1).unsqueeze(1)).reshape(frames.shape)
-            return AudioFeatures(segments.cpu(), self._model.aggregate(frames).cpu())
+            return AudioFeatures(self._model.each(frames).cpu(), self._model.aggregate(frames).cpu())
 
     def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
         """Embed sentences: the words of a sentence are aggregated into one vector."""
+        with torch.inference_mode():
+            return self._model.aggregate(*self._words(sentences)).cpu()
+
+    def align(self, waveform: Float[Tensor, " samples"], sentence: str) -> Alignment:
+        """Divide the cosine of a clip and a sentence among frames and words."""
+        with torch.inference_mode():
+            frames = self._model.frames(log_mel(waveform[None]).to(self._device))
+            words, present = self._words([sentence])
+            encoded = self._tokenizer.encode(sentence)
+            return aligned(self._model, frames[0], words[0], present[0], sentence, encoded)
+
+    def _words(self, sentences: Sequence[str]) -> tuple[Float[Tensor, "k m d"], Bool[Tensor, "k m"]]:
         tokens, present = tokenize(self._tokenizer, sentences)
         for sentence, length in zip(sentences, present.sum(1).tolist(), strict=True):
             check_length(sentence, length, self._longest)
-        with torch.inference_mode():
-            tokens, present = tokens.to(self._device), present.to(self._device)
-            return self._model.aggregate(self._model.words(tokens, present), present).cpu()
+        tokens, present = tokens.to(self._device), present.to(self._device)
+        return self._model.words(tokens, present), present
 
 
 def load(weights: str | None = None, device: str = "cpu") -> TinyBackbone:

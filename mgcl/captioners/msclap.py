@@ -15,9 +15,10 @@ from transformers import GPT2LMHeadModel
 from mgcl.backbones import _htsat as htsat
 from mgcl.backbones._looping import repeated
 from mgcl.backbones._sentences import GPT2, check_vocabulary, published_tokenizer
-from mgcl.backbones._weights import checkpoint_file, load_strictly
+from mgcl.backbones._text_configs import gpt2_config
+from mgcl.backbones._weights import below, checkpoint_file, load_strictly
 from mgcl.backbones.backbone import WINDOW
-from mgcl.backbones.ms_clap import Projection, below, gpt2_config, published
+from mgcl.backbones.ms_clap import Projection, published
 from mgcl.captioners.captioner import waveforms
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError

@@ -32,14 +32,14 @@ from mgcl.records import Value
 class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Recognises sounds from a handful of labelled clips.
 
-    A clip is a path or an array of samples. Clips are brought to the backbone's input of five seconds: longer clips
-    are cropped (``windows`` answers along all of a recording), shorter clips are looped. Classes may have unequal
-    numbers of clips.
+    A clip is a path or an array of samples. Clips are brought to the backbone's window, five seconds unless it has one
+    of its own: longer clips are cropped (``windows`` answers along all of a recording), shorter clips are looped.
+    Classes may have unequal numbers of clips.
 
     Args:
-        backbone: one of ``mgcl extract``'s: "efficientat", "tiny", "laion_clap", "transformers_clap", "ms_clap". None:
-            "efficientat" if its weights are on this machine (``mgcl weights fetch efficientat``), else "tiny"; a line
-            on stderr names the choice and its reason.
+        backbone: one of ``mgcl extract``'s: "efficientat", "tiny", "laion_clap", "transformers_clap", "ms_clap",
+            "mga_clap". None: "efficientat" if its weights are on this machine (``mgcl weights fetch efficientat``),
+            else "tiny"; a line on stderr names the choice and its reason.
         weights: weights of the backbone: a path or a Hugging Face id; None: $MGCL_<BACKBONE>_WEIGHTS, or the
             backbone's own. Weights without a backbone are tiny's.
         device: torch device of the backbone.

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from mgcl.classifier.reasons import Reasons, Share
 from mgcl.classifier.sounds import Sound
 from mgcl.records import Value
+from mgcl.reporting.alignment_figure import alignment as drawn_alignment
 from mgcl.reporting.drawing import LOOKS, STYLE, canvas, finish
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.lettering import fitted
@@ -54,6 +55,24 @@ def transport(reasons: Reasons, sound: Sound, sample_rate: int) -> Figure:
     end = reasons.segment_times[-1] + reasons.segment_times[0]
     with style.context(["default", STYLE]):
         return finish("transport", f"When: {caption}", over_time(Excerpt(sound.waveform, sample_rate), panels, end))
+
+
+def alignment(reasons: Reasons, sound: Sound, sample_rate: int) -> Figure | None:
+    """Draw how the clip's frames meet the words of the most probable class's strongest sentence.
+
+    Args:
+        reasons: reasons for the answer.
+        sound: the sound that was embedded.
+        sample_rate: sample rate of the sound, in Hz.
+
+    Returns:
+        The picture; None: the reasons have no alignment.
+    """
+    if reasons.alignment is None:
+        return None
+    end = reasons.segment_times[-1] + reasons.segment_times[0]
+    where = f"Words: the sentence of {reasons.ranking[0]} that speaks most for it"
+    return drawn_alignment(where, reasons.alignment, Excerpt(sound.waveform, sample_rate), end)
 
 
 def shares(reasons: Reasons) -> Figure:

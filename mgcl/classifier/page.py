@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
-from mgcl.classifier.figures import file_name, shares, transport
+from mgcl.classifier.figures import alignment, file_name, shares, transport
 from mgcl.classifier.reasons import Reasons, Share
 from mgcl.classifier.sounds import Sound
 from mgcl.reporting.page import inline, templates
@@ -59,8 +59,12 @@ def why(reasons: Reasons, sound: Sound, sample_rate: int, *, name: str) -> str:
         sample_rate: sample rate of the sound, in Hz.
         name: name of the clip within its page: letters, digits and dashes.
     """
-    figures = (shares(reasons), transport(reasons, sound, sample_rate))
-    named = [replace(figure, name=f"{name}-{figure.name}") for figure in figures]
+    figures = (
+        shares(reasons),
+        transport(reasons, sound, sample_rate),
+        alignment(reasons, sound, sample_rate),
+    )
+    named = [replace(figure, name=f"{name}-{figure.name}") for figure in figures if figure]
     return _TEMPLATES.get_template("why.html").render(
         reasons=reasons,
         recording=_as_wav(sound, sample_rate),

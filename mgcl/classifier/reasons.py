@@ -9,7 +9,7 @@ from torch import Tensor
 from mgcl.classifier.answers import Answer
 from mgcl.classifier.model import Model
 from mgcl.methods.method import ClipFeatures
-from mgcl.records import Value
+from mgcl.records import Alignment, Value
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,20 @@ class Reasons:
     """Class -> its explanations, in the order of the plans' columns."""
     plans: Mapping[Value, tuple[tuple[float, ...], ...]]
     """Class -> transport plan from the segments (rows) to its explanations (columns); empty without transport."""
+    alignment: Alignment | None = None
+    """How the clip meets the answered class's strongest sentence; None: the backbone cannot divide a cosine."""
 
     @property
     def is_turned_away(self) -> bool:
         """Whether the clip was rejected as none of the classes."""
         return self.answer.label not in self.answer.probabilities
+
+    @property
+    def strongest_sentence(self) -> str | None:
+        """Sentence of the most probable class with the largest share, or its first; None: the method reads none."""
+        label = self.ranking[0]
+        shared = (each.name for each in self.sentences if each.label == label)
+        return next(iter((*shared, *self.explanations[label])), None)
 
     @property
     def ranking(self) -> list[Value]:

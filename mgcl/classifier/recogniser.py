@@ -1,15 +1,16 @@
 """A fitted model with its backbone: answers sounds and explains the answers."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from mgcl.backbones.backbone import Backbone
+from mgcl.backbones.backbone import Aligning, Backbone
 from mgcl.classifier.answers import Answer, answers
 from mgcl.classifier.arguments import Captions
 from mgcl.classifier.embedding import embedded
@@ -65,7 +66,11 @@ class Recogniser:
         clip, captions = embedded([sound], self.backbone, own, self.model.choices)
         (answer,) = self._answers([sound], self.model.logits(clip))
         seconds = self.backbone.segment_seconds
-        return reasons(answer, clip, captions[0] if captions else None, self.model, segment_seconds=seconds)
+        found = reasons(answer, clip, captions[0] if captions else None, self.model, segment_seconds=seconds)
+        sentence = found.strongest_sentence
+        if sentence is None or not isinstance(self.backbone, Aligning):
+            return found
+        return replace(found, alignment=self.backbone.align(torch.from_numpy(sound.waveform), sentence))
 
     def _answered(self, batch: Sequence[Sound | DataError], captions: Captions) -> Iterator[Answer | DataError]:
         kept = [row for row, each in enumerate(batch) if isinstance(each, Sound)]

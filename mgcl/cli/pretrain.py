@@ -6,6 +6,9 @@ from pathlib import Path
 from mgcl.cli.commands import Commands
 from mgcl.home import home
 
+_NUMBERS = ("steps", "clips", "regularisation", "score_temperature", "codebook_rate")
+"""Flags that leave the plan's own value where they are not given."""
+
 
 def add(commands: Commands) -> None:
     """Add this command to the subcommands of ``mgcl``."""
@@ -25,6 +28,16 @@ def add(commands: Commands) -> None:
         ("hard-negatives", "negatives weigh alike"),
     ):
         pretrain.add_argument(f"--without-{part}", action="store_true", help=what)
+    pretrain.add_argument("--without-mlp", action="store_true", help="the last block is MGA-CLAP's, which has no MLP")
+    pretrain.add_argument(
+        "--soft-targets", action="store_true", help="a clip drawn twice is a positive of both captions"
+    )
+    pretrain.add_argument(
+        "--regularisation", type=float, metavar="W", help="weight of the embeddings' mean absolute value (default: 0)"
+    )
+    pretrain.add_argument("--score-temperature", type=float, metavar="T", help="of codewords (default: as shipped)")
+    pretrain.add_argument("--codebook-rate", type=float, metavar="F", help="times the learning rate (default: 1)")
+    pretrain.add_argument("--codebook-from-data", action="store_true", help="codewords start as frames and words")
     pretrain.set_defaults(job=_pretrain)
 
 
@@ -32,16 +45,20 @@ def _pretrain(flags: argparse.Namespace) -> int:
     from joblib import cpu_count
 
     from mgcl.pretraining import pretrain
-    from mgcl.pretraining.training import Plan
+    from mgcl.pretraining.training import USAGE, Plan
 
     plan = Plan(
-        steps=Plan.steps if flags.steps is None else flags.steps,
-        clips=Plan.clips if flags.clips is None else flags.clips,
         seed=flags.seed,
         codebook=not flags.without_codebook,
         local=not flags.without_locality,
         hardness=0.0 if flags.without_hard_negatives else Plan.hardness,
+        mlp=not flags.without_mlp,
+        soft_targets=flags.soft_targets,
+        codebook_from_data=flags.codebook_from_data,
+        **{name: given for name in _NUMBERS if (given := getattr(flags, name)) is not None},
     )
     pretrain(plan, home() / "pretraining", flags.out, workers=cpu_count())
+    if (flags.out / USAGE).exists():
+        print(f"{flags.out / USAGE}: how many codewords were in use, during the training")
     print(f"{flags.out}: weights, tokenizer and captions; use them with `mgcl extract --weights {flags.out}`")
     return 0

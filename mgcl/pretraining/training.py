@@ -3,23 +3,29 @@
 from collections import deque
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
 
-from mgcl.backbones._grained import Grained, contrastive_loss
+from mgcl.backbones._grained import Grained, contrastive_loss, regularisation
 from mgcl.backbones._log_mel import STEPS
 from mgcl.backbones.tiny import Config, make_model, tokenize, train_tokenizer
 from mgcl.errors import BackboneError
 from mgcl.files import replacing
+from mgcl.pretraining.codewords import Usage, usage
 from mgcl.pretraining.corpus import Corpus, texts
 from mgcl.progress import Bar
 from mgcl.records import digest
 from mgcl.seeding import generator, seed_of
+
+USAGE = "codewords.csv"
+"""File in the checkpoint's folder with the use of the codebook by the batch of each checkpoint's step."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +47,47 @@ class Plan:
     """How much more closer negatives weigh; 0: all negatives weigh the same."""
     mixed: float = 0.3
     """Share of clips that are mixed with another clip of the batch; their captions are joined."""
+    mlp: bool = True
+    """Whether a last block that passes values on has an MLP; the published one has not."""
+    regularisation: float = 0.0
+    """Weight of the embeddings' mean absolute value over their norm; the published training has 1."""
+    soft_targets: bool = False
+    """Whether a clip that a batch has several times is a positive of each of its captions there."""
+    score_temperature: float = Config.score_temperature
+    """Divisor of the scores of codewords; the published one is 1,000 at d = 1,024 and 4,096 codewords."""
+    codebook_rate: float = 1.0
+    """Factor of the codebook's learning rate."""
+    codebook_from_data: bool = False
+    """Whether codewords start as frames and words of one batch, at the length of random ones; else they are random."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "clips", "batch"):
             if getattr(self, name) < 1:
-                raise BackboneError(f"{name} must be at least 1, got {getattr(self, name)}")
+                raise BackboneError(f"`{name}` must be at least 1, got {getattr(self, name)}")
+        if not self.mlp and not self.local:
+            raise BackboneError("`without_mlp` is of the block that passes values on; leave `without_locality` out")
+        if not self.score_temperature > 0:
+            raise BackboneError(f"`score_temperature` must be above 0, got {self.score_temperature}")
+        for name in ("regularisation", "codebook_rate"):
+            if not getattr(self, name) >= 0:
+                raise BackboneError(f"`{name}` must be at least 0, got {getattr(self, name)}")
 
     @property
     def digest(self) -> str:
         """First eight digits of the settings' digest; part of the name of the checkpoint's folder."""
-        return digest(asdict(self))[:8]
+        kept = {name: value for name, value in asdict(self).items() if value != _LATER.get(name)}
+        return digest(kept)[:8]
+
+
+_LATER = {
+    "mlp": True,
+    "regularisation": 0.0,
+    "soft_targets": False,
+    "score_temperature": Config.score_temperature,
+    "codebook_rate": 1.0,
+    "codebook_from_data": False,
+}
+"""Settings that older plans lack, and what those did; there they are no part of the digest, which stays the same."""
 
 
 def train(plan: Plan, corpus: Corpus, folder: Path, *, every: int = 100) -> tuple[Grained, Config, Tokenizer]:
@@ -68,17 +105,28 @@ def train(plan: Plan, corpus: Corpus, folder: Path, *, every: int = 100) -> tupl
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed_of("pretraining", plan.seed))
     tokenizer = train_tokenizer(texts(corpus))
-    config = Config(tokenizer.get_vocab_size(), codewords=Config.codewords if plan.codebook else 0, local=plan.local)
+    config = Config(
+        tokenizer.get_vocab_size(),
+        codewords=Config.codewords if plan.codebook else 0,
+        local=plan.local,
+        mlp=plan.mlp,
+        score_temperature=plan.score_temperature,
+    )
     model = make_model(config)
-    optimiser = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.learning_rate, fused=True)
-    schedule = OneCycleLR(optimiser, plan.learning_rate, plan.steps, pct_start=0.08)
+    if plan.codebook_from_data:
+        _start_from_data(model, _batch(plan, corpus, tokenizer, 0))
+    groups = _groups(model, plan)
+    optimiser = torch.optim.AdamW(groups, fused=True)
+    schedule = OneCycleLR(optimiser, [group["lr"] for group in groups], plan.steps, pct_start=0.08)
     checkpoint = folder / "checkpoint.pt"
     first = _resume(checkpoint, model, optimiser, schedule)
     model.train()
     losses: deque[float] = deque(maxlen=20)
     with Bar(range(first, plan.steps), initial=first, total=plan.steps, unit="step") as bar:
         for step in bar:
-            loss = _loss(model, _batch(plan, corpus, tokenizer, step), plan.hardness)
+            batch = _batch(plan, corpus, tokenizer, step)
+            frames, words = _grains(model, batch)
+            loss = _loss(model, frames, words, batch, plan)
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -91,14 +139,40 @@ def train(plan: Plan, corpus: Corpus, folder: Path, *, every: int = 100) -> tupl
                 bar.set_postfix_str(f"loss {np.mean(losses):.3f}, temperature {model.temp.item():.3f}")
             if (step + 1) % every == 0 or step + 1 == plan.steps:
                 _keep(checkpoint, model, optimiser, schedule, step + 1)
+                _log(folder / USAGE, step + 1, usage(model, frames, words, batch.present))
     return model.eval(), config, tokenizer
 
 
-def _loss(model: Grained, batch: tuple[Tensor, Tensor, Tensor], hardness: float) -> Tensor:
-    log_mel, tokens, present = batch
+class _Batch(NamedTuple):
+    log_mel: Float[Tensor, "b time mels"]
+    tokens: Int[Tensor, "b m"]
+    present: Bool[Tensor, "b m"]
+    clips: Int[Tensor, " b"]
+    """Numbers of the clips; those of mixed clips are negative and differ."""
+
+
+def _grains(model: Grained, batch: _Batch) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b m d"]]:
     with torch.autocast("cpu", torch.bfloat16):
-        frames, words = model.frames(log_mel), model.words(tokens, present)
-    return contrastive_loss(model.aggregate(frames), model.aggregate(words, present), model.temp, hardness=hardness)
+        return model.frames(batch.log_mel), model.words(batch.tokens, batch.present)
+
+
+def _loss(model: Grained, frames: Tensor, words: Tensor, batch: _Batch, plan: Plan) -> Tensor:
+    audio, text = model.aggregate(frames), model.aggregate(words, batch.present)
+    positive = batch.clips[:, None] == batch.clips if plan.soft_targets else None
+    loss = contrastive_loss(audio, text, model.temp, hardness=plan.hardness, positive=positive)
+    if plan.regularisation:
+        loss = loss + plan.regularisation * (regularisation(audio) + regularisation(text))
+    return loss
+
+
+def _log(file: Path, step: int, found: Usage | None) -> None:
+    """Append a line to a csv file; nothing if there is no codebook."""
+    if found is None:
+        return
+    row = {"step": step, **asdict(found)}
+    lines = "" if file.exists() else ",".join(row) + "\n"
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write(lines + ",".join(f"{value:.6g}" for value in row.values()) + "\n")
 
 
 def _resume(file: Path, model: Grained, optimiser: torch.optim.Optimizer, schedule: OneCycleLR) -> int:
@@ -119,14 +193,36 @@ def _keep(file: Path, model: Grained, optimiser: torch.optim.Optimizer, schedule
         torch.save(state | {"steps": steps}, draft)
 
 
-def _groups(model: Grained, weight_decay: float) -> list[dict[str, object]]:
+def _groups(model: Grained, plan: Plan) -> list[dict[str, Any]]:
     """Parameter groups: no weight decay for the codebook and for parameters with at most one dimension."""
-    decayed = [each for name, each in model.named_parameters() if each.ndim > 1 and name != "codebook"]
-    free = [each for name, each in model.named_parameters() if each.ndim <= 1 or name == "codebook"]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+    apart = {"codebook"} if plan.codebook_rate != 1 else set()
+    named = [(name, each) for name, each in model.named_parameters() if name not in apart]
+    decayed = [each for name, each in named if each.ndim > 1 and name != "codebook"]
+    free = [each for name, each in named if each.ndim <= 1 or name == "codebook"]
+    groups = [
+        {"params": decayed, "weight_decay": plan.weight_decay, "lr": plan.learning_rate},
+        {"params": free, "weight_decay": 0.0, "lr": plan.learning_rate},
+    ]
+    if apart and model.codebook is not None:
+        rate = plan.codebook_rate * plan.learning_rate
+        groups.append({"params": [model.codebook], "weight_decay": 0.0, "lr": rate})
+    return groups
 
 
-def _batch(plan: Plan, corpus: Corpus, tokenizer: Tokenizer, step: int) -> tuple[Tensor, Tensor, Tensor]:
+def _start_from_data(model: Grained, batch: _Batch) -> None:
+    """Set codewords to frames and words, in turn, minus their mean, at the length of random codewords, sqrt(d)."""
+    if model.codebook is None:
+        return
+    with torch.no_grad():
+        frames, words = _grains(model, batch)
+        half = len(model.codebook) // 2
+        parts = (frames.flatten(0, 1), half), (words[batch.present], len(model.codebook) - half)
+        drawn = [grains[torch.randint(len(grains), (count,))] for grains, count in parts]
+        centred = torch.cat([each - each.mean(0) for each in drawn])
+        model.codebook.copy_(torch.nn.functional.normalize(centred, dim=-1) * model.embedding_dim**0.5)
+
+
+def _batch(plan: Plan, corpus: Corpus, tokenizer: Tokenizer, step: int) -> _Batch:
     """Draw the batch of a step: spectrograms, shifted in time and partly mixed, and the tokens of their captions."""
     random = generator("batch", plan.seed, step)
     rows = random.integers(len(corpus.log_mel), size=plan.batch)
@@ -134,11 +230,13 @@ def _batch(plan: Plan, corpus: Corpus, tokenizer: Tokenizer, step: int) -> tuple
     for each, shift in zip(spectrograms, random.integers(STEPS, size=plan.batch), strict=True):
         each[:] = np.roll(each, shift, axis=0)
     sentences = [str(random.choice(corpus.captions[row])) for row in rows]
+    clips = torch.from_numpy(rows.copy())
     for index in np.flatnonzero(random.random(plan.batch) < plan.mixed):
         other = int(random.integers(plan.batch))
         spectrograms[index] = _mix(spectrograms[index], spectrograms[other], random.uniform(-6, 6))
         sentences[index] = f"{sentences[index]} and {sentences[other]}"
-    return torch.from_numpy(spectrograms), *tokenize(tokenizer, sentences)
+        clips[index] = -1 - index
+    return _Batch(torch.from_numpy(spectrograms), *tokenize(tokenizer, sentences), clips)
 
 
 def _mix(log_mel: NDArray[np.float32], other: NDArray[np.float32], decibels: float) -> NDArray[np.float32]:

@@ -37,13 +37,26 @@ class Panel(NamedTuple):
     """Labels of the plan's rows, one per explanation."""
 
 
-def over_time(sound: Excerpt | None, panels: Sequence[Panel], seconds: float) -> Canvas:
+class Shade(NamedTuple):
+    """How the values of panels become colours."""
+
+    label: str
+    cmap: str
+    signed: bool
+    """Whether the middle colour is zero."""
+
+
+OF_PLANS = Shade("× uniform plan", "cividis", signed=False)
+
+
+def over_time(sound: Excerpt | None, panels: Sequence[Panel], seconds: float, shade: Shade = OF_PLANS) -> Canvas:
     """Draw the spectrogram and the plans one below another over the same time axis.
 
     Args:
         sound: audio of the clip; None: no spectrogram, then ``panels`` must not be empty.
         panels: plans to draw, in order.
         seconds: length of the time axis.
+        shade: colours of the plans. Transport plans are drawn in multiples of the uniform plan, all else as it is.
     """
     heights = ([8] if sound else []) + [len(panel.plan) + 2 for panel in panels]
     drawn = canvas(9, 0.7 + 0.21 * sum(heights))
@@ -52,7 +65,7 @@ def over_time(sound: Excerpt | None, panels: Sequence[Panel], seconds: float) ->
     if sound:
         _spectrogram(axes[0], sound, seconds)
     if panels:
-        _plans(drawn, axes[-len(panels) :], panels, seconds)
+        _plans(drawn, axes[-len(panels) :], panels, seconds, shade)
     return drawn
 
 
@@ -61,15 +74,18 @@ def shortened(sentence: str) -> str:
     return fitted(sentence, 3.2, ROW)
 
 
-def _plans(drawn: Canvas, places: list[Axes], panels: Sequence[Panel], seconds: float) -> None:
-    shares = [panel.plan * panel.plan.size for panel in panels]  # a uniform plan is 1 everywhere
+def _plans(drawn: Canvas, places: list[Axes], panels: Sequence[Panel], seconds: float, shade: Shade) -> None:
+    # a uniform plan is 1 everywhere
+    shares = [panel.plan * panel.plan.size if shade is OF_PLANS else panel.plan for panel in panels]
     least, most = min(each.min() for each in shares), max(each.max() for each in shares)
+    if shade.signed:
+        least, most = -max(-least, most), max(-least, most)
     for axes, panel, share in zip(places, panels, shares, strict=True):
         extent = (0, seconds, len(share) - 0.5, -0.5)
-        image = axes.imshow(share, cmap="cividis", vmin=least, vmax=most, aspect="auto", extent=extent)
+        image = axes.imshow(share, cmap=shade.cmap, vmin=least, vmax=most, aspect="auto", extent=extent)
         axes.set_yticks(range(len(share)), panel.explanations, fontsize=ROW)
         axes.set_title(panel.title, fontsize=9, loc="left")
-    drawn.colorbar(image, ax=places, label="× uniform plan")
+    drawn.colorbar(image, ax=places, label=shade.label)
 
 
 def _spectrogram(axes: Axes, sound: Excerpt, seconds: float) -> None:

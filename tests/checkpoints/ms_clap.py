@@ -111,19 +111,29 @@ def _convolution(narrow: int, wide: int) -> nn.Conv2d:
 
 
 def _htsat() -> nn.Module:
-    embed = nn.ModuleDict({"proj": nn.Conv2d(1, SWIN_WIDTH, 4), "norm": nn.LayerNorm(SWIN_WIDTH)})
-    stages = [_stage(SWIN_WIDTH * 2**stage, heads, last=stage == 3) for stage, heads in enumerate(HEADS)]
-    last = 8 * SWIN_WIDTH
+    return nn.ModuleDict(_front_end() | swin())
+
+
+def swin(
+    width: int = SWIN_WIDTH,
+    depths: tuple[int, ...] = (2, 2, 2, 2),
+    heads: tuple[int, ...] = HEADS,
+    labels: int = CLASSES,
+) -> dict[str, nn.Module]:
+    """HTSAT after its front end, by the published names."""
+    embed = nn.ModuleDict({"proj": nn.Conv2d(1, width, 4), "norm": nn.LayerNorm(width)})
+    stages = [_stage(width * 2**stage, *each, stage) for stage, each in enumerate(zip(depths, heads, strict=True))]
+    last = 8 * width
     layers = {"patch_embed": embed, "layers": nn.ModuleList(stages), "norm": nn.LayerNorm(last)}
-    heads = {"tscam_conv": nn.Conv2d(last, CLASSES, (2, 3)), "head": nn.Linear(CLASSES, CLASSES)}
-    return nn.ModuleDict(_front_end() | layers | heads)
+    return layers | {"tscam_conv": nn.Conv2d(last, labels, (2, 3)), "head": nn.Linear(labels, labels)}
 
 
-def _stage(width: int, heads: int, *, last: bool) -> nn.Module:
-    stage = nn.ModuleDict({"blocks": nn.ModuleList([_block(width, heads), _block(width, heads)])})
-    if not last:
-        windows = (4096 * SWIN_WIDTH**2 // width**2) // WINDOW**2
-        stage["blocks"][1].register_buffer("attn_mask", torch.zeros(windows, WINDOW**2, WINDOW**2))
+def _stage(width: int, depth: int, heads: int, number: int) -> nn.Module:
+    stage = nn.ModuleDict({"blocks": nn.ModuleList(_block(width, heads) for _ in range(depth))})
+    if number < 3:
+        windows = 4096 // 4**number // WINDOW**2
+        for block in stage["blocks"][1::2]:
+            block.register_buffer("attn_mask", torch.zeros(windows, WINDOW**2, WINDOW**2))
         stage["downsample"] = nn.ModuleDict(
             {"norm": nn.LayerNorm(4 * width), "reduction": nn.Linear(4 * width, 2 * width, bias=False)}
         )

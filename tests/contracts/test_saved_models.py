@@ -42,7 +42,7 @@ def answers(classifier: FewShotClassifier) -> dict[str, object]:
     """Labels and probabilities of eight clips, and the reasons for one."""
     clips = sounds(range(3, 5))
     reasons = classifier.explain(clips[0]).to_json()
-    del reasons["answer"]
+    del reasons["answer"], reasons["alignment"]
     found = [{"label": each.label, "probabilities": each.probabilities} for each in classifier.answers(clips)]
     return {"answers": found, "logits": classifier.logits(clips).tolist(), "reasons": reasons}
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -27,6 +28,10 @@ def corpus() -> Corpus:
 
 def weights(model) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def loss(model, batch, plan) -> float:
+    return float(training._loss(model, *training._grains(model, batch), batch, plan))
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(corpus, tmp_path, monkeypatch) -> None:
@@ -57,21 +62,65 @@ def test_training_moves_every_parameter_and_lowers_the_loss(corpus, tmp_path) ->
     assert [name for name, value in fresh.named_parameters() if torch.equal(value, trained[name])] == []
     batch = training._batch(plan, corpus, tokenizer, 0)
     with torch.no_grad():
-        before, after = (float(training._loss(each.train(), batch, 0.0)) for each in (fresh, model))
+        before, after = (loss(each.train(), batch, replace(plan, hardness=0.0)) for each in (fresh, model))
     assert after < before
 
 
 @pytest.mark.parametrize(
     ("change", "absent"),
-    [({"codebook": False}, "codebook"), ({"local": True}, "audio_encoder.blocks.2.query_key.weight")],
+    [
+        ({"codebook": False}, "codebook"),
+        ({"local": True}, "audio_encoder.blocks.2.query_key.weight"),
+        ({"mlp": False}, "audio_encoder.blocks.2.mlp.0.weight"),
+    ],
 )
 def test_parts_can_be_switched_off(corpus, tmp_path, change, absent) -> None:
     model, _, _ = train(replace(PLAN, steps=1, **change), corpus, tmp_path)
     assert absent not in model.state_dict()
 
 
-def test_another_plan_is_another_run() -> None:
-    assert len({Plan().digest, Plan(seed=1).digest, Plan(codebook=False).digest, Plan(hardness=0.0).digest}) == 4
+def test_another_plan_is_another_run_and_older_ones_keep_theirs() -> None:
+    changes = ({"seed": 1}, {"codebook": False}, {"hardness": 0.0}, {"mlp": False}, {"regularisation": 1.0})
+    changes += ({"soft_targets": True}, {"score_temperature": 10.0}, {"codebook_rate": 30.0})
+    changes += ({"codebook_from_data": True},)
+    assert len({Plan().digest, *(Plan(**each).digest for each in changes)}) == 10
+    assert Plan().digest == "a54997af"
+
+
+def test_the_later_parts_of_the_objective_change_the_loss_alone(corpus, tmp_path) -> None:
+    model, _, tokenizer = train(replace(PLAN, steps=1), corpus, tmp_path)
+    plan = replace(PLAN, batch=64)  # of 40 clips: some are there twice
+    batch = training._batch(plan, corpus, tokenizer, 0)
+    with torch.no_grad():
+        plain = loss(model, batch, plan)
+        assert loss(model, batch, replace(plan, soft_targets=True)) != plain
+        frames, words = training._grains(model, batch)
+        added = 0.0
+        for each in (model.aggregate(frames), model.aggregate(words, batch.present)):
+            added += float(each.abs().mean() / each.square().sum().sqrt())
+        assert loss(model, batch, replace(plan, regularisation=2.0)) == pytest.approx(plain + 2 * added, rel=1e-5)
+
+
+def test_the_codebook_has_a_rate_and_a_start_of_its_own(corpus, tmp_path) -> None:
+    def codebook(name: str, **change) -> torch.Tensor:
+        return train(replace(PLAN, steps=2, **change), corpus, tmp_path / name)[0].codebook.detach()
+
+    still, slow, fast = (codebook(f"{rate}", codebook_rate=rate) for rate in (0.0, 1.0, 10.0))
+    assert 0 < (slow - still).abs().mean() < (fast - still).abs().mean() / 5
+    data = codebook("data", codebook_rate=0.0, codebook_from_data=True)
+    assert torch.allclose(data.norm(dim=1), torch.full((512,), 16.0), atol=1e-3)
+    assert not torch.allclose(data, still)
+
+
+def test_the_log_counts_the_codewords_in_use(corpus, tmp_path) -> None:
+    train(PLAN, corpus, tmp_path, every=2)
+    table = pd.read_csv(tmp_path / training.USAGE)
+    assert table["step"].tolist() == [2, 4, 6]
+    assert (table["codewords"] == tiny.Config.codewords).all()
+    for count in ("clips", "sentences"):
+        assert (table["shared"] <= table[count]).all()
+        assert (table[f"per_{count[:-1]}"] <= table[count]).all()
+        assert table[f"effective_{count}"].between(1, table[count]).all()
 
 
 def test_every_word_comes_apart_into_known_pieces() -> None:

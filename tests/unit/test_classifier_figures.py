@@ -11,6 +11,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+import torch
 
 from mgcl import FewShotClassifier
 from mgcl.classifier import figures
@@ -89,6 +90,24 @@ def test_the_two_most_probable_classes_are_compared(reasons, shares, transport) 
         svg = ElementTree.fromstring(figure.svg)  # noqa: S314 - our own
         links = [value for each in svg.iter() for name, value in each.attrib.items() if name.endswith("href")]
         assert all(link.startswith(("#", "data:")) for link in links)
+
+
+def test_words_and_frames_share_the_cosine_and_are_drawn(reasons, sound, classifier) -> None:
+    alignment = reasons.alignment
+    assert alignment.sentence == reasons.strongest_sentence in templated("hum")
+    assert " ".join(alignment.words).replace(" ,", ",") == alignment.sentence
+    clip = classifier._backbone.embed_audio(torch.from_numpy(sound.waveform)[None]).clip[0]
+    cosine = float(clip @ classifier._backbone.embed_text([alignment.sentence])[0])
+    assert np.sum(alignment.shares) == pytest.approx(alignment.cosine, abs=1e-5)
+    assert alignment.cosine == pytest.approx(cosine, abs=1e-5)
+    assert np.shape(alignment.shares) == (len(alignment.words), 16)
+    assert np.shape(alignment.codeword_shares) == (len(alignment.codewords), 16) == (8, 16)
+    drawn = figures.alignment(reasons, sound, RATE)
+    assert f"add up to the cosine of both, {cosine:.2f}" in drawn.caption
+    less = replace(reasons, alignment=replace(alignment, codewords=(), codeword_shares=()))
+    assert height(figures.alignment(less, sound, RATE).png) < height(drawn.png)
+    assert "how its frames (columns) meet the words" in why(reasons, sound, RATE, name="clip")
+    assert "meet the words" not in why(replace(reasons, alignment=None), sound, RATE, name="clip")
 
 
 def test_the_same_reasons_give_the_same_bytes_whatever_the_users_own_settings(

@@ -123,7 +123,7 @@ def test_data_generate_writes_a_split(capsys, tmp_path) -> None:
 def test_pretraining_plans_are_refused_before_anything_is_generated(capsys, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("MGCL_HOME", str(tmp_path / "home"))
     code, _, errors = run(capsys, "pretrain", "--out", tmp_path / "w", "--steps", -1)
-    assert (code, errors) == (2, "error: steps must be at least 1, got -1\n")
+    assert (code, errors) == (2, "error: --steps must be at least 1, got -1\n")
     assert not (tmp_path / "home").exists()
 
 

@@ -60,6 +60,21 @@ def test_a_frame_that_is_heard_again_changes_nothing() -> None:
     assert torch.allclose(grained.aggregate(frames.repeat(1, 2, 1)), grained.aggregate(frames), atol=1e-6)
 
 
+@pytest.mark.parametrize("codewords", [0, 7])
+@pytest.mark.parametrize("padded", [False, True])
+def test_the_parts_of_frames_and_of_codewords_add_up_to_the_embedding(codewords, padded) -> None:
+    grained, frames = model(codewords).requires_grad_(False), torch.randn(3, 6)
+    present = torch.tensor([True, False, True]) if padded else None
+    by_frame, by_codeword, credited = grained.divided(frames, present)
+    whole = grained.aggregate(frames[None], None if present is None else present[None])[0]
+    for parts in (by_frame, by_codeword):
+        assert torch.allclose(parts.sum(0), whole, atol=1e-6)
+    assert not padded or not by_frame[1].any()
+    if codewords:
+        scores = (frames @ grained.codebook.T)[[0, 2] if padded else [0, 1, 2]]
+        assert torch.equal(credited, scores.argmax(0) * (2 if padded else 1))
+
+
 def test_without_hardness_the_loss_is_infonce() -> None:
     audio, text = unit(torch.randn(5, 4)), unit(torch.randn(5, 4))
     logits = audio @ text.T / 0.1
@@ -79,6 +94,30 @@ def test_negatives_weigh_by_how_close_they_are() -> None:
             losses.append(total.log() - s[i, i])
     loss = contrastive_loss(audio, text, torch.tensor(0.2), hardness=beta)
     assert torch.allclose(loss, torch.stack(losses).mean())
+
+
+def test_a_clip_that_is_there_twice_is_a_positive_of_both_sentences() -> None:
+    """The target is 1/2 for each, and neither is weighted as a negative."""
+    audio, text, ids = unit(torch.randn(4, 3)), unit(torch.randn(4, 3)), [0, 1, 0, 2]
+    scaled, beta = audio @ text.T / 0.2, 0.3
+    losses = []
+    for s in (scaled, scaled.T):
+        for i in range(4):
+            mates, negatives = ([k for k in range(4) if (ids[k] == ids[i]) == mate] for mate in (True, False))
+            mean = sum(torch.exp(beta * s[i, k]) for k in negatives) / len(negatives)
+            total = sum(s[i, k].exp() for k in mates)
+            total = total + sum(torch.exp(beta * s[i, k]) / mean * s[i, k].exp() for k in negatives)
+            losses.append(total.log() - sum(s[i, k] for k in mates) / len(mates))
+    positive = torch.tensor(ids)[:, None] == torch.tensor(ids)
+    loss = contrastive_loss(audio, text, torch.tensor(0.2), hardness=beta, positive=positive)
+    assert torch.allclose(loss, torch.stack(losses).mean())
+
+
+def test_without_an_mlp_a_local_block_adds_the_normalised_values() -> None:
+    torch.manual_seed(0)
+    block, x = Block(8, local=True, mlp=False), torch.randn(1, 5, 8)
+    v = x + block.out(block.value(block.before_attention(x)))
+    assert torch.allclose(block(x), v + block.before_mlp(v))
 
 
 def test_a_local_block_keeps_each_position_to_itself() -> None:
