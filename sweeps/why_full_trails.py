@@ -24,6 +24,7 @@ from mgcl.errors import run_and_exit
 from mgcl.features import FeatureBank
 from mgcl.methods.few_shot import _training as training
 from mgcl.methods.few_shot import mgcl
+from mgcl.methods.few_shot._adam import adam_step
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.reporting.drawing import LOOKS, canvas, palette
 from mgcl.reporting.report import prepare
@@ -110,7 +111,7 @@ def _trained(
         logits,
         support.labels,
         fitted.adapters,
-        optimiser=lambda weights: torch.optim.Adam(weights, lr=parameters.learning_rate, fused=True),
+        optimiser=lambda weights: adam_step(weights, parameters.learning_rate),
         epochs=parameters.epochs,
     )
     moved = [torch.dist(a, b) / b.norm() for a, b in zip(fitted.adapters, start, strict=True)]
