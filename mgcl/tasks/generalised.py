@@ -43,6 +43,7 @@ SETTING = {
 }
 WORDS = Words(
     unit="draw",
+    chance="the draw of the novel classes' clips",
     block="seed",
     blocks_caveat="Draws of one seed share a model of the base classes.",
     devices_caveat=": figures may differ, because training amplifies rounding",
@@ -142,6 +143,18 @@ def run(setup: Setup, _stack: int) -> Measured:
 def column_name(column: Sequence[Value]) -> str:
     """Head of a table's column, e.g. "5-shot"."""
     return f"{column[0]}-shot"
+
+
+def ceilings(dataset: str, revision: str) -> Mapping[str, Mapping[str, float]]:
+    """What recognisers with a limited view could score, for generated scenes; see ``mgcl.tasks.Bounded``."""
+    from mgcl.data.scenes import clips_of, oracle
+
+    clips = clips_of(dataset, revision)
+    found = oracle.ceilings(clips) if clips else {}
+    return {
+        view: {"hm": each.harmonic_mean, "base at it": each.base, "novel at it": each.novel, "fsl": each.novel_alone}
+        for view, each in found.items()
+    }
 
 
 def heading(setting: Mapping[str, Value]) -> str:
