@@ -5,6 +5,7 @@ import datetime
 import functools
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -53,6 +54,8 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     if lacking := not_installed("mlflow", "ray"):
         raise SweepError(f"a sweep needs {lacking}")
     sweep, where = override(sweep, flags), machines(flags)
+    if sweep.settings:
+        sweep = replace(sweep, name=f"{sweep.name}-{sweep.settings}")  # a record and a report of its own
     if flags.local and where != Machines():
         raise SweepError("--local runs trials in this process: leave --address, --workers and --gpus-per-trial out")
     similarity_limit()  # a bad value is refused here once, not by every worker
@@ -188,6 +191,9 @@ def _parser(sweep: Sweep) -> argparse.ArgumentParser:
     what.add_argument(
         "--params", metavar="FILE", default=sweep.params, help="searched values: run them beside the rest"
     )
+    if settings := getattr(sweep.task, "SETTINGS", {}):
+        help_ = "values for the bank's data set and each column, instead of the methods' own; a report of its own"
+        what.add_argument("--settings", choices=tuple(settings), default=sweep.settings, help=help_)
     what.add_argument("--plan", action="store_true", help="list done, missing and failed trials; run nothing")
     what.add_argument("--retry", choices=["failed"], help="run failed trials again")
     what.add_argument("--only", nargs="+", metavar="KEY", help="these trials of it alone")

@@ -6,7 +6,7 @@ columns are MLflow keys: letters, digits, spaces and ``_ - . / :``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -182,6 +182,14 @@ class Task(Protocol):
     def caption(self, setting: Mapping[str, Value], pooled: Mapping[str, Sequence[Value]]) -> str:
         """Sentence on a setting and the pooled values, for captions."""
         ...
+
+
+class Configured(Task, Protocol):
+    """A task with published settings of its methods."""
+
+    SETTINGS: Mapping[str, Callable[[str, Any], Mapping[str, Value]]]
+    """Name -> function from data set and cell to values of options; a method takes those that it has, except its
+    module's ``FIXED``, if it has that."""
 
 
 class Bounded(Task, Protocol):

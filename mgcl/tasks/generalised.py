@@ -83,6 +83,16 @@ class Draws:
                 raise SweepError(f"`{name}` {min(values)}: choose 1 or more")
 
 
+def _published(dataset: str, cell: Cell) -> Mapping[str, Value]:
+    from mgcl.methods.audio_visual._published import published_settings
+
+    return published_settings(dataset, cell.shot)
+
+
+SETTINGS = {"published": _published}
+"""Full-size settings of AV-DIFF by data set and shot; baselines take the values of the options that they share."""
+
+
 def cells(draws: Draws, bank: FeatureBank, only: Sequence[Any] | None = None) -> tuple[Cell, ...]:
     """All cells, ordered by shot and seed.
 

@@ -9,6 +9,8 @@ from joblib import parallel_config
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mgcl.methods.variants import AUDIO_VISUAL
+from mgcl.records import PlannedTrial
+from mgcl.reporting.trial_figures import kind_shares
 from mgcl.sweep import Sweep, main
 from mgcl.sweep.grid import left_out, plan
 from mgcl.sweep.trial import run_trial
@@ -16,6 +18,7 @@ from mgcl.tasks import few_shot, generalised
 from mgcl.tasks._generalised import substage
 from mgcl.tasks._generalised.substage import Schedule, explore, outputs, probabilities, replay
 from mgcl.tracking.record import recorded_runs
+from mgcl.tracking.runs import trial_json, trial_result
 from tests import recognising
 
 SWEEP = Sweep(
@@ -182,10 +185,17 @@ def test_a_draw_changes_the_second_substage_alone(audio_visual_bank) -> None:
     )
     assert one.scores["base"] == three.scores["base"][:1]
     assert one.scores["novel"] == three.scores["novel"][:1]
+    assert one.samples == three.samples
+    assert one.samples.classes == one.confusions[0].classes[12:]
 
 
 def test_confusions_are_those_of_the_figures(audio_visual_bank) -> None:
-    result = run_trial(recognising.trial(audio_visual_bank, "linear_probe"), audio_visual_bank)
+    planned = PlannedTrial(recognising.trial(audio_visual_bank, "linear_probe"), ("linear-probe",))
+    result = run_trial(planned.trial, audio_visual_bank)
+    assert trial_result(trial_json(planned, result)) == result, "as recorded"
+    for tradeoff, base, novel in zip(result.tradeoffs, result.scores["base"], result.scores["novel"], strict=True):
+        assert tradeoff.figures[tradeoff.values.index(tradeoff.taken)] == (base, novel)
+    np.testing.assert_allclose(kind_shares(result.confusions)[:, 0], [result.mean("base"), result.mean("novel")])
     for index, confusion in enumerate(result.confusions):
         counts = np.array(confusion.counts)
         hits = counts.diagonal() / counts.sum(-1)
