@@ -137,7 +137,7 @@ def samples(where: str, of: Samples) -> Figure:
         if index >= count:
             axes.set_axis_off()
             continue
-        axes.scatter(*everything.T, s=4, color="0.8", label="other real clips")
+        axes.scatter(*everything.T, s=4, color="0.8", label="real, every class")
         for points, name, look in ((of.synthetic, "synthetic", LOOKS[1]), (of.real, "real", LOOKS[5])):
             axes.scatter(*np.array(points[index]).T, s=14, marker=look.marker, label=name, color=look.color, alpha=0.7)
         other = f" (nearest other {of.nearest[index]:.2f})" if of.nearest else ""
