@@ -80,6 +80,7 @@ def test_every_picture_of_a_task_with_one_number_per_column_is_drawn(monkeypatch
         "samples",
     ]
     assert "hm against clips of a novel class" in figures[0].caption
+    assert figures[2].caption.endswith("Lines part kinds of classes: base, novel.")
 
 
 def test_wrong_answers_are_counted_by_kind_and_classes_alike() -> None:
