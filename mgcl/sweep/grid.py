@@ -33,7 +33,7 @@ class Sweep:
     params: str | None = None
     """File of searched values; variants of its method also run with these values, on the tests that they are for."""
     settings: str | None = None
-    """Name of settings of the task that replace the variants' own parameters; see ``mgcl.tasks.Configured``."""
+    """Name of settings of the task that replace the variants' own values; see the tasks' protocol ``Configured``."""
     audio_only: bool = False
     """On banks without captions, run variants that need captions on audio only."""
 
