@@ -102,7 +102,7 @@ def _of_results(table: Table, outline: Outline, found: Sequence[_Results], mater
     if both := [place for place in confused if other and place in other[0]]:
         after, before = ([unit for place in both for unit in of[place].confusions] for of in found)
         yield gain(where, (row, outline.baselines[0]), after, before, words.unit)
-        if reference[both[0]].confusions[0].kinds:
+        if all(each.kinds for each in (*after, *before)):  # trials of older stores do not tell them
             yield kinds(where, {row: after, outline.baselines[0]: before}, words.unit)
     yield from _of_trials(table, ", ".join([row, where]), reference)
     clips = {place: each for place, result in reference.items() if (each := result.explained) and has_plans(each)}
