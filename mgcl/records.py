@@ -134,6 +134,8 @@ class Confusion:
 
     classes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
+    kinds: tuple[str, ...] = ()
+    """Kind of each class; empty: all classes are of one kind."""
 
     @property
     def correct(self) -> int:
@@ -144,6 +146,39 @@ class Confusion:
     def accuracy(self) -> float:
         """Share of query clips that were classified correctly, in 0..1."""
         return self.correct / sum(map(sum, self.counts))
+
+
+@dataclass(frozen=True)
+class Tradeoff:
+    """Two figures of one unit of a trial, between which a number decides."""
+
+    number: str
+    """Name of the number."""
+    values: tuple[float, ...]
+    """Values of the number, rising."""
+    taken: float
+    """The value that the trial's scores were measured with."""
+    axes: tuple[str, str]
+    """Names of the figures."""
+    figures: tuple[tuple[float, float], ...]
+    """Both figures at each value, in 0..1."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Real and synthetic vectors of classes, projected to the plane with most of the real vectors' variance."""
+
+    classes: tuple[str, ...]
+    real: tuple[tuple[tuple[float, float], ...], ...]
+    """Points of each class."""
+    synthetic: tuple[tuple[tuple[float, float], ...], ...]
+    """Points of each class."""
+    shown: float
+    """Share of the real vectors' variance that lies in the plane."""
+    own: tuple[float, ...]
+    """Fréchet distance of each class's synthetic vectors from its real ones, in all dimensions."""
+    nearest: tuple[float, ...]
+    """Smallest distance of each class's synthetic vectors from another class's real ones; empty: there is no other."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +233,10 @@ class TrialResult:
     confusions: tuple[Confusion, ...] = ()
     """Confusion counts of a classification task: one per unit, or one for all units."""
     explained: ExplainedClip | None = None
+    tradeoffs: tuple[Tradeoff, ...] = ()
+    """One per unit; empty: no number decides between two figures of the task."""
+    samples: Samples | None = None
+    """Vectors that the method synthesised in the first unit, beside real ones; None: it synthesises nothing."""
     notes: tuple[str, ...] = ()
     """Warnings from the machine: problems that changed no number but should be mended."""
 

@@ -153,8 +153,10 @@ def _say_whether_ray(machines: "Machines") -> None:
 
 
 def _extract_videos(flags: argparse.Namespace, machines: "Machines", dataset: "Dataset") -> int:
-    from mgcl.extraction.extract import extract_videos_by
+    from mgcl.extraction.extract import check_splits, extract_videos_by
     from mgcl.extraction.words import BAG, word_vectors
+
+    check_splits(dataset)
 
     if flags.visual_backbone is None:
         print("visual backbone: motion_grid; --visual-backbone names another", flush=True)

@@ -26,6 +26,7 @@ from mgcl.extraction.texts import Texts
 from mgcl.extraction.workbench import Workbench
 from mgcl.features import FeatureBank
 from mgcl.features.columns import Floats
+from mgcl.features.parts import NEEDED
 from mgcl.progress import Bar
 from mgcl.records import logit_scale_fault
 from mgcl.window import Window
@@ -102,12 +103,36 @@ def extract_videos_by(
 
     Raises:
         BankError: as in ``extract_by``.
-        DataError: as in ``extract_by``.
+        DataError: as in ``extract_by``; or see ``check_splits``.
     """
+    check_splits(dataset)
     shards = plan(dataset.files, ())
     return _made(
         run, dataset, about, out, shards, strict, lambda bench: assemble_videos(bench, dataset, about, words, out)
     )
+
+
+def check_splits(dataset: Dataset) -> None:
+    """Refuse splits with which no bank can be written, before anything is embedded.
+
+    Raises:
+        DataError: some clips have a split and others none, or a class lacks a clip of a split that its part needs.
+    """
+    there = {(file.label, file.split) for file in dataset.files}
+    without = [file.clip_id for file in dataset.files if file.split is None]
+    if not without:
+        for label, part in dataset.parts.items():
+            for split in NEEDED[part]:
+                if (label, split) not in there:
+                    raise DataError(
+                        f"{dataset.name}: class {label!r} is {part} and has no {split} clip; add one, or leave the "
+                        "class out"
+                    )
+    elif len(without) < len(dataset.files):
+        raise DataError(
+            f"{dataset.name}: {without[0]!r} is one of {len(without)} clips without a split, and others have one; give "
+            "every clip a split, or none"
+        )
 
 
 def _made(

@@ -140,7 +140,8 @@ class Model(Protocol):
     """A built recogniser: a ``torch.nn.Module`` with the following members.
 
     It may have ``observe(embedded, labels)``, which a substage calls once before its first batch, with the outputs and
-    labels of all clips that it trains on.
+    labels of all clips that it trains on. For pictures it may have ``synthesises``, whether it synthesises what it
+    classifies, ``features(embedded)``, what it classifies of clips, and ``synthesise(words, noise)``, that of classes.
     """
 
     trunk: Any

@@ -21,27 +21,27 @@ Curves = Mapping[tuple[str, str], Mapping[int, Estimate]]
 
 
 def against_columns(table: Table, outline: Outline) -> Figure | None:
-    """Picture of the mean against the last of a column's two numbers, with one panel per value of the first.
+    """Picture of the mean against the last of a column's one or two numbers, with one panel per value of the first.
 
-    In few-shot tables the two numbers are ways (panels) and shots (axis). The lines are the reference row and its
-    baselines, or the first rows of a table that has fewer than two of those.
+    In few-shot tables the two numbers are ways (panels) and shots (axis). A single number has one panel. The lines are
+    the reference row and its baselines, or the first rows of a table that has fewer than two of those.
 
     Returns:
-        The picture; None if the axis would have a single value, or if the columns are not pairs of integers.
+        The picture; None if the axis would have a single value, or if the columns are not one or two integers.
     """
-    if not all(len(column) == 2 and all(isinstance(each, int) for each in column) for column in table.columns):
+    if not all(len(column) < 3 and all(isinstance(each, int) for each in column) for column in table.columns):
         return None
     compared = (outline.reference, *outline.baselines)
     named = tuple(row for row in table.rows if row in compared)
     rows = named if len(named) > 1 else table.rows[: len(LOOKS)]
-    first, last = table.task.COLUMNS
+    *first, last = table.task.COLUMNS
     curves = {
-        (f"{panel}-{first}", row): {
-            int(str(number)): estimate
-            for each, number in table.columns
-            if each == panel and (estimate := _mean(table, row, (each, number)))
+        ("-".join(map(str, (*panel, *first))), row): {
+            int(str(column[-1])): estimate
+            for column in table.columns
+            if column[:-1] == panel and (estimate := _mean(table, row, column))
         }
-        for panel in dict.fromkeys(column[0] for column in table.columns)
+        for panel in dict.fromkeys(column[:-1] for column in table.columns)
         for row in rows
     }
     which = "The method and its baselines" if rows == named else "The table's first rows"
@@ -50,7 +50,7 @@ def against_columns(table: Table, outline: Outline) -> Figure | None:
         f"{which}: {table.metric.name} against {table.task.COLUMNS[last].about}. Bands: {_intervals(table)}. "
         "The table has every row."
     )
-    ticks = {int(str(number)): str(number) for _, number in table.columns}
+    ticks = {int(str(column[-1])): str(column[-1]) for column in table.columns}
     return _draw(table, f"{last}s", caption, curves, axis, ticks)
 
 

@@ -56,7 +56,7 @@ def _interval(table: Table) -> str:
 def _searched(table: Table) -> list[str]:
     """Sentences on whether searched values are better than the variant's own."""
     lines = []
-    for searched in (row for row in table.rows if row in table.searched):
+    for searched in (row for row in table.rows if table.searched.get(row, row) != row):
         own = table.searched[searched]
         for column in table.columns:
             found = paired_difference(table.metric, *(table.entries.get((row, column)) for row in (searched, own)))

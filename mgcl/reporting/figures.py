@@ -1,12 +1,13 @@
 """All pictures of a report's tables: the results that they need, and drawing them, several tables in parallel."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 
 from joblib import Parallel, cpu_count, delayed
 from matplotlib import style
 
-from mgcl.records import TrialResult, TrialRun, Value
+from mgcl.records import Tradeoff, TrialResult, TrialRun, Value
 from mgcl.reporting.accuracy_figures import against_columns, against_series, forest
 from mgcl.reporting.class_figures import confusion, gain
 from mgcl.reporting.drawing import STYLE
@@ -14,6 +15,7 @@ from mgcl.reporting.figure import Figure
 from mgcl.reporting.outline import Outline
 from mgcl.reporting.tables import Column, Table
 from mgcl.reporting.transport_figure import Material, has_plans, transport
+from mgcl.reporting.trial_figures import kinds, samples, tradeoff
 
 _Results = Mapping[tuple[Value, ...], TrialResult]
 """Values of the task's ``POOLED`` (few-shot: fold and seed) -> result of that trial."""
@@ -100,12 +102,29 @@ def _of_results(table: Table, outline: Outline, found: Sequence[_Results], mater
     if both := [place for place in confused if other and place in other[0]]:
         after, before = ([unit for place in both for unit in of[place].confusions] for of in found)
         yield gain(where, (row, outline.baselines[0]), after, before, words.unit)
+        if all(each.kinds for each in (*after, *before)):  # trials of older stores do not tell them
+            yield kinds(where, {row: after, outline.baselines[0]: before}, words.unit)
+    yield from _of_trials(table, ", ".join([row, where]), reference)
     clips = {place: each for place, result in reference.items() if (each := result.explained) and has_plans(each)}
     if clips:
         # A clip that was answered wrongly is preferred: it has two plans to show, of the true and the answered class.
         shown = max(clips, key=lambda place: clips[place].label != clips[place].predicted)
         pooled = [f"{name} {value}" for name, value in zip(table.task.POOLED, shown, strict=True)]
         yield transport(", ".join([row, where, *pooled]), clips[shown], material)
+
+
+def _of_trials(table: Table, where: str, found: _Results) -> Iterator[Figure]:
+    """Pictures of what trials of one row give beside scores."""
+    words, blocks = table.task.WORDS, defaultdict[str, list[Tradeoff]](list)
+    for place, result in found.items():
+        if result.tradeoffs:
+            blocks[" ".join(map(str, (words.block, *place[:1]))).strip()].extend(result.tradeoffs)
+    if blocks:
+        yield tradeoff(where, blocks, words.unit)
+    synthetic = ((place, result.samples) for place, result in found.items() if result.samples)
+    for place, each in islice(synthetic, 1):
+        pooled = [f"{name} {value}" for name, value in zip(table.task.POOLED, place, strict=True)]
+        yield samples(", ".join([where, *pooled]), each)
 
 
 def _column(table: Table, outline: Outline) -> Column | None:

@@ -24,7 +24,11 @@ def interval(table: Table, kind: str = "") -> str:
 def caption(table: Table) -> list[str]:
     """Lines of the caption: what the numbers are, on which data, and their caveats; one or two sentences per line."""
     setting, runs, words = table.setting, table.runs, table.task.WORDS
-    over = f". {words.blocks_caveat}" if table.blocks > 1 else f": it covers the draw of {words.unit}s only."
+    over = (
+        f". {words.blocks_caveat}"
+        if table.blocks > 1
+        else f": it covers {words.chance or f'the draw of {words.unit}s'} only."
+    )
     name = table.metric.name.capitalize() if table.metric.name.islower() else table.metric.name
     figure = "value" if table.metric.summary else "mean"
     what = f"over all {words.unit}s" if table.metric.summary and table.blocks < 2 else "mean"

@@ -10,7 +10,17 @@ import pandas as pd
 
 from mgcl.errors import ReportError
 from mgcl.records import NO_TRANSPORT, TrialRun
-from mgcl.reporting import choices, differences, over_banks, printing, published, ranks, significance, standing
+from mgcl.reporting import (
+    ceilings,
+    choices,
+    differences,
+    over_banks,
+    printing,
+    published,
+    ranks,
+    significance,
+    standing,
+)
 from mgcl.reporting.blocks import Block, markdown
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.latex import latex
@@ -132,6 +142,7 @@ def _section(table: Table, found: Sequence[significance.Comparison], reference: 
     return [
         f"## {_heading(table)}",
         *printing.blocks(table, verdicts, reference),
+        *ceilings.blocks(table),
         *differences.blocks(table, reference, verdicts),
         *significance.blocks(table, found),
         *published.blocks(table),

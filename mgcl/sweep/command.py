@@ -5,6 +5,7 @@ import datetime
 import functools
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -53,6 +54,8 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     flags = _parser(sweep).parse_args(arguments)
     check(flags)
     sweep = override(sweep, flags)
+    if sweep.settings:
+        sweep = replace(sweep, name=f"{sweep.name}-{sweep.settings}")  # a record and a report of its own
     return swept(sweep, flags, open_banks(sweep.banks, make=not flags.plan, generated=sweep.task.GENERATED))
 
 
@@ -213,6 +216,9 @@ def _parser(sweep: Sweep) -> argparse.ArgumentParser:
         "--params", metavar="FILE", default=sweep.params, help="searched values: run them beside the rest"
     )
     what.add_argument("--only", nargs="+", metavar="KEY", help="these trials of it alone")
+    if settings := getattr(sweep.task, "SETTINGS", {}):
+        help_ = "values for the bank's data set and each column, instead of the methods' own; a report of its own"
+        what.add_argument("--settings", choices=tuple(settings), default=sweep.settings, help=help_)
     add_run_flags(parser, what)
     return parser
 

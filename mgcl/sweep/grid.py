@@ -1,7 +1,7 @@
 """Sweeps as data, and their planning into trials."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
 from mgcl.features.schema import NAMED
 from mgcl.methods.variants import BASELINES, REFERENCE, VARIANTS, ResolvedVariant, resolve
+from mgcl.parameters import from_flat
 from mgcl.records import Cell, PlannedTrial, Trial, Value
 from mgcl.sweep.chosen import Chosen, read_chosen
 from mgcl.tasks import Draws, Task
@@ -31,6 +32,8 @@ class Sweep:
     """Rows that pictures show beside the reference; the reference's gain is measured from the first."""
     params: str | None = None
     """File of searched values; variants of its method also run with these values, on the tests that they are for."""
+    settings: str | None = None
+    """Name of settings of the task that replace the variants' own values; see the tasks' protocol ``Configured``."""
     audio_only: bool = False
     """On banks without captions, run variants that need captions on audio only."""
 
@@ -68,7 +71,8 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
         for cell in cells:
             if sweep.task.unfit(cell, variant.settings):
                 continue
-            for row, parameters in _rows(name, variant, chosen, cell):
+            variant_of_cell = _configured(sweep, name, variant, bank, cell)
+            for row, parameters in _rows(name, variant_of_cell, chosen, cell):
                 trial = Trial(
                     task=sweep.draws.task,
                     protocol=sweep.task.VERSION,
@@ -80,7 +84,8 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
                     parameters=parameters,
                 )
                 known = planned.get(trial.key, PlannedTrial(trial, ()))
-                searched = known.searched if row == name else {**known.searched, row: name}
+                # With settings a row's values differ from column to column by design, as searched ones do.
+                searched = {**known.searched, row: name} if row != name or sweep.settings else known.searched
                 planned[trial.key] = PlannedTrial(trial, (*known.variants, row), searched)
     if not planned:
         raise SweepError("; ".join(left_out(sweep, bank)))
@@ -89,6 +94,25 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
 
 def _chosen(sweep: Sweep, bank: FeatureBank) -> Chosen | None:
     return read_chosen(Path(sweep.params), bank.digest, sweep.draws.task) if sweep.params else None
+
+
+def _configured(sweep: Sweep, name: str, variant: ResolvedVariant, bank: FeatureBank, cell: Cell) -> ResolvedVariant:
+    """The variant with the sweep's settings for the bank's data set and a cell, but for what the variant changes."""
+    if not sweep.settings:
+        return variant
+    given = _settings(sweep)[sweep.settings](bank.header.dataset, cell)
+    method, known = load("method", variant.method), variant.parameters
+    own = {*VARIANTS[name].changes, *getattr(method, "FIXED", ())}
+    values = {**known, **{each: value for each, value in given.items() if each in known and each not in own}}
+    try:
+        return replace(variant, settings=from_flat(method.Parameters, values))
+    except ValueError as error:
+        raise SweepError(f"`settings` {sweep.settings}, variant {name!r}: {error}") from None
+
+
+def _settings(sweep: Sweep) -> Mapping[str, Callable[[str, Cell], Mapping[str, Value]]]:
+    found: Mapping[str, Callable[[str, Cell], Mapping[str, Value]]] = getattr(sweep.task, "SETTINGS", {})
+    return found
 
 
 def _rows(
@@ -146,6 +170,11 @@ def _lacks(sweep: Sweep, bank: FeatureBank, name: str) -> str:
 
 
 def _check(sweep: Sweep) -> None:
+    if sweep.settings and sweep.settings not in _settings(sweep):
+        known = ", ".join(_settings(sweep)) or "none"
+        raise SweepError(f"`settings` {sweep.settings}: this task has {known}")
+    if sweep.settings and sweep.params:
+        raise SweepError("`settings` and `params` both replace the methods' values; leave one out")
     lists = {"variants": sweep.variants, **{each.name: getattr(sweep.draws, each.name) for each in fields(sweep.draws)}}
     for name, values in lists.items():
         if not isinstance(values, tuple):

@@ -81,6 +81,8 @@ def run_trial(
         host=platform.node(),
         confusions=measured.confusions,
         explained=measured.explained,
+        tradeoffs=measured.tradeoffs,
+        samples=measured.samples,
     )
 
 

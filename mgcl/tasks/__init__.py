@@ -6,12 +6,22 @@ columns are MLflow keys: letters, digits, spaces and ``_ - . / :``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from mgcl.records import NO_TRANSPORT, Cell, Confusion, Convergence, ExplainedClip, Trial, Value
+from mgcl.records import (
+    NO_TRANSPORT,
+    Cell,
+    Confusion,
+    Convergence,
+    ExplainedClip,
+    Samples,
+    Tradeoff,
+    Trial,
+    Value,
+)
 from mgcl.tasks._metric import Metric as Metric
 from mgcl.tasks._metric import Summary as Summary
 
@@ -43,6 +53,8 @@ class Words:
 
     unit: str
     """Noun for what one score belongs to, e.g. "episode"."""
+    chance: str = ""
+    """What an interval over the units of one block covers, e.g. "the draw of episodes"; empty: "the draw of UNITs"."""
     block: str = ""
     """Noun for what intervals are over if there are several, e.g. "fold"; empty: the task has no blocks."""
     blocks_caveat: str = ""
@@ -78,6 +90,8 @@ class Measured:
     convergence: Convergence = NO_TRANSPORT
     confusions: tuple[Confusion, ...] = ()
     explained: ExplainedClip | None = None
+    tradeoffs: tuple[Tradeoff, ...] = ()
+    samples: Samples | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +181,30 @@ class Task(Protocol):
 
     def caption(self, setting: Mapping[str, Value], pooled: Mapping[str, Sequence[Value]]) -> str:
         """Sentence on a setting and the pooled values, for captions."""
+        ...
+
+
+class Configured(Task, Protocol):
+    """A task with published settings of its methods."""
+
+    SETTINGS: Mapping[str, Callable[[str, Any], Mapping[str, Value]]]
+    """Name -> function from data set and cell to values of options; a method takes those that it has, except its
+    module's ``FIXED``, if it has that."""
+
+
+class Bounded(Task, Protocol):
+    """A task with data sets whose recipe determines what can be recognised at most."""
+
+    def ceilings(self, dataset: str, revision: str) -> Mapping[str, Mapping[str, float]]:
+        """Count what a perfect recogniser could score that perceives a part of what there is.
+
+        Args:
+            dataset: name of the data set.
+            revision: revision of the data set.
+
+        Returns:
+            View, i.e. what is perceived -> name of a figure -> the figure, in 0..1; empty: it is not known.
+        """
         ...
 
 

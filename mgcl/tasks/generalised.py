@@ -43,6 +43,7 @@ SETTING = {
 }
 WORDS = Words(
     unit="draw",
+    chance="the draw of the novel classes' clips",
     block="seed",
     blocks_caveat="Draws of one seed share a model of the base classes.",
     devices_caveat=": figures may differ, because training amplifies rounding",
@@ -80,6 +81,16 @@ class Draws:
         for name, values in {"shots": self.shots, "draws": (self.draws,)}.items():
             if min(values, default=1) < 1:
                 raise SweepError(f"`{name}` {min(values)}: choose 1 or more")
+
+
+def _published(dataset: str, cell: Cell) -> Mapping[str, Value]:
+    from mgcl.methods.audio_visual._published import published_settings
+
+    return published_settings(dataset, cell.shot)
+
+
+SETTINGS = {"published": _published}
+"""Full-size settings of AV-DIFF by data set and shot; baselines take the values of the options that they share."""
 
 
 def cells(draws: Draws, bank: FeatureBank, only: Sequence[Any] | None = None) -> tuple[Cell, ...]:
@@ -142,6 +153,18 @@ def run(setup: Setup, _stack: int) -> Measured:
 def column_name(column: Sequence[Value]) -> str:
     """Head of a table's column, e.g. "5-shot"."""
     return f"{column[0]}-shot"
+
+
+def ceilings(dataset: str, revision: str) -> Mapping[str, Mapping[str, float]]:
+    """What recognisers with a limited view could score, for generated scenes; see ``mgcl.tasks.Bounded``."""
+    from mgcl.data.scenes import clips_of, oracle
+
+    clips = clips_of(dataset, revision)
+    found = oracle.ceilings(clips) if clips else {}
+    return {
+        view: {"hm": each.harmonic_mean, "base at it": each.base, "novel at it": each.novel, "fsl": each.novel_alone}
+        for view, each in found.items()
+    }
 
 
 def heading(setting: Mapping[str, Value]) -> str:

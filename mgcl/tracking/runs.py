@@ -13,7 +13,9 @@ from mgcl.records import (
     Convergence,
     ExplainedClip,
     PlannedTrial,
+    Samples,
     Setting,
+    Tradeoff,
     Trial,
     TrialResult,
     TrialRun,
@@ -178,6 +180,8 @@ def trial_result(text: str) -> TrialResult:
         "confusions": tuple(Confusion(**each) for each in content["confusions"]),
         "convergence": Convergence(**content["convergence"]),
         "explained": content["explained"] and ExplainedClip(**content["explained"]),
+        "tradeoffs": tuple(Tradeoff(**each) for each in content.get("tradeoffs", ())),
+        "samples": (found := content.get("samples")) and Samples(**found),
     }
     return TrialResult(**{**content, **parts})
 

@@ -1,6 +1,7 @@
 """The curriculum of generalised recognition: what is frozen, what is seen when, what is chosen on what."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,14 +9,18 @@ import torch
 from joblib import parallel_config
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from mgcl.files import DRAFT
 from mgcl.methods.variants import AUDIO_VISUAL
+from mgcl.records import PlannedTrial, TrialResult
+from mgcl.reporting.trial_figures import kind_shares
 from mgcl.sweep import Sweep, main
 from mgcl.sweep.grid import left_out, plan
 from mgcl.sweep.trial import run_trial
 from mgcl.tasks import few_shot, generalised
-from mgcl.tasks._generalised import substage
+from mgcl.tasks._generalised import kept, substage
 from mgcl.tasks._generalised.substage import Schedule, explore, outputs, probabilities, replay
 from mgcl.tracking.record import recorded_runs
+from mgcl.tracking.runs import trial_json, trial_result
 from tests import recognising
 
 SWEEP = Sweep(
@@ -182,15 +187,48 @@ def test_a_draw_changes_the_second_substage_alone(audio_visual_bank) -> None:
     )
     assert one.scores["base"] == three.scores["base"][:1]
     assert one.scores["novel"] == three.scores["novel"][:1]
+    assert one.samples == three.samples
+    assert one.samples.classes == one.confusions[0].classes[12:]
 
 
 def test_confusions_are_those_of_the_figures(audio_visual_bank) -> None:
-    result = run_trial(recognising.trial(audio_visual_bank, "linear_probe"), audio_visual_bank)
+    planned = PlannedTrial(recognising.trial(audio_visual_bank, "linear_probe"), ("linear-probe",))
+    result = run_trial(planned.trial, audio_visual_bank)
+    assert trial_result(trial_json(planned, result)) == result, "as recorded"
+    for tradeoff, base, novel in zip(result.tradeoffs, result.scores["base"], result.scores["novel"], strict=True):
+        assert tradeoff.figures[tradeoff.values.index(tradeoff.taken)] == (base, novel)
+    np.testing.assert_allclose(kind_shares(result.confusions)[:, 0], [result.mean("base"), result.mean("novel")])
     for index, confusion in enumerate(result.confusions):
         counts = np.array(confusion.counts)
         hits = counts.diagonal() / counts.sum(-1)
         assert np.mean(hits[:12]) == pytest.approx(result.scores["base"][index])
         assert np.mean(hits[12:]) == pytest.approx(result.scores["novel"][index])
+
+
+def test_a_trial_that_was_killed_and_workers_that_share_give_the_same_bytes(audio_visual_bank, tmp_path) -> None:
+    def ran(shot: int, folder: Path | None) -> tuple[TrialResult, dict[str, bytes]]:
+        result = run_trial(
+            recognising.trial(audio_visual_bank, "av_diff", shot=shot, draws=1), audio_visual_bank, kept=folder
+        )
+        files = folder.glob("*.safetensors") if folder else ()
+        return replace(result, seconds=0.0), {file.name: file.read_bytes() for file in files}
+
+    alone, _ = ran(2, None)
+    folder = tmp_path / "kept"
+    result, files = ran(2, folder)
+    assert result == alone
+    stage_1, stage_2 = files
+    (folder / stage_2).unlink()  # killed while it wrote stage 1's: a draft, and what a full disk left
+    (folder / stage_1).write_bytes(files[stage_1][: len(files[stage_1]) // 2])
+    (folder / f"{DRAFT}0.part").write_bytes(files[stage_1][:100])
+    assert ran(2, folder) == (alone, files)
+    ran(1, tmp_path / "shared")  # another worker's trial has computed the first substages
+    result, shared = ran(2, tmp_path / "shared")
+    assert result == alone
+    assert shared == files
+    for length in (0, 4, 20, len(files[stage_1]) - 1):
+        (folder / stage_1).write_bytes(files[stage_1][:length])
+        assert kept._read(folder / stage_1) is None
 
 
 def test_rows_of_another_task_are_left_out_by_name(audio_visual_bank, bank) -> None:

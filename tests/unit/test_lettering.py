@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from mgcl.classifier.answers import Answer
 from mgcl.classifier.reasons import Reasons, Share
 from mgcl.classifier.sounds import Sound
 from mgcl.methods.variants import Series
-from mgcl.records import Confusion, ExplainedClip
-from mgcl.reporting import accuracy_figures, class_figures, drawing
+from mgcl.records import Confusion, ExplainedClip, Samples, Tradeoff
+from mgcl.reporting import accuracy_figures, class_figures, drawing, trial_figures
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.lettering import fitted, width, wrapped
 from mgcl.reporting.outline import Outline
@@ -106,7 +107,22 @@ def explained(text: str, count: int) -> Figure:
     return reasons_figures.transport(reasons(text, count), Sound("s", noise), 4000)
 
 
-PICTURES = (shots, series, forest, confusion, gain, plan, shares, explained)
+def tradeoff(text: str, count: int) -> Figure:
+    of = Tradeoff(text, (0.0, 0.5, 1.0), 1.0, (text, f"{text} too"), ((0.5, 0.1), (0.4, 0.3), (0.0, 0.9)))
+    return trial_figures.tradeoff("where", {name: [of] for name in names(text, count)}, "draw")
+
+
+def kinds(text: str, count: int) -> Figure:
+    of = [replace(each, kinds=each.classes) for each in units(text, count)]
+    return trial_figures.kinds("where", dict.fromkeys(names(text, 2), of), "draw")
+
+
+def samples(text: str, count: int) -> Figure:
+    points, far = ((((0.0, 0.0), (1.0, 2.0)),) * count for _ in range(2)), (1234.5,) * count
+    return trial_figures.samples("where", Samples(tuple(names(text, count)), *points, 0.5, far, far))
+
+
+PICTURES = (shots, series, forest, confusion, gain, plan, shares, explained, tradeoff, kinds, samples)
 
 
 @pytest.fixture

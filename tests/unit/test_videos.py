@@ -1,12 +1,14 @@
 """Folders and lists of videos: classes, splits, parts, and what is said of wrong ones."""
 
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from mgcl.data import videos
 from mgcl.errors import DataError, MgclWarning
+from mgcl.extraction.extract import check_splits
 
 
 def files(root: Path, *names: str) -> Path:
@@ -89,3 +91,20 @@ def test_other_files_and_empty_classes_are_named(tmp_path) -> None:
         videos.read(tmp_path / "gone")
     with pytest.raises(DataError, match="published folds"):
         videos.read(files(tmp_path / "esc50", "cat/a.mp4", "dog/a.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("a.mp4,cat,train,base\nb.mp4,dog,train,base\n", "class 'cat' is base and has no validation clip; add one"),
+        ("a.mp4,cat,train,\nb.mp4,dog,,\n", "'b' is one of 1 clips without a split"),
+        ("a.mp4,cat,train,\nb.mp4,dog,train,\n", ""),
+        ("a.mp4,cat,,base\nb.mp4,dog,,base\n", ""),
+    ],
+)
+def test_splits_that_no_bank_can_have_are_refused_at_the_start(tmp_path, lines, message) -> None:
+    files(tmp_path, "a.mp4", "b.mp4")
+    (tmp_path / "list.csv").write_text(f"path,label,split,part\n{lines}")
+    dataset = videos.read(tmp_path / "list.csv")
+    with pytest.raises(DataError, match=message) if message else nullcontext():
+        check_splits(dataset)

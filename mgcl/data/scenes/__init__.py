@@ -30,11 +30,10 @@ def read(root: Path) -> Dataset:
     if not stamp.is_file():
         raise DataError(f"{stamp}: missing; generate the data set with `mgcl data generate scenes --root {root}`")
     vocabulary, revision = stamp.read_text(encoding="utf-8").split()
-    name = "scenes" if vocabulary == "evaluation" else f"scenes-{vocabulary}"
     table = read_table(root / _TABLE, _COLUMNS, missing="generate the scenes again")
     files = [AudioFile(Path(row.path).stem, root / row.path, row.label, split=row.split) for row in table.itertuples()]
     parts: Mapping[str, str] = dict(zip(table["label"], table["part"], strict=True))
-    return Dataset(name, revision, "CC0-1.0", complete(files, table=_TABLE), pictures=True, parts=parts)
+    return Dataset(_name(vocabulary), revision, "CC0-1.0", complete(files, table=_TABLE), pictures=True, parts=parts)
 
 
 def generate(
@@ -79,6 +78,23 @@ def generate(
     (partial / _STAMP).write_text(f"{stamp}\n", encoding="utf-8")
     partial.replace(root)
     return read(root)
+
+
+def clips_of(name: str, revision: str) -> tuple[SceneClip, ...]:
+    """Clips of a data set by its name and revision, e.g. to count what can be recognised in them.
+
+    Returns:
+        The clips; () unless they are scenes of this version with the default numbers of clips.
+    """
+    vocabulary = {_name(each): each for each in VOCABULARIES}.get(name)
+    version, _, rest = revision.partition(".")
+    if vocabulary is None or version != str(VERSION) or rest.rpartition(".")[2] != digest(dict(CLIPS))[:8]:
+        return ()
+    return scene_clips(scene_classes(vocabulary))
+
+
+def _name(vocabulary: str) -> str:
+    return "scenes" if vocabulary == "evaluation" else f"scenes-{vocabulary}"
 
 
 def _write(root: Path, vocabulary: str, seed: int, clips: list[tuple[str, SceneClip]]) -> int:

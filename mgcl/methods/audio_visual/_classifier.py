@@ -65,6 +65,21 @@ class Classifier(nn.Module):
         out: Tensor = self.classify(self.project(embedded))
         return out
 
+    @property
+    def synthesises(self) -> bool:
+        """Whether there is a generator."""
+        return self.generator is not None
+
+    def features(self, embedded: Float[Tensor, "b e"]) -> Float[Tensor, "b dim"]:
+        """What is classified of clips."""
+        out: Tensor = self.project(embedded)
+        return out
+
+    def synthesise(self, words: Float[Tensor, "b w"], noise: torch.Generator) -> Float[Tensor, "b dim"]:
+        """Synthesise what is classified, once per word vector."""
+        generator: Generator = self.generator  # type: ignore[assignment]
+        return generator.sample(words, noise)
+
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """Cross-entropy, plus the generator's loss, plus that of synthesised features in batches of novel classes."""
         features = self.project(batch.embedded)

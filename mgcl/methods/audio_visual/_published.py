@@ -28,7 +28,7 @@ def published_settings(dataset: str, shot: int) -> dict[str, Value]:
     if own is None:
         shots = ", ".join(next(iter(by_name.values())))
         raise MgclError(
-            f"no published settings for {dataset} with {shot} shots; there are {', '.join(content['datasets'])} with "
-            f"{shots}"
+            f"`settings`: none are published for {dataset} with {shot} shots; there are "
+            f"{', '.join(content['datasets'])} with {shots}"
         )
     return {**content["all"], **own}

@@ -56,6 +56,10 @@ class SegmentClassifier(Classifier):
         logits = super().scores(embedded.flatten(0, 1), words).view(*embedded.shape[:2], -1)
         return logits.softmax(-1).mean(1).log()
 
+    def features(self, embedded: Float[Tensor, "b s e"]) -> Float[Tensor, "b dim"]:
+        """What is classified of each clip's first window, because windows are what is synthesised."""
+        return super().features(embedded[:, 0])
+
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The losses of a batch of windows."""
         labels = batch.labels.repeat_interleave(batch.embedded.shape[1])

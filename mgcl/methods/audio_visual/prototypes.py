@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 VERSION = 1
+FIXED = ("base_epochs", "novel_epochs", "batches")
+"""Options that published settings leave as they are: nothing is trained."""
 
 
 @dataclass(frozen=True)

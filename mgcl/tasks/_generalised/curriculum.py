@@ -13,12 +13,13 @@ import torch
 
 from mgcl.methods.recogniser import Recogniser, Shapes, Training
 from mgcl.parameters import flat
-from mgcl.records import Confusion
+from mgcl.records import Confusion, Samples, Tradeoff
 from mgcl.seeding import seed_of
 from mgcl.tasks import Measured, Setup
-from mgcl.tasks._generalised.calibration import Recalls, calibrated, recalls
+from mgcl.tasks._generalised.calibration import GAMMAS, Probabilities, Recalls, calibrated, recalls
 from mgcl.tasks._generalised.kept import Learned, kept
 from mgcl.tasks._generalised.parts import Stage, stage
+from mgcl.tasks._generalised.samples import samples
 from mgcl.tasks._generalised.substage import Schedule, Substage, explore, outputs, probabilities, replay
 from mgcl.tasks._generalised.tokens import Source
 from mgcl.tasks._generalised.words import word_vectors
@@ -31,6 +32,17 @@ class Found:
     base: Schedule
     novel: Schedule
     gamma: float
+
+
+@dataclass(frozen=True)
+class Tested:
+    """Result of one draw of stage 2."""
+
+    recalls: Recalls
+    confusion: Confusion
+    tradeoff: Tradeoff
+    samples: Samples | None
+    """What the model synthesises, of the first draw alone; None: nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,17 +130,19 @@ class Curriculum:
         gamma = explored.best if self.training.gamma == "best" else explored.last
         return Found(base.schedule, explored.schedule, gamma)
 
-    def test(self, found: Found, draw: int, state: Any) -> tuple[Recalls, Confusion]:
+    def test(self, found: Found, draw: int, state: Any) -> Tested:
         """Substage 2 of stage 2 for one draw of shots, and its test."""
         of = self.stage(2, draw)
         two = self.substage(2, of, novel=True, draw=draw, state=state)
         replay(two, found.novel)
-        seen = probabilities(two, outputs(two, of.tested_rows))
-        answers = (seen - found.gamma * (np.arange(len(of.classes)) < of.base)).argmax(-1)
-        counts = np.zeros((len(of.classes), len(of.classes)), int)
-        np.add.at(counts, (of.tested_labels, answers), 1)
-        confusion = Confusion(of.classes, tuple(tuple(map(int, row)) for row in counts))
-        return recalls(seen, of.tested_labels, of.base, found.gamma), confusion
+        embedded = outputs(two, of.tested_rows)
+        seen = probabilities(two, embedded)
+        return Tested(
+            recalls(seen, of.tested_labels, of.base, found.gamma),
+            _confusion(seen, of, found.gamma),
+            _tradeoff(seen, of, found.gamma),
+            None if draw else samples(two, embedded),
+        )
 
 
 def run(setup: Setup) -> Measured:
@@ -138,9 +152,29 @@ def run(setup: Setup) -> Measured:
     base = curriculum.learn_base(2, found.base)
     tested = [curriculum.test(found, draw, base.state) for draw in range(setup.trial.cell.draws)]
     scores = {
-        "base": tuple(each.base for each, _ in tested),
-        "novel": tuple(each.novel for each, _ in tested),
-        "fsl": tuple(each.alone for each, _ in tested),
-        "hm of a draw": tuple(each.harmonic for each, _ in tested),
+        "base": tuple(each.recalls.base for each in tested),
+        "novel": tuple(each.recalls.novel for each in tested),
+        "fsl": tuple(each.recalls.alone for each in tested),
+        "hm of a draw": tuple(each.recalls.harmonic for each in tested),
     }
-    return Measured(scores, confusions=tuple(confusion for _, confusion in tested))
+    return Measured(
+        scores,
+        confusions=tuple(each.confusion for each in tested),
+        tradeoffs=tuple(each.tradeoff for each in tested),
+        samples=tested[0].samples,
+    )
+
+
+def _confusion(seen: Probabilities, of: Stage, gamma: float) -> Confusion:
+    classes = len(of.classes)
+    answers = (seen - gamma * (np.arange(classes) < of.base)).argmax(-1)
+    counts = np.zeros((classes, classes), int)
+    np.add.at(counts, (of.tested_labels, answers), 1)
+    kinds = tuple("base" if index < of.base else "novel" for index in range(classes))
+    return Confusion(of.classes, tuple(tuple(map(int, row)) for row in counts), kinds)
+
+
+def _tradeoff(seen: Probabilities, of: Stage, taken: float) -> Tradeoff:
+    """Recalls of test clips at every gamma, for a picture; nothing is chosen by them."""
+    found = [recalls(seen, of.tested_labels, of.base, gamma) for gamma in GAMMAS]
+    return Tradeoff("gamma", GAMMAS, taken, ("base", "novel"), tuple((each.base, each.novel) for each in found))
