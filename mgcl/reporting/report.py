@@ -10,7 +10,18 @@ import pandas as pd
 
 from mgcl.errors import ReportError
 from mgcl.records import NO_TRANSPORT, TrialRun
-from mgcl.reporting import choices, differences, over_banks, printing, published, ranks, significance, standing
+from mgcl.reporting import (
+    chance,
+    choices,
+    differences,
+    facts,
+    over_banks,
+    printing,
+    published,
+    ranks,
+    significance,
+    standing,
+)
 from mgcl.reporting.blocks import Block, markdown
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.latex import latex
@@ -132,8 +143,10 @@ def _section(table: Table, found: Sequence[significance.Comparison], reference: 
     return [
         f"## {_heading(table)}",
         *printing.blocks(table, verdicts, reference),
+        *chance.blocks(table),
         *differences.blocks(table, reference, verdicts),
         *significance.blocks(table, found),
+        *(facts.blocks(table) if table.ranked else []),
         *published.blocks(table),
     ]
 

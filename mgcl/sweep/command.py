@@ -186,7 +186,7 @@ def _parser(sweep: Sweep) -> argparse.ArgumentParser:
     add_draw_flags(what, sweep.draws)
     what.add_argument("--variants", nargs="+", metavar="NAME", default=sweep.variants, help=f"of {', '.join(VARIANTS)}")
     what.add_argument(
-        "--params", metavar="FILE", default=sweep.params, help="searched values: run them beside the rest"
+        "--params", nargs="+", metavar="FILE", default=sweep.params, help="searched values: run them beside the rest"
     )
     what.add_argument("--plan", action="store_true", help="list done, missing and failed trials; run nothing")
     what.add_argument("--retry", choices=["failed"], help="run failed trials again")

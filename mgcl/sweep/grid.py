@@ -10,7 +10,7 @@ from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
 from mgcl.features.schema import NAMED
 from mgcl.methods.variants import BASELINES, REFERENCE, VARIANTS, ResolvedVariant, resolve
-from mgcl.records import Cell, PlannedTrial, Trial, Value
+from mgcl.records import Cell, PlannedTrial, Searched, Trial, Value
 from mgcl.sweep.chosen import Chosen, read_chosen
 from mgcl.tasks import Draws, Task
 
@@ -29,8 +29,9 @@ class Sweep:
     """Row that a report compares the others with."""
     baselines: tuple[str, ...] = BASELINES
     """Rows that pictures show beside the reference; the reference's gain is measured from the first."""
-    params: str | None = None
-    """File of searched values; variants of its method also run with these values, on the tests that they are for."""
+    params: tuple[str, ...] = ()
+    """Files of searched values. A row also runs with the values of its own file or, without one, with those of a row of
+    its method; all rows run on the tests that the values are for."""
     audio_only: bool = False
     """On banks without captions, run variants that need captions on audio only."""
 
@@ -60,7 +61,7 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
         raise SweepError("`audio_only` is for banks without captions; this one has them: run the variant audio-only")
     variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
     chosen = _chosen(sweep, bank)
-    cells = sweep.task.cells(sweep.draws, bank, only or (chosen.tests if chosen else None))
+    cells = sweep.task.cells(sweep.draws, bank, only or _tests(chosen))
     planned: dict[str, PlannedTrial] = {}
     for name, variant in variants.items():
         if not _runs(sweep, variant) or _lacks(sweep, bank, name):
@@ -68,7 +69,7 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
         for cell in cells:
             if sweep.task.unfit(cell, variant.settings):
                 continue
-            for row, parameters in _rows(name, variant, chosen, cell):
+            for row, parameters, search in _rows(name, variant, chosen, cell):
                 trial = Trial(
                     task=sweep.draws.task,
                     protocol=sweep.task.VERSION,
@@ -80,36 +81,44 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
                     parameters=parameters,
                 )
                 known = planned.get(trial.key, PlannedTrial(trial, ()))
-                searched = known.searched if row == name else {**known.searched, row: name}
-                planned[trial.key] = PlannedTrial(trial, (*known.variants, row), searched)
+                searched = {**known.searched, **({row: name} if search else {})}
+                searches = {**known.searches, **({row: search} if search else {})}
+                planned[trial.key] = PlannedTrial(trial, (*known.variants, row), searched, searches)
     if not planned:
         raise SweepError("; ".join(left_out(sweep, bank)))
     return tuple(planned.values())
 
 
-def _chosen(sweep: Sweep, bank: FeatureBank) -> Chosen | None:
-    return read_chosen(Path(sweep.params), bank.digest, sweep.draws.task) if sweep.params else None
+def _chosen(sweep: Sweep, bank: FeatureBank) -> tuple[Chosen, ...]:
+    return tuple(read_chosen(Path(file), bank.digest, sweep.draws.task) for file in sweep.params)
+
+
+def _tests(chosen: Sequence[Chosen]) -> tuple[Any, ...] | None:
+    """Tests that searched values are for; None: nothing was searched."""
+    return tuple(dict.fromkeys(test for each in chosen for test in each.tests)) or None
 
 
 def _rows(
-    name: str, variant: ResolvedVariant, chosen: Chosen | None, cell: Cell
-) -> Iterator[tuple[str, Mapping[str, Value]]]:
-    """Rows of a variant with their parameters: its own, and those with searched values.
+    name: str, variant: ResolvedVariant, chosen: Sequence[Chosen], cell: Cell
+) -> Iterator[tuple[str, Mapping[str, Value], Searched | None]]:
+    """Rows of a variant with their parameters, its own and then searched ones with their search.
 
     A parameter that the variant itself changes keeps its own value, because the variant is about it.
     """
-    yield name, variant.parameters
-    if chosen and variant.method == VARIANTS[chosen.variant].method:
-        own = VARIANTS[name].changes
-        found = {each: value for each, value in chosen.values(cell).items() if each not in own}
-        yield f"{name} (searched {chosen.name})", {**variant.parameters, **found}
+    yield name, variant.parameters, None
+    alike = [each for each in chosen if VARIANTS[each.variant].method == variant.method]
+    for each in [each for each in alike if each.variant == name] or alike:
+        choice, own = each.choice(cell), VARIANTS[name].changes
+        found = {key: value for key, value in choice.values.items() if key not in own}
+        search = Searched(choice.points, tuple(found))
+        yield f"{name} (searched {each.name})", {**variant.parameters, **found}, search
 
 
 def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:
     """Sentences on the variants and cells of a sweep that ``plan`` leaves out, with the reasons."""
     variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
     chosen = _chosen(sweep, bank)
-    cells = sweep.task.cells(sweep.draws, bank, chosen.tests if chosen else None)
+    cells = sweep.task.cells(sweep.draws, bank, _tests(chosen))
     words = [
         f"{name} {unfit}"
         for name, variant in variants.items()
@@ -146,7 +155,8 @@ def _lacks(sweep: Sweep, bank: FeatureBank, name: str) -> str:
 
 
 def _check(sweep: Sweep) -> None:
-    lists = {"variants": sweep.variants, **{each.name: getattr(sweep.draws, each.name) for each in fields(sweep.draws)}}
+    named = {"variants": sweep.variants, **({"params": sweep.params} if sweep.params else {})}
+    lists = {**named, **{each.name: getattr(sweep.draws, each.name) for each in fields(sweep.draws)}}
     for name, values in lists.items():
         if not isinstance(values, tuple):
             continue

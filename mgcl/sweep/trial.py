@@ -81,6 +81,7 @@ def run_trial(
         host=platform.node(),
         confusions=measured.confusions,
         explained=measured.explained,
+        facts={name: float(value) for name, value in measured.facts.items()},
     )
 
 

@@ -47,6 +47,9 @@ RESERVED = {
     "error",
     "commit",
     "dirty",
+    "facts",
+    "searched",
+    "searches",
     "mgcl_version",
     "row",
 }

@@ -337,7 +337,7 @@ SWEEP = cases.sweep("s", ("full", "zero-shot", "without-cache"), ways=(2,), shot
 
 
 def test_searched_values_stand_beside_the_variants_own(bank, question, params) -> None:
-    cells = plan(cases.changed_sweep(SWEEP, params=str(params)), bank)
+    cells = plan(cases.changed_sweep(SWEEP, params=(str(params),)), bank)
     rows = {(cell.variants, cell.trial.cell.shot): cell.trial for cell in cells}
     name = read_chosen(params, bank.digest, "few_shot").name
     searched = f"full (searched {name})"
@@ -358,12 +358,12 @@ def test_values_of_another_shot_are_not_used(bank, question, params) -> None:
     choice = Choice(question.tests, 1, {"alpha": 2.5}, 0.75, 60)
     write_chosen(params, Chosen("few_shot", bank.digest, "full", (choice,)))
     with pytest.raises(SweepError, match="no values were searched for half 0 3-shot"):
-        plan(cases.changed_sweep(SWEEP, params=str(params)), bank)
+        plan(cases.changed_sweep(SWEEP, params=(str(params),)), bank)
 
 
 def test_the_folds_are_the_files(bank, params) -> None:
     with pytest.raises(SweepError, match="`params` says which folds"):
-        plan(cases.changed_sweep(SWEEP, params=str(params), folds=2, fold_classes=4), bank)
+        plan(cases.changed_sweep(SWEEP, params=(str(params),), folds=2, fold_classes=4), bank)
 
 
 SMOOTH = {"alpha": Range(0.1, 10, log=True), "epsilon": Range(0.03, 0.5, log=True), "epochs": Range(1, 20, whole=True)}
