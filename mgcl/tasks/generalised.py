@@ -29,11 +29,11 @@ READS = ("label", "split", "part")
 
 def _guess(place: Mapping[str, Any]) -> float:
     """Expected recall of a uniform guess among all classes, and so the harmonic mean of two such recalls."""
-    return 1 / (place["base_classes"] + place["novel_classes"])
+    return 1.0 / float(place["base_classes"] + place["novel_classes"])
 
 
 def _guess_of_novel(place: Mapping[str, Any]) -> float:
-    return 1.0 / place["novel_classes"]
+    return 1.0 / float(place["novel_classes"])
 
 
 METRICS = (

@@ -9,7 +9,11 @@ from joblib import parallel_config
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mgcl.methods.variants import AUDIO_VISUAL
+from mgcl.records import Searched
+from mgcl.search.questions import Search, questions
+from mgcl.search.space import Range
 from mgcl.sweep import Sweep, main
+from mgcl.sweep.chosen import Choice, Chosen, write_chosen
 from mgcl.sweep.grid import left_out, plan
 from mgcl.sweep.trial import run_trial
 from mgcl.tasks import few_shot, generalised
@@ -129,6 +133,38 @@ def test_poisoned_test_clips_move_nothing_that_is_chosen(audio_visual_bank, tmp_
     assert found != different, "validation clips do"
 
 
+def test_poisoned_test_clips_move_no_search(audio_visual_bank, tmp_path) -> None:
+    space = {"learning_rate": Range(1e-4, 1e-1, log=True)}
+    draws = generalised.Draws(shots=(2,), draws=2)
+    search = Search("s", draws, variant="linear-probe", batches=1, space=space)
+    banks = {
+        "as it is": audio_visual_bank,
+        "test": recognising.poisoned(audio_visual_bank, tmp_path / "test", "test"),
+        "validation": recognising.poisoned(audio_visual_bank, tmp_path / "validation", "validation"),
+    }
+    found = {}
+    for name, bank in banks.items():
+        (question,) = questions(search, bank)
+        assert question.default_inside
+        trials = [trial for rate in (1e-4, 1e-2) for ((trial,),) in [question.at({"learning_rate": rate})]]
+        assert {(trial.cell.base_classes, trial.cell.novel_classes) for trial in trials} == {(8, 4)}
+        found[name] = [run_trial(trial, bank).scores for trial in trials]
+        assert {len(column) for scores in found[name] for column in scores.values()} == {2}
+    assert found["test"] == found["as it is"]
+    assert found["validation"] != found["as it is"], "the poison is one"
+
+
+def test_values_are_for_the_tests_of_their_search(audio_visual_bank) -> None:
+    (problem,) = generalised.problems(generalised.Draws(shots=(2,)), audio_visual_bank, shared=False)
+    tests, validations = (
+        generalised.cells(generalised.Draws(shots=(2,)), audio_visual_bank, only)
+        for only in (problem.tests, (problem.validation,))
+    )
+    assert tests == generalised.cells(generalised.Draws(shots=(2,)), audio_visual_bank)
+    assert {generalised.tested(cell) for cell in tests} == set(problem.tests)
+    assert not {type(cell) for cell in tests} & {type(cell) for cell in validations}
+
+
 def test_replaying_drops_is_torchs_plateau(audio_visual_bank, monkeypatch) -> None:
     made = recognising.curriculum(audio_visual_bank, "av_diff", patience=1, generator="none")
     of = made.stage(1)
@@ -214,13 +250,25 @@ def test_a_sweep_records_and_reports(audio_visual_bank, tmp_path, empty_store, m
     monkeypatch.setenv("MGCL_HOME", str(tmp_path / "home"))
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     where = ["--bank", str(audio_visual_bank.path), "--local", "--tracking-uri", uri, "--out", str(tmp_path)]
+    choice = Choice((generalised.Test(2, 12, 4),), None, {"learning_rate": 0.02}, 0.5, 3)
+    chosen = Chosen("generalised", audio_visual_bank.digest, "linear-probe", (choice,))
+    write_chosen(tmp_path / "params.json", chosen)
     with pytest.raises(SystemExit) as ended, parallel_config("threading"):
-        main(SWEEP, where)
+        main(SWEEP, [*where, "--params", str(tmp_path / "params.json")])
     assert ended.value.code == 0
     runs = recorded_runs("attention", uri)
     assert {(run.column, run.pooled) for run in runs} == {((2,), (seed,)) for seed in (0, 1)}
     text = (tmp_path / "attention" / "report.md").read_text()
     assert "12 base and 4 novel classes" in text
+    assert "chance is 6.25 %" in text
+    name = f"linear-probe (searched {chosen.name})"
+    assert "Every searched row is the best of 3 points; not searched: prototypes." in text
+    (searches,) = {tuple(run.searches.items()) for run in runs if name in run.variants}
+    assert searches == ((name, Searched(3, ("learning_rate",))),)
+    assert {run.parameters["learning_rate"] for run in runs if name in run.variants} == {"0.02"}
+    weights = {run.variants[0]: run.facts["parameters"] for run in runs}
+    assert weights == {"linear-probe": (12 + 10) * 16 + 16, name: (12 + 10) * 16 + 16, "prototypes": 0}
+    assert all(run.facts["training seconds"] > 0 for run in runs)
     for run in runs:
         base, novel = (np.mean(run.scores[name]) for name in ("base", "novel"))
         assert generalised.METRICS[0].figure(run.scores) == pytest.approx(2 * base * novel / (base + novel))
