@@ -112,6 +112,18 @@ class PlannedTrial:
     variants: tuple[str, ...]
     searched: Mapping[str, str] = field(default_factory=dict)
     """Row with values that a search chose -> row of the same variant with its own values."""
+    searches: Mapping[str, "Searched"] = field(default_factory=dict)
+    """Row with values that a search chose -> that search."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """Extent of the search that chose a row's values."""
+
+    points: int
+    """Number of points that the values are the best of."""
+    parameters: tuple[str, ...]
+    """Names of the searched parameters."""
 
 
 @dataclass(frozen=True)
@@ -239,6 +251,8 @@ class TrialResult:
     """Vectors that the method synthesised in the first unit, beside real ones; None: it synthesises nothing."""
     notes: tuple[str, ...] = ()
     """Warnings from the machine: problems that changed no number but should be mended."""
+    facts: Mapping[str, float] = field(default_factory=dict)
+    """Name, a key of the task's ``WORDS.facts`` -> number that no table ranks by, e.g. seconds of training."""
 
     def mean(self, column: str) -> float:
         """Mean of a column over the units."""
@@ -310,6 +324,10 @@ class TrialRun:
     """Time of the end, in seconds since 1970."""
     searched: Mapping[str, str] = field(default_factory=dict)
     """Row with values that a search chose -> row of the same variant with its own values."""
+    searches: Mapping[str, Searched] = field(default_factory=dict)
+    """Row with values that a search chose -> that search; older runs did not record it."""
+    facts: Mapping[str, float] = field(default_factory=dict)
+    """Facts of the result; empty for a failed trial, and for an older run."""
 
     @property
     def block(self) -> Any:

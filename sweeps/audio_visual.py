@@ -1,4 +1,4 @@
-"""AV-DIFF Table 2: ten baselines and two plain rows beside it, on the same draws.
+"""AV-DIFF Table 2: ten baselines beside it, a later row and two plain ones, on the same draws.
 
 python sweeps/audio_visual.py [--bank DIR ...] [--shots 1 5 10 20] [--seed 0 1 2] [--draws 3] [--plan]
 """
@@ -21,6 +21,7 @@ SWEEP = Sweep(
         "hip",
         "zorro",
         "avca",
+        "clip-clap",
         "linear-probe",
         "prototypes",
     ),

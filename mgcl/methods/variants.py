@@ -129,6 +129,8 @@ AUDIO_VISUAL: Mapping[str, Variant] = {
     "hip": Variant("hip"),
     "zorro": Variant("zorro"),
     "avca": Variant("avca"),
+    # Later work
+    "clip-clap": Variant("clip_clap"),
     # Plain rows
     "linear-probe": Variant("linear_probe"),
     "prototypes": Variant("prototypes"),
@@ -189,6 +191,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
         "avca",
     ),
     "AV-DIFF Table 2: reconstructed, in whole or in part": ("protogan", "sldg", "tsl", "hip"),
+    "Later work: adapted to AV-DIFF's training": ("clip-clap",),
     "AV-DIFF": ("av-diff",),
     "AV-DIFF Table 3: attention": ("full-attention", "cross-attention", "self-attention", "alternate-attention"),
     "AV-DIFF Table 4: generator": ("av-gan", "without-generator", "detached-sampling"),

@@ -12,8 +12,10 @@ from mgcl.errors import ReportError
 from mgcl.records import NO_TRANSPORT, TrialRun
 from mgcl.reporting import (
     ceilings,
+    chance,
     choices,
     differences,
+    facts,
     over_banks,
     printing,
     published,
@@ -143,8 +145,10 @@ def _section(table: Table, found: Sequence[significance.Comparison], reference: 
         f"## {_heading(table)}",
         *printing.blocks(table, verdicts, reference),
         *ceilings.blocks(table),
+        *chance.blocks(table),
         *differences.blocks(table, reference, verdicts),
         *significance.blocks(table, found),
+        *(facts.blocks(table) if table.ranked else []),
         *published.blocks(table),
     ]
 

@@ -15,7 +15,6 @@ from joblib import cpu_count
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from mgcl.catalogue import load
 from mgcl.cluster.machines import Machines
 from mgcl.errors import SearchError, flag_names, run_and_exit
 from mgcl.home import similarity_limit
@@ -25,10 +24,9 @@ from mgcl.progress import Bar, at_work
 from mgcl.reporting.report import prepare
 from mgcl.search import report
 from mgcl.search.flags import add_points_flag
-from mgcl.search.questions import Question, Search, common, questions
+from mgcl.search.questions import Question, Search, common, questions, space_of
 from mgcl.search.report import Finding
 from mgcl.search.sampling import SAMPLERS
-from mgcl.search.space import MORE, SPACE
 from mgcl.search.study import (
     ERROR,
     best,
@@ -53,24 +51,34 @@ from mgcl.sweep.flags import (
     override,
     repeated,
 )
-from mgcl.tasks import Metric, Searchable
+from mgcl.tasks import Metric
 
 if TYPE_CHECKING:
     from mgcl.search.export import Export
 
 
-def main(search: Search, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Parse the flags, run the search, and exit with 0, 1 if a point failed, 2 on bad input, or 130 after Ctrl-C."""
-    run_and_exit(functools.partial(_main, search, arguments), flag_names(_parser(search)) | MACHINE_FLAGS)
+def main(*searches: Search, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Parse the flags, run a search, and exit with 0, 1 if a point failed, 2 on bad input, or 130 after Ctrl-C.
+
+    Args:
+        searches: searches of different tasks, of which ``--task`` chooses; the first is the default.
+        arguments: words of the command line; None: those of the process.
+    """
+    by_task = {search.draws.task: search for search in searches}
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--task", choices=tuple(by_task), default=next(iter(by_task)), help="what is searched for")
+    search = by_task[parser.parse_known_args(arguments)[0].task]
+    full = _parser(search, parser)
+    run_and_exit(functools.partial(_main, search, full, arguments), flag_names(full) | MACHINE_FLAGS)
 
 
-def _main(search: Search, arguments: Sequence[str] | None) -> int:
-    flags = _parser(search).parse_args(arguments)
+def _main(search: Search, parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
+    flags = parser.parse_args(arguments)
     search, where = _override(search, flags), machines(flags)
     similarity_limit()  # a bad value is refused here once, not by every worker
     storage = flags.study or default_storage()
     check_storage(storage)
-    banks = open_banks(search.banks)
+    banks = open_banks(search.banks, generated=search.task.GENERATED)
     if len(banks) > 1 and not search.shared:
         raise SearchError("`banks`: several banks share one study; add `shared`, or search each bank by itself")
     per_bank = [questions(search, bank) for bank in banks.values()]
@@ -189,9 +197,8 @@ def _finding(study: Study, question: Question, folder: Path) -> Finding:
 def _test(search: Search, flags: argparse.Namespace, params: Path, banks: Sequence[str]) -> str:
     """Command of the sweep that tests the best values on the search's draws; the tests come from the file of values."""
     flags = argparse.Namespace(**vars(flags) | {"banks": banks})
-    task: Searchable = load("task", search.draws.task)
-    shared = repeated(flags, drawn(search.draws, flags), but=task.BATCHES)
-    return shlex.join(["mgcl", "sweep", "full_grid", "--params", str(params), "--variants", search.variant, *shared])
+    shared = repeated(flags, drawn(search.draws, flags), but=search.task.BATCHES)
+    return shlex.join(["mgcl", "sweep", search.sweep, "--params", str(params), "--variants", search.variant, *shared])
 
 
 def _slug(*words: str) -> str:
@@ -202,8 +209,8 @@ def _override(search: Search, flags: argparse.Namespace) -> Search:
     if not re.fullmatch(r"\+?[1-9]\d*", flags.points):
         raise SearchError(f"--points {flags.points}: give the number of points, or +N for N more")
     search = override(search, argparse.Namespace(**vars(flags) | {"points": int(flags.points)}))
-    known = {**SPACE, **MORE, **search.space}
-    names = flags.search or list(search.space)
+    known = {**search.more, **search.space, **({} if flags.search else space_of(search))}
+    names = flags.search or list(space_of(search))
     ends = {name: (low, high) for name, low, high in flags.range}
     if unknown := [name for name in [*names, *ends] if name not in known]:
         raise SearchError(f"{', '.join(unknown)}: not searched; choose of {', '.join(known)}")
@@ -218,19 +225,20 @@ def _override(search: Search, flags: argparse.Namespace) -> Search:
     return replace(search, space=space)
 
 
-def _parser(search: Search) -> argparse.ArgumentParser:
+def _parser(search: Search, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Search parameters on classes outside the test classes, and hand the best to a sweep "
-        "(`mgcl sweep full_grid --params FILE`). Stopped, the same command goes on.",
+        description="Search parameters on clips that are not tested, and hand the best values to a sweep "
+        f"(`mgcl sweep {search.sweep} --params FILE`). Stopped, the same command goes on.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        parents=parents,
     )
     what = parser.add_argument_group("what to search")
     what.add_argument(
         "--search",
         nargs="+",
         metavar="NAME",
-        default=tuple(search.space),
-        help=f"parameters, of {', '.join([*SPACE, *MORE])}",
+        help=f"parameters, of {', '.join([*search.space, *search.more])} (without: {', '.join(search.space)}, as "
+        "far as the variant has them and is not about them)",
     )
     what.add_argument(
         "--range", nargs=3, action="append", default=[], metavar=("NAME", "LOW", "HIGH"), help="where; may be repeated"
@@ -239,7 +247,7 @@ def _parser(search: Search) -> argparse.ArgumentParser:
     add_points_flag(what, default=str(search.points), help="points each study should have, or +N: so many more")
     what.add_argument("--sampler", choices=tuple(SAMPLERS), default=search.sampler, help="how points are proposed")
     what.add_argument("--seed", type=int, metavar="S", default=search.seed, help="of the sampler")
-    task = load("task", search.draws.task)
+    task = search.task
     tests, apart = (getattr(task, name, "") for name in ("TESTS", "APART"))
     what.add_argument(
         "--shared", action="store_true", default=search.shared, help=f"one study for all {tests}, and for all banks"
@@ -255,8 +263,8 @@ def _parser(search: Search) -> argparse.ArgumentParser:
         default=search.stopping,
         help="run bad points to their end too",
     )
-    batch = parser.add_argument_group("what a batch draws, of classes that are not tested")
-    add_bank_flags(batch, search)
+    batch = parser.add_argument_group("what a batch draws, of what is not tested")
+    add_bank_flags(batch, search, task.GENERATED)
     add_draw_flags(batch, search.draws, but=("seeds",))
     batch.add_argument(
         "--batches", type=int, metavar="B", default=search.batches, help="a point's value is the mean over all of them"

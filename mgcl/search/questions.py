@@ -13,7 +13,7 @@ from mgcl.methods.variants import REFERENCE, VARIANTS
 from mgcl.parameters import flat, from_flat
 from mgcl.records import Trial, Value, canonical_json
 from mgcl.search.sampling import SAMPLERS
-from mgcl.search.space import SPACE, Range
+from mgcl.search.space import MORE, SPACE, Range
 from mgcl.sweep.grid import Sweep, plan
 from mgcl.tasks import Draws, Metric, Problem, Searchable
 
@@ -26,13 +26,15 @@ class Search:
     draws: Draws
     """Draws of the task, for one batch; a point may be stopped between batches."""
     banks: tuple[str, ...] = ()
-    """Folders of feature banks; (): generated soundscapes, embedded by the tiny backbone."""
+    """Folders of feature banks; (): the bank of the task's generated data set."""
     variant: str = REFERENCE
     batches: int = 5
     """Number of batches; a point's value is the mean over all of them."""
     points: int = 60
     """Number of points that each study should have in the end."""
     space: Mapping[str, Range] = field(default_factory=lambda: dict(SPACE))
+    more: Mapping[str, Range] = field(default_factory=lambda: dict(MORE))
+    """Parameters that are searched on request."""
     sampler: str = "tpe"
     seed: int = 0
     stopping: bool = True
@@ -43,6 +45,14 @@ class Search:
     """Whether each value of the task's ``APART`` (few-shot: shot) has a study of its own."""
     audio_only: bool = False
     """On banks without captions, search a variant that needs captions on audio only."""
+    sweep: str = "full_grid"
+    """Name of the sweep that tests the values."""
+
+    @property
+    def task(self) -> Searchable:
+        """Task of the draws."""
+        task: Searchable = load("task", self.draws.task)
+        return task
 
 
 @dataclass(frozen=True)
@@ -163,6 +173,29 @@ def common(asked: Sequence[Question]) -> Question:
     )
 
 
+def space_of(search: Search) -> dict[str, Range]:
+    """Ranges of the parameters that the search's variant has and is not about, wide enough for its own values.
+
+    So every row's study can begin with the row's own values.
+
+    Raises:
+        SearchError: the variant does not exist, or has none of the parameters.
+    """
+    _check_variant(search.variant)
+    variant = VARIANTS[search.variant]
+    own = flat(from_flat(load("method", variant.method).Parameters, variant.changes))
+    found = {name: each for name, each in search.space.items() if name in own and name not in variant.changes}
+    if not found:
+        raise SearchError(
+            f"variant {search.variant!r}: {variant.method} has none of {', '.join(search.space)} to search; choose "
+            "another variant"
+        )
+    return {
+        name: each if own[name] is None else replace(each, low=min(each.low, own[name]), high=max(each.high, own[name]))
+        for name, each in found.items()
+    }
+
+
 def _batch(search: Search, bank: FeatureBank, problem: Problem, apart: Value, number: int) -> tuple[Trial, ...]:
     task: Searchable = load("task", search.draws.task)
     draws = task.batch(search.draws, number, apart)
@@ -183,9 +216,13 @@ def _number(value: Value) -> float:
     raise TypeError(value)
 
 
+def _check_variant(name: str) -> None:
+    if name not in VARIANTS:
+        raise SearchError(f"no variant is called {name!r}; there are: {', '.join(VARIANTS)}")
+
+
 def _check(search: Search) -> None:
-    if search.variant not in VARIANTS:
-        raise SearchError(f"no variant is called {search.variant!r}; there are: {', '.join(VARIANTS)}")
+    _check_variant(search.variant)
     if search.sampler not in SAMPLERS:
         raise SearchError(f"`sampler` {search.sampler}: choose {' or '.join(SAMPLERS)}")
     if search.batches < 1 or search.points < 1:

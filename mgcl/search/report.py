@@ -47,10 +47,9 @@ def page(name: str, findings: Sequence[Finding], tests: Mapping[Path, str]) -> s
     parts = [
         f"# {name}",
         f"{banks}, {where}: a point is judged on {len(batches)} batches of "
-        f"validation {units}s ({headings}), sampler {question.sampler}, seed {question.seed}. "
-        f"Validation {units}s hold classes that no test {units} holds.",
+        f"validation {units}s ({headings}), sampler {question.sampler}, seed {question.seed}. {task.WORDS.validation}",
         f"The validation {metric} of the best of many points is too good: it was chosen by it. What counts is the "
-        f"test, with paper defaults and searched values on the same {units}s:\n\n"
+        f"test, of the row's own and of the searched values, on the same {units}s:\n\n"
         + "\n".join(f"    {test}" for test in tests.values()),
         "## Best values",
         _table([_values(each) for each in findings]),

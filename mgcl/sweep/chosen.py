@@ -66,8 +66,8 @@ class Chosen:
         """All tests that these values are for, without duplicates, in order."""
         return tuple(dict.fromkeys(test for choice in self.choices for test in choice.tests))
 
-    def values(self, cell: Cell) -> Mapping[str, Value]:
-        """Values for one cell.
+    def choice(self, cell: Cell) -> Choice:
+        """Choice for one cell.
 
         Raises:
             SweepError: no values were searched for the cell's test.
@@ -76,7 +76,7 @@ class Chosen:
         test, apart = task.tested(cell), task.place(cell).get(task.APART)
         for choice in self.choices:
             if test in choice.tests and choice.apart in (None, apart):
-                return choice.values
+                return choice
         where = " ".join(task.study_name((test,), apart))
         raise SweepError(f"no values were searched for {where}; leave it out, or search it")
 

@@ -213,7 +213,7 @@ def _parser(sweep: Sweep) -> argparse.ArgumentParser:
     add_draw_flags(what, sweep.draws)
     what.add_argument("--variants", nargs="+", metavar="NAME", default=sweep.variants, help=f"of {', '.join(VARIANTS)}")
     what.add_argument(
-        "--params", metavar="FILE", default=sweep.params, help="searched values: run them beside the rest"
+        "--params", nargs="+", metavar="FILE", default=sweep.params, help="searched values: run them beside the rest"
     )
     what.add_argument("--only", nargs="+", metavar="KEY", help="these trials of it alone")
     if settings := getattr(sweep.task, "SETTINGS", {}):

@@ -11,7 +11,7 @@ from mgcl.features import FeatureBank
 from mgcl.features.schema import NAMED
 from mgcl.methods.variants import BASELINES, REFERENCE, VARIANTS, ResolvedVariant, resolve
 from mgcl.parameters import from_flat
-from mgcl.records import Cell, PlannedTrial, Trial, Value
+from mgcl.records import Cell, PlannedTrial, Searched, Trial, Value
 from mgcl.sweep.chosen import Chosen, read_chosen
 from mgcl.tasks import Draws, Task
 
@@ -30,8 +30,9 @@ class Sweep:
     """Row that a report compares the others with."""
     baselines: tuple[str, ...] = BASELINES
     """Rows that pictures show beside the reference; the reference's gain is measured from the first."""
-    params: str | None = None
-    """File of searched values; variants of its method also run with these values, on the tests that they are for."""
+    params: tuple[str, ...] = ()
+    """Files of searched values. A row also runs with the values of its own file or, without one, with those of a row of
+    its method; all rows run on the tests that the values are for."""
     settings: str | None = None
     """Name of settings of the task that replace the variants' own values; see the tasks' protocol ``Configured``."""
     audio_only: bool = False
@@ -63,7 +64,7 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
         raise SweepError("`audio_only` is for banks without captions; this one has them: run the variant audio-only")
     variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
     chosen = _chosen(sweep, bank)
-    cells = sweep.task.cells(sweep.draws, bank, only or (chosen.tests if chosen else None))
+    cells = sweep.task.cells(sweep.draws, bank, only or _tests(chosen))
     planned: dict[str, PlannedTrial] = {}
     for name, variant in variants.items():
         if not _runs(sweep, variant) or _lacks(sweep, bank, name):
@@ -72,7 +73,7 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
             if sweep.task.unfit(cell, variant.settings):
                 continue
             variant_of_cell = _configured(sweep, name, variant, bank, cell)
-            for row, parameters in _rows(name, variant_of_cell, chosen, cell):
+            for row, parameters, search in _rows(name, variant_of_cell, chosen, cell):
                 trial = Trial(
                     task=sweep.draws.task,
                     protocol=sweep.task.VERSION,
@@ -85,15 +86,21 @@ def plan(sweep: Sweep, bank: FeatureBank, only: Sequence[Any] | None = None) -> 
                 )
                 known = planned.get(trial.key, PlannedTrial(trial, ()))
                 # With settings a row's values differ from column to column by design, as searched ones do.
-                searched = {**known.searched, row: name} if row != name or sweep.settings else known.searched
-                planned[trial.key] = PlannedTrial(trial, (*known.variants, row), searched)
+                searched = {**known.searched, **({row: name} if search or sweep.settings else {})}
+                searches = {**known.searches, **({row: search} if search else {})}
+                planned[trial.key] = PlannedTrial(trial, (*known.variants, row), searched, searches)
     if not planned:
         raise SweepError("; ".join(left_out(sweep, bank)))
     return tuple(planned.values())
 
 
-def _chosen(sweep: Sweep, bank: FeatureBank) -> Chosen | None:
-    return read_chosen(Path(sweep.params), bank.digest, sweep.draws.task) if sweep.params else None
+def _chosen(sweep: Sweep, bank: FeatureBank) -> tuple[Chosen, ...]:
+    return tuple(read_chosen(Path(file), bank.digest, sweep.draws.task) for file in sweep.params)
+
+
+def _tests(chosen: Sequence[Chosen]) -> tuple[Any, ...] | None:
+    """Tests that searched values are for; None: nothing was searched."""
+    return tuple(dict.fromkeys(test for each in chosen for test in each.tests)) or None
 
 
 def _configured(sweep: Sweep, name: str, variant: ResolvedVariant, bank: FeatureBank, cell: Cell) -> ResolvedVariant:
@@ -116,24 +123,26 @@ def _settings(sweep: Sweep) -> Mapping[str, Callable[[str, Cell], Mapping[str, V
 
 
 def _rows(
-    name: str, variant: ResolvedVariant, chosen: Chosen | None, cell: Cell
-) -> Iterator[tuple[str, Mapping[str, Value]]]:
-    """Rows of a variant with their parameters: its own, and those with searched values.
+    name: str, variant: ResolvedVariant, chosen: Sequence[Chosen], cell: Cell
+) -> Iterator[tuple[str, Mapping[str, Value], Searched | None]]:
+    """Rows of a variant with their parameters, its own and then searched ones with their search.
 
     A parameter that the variant itself changes keeps its own value, because the variant is about it.
     """
-    yield name, variant.parameters
-    if chosen and variant.method == VARIANTS[chosen.variant].method:
-        own = VARIANTS[name].changes
-        found = {each: value for each, value in chosen.values(cell).items() if each not in own}
-        yield f"{name} (searched {chosen.name})", {**variant.parameters, **found}
+    yield name, variant.parameters, None
+    alike = [each for each in chosen if VARIANTS[each.variant].method == variant.method]
+    for each in [each for each in alike if each.variant == name] or alike:
+        choice, own = each.choice(cell), VARIANTS[name].changes
+        found = {key: value for key, value in choice.values.items() if key not in own}
+        search = Searched(choice.points, tuple(found))
+        yield f"{name} (searched {each.name})", {**variant.parameters, **found}, search
 
 
 def left_out(sweep: Sweep, bank: FeatureBank) -> tuple[str, ...]:
     """Sentences on the variants and cells of a sweep that ``plan`` leaves out, with the reasons."""
     variants = {name: resolve(name, audio_only=sweep.audio_only) for name in sweep.variants}
     chosen = _chosen(sweep, bank)
-    cells = sweep.task.cells(sweep.draws, bank, chosen.tests if chosen else None)
+    cells = sweep.task.cells(sweep.draws, bank, _tests(chosen))
     words = [
         f"{name} {unfit}"
         for name, variant in variants.items()
@@ -175,7 +184,8 @@ def _check(sweep: Sweep) -> None:
         raise SweepError(f"`settings` {sweep.settings}: this task has {known}")
     if sweep.settings and sweep.params:
         raise SweepError("`settings` and `params` both replace the methods' values; leave one out")
-    lists = {"variants": sweep.variants, **{each.name: getattr(sweep.draws, each.name) for each in fields(sweep.draws)}}
+    named = {"variants": sweep.variants, **({"params": sweep.params} if sweep.params else {})}
+    lists = {**named, **{each.name: getattr(sweep.draws, each.name) for each in fields(sweep.draws)}}
     for name, values in lists.items():
         if not isinstance(values, tuple):
             continue

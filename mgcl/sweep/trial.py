@@ -83,6 +83,7 @@ def run_trial(
         explained=measured.explained,
         tradeoffs=measured.tradeoffs,
         samples=measured.samples,
+        facts={name: float(value) for name, value in measured.facts.items()},
     )
 
 

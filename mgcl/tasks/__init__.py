@@ -63,6 +63,10 @@ class Words:
     """What may differ if a table has runs of several kinds of devices, as the end of a sentence, ": ..."."""
     p_caveat: str = ""
     """Sentence on what a paired test of the units is conditional on."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Name of a number that trials give beside their scores -> what it is, for a caption."""
+    validation: str = ""
+    """Sentence on what keeps a search's validation apart from the tests."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +96,17 @@ class Measured:
     explained: ExplainedClip | None = None
     tradeoffs: tuple[Tradeoff, ...] = ()
     samples: Samples | None = None
+    facts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One search problem: values are chosen on one set of classes, for tests on other classes."""
+    """One search problem: values are chosen on some clips, for tests on others."""
 
     tests: tuple[Any, ...]
     """What the values are tested on, as the task's ``Test`` (few-shot: folds)."""
     validation: Any
-    """What the values are chosen on; it shares no class with any of the tests."""
+    """What the values are chosen on; no clip of it is tested (few-shot: nor any other clip of its classes)."""
 
 
 class Draws(Protocol):
@@ -221,7 +226,7 @@ class Searchable(Task, Protocol):
     """Fields of ``Draws`` that only a search's batches use; a test of the found values takes the sweep's own."""
 
     def problems(self, draws: Any, bank: FeatureBank, *, shared: bool) -> tuple[Problem, ...]:
-        """Problems of a search, whose validation classes are disjoint from their test classes.
+        """Problems of a search, whose validation clips are never tested.
 
         Args:
             draws: the search's ``Draws``; their tests are what values are searched for.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +51,8 @@ class Metric:
     interval: Literal["t", "bootstrap"] = "t"
     """Kind of the 95 % interval over the units of a single block; over several blocks it is always a t interval."""
     summary: Summary | None = None
+    chance: Callable[[Mapping[str, Any]], float] | None = None
+    """Function from a cell's coordinates to the expected figure of a uniform guess; None: reports name no chance."""
 
     def __post_init__(self) -> None:
         if self.summary and self.interval == "t":

@@ -41,6 +41,7 @@ WORDS = Words(
     blocks_caveat="Folds share classes, so it is approximate and likely too short.",
     p_caveat="It is conditional on these recordings and class subsets: episodes reuse clips, so it says whether other "
     "episodes of them would show a difference, not whether other recordings would.",
+    validation="Validation episodes hold classes that no test episode holds.",
 )
 ALL = 0
 """Way that stands for all classes of a bank."""

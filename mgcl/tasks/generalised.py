@@ -8,13 +8,13 @@ for every row. The published benchmark is VGGSound-, UCF- and ActivityNet-(G)FSL
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mgcl import records
 from mgcl.errors import SweepError
 from mgcl.records import Value
-from mgcl.tasks import Coordinate, Measured, Metric, Setup, Summary, Words, flag
+from mgcl.tasks import Coordinate, Measured, Metric, Problem, Setup, Summary, Words, flag
 from mgcl.tasks._generalised import parts
 from mgcl.tasks._generalised.calibration import harmonic_mean
 
@@ -25,12 +25,23 @@ VERSION = 1
 METHODS = ("audio_visual",)
 GENERATED = "scenes"
 READS = ("label", "split", "part")
+
+
+def _guess(place: Mapping[str, Any]) -> float:
+    """Expected recall of a uniform guess among all classes, and so the harmonic mean of two such recalls."""
+    return 1.0 / float(place["base_classes"] + place["novel_classes"])
+
+
+def _guess_of_novel(place: Mapping[str, Any]) -> float:
+    return 1.0 / float(place["novel_classes"])
+
+
 METRICS = (
-    Metric("hm", interval="bootstrap", summary=Summary(("base", "novel"), harmonic_mean)),
-    Metric("base"),
-    Metric("novel"),
-    Metric("fsl"),
-    Metric("hm of a draw"),
+    Metric("hm", interval="bootstrap", summary=Summary(("base", "novel"), harmonic_mean), chance=_guess),
+    Metric("base", chance=_guess),
+    Metric("novel", chance=_guess),
+    Metric("fsl", chance=_guess_of_novel),
+    Metric("hm of a draw", chance=_guess),
 )
 """hm: harmonic mean of the mean recalls, as published; base, novel: mean recall of their classes among all classes;
 fsl: of novel classes among themselves; hm of a draw: the mean of each draw's harmonic mean."""
@@ -49,6 +60,12 @@ WORDS = Words(
     devices_caveat=": figures may differ, because training amplifies rounding",
     p_caveat="It is conditional on these classes and test clips: it says whether other draws of the shots would show a "
     "difference.",
+    facts={
+        "parameters": "trained weights of stage 2's model, a critic's among them",
+        "training seconds": "of both stages with all draws, and of stage 1's validation; processor time, or time that "
+        "passes on a GPU",
+    },
+    validation="Validation clips are those of stage 1, which no test holds: values are chosen on stage 1 alone.",
 )
 PRESETS: Mapping[str, Mapping[str, Value]] = {}
 
@@ -65,6 +82,23 @@ class Cell(records.Cell):
     """Number of base classes of stage 2."""
     novel_classes: int
     """Number of its novel classes."""
+
+
+@dataclass(frozen=True)
+class Validation(Cell):
+    """Stage 1 alone, with all draws of its own novel classes: what a search judges values by."""
+
+    stage: int = 1
+
+
+@dataclass(frozen=True)
+class Test:
+    """Stage whose clips are tested or validated."""
+
+    stage: int
+    """2: what values are searched for. 1: what they are chosen on."""
+    base_classes: int
+    novel_classes: int
 
 
 @dataclass(frozen=True)
@@ -93,22 +127,40 @@ SETTINGS = {"published": _published}
 """Full-size settings of AV-DIFF by data set and shot; baselines take the values of the options that they share."""
 
 
-def cells(draws: Draws, bank: FeatureBank, only: Sequence[Any] | None = None) -> tuple[Cell, ...]:
-    """All cells, ordered by shot and seed.
+def cells(draws: Draws, bank: FeatureBank, only: Sequence[Test] | None = None) -> tuple[Cell, ...]:
+    """All cells, ordered by shot and seed; those of stage 1 alone if ``only`` is a problem's validation.
 
     Raises:
-        SweepError: the bank lacks classes or clips of a part, or ``only`` is given.
+        SweepError: the bank lacks classes or clips of a part.
     """
-    if only:
-        raise SweepError("`params`: this task has nothing to search; leave it out")
+    check(draws, bank)
+    test, validation = stages(bank)
+    stage = validation if only and validation in only else test
+    kind = Validation if stage is validation else Cell
+    return tuple(
+        kind(shot, draws.draws, seed, stage.base_classes, stage.novel_classes)
+        for shot in draws.shots
+        for seed in draws.seeds
+    )
+
+
+def stages(bank: FeatureBank) -> tuple[Test, Test]:
+    """Stage 2, which is tested, and stage 1, on which values are chosen."""
+    base, novel_validation, novel_test = (parts.counts(bank)[part] for part in parts.PARTS)
+    return Test(2, base + novel_validation, novel_test), Test(1, base, novel_validation)
+
+
+def check(draws: Draws, bank: FeatureBank) -> None:
+    """Refuse a bank that lacks classes or clips of a part.
+
+    Raises:
+        SweepError: it does; names what is lacking.
+    """
     if lacking := bank.lacks(READS):
         raise SweepError(
             f"{bank.path}: this bank lacks {', '.join(lacking)}, so its classes are not base and novel ones"
         )
     parts.check(bank, draws.shots)
-    counts = parts.counts(bank)
-    base, novel = counts[parts.BASE] + counts[parts.NOVEL_VALIDATION], counts[parts.NOVEL_TEST]
-    return tuple(Cell(shot, draws.draws, seed, base, novel) for shot in draws.shots for seed in draws.seeds)
 
 
 def unfit(_cell: Cell, _parameters: Any) -> str:
@@ -134,7 +186,8 @@ def work(cell: Cell, parameters: Mapping[str, Value]) -> float:
         found = parameters.get(name)
         return found if isinstance(found, int) else 0
 
-    epochs = 2 * number("base_epochs") + 2 * (1 + cell.draws) * number("novel_epochs")
+    stages, novel = (1, cell.draws) if isinstance(cell, Validation) else (2, 1 + cell.draws)
+    epochs = stages * number("base_epochs") + 2 * novel * number("novel_epochs")
     return float(max(1, number("batches") * epochs))
 
 
@@ -144,10 +197,10 @@ def largest_stack(_setup: Setup) -> int:
 
 
 def run(setup: Setup, _stack: int) -> Measured:
-    """Train and test a recogniser."""
+    """Train and test a recogniser, or train and validate it in stage 1."""
     from mgcl.tasks._generalised import curriculum
 
-    return curriculum.run(setup)
+    return (curriculum.validate if isinstance(setup.trial.cell, Validation) else curriculum.run)(setup)
 
 
 def column_name(column: Sequence[Value]) -> str:
@@ -178,3 +231,44 @@ def caption(setting: Mapping[str, Value], pooled: Mapping[str, Sequence[Value]])
         f"{setting['base_classes']} base and {setting['novel_classes']} novel classes; {setting['draws']} draws of the "
         f"novel classes' clips a seed, seeds: {', '.join(map(str, pooled['seed']))}."
     )
+
+
+TESTS, APART = "tests", "shot"
+BATCHES = ("seeds", "draws")
+
+
+def problems(draws: Draws, bank: FeatureBank, *, shared: bool) -> tuple[Problem, ...]:  # noqa: ARG001
+    """One problem: values are chosen on stage 1's validation clips, and tested in stage 2.
+
+    Args:
+        draws: the search's draws.
+        bank: the feature bank.
+        shared: makes no difference to a single problem.
+
+    Raises:
+        SweepError: the bank lacks classes or clips of a part.
+    """
+    check(draws, bank)
+    test, validation = stages(bank)
+    return (Problem((test,), validation),)
+
+
+def apart(draws: Draws) -> tuple[Value, ...]:
+    """The shots of ``draws``."""
+    return draws.shots
+
+
+def batch(draws: Draws, number: int, apart: Value) -> Draws:
+    """Draws of one batch: its number is the seed."""
+    shots = tuple(shot for shot in draws.shots if apart in (None, shot))
+    return replace(draws, shots=shots, seeds=(number,))
+
+
+def tested(cell: Cell) -> Test:
+    """Stage 2, with its numbers of classes."""
+    return Test(2, cell.base_classes, cell.novel_classes)
+
+
+def study_name(_tests: Sequence[Test], apart: Value) -> tuple[str, ...]:
+    """Words for a study: ("stage 1",), or ("stage 1", "5-shot") if shots have separate studies."""
+    return ("stage 1",) if apart is None else ("stage 1", f"{apart}-shot")

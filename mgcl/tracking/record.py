@@ -194,7 +194,8 @@ class Tracking:
 
     def name_rows(self, run: TrialRun, more: TrialRun | PlannedTrial) -> None:
         """Add to a run's tags the rows of the same trial that was planned, or recorded in another store."""
-        tags = rows_tags(run.variants + more.variants, {**run.searched, **more.searched})
+        both = {**run.searched, **more.searched}, {**run.searches, **more.searches}
+        tags = rows_tags(run.variants + more.variants, *both)
         with answering(self.uri):
             for each in tags.items():
                 self.client.set_tag(run.run_id, *each)

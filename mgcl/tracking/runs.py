@@ -14,6 +14,7 @@ from mgcl.records import (
     ExplainedClip,
     PlannedTrial,
     Samples,
+    Searched,
     Setting,
     Tradeoff,
     Trial,
@@ -43,10 +44,19 @@ def row_and_column(planned: PlannedTrial) -> str:
     return f"{planned.variants[0]} {task.column_name([place[name] for name in task.COLUMNS])}"
 
 
-def rows_tags(variants: Sequence[str], searched: Mapping[str, str]) -> dict[str, str]:
-    """Return tags with all rows that a trial belongs to, and those with searched values; ``_rows`` reads them."""
-    names = {"variants": json.dumps(list(dict.fromkeys(variants)))}
-    return {**names, "searched": json.dumps(dict(searched))} if searched else names
+def rows_tags(
+    variants: Sequence[str], searched: Mapping[str, str], searches: Mapping[str, Searched] | None = None
+) -> dict[str, str]:
+    """Return tags with all rows that a trial belongs to, and those with searched values.
+
+    ``_rows`` and ``_searches`` read them.
+    """
+    tags = {"variants": json.dumps(list(dict.fromkeys(variants)))}
+    if searched:
+        tags["searched"] = json.dumps(dict(searched))
+    if searches:
+        tags["searches"] = json.dumps({row: asdict(each) for row, each in searches.items()})
+    return tags
 
 
 def tags_of(planned: PlannedTrial, bank: FeatureBank) -> dict[str, str]:
@@ -58,7 +68,7 @@ def tags_of(planned: PlannedTrial, bank: FeatureBank) -> dict[str, str]:
         "kind": "trial",
         "trial_key": trial.key,
         "variant": planned.variants[0],
-        **rows_tags(planned.variants, planned.searched),
+        **rows_tags(planned.variants, planned.searched, planned.searches),
         "method": trial.method,
         "version": str(trial.version),
         "task": trial.task,
@@ -88,6 +98,7 @@ def result_tags(result: TrialResult) -> dict[str, str]:
         "device": result.device,
         "stack": str(result.stack),
         "host": result.host,
+        **({"facts": json.dumps(dict(result.facts))} if result.facts else {}),
     }
 
 
@@ -151,6 +162,8 @@ def trial_run(
         seconds=metrics.get("seconds"),
         ended=ended,
         searched=searched,
+        searches=_searches(tags),
+        facts=json.loads(tags.get("facts", "{}")),
     )
 
 
@@ -164,6 +177,12 @@ def _rows(tags: Mapping[str, str]) -> tuple[tuple[str, ...], Mapping[str, str]]:
         return tuple(json.loads(text)), json.loads(tags.get("searched", "{}"))
     names = tuple(text.split(", "))
     return names, {name: name.partition(" (searched ")[0] for name in names if " (searched " in name}
+
+
+def _searches(tags: Mapping[str, str]) -> dict[str, Searched]:
+    """Read the searches of ``rows_tags``; {} for an older run."""
+    found = json.loads(tags.get("searches", "{}"))
+    return {row: Searched(each["points"], tuple(each["parameters"])) for row, each in found.items()}
 
 
 def trial_json(planned: PlannedTrial, result: TrialResult) -> str:

@@ -51,6 +51,9 @@ RESERVED = {
     "error",
     "commit",
     "dirty",
+    "facts",
+    "searched",
+    "searches",
     "mgcl_version",
     "row",
 }

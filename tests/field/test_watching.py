@@ -184,7 +184,7 @@ def test_the_command_of_a_search_repeats_its_flags_and_the_sweep_takes_them() ->
     ):
         assert getattr(taken, name) == getattr(flags, name), name
     assert taken.gpus_per_trial == 0
-    assert taken.params == "my reports/params.json"
+    assert taken.params == ["my reports/params.json"]
     assert taken.episodes == SWEEP.draws.episodes, "a batch's episodes are not a trial's"
 
 

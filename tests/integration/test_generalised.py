@@ -11,9 +11,12 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mgcl.files import DRAFT
 from mgcl.methods.variants import AUDIO_VISUAL
-from mgcl.records import PlannedTrial, TrialResult
+from mgcl.records import PlannedTrial, Searched, TrialResult
 from mgcl.reporting.trial_figures import kind_shares
+from mgcl.search.questions import Search, questions
+from mgcl.search.space import Range
 from mgcl.sweep import Sweep, main
+from mgcl.sweep.chosen import Choice, Chosen, write_chosen
 from mgcl.sweep.grid import left_out, plan
 from mgcl.sweep.trial import run_trial
 from mgcl.tasks import few_shot, generalised
@@ -123,15 +126,51 @@ def test_rows_see_the_same_batches(audio_visual_bank, monkeypatch) -> None:
     assert all(torch.equal(labels[0], each) for each in labels)
 
 
-def test_poisoned_test_clips_move_nothing_that_is_chosen(audio_visual_bank, tmp_path) -> None:
-    other = recognising.poisoned(audio_visual_bank, tmp_path / "poisoned", "test")
-    noise = recognising.poisoned(audio_visual_bank, tmp_path / "validation", "validation")
+@pytest.fixture(scope="module")
+def poisoned(audio_visual_bank, tmp_path_factory):
+    """The bank as it is, with noise in place of its test clips, and of its validation clips."""
+    folder = tmp_path_factory.mktemp("poisoned")
+    splits = ("test", "validation")
+    return audio_visual_bank, *(recognising.poisoned(audio_visual_bank, folder / each, each) for each in splits)
+
+
+def test_poisoned_test_clips_move_nothing_that_is_chosen(poisoned) -> None:
     found, same, different = (
         recognising.curriculum(bank, "linear_probe", batches=30, batch_size=32, base_epochs=4, novel_epochs=4).choose()
-        for bank in (audio_visual_bank, other, noise)
+        for bank in poisoned
     )
     assert found == same
     assert found != different, "validation clips do"
+
+
+def test_poisoned_test_clips_move_no_search(poisoned) -> None:
+    space = {"learning_rate": Range(1e-4, 1e-1, log=True)}
+    draws = generalised.Draws(shots=(2,), draws=2)
+    search = Search("s", draws, variant="linear-probe", batches=1, space=space)
+    short = {"base_epochs": 2, "novel_epochs": 2, "batches": 5}
+
+    def figures(bank) -> list[dict[str, tuple[float, ...]]]:
+        (question,) = questions(search, bank)
+        points = [trial for rate in (1e-3, 1e-1) for ((trial,),) in [question.at({"learning_rate": rate})]]
+        assert {(trial.cell.base_classes, trial.cell.novel_classes) for trial in points} == {(8, 4)}
+        return [run_trial(replace(each, parameters={**each.parameters, **short}), bank).scores for each in points]
+
+    found, same, different = map(figures, poisoned)
+    assert {len(column) for scores in found for column in scores.values()} == {2}
+    assert found[0] != found[1], "points differ"
+    assert found == same
+    assert found != different, "validation clips do"
+
+
+def test_values_are_for_the_tests_of_their_search(audio_visual_bank) -> None:
+    (problem,) = generalised.problems(generalised.Draws(shots=(2,)), audio_visual_bank, shared=False)
+    tests, validations = (
+        generalised.cells(generalised.Draws(shots=(2,)), audio_visual_bank, only)
+        for only in (problem.tests, (problem.validation,))
+    )
+    assert tests == generalised.cells(generalised.Draws(shots=(2,)), audio_visual_bank)
+    assert {generalised.tested(cell) for cell in tests} == set(problem.tests)
+    assert not {type(cell) for cell in tests} & {type(cell) for cell in validations}
 
 
 def test_replaying_drops_is_torchs_plateau(audio_visual_bank, monkeypatch) -> None:
@@ -252,13 +291,25 @@ def test_a_sweep_records_and_reports(audio_visual_bank, tmp_path, empty_store, m
     monkeypatch.setenv("MGCL_HOME", str(tmp_path / "home"))
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     where = ["--bank", str(audio_visual_bank.path), "--local", "--tracking-uri", uri, "--out", str(tmp_path)]
+    choice = Choice((generalised.Test(2, 12, 4),), None, {"learning_rate": 0.02}, 0.5, 3)
+    chosen = Chosen("generalised", audio_visual_bank.digest, "linear-probe", (choice,))
+    write_chosen(tmp_path / "params.json", chosen)
     with pytest.raises(SystemExit) as ended, parallel_config("threading"):
-        main(SWEEP, where)
+        main(SWEEP, [*where, "--params", str(tmp_path / "params.json")])
     assert ended.value.code == 0
     runs = recorded_runs("attention", uri)
     assert {(run.column, run.pooled) for run in runs} == {((2,), (seed,)) for seed in (0, 1)}
     text = (tmp_path / "attention" / "report.md").read_text()
     assert "12 base and 4 novel classes" in text
+    assert "chance is 6.25 %" in text
+    name = f"linear-probe (searched {chosen.name})"
+    assert "Every searched row is the best of 3 points; not searched: prototypes." in text
+    (searches,) = {tuple(run.searches.items()) for run in runs if name in run.variants}
+    assert searches == ((name, Searched(3, ("learning_rate",))),)
+    assert {run.parameters["learning_rate"] for run in runs if name in run.variants} == {"0.02"}
+    weights = {run.variants[0]: run.facts["parameters"] for run in runs}
+    assert weights == {"linear-probe": (12 + 10) * 16 + 16, name: (12 + 10) * 16 + 16, "prototypes": 0}
+    assert all(run.facts["training seconds"] > 0 for run in runs)
     for run in runs:
         base, novel = (np.mean(run.scores[name]) for name in ("base", "novel"))
         assert generalised.METRICS[0].figure(run.scores) == pytest.approx(2 * base * novel / (base + novel))

@@ -7,12 +7,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from mgcl.catalogue import load
+from mgcl.methods.audio_visual._aligned import tcaf
 from mgcl.methods.audio_visual._blocks import SelfBlock
 from mgcl.methods.audio_visual._latents import GroupBlock, Hip, Perceiver, group_of
 from mgcl.methods.audio_visual._mean_fusions import AttentionFusion, Avca
 from mgcl.methods.audio_visual._segments import Segments
 from mgcl.methods.audio_visual._sizes import Encoding, Head, Heads, Layers, Sharing, Windows
-from mgcl.methods.audio_visual._tcaf import Aligned
 from mgcl.methods.audio_visual._templates import Templates
 from mgcl.methods.audio_visual._token_fusions import Mbt, Zorro
 from mgcl.methods.audio_visual._transformer import HybridTrunk
@@ -56,7 +56,7 @@ def reordered(given: Clips) -> Clips:
     return Clips(of(given.audio), of(given.video))
 
 
-BLIND = ("attention_fusion", "avca", "protogan", "linear_probe", "prototypes")
+BLIND = ("attention_fusion", "avca", "protogan", "clip_clap", "linear_probe", "prototypes")
 """Recognisers that see no time."""
 
 
@@ -252,7 +252,7 @@ def test_the_trunk_of_tcaf_is_av_diffs_with_cross_attention() -> None:
 
 
 def test_tcafs_loss_and_scores_are_those_of_its_equations() -> None:
-    model = seeded(lambda: Aligned(nn.Identity(), 6, SHAPES, Head(hidden=7, out=3))).double().eval()
+    model = seeded(lambda: tcaf(nn.Identity(), 6, SHAPES, Head(hidden=7, out=3))).double().eval()
     drawn = torch.Generator().manual_seed(0)
     embedded, words = (torch.randn(each, dtype=torch.float64, generator=drawn) for each in ((5, 6), (4, 5)))
     labels = torch.tensor([0, 3, 1, 1, 2])
@@ -276,6 +276,54 @@ def test_tcafs_loss_and_scores_are_those_of_its_equations() -> None:
     assert loss.item() == pytest.approx(np.mean(expected), abs=1e-10)
     scores = model.scores(embedded, words).detach().numpy()
     assert scores == pytest.approx(-np.linalg.norm(theta[:, None] - theta_w[None], axis=-1), abs=1e-10)
+
+
+def test_clip_clap_is_its_equations_layer_by_layer() -> None:
+    """Linear, batch norm with running statistics and ReLU, one number after another, in float64."""
+    model = seeded(lambda: load("method", "clip_clap").build(SHAPES, recognising.small("clip_clap"))).double().eval()
+    drawn = torch.Generator().manual_seed(0)
+    for name, value in model.state_dict().items():
+        if "running" in name:
+            value.copy_(0.5 + torch.rand(value.shape, generator=drawn, dtype=torch.float64))
+    state = {name: value.numpy() for name, value in model.state_dict().items()}
+
+    def layers(x: list[float], name: str, count: int = 1) -> list[float]:
+        for linear, norm in ((f"{name}.{4 * index}", f"{name}.{4 * index + 1}") for index in range(count)):
+            weight, bias, scale, shift, mean, variance = (
+                state[f"{linear}.weight"], state[f"{linear}.bias"], state[f"{norm}.weight"], state[f"{norm}.bias"],
+                state[f"{norm}.running_mean"], state[f"{norm}.running_var"],
+            )  # fmt: skip
+            sums = [sum(w * v for w, v in zip(row, x, strict=True)) for row in weight]
+            x = [
+                max(0.0, (each + bias[i] - mean[i]) / (variance[i] + 1e-5) ** 0.5 * scale[i] + shift[i])
+                for i, each in enumerate(sums)
+            ]
+        return x
+
+    given, words = clips(*LENGTHS), torch.randn(4, 5, generator=drawn, dtype=torch.float64)
+    given = Clips(*(Tokens(each.values.double(), each.seconds, each.present) for each in (given.audio, given.video)))
+    encoded = [layers(word.tolist(), "encode") for word in words]
+    theta_w = [layers(each, "word") for each in encoded]
+    labels, expected = [2, 0, 3], []
+    scores = model.scores(model.embed(given), words).detach().numpy()
+    for index, label in enumerate(labels):
+        means = [
+            each.values[index, :count].mean(0)
+            for each, count in zip((given.audio, given.video), LENGTHS[index], strict=True)
+        ]
+        theta = layers(layers([float(v) for mean in means for v in mean / mean.norm()], "trunk.layers"), "clip", 2)
+        distances = [sum((a - b) ** 2 for a, b in zip(theta, each, strict=True)) ** 0.5 for each in theta_w]
+        assert scores[index] == pytest.approx([-each for each in distances], abs=1e-9)
+        products = [sum(a * b for a, b in zip(theta, each, strict=True)) for each in theta_w]
+        backs = layers(theta, "clip_decoder", 2), layers(theta_w[label], "word_decoder")
+        expected.append(
+            np.log(sum(np.exp(products)))
+            - products[label]
+            + np.mean([(a - b) ** 2 for a, b in zip(theta, theta_w[label], strict=True)])
+            + sum(np.mean([(a - b) ** 2 for a, b in zip(back, encoded[label], strict=True)]) for back in backs)
+        )
+    ((_, loss),) = model.losses(Batch(model.embed(given), torch.tensor(labels), words, False, drawn))
+    assert loss.item() == pytest.approx(np.mean(expected), abs=1e-9)
 
 
 def test_protogan_is_conditioned_on_the_means_of_its_classes() -> None:

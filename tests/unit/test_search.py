@@ -14,8 +14,8 @@ from mgcl.errors import SearchError, SweepError
 from mgcl.features import FeatureBank
 from mgcl.features.writer import write_bank
 from mgcl.records import Fold
-from mgcl.search import pictures, report
-from mgcl.search.questions import Question, common, questions
+from mgcl.search import main, pictures, report
+from mgcl.search.questions import Question, common, questions, space_of
 from mgcl.search.replay import Surrogate, best_so_far, design
 from mgcl.search.report import Finding
 from mgcl.search.sampling import SAMPLERS, SteadySampler, distributions
@@ -27,6 +27,7 @@ from mgcl.sweep.trial import run_trial, similarity_store
 from mgcl.tasks import few_shot
 from tests import cases
 from tests.generated_bank import write_generated_bank
+from tests.unit.test_sweep_files import sweep_file
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 SEARCH = cases.search("s", ways=(2,), shots=(1,), queries=5, episodes=2, batches=3)
@@ -103,6 +104,30 @@ def test_ranges_that_are_none(make, words: str) -> None:
 def test_searches_that_cannot_be(bank, changes, words: str) -> None:
     with pytest.raises(SearchError, match=words):
         questions(cases.changed_sweep(SEARCH, **changes), bank)
+
+
+def test_every_row_of_a_sweep_can_be_searched_from_its_own_values(audio_visual_bank) -> None:
+    rows = sweep_file("audio_visual").SWEEP.variants
+    general = sweep_file("search").GENERALISED
+    spaces = {row: space_of(replace(general, variant=row)) for row in rows}
+    for row, space in ((row, spaces[row]) for row in ("av-diff", "avca", "prototypes")):
+        (question,) = questions(
+            replace(general, variant=row, space=space, draws=replace(general.draws, shots=(2,))), audio_visual_bank
+        )
+        assert question.default_inside, row
+    assert set(spaces["av-diff"]) == set(general.space) - {"scale"}
+    assert "diffusion_steps" not in spaces["mbt"]
+    assert (spaces["avca"]["depth"].low, spaces["mbt"]["depth"].low) == (1, 2)
+    with pytest.raises(SearchError, match="zero_shot has none of learning_rate, "):
+        space_of(replace(general, variant="zero-shot"))
+
+
+def test_the_task_chooses_the_search(capsys) -> None:
+    searches = sweep_file("search")
+    with pytest.raises(SystemExit) as ended:
+        main(searches.SEARCH, searches.GENERALISED, arguments=["--task", "generalised", "--variant", "zero-shot"])
+    assert ended.value.code == 2
+    assert "has none of learning_rate" in capsys.readouterr().err
 
 
 def test_every_batch_has_its_own_episodes(bank) -> None:
@@ -338,7 +363,7 @@ SWEEP = cases.sweep("s", ("full", "zero-shot", "without-cache"), ways=(2,), shot
 
 
 def test_searched_values_stand_beside_the_variants_own(bank, question, params) -> None:
-    cells = plan(cases.changed_sweep(SWEEP, params=str(params)), bank)
+    cells = plan(cases.changed_sweep(SWEEP, params=(str(params),)), bank)
     rows = {(cell.variants, cell.trial.cell.shot): cell.trial for cell in cells}
     name = read_chosen(params, bank.digest, "few_shot").name
     searched = f"full (searched {name})"
@@ -359,12 +384,12 @@ def test_values_of_another_shot_are_not_used(bank, question, params) -> None:
     choice = Choice(question.tests, 1, {"alpha": 2.5}, 0.75, 60)
     write_chosen(params, Chosen("few_shot", bank.digest, "full", (choice,)))
     with pytest.raises(SweepError, match="no values were searched for half 0 3-shot"):
-        plan(cases.changed_sweep(SWEEP, params=str(params)), bank)
+        plan(cases.changed_sweep(SWEEP, params=(str(params),)), bank)
 
 
 def test_the_folds_are_the_files(bank, params) -> None:
     with pytest.raises(SweepError, match="`params` says which folds"):
-        plan(cases.changed_sweep(SWEEP, params=str(params), folds=2, fold_classes=4), bank)
+        plan(cases.changed_sweep(SWEEP, params=(str(params),), folds=2, fold_classes=4), bank)
 
 
 SMOOTH = {"alpha": Range(0.1, 10, log=True), "epsilon": Range(0.03, 0.5, log=True), "epochs": Range(1, 20, whole=True)}

@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,11 +17,15 @@ SWEEPS = Path(__file__).parents[2] / "sweeps"
 TABLES = {"captions": "2", "explanations": "3", "cache": "4", "contrast": "5"}
 
 
-def sweep(name: str) -> Sweep:
+def sweep_file(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, SWEEPS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.SWEEP
+    return module
+
+
+def sweep(name: str) -> Sweep:
+    return sweep_file(name).SWEEP
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,14 @@ def _named(name: str, default: Any) -> Any:
     return field(default=default, metadata={"flat": name})
 
 
-def _check_dropout(record: Any) -> None:
-    if not 0 <= record.dropout < 1:
-        raise ValueError(f"a dropout must be in 0..1, below 1, got {record.dropout}")
+def check_dropout(rate: float) -> None:
+    """Refuse a dropout outside 0..1.
+
+    Raises:
+        ValueError: it is; the message has the value.
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"a dropout must be in 0..1, below 1, got {rate}")
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Encoding:
     def __post_init__(self) -> None:
         check_fields(self)
         check_ranges(self, at_least_one=("width", "hidden"), positive=("fourier_scale",))
-        _check_dropout(self)
+        check_dropout(self.dropout)
         if self.position < 2 or self.position % 2:
             raise ValueError(f"position_width must be even and at least 2, got {self.position}")
 
@@ -78,7 +83,7 @@ class Layers:
     def __post_init__(self) -> None:
         check_fields(self)
         check_ranges(self, at_least_one=("depth", "heads", "head_dim", "mlp"), at_least_zero=("change",))
-        _check_dropout(self)
+        check_dropout(self.dropout)
         if self.change > self.depth:
             raise ValueError(f"change must be at most the depth, {self.depth}, got {self.change}")
 
@@ -109,7 +114,7 @@ class Head:
     def __post_init__(self) -> None:
         check_fields(self)
         check_ranges(self, at_least_one=("hidden", "out"))
-        _check_dropout(self)
+        check_dropout(self.dropout)
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,7 @@ class Chain:
     def __post_init__(self) -> None:
         check_fields(self)
         check_ranges(self, at_least_one=("steps", "hidden"), positive=("first", "last"))
-        _check_dropout(self)
+        check_dropout(self.dropout)
         if max(self.first, self.last) >= 1:
             raise ValueError(f"beta_first and beta_last must be below 1, got {self.first} and {self.last}")
 
@@ -188,7 +193,7 @@ class Heads:
     def __post_init__(self) -> None:
         check_fields(self)
         check_ranges(self, at_least_one=("heads", "head_dim"))
-        _check_dropout(self)
+        check_dropout(self.dropout)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ It sees no time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mgcl.methods.audio_visual._sizes import Encoding, Head
-from mgcl.methods.recogniser import Inputs, Shapes, Training
+from mgcl.methods.audio_visual._parameters import WithHead
+from mgcl.methods.recogniser import Shapes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,18 +19,8 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(WithHead):
     """Parts of the model; the fields of the parts are its options."""
-
-    encoding: Encoding = field(default_factory=Encoding)
-    head: Head = field(default_factory=Head)
-    inputs: Inputs = field(default_factory=Inputs)
-    training: Training = field(default_factory=Training)
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Columns of a bank."""
-        return self.inputs.reads
 
 
 def build(shapes: Shapes, parameters: Parameters) -> nn.Module:

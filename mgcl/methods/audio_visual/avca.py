@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mgcl.methods.audio_visual._sizes import Encoding, Head, Layers
-from mgcl.methods.recogniser import Inputs, Shapes, Training
+from mgcl.methods.audio_visual._parameters import WithHead
+from mgcl.methods.audio_visual._sizes import Layers
+from mgcl.methods.recogniser import Shapes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,19 +20,10 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(WithHead):
     """Parts of the model; the fields of the parts are its options."""
 
-    encoding: Encoding = field(default_factory=Encoding)
     layers: Layers = field(default_factory=lambda: Layers("full", depth=1, change=0))
-    head: Head = field(default_factory=Head)
-    inputs: Inputs = field(default_factory=Inputs)
-    training: Training = field(default_factory=Training)
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Columns of a bank."""
-        return self.inputs.reads
 
 
 def build(shapes: Shapes, parameters: Parameters) -> nn.Module:

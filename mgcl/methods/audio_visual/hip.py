@@ -7,11 +7,11 @@ place of learnt positions, and its head.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mgcl.methods.audio_visual._sizes import Encoding, Head, Heads
-from mgcl.methods.recogniser import Inputs, Shapes, Training
+from mgcl.methods.audio_visual._parameters import WithAttention
+from mgcl.methods.recogniser import Shapes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,16 +20,11 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(WithAttention):
     """Parts of the model; the fields of the parts are its options."""
 
-    encoding: Encoding = field(default_factory=Encoding)
     blocks: str = "4x4 2x4 1x8"
     """Groups x latents per group of each block."""
-    attending: Heads = field(default_factory=Heads)
-    head: Head = field(default_factory=Head)
-    inputs: Inputs = field(default_factory=Inputs)
-    training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[1-9]\d*x[1-9]\d*( [1-9]\d*x[1-9]\d*)*", self.blocks):
@@ -40,11 +35,6 @@ class Parameters:
         """Groups, and latents per group, of each block."""
         pairs = [each.split("x") for each in self.blocks.split()]
         return [(int(groups), int(latents)) for groups, latents in pairs]
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Columns of a bank."""
-        return self.inputs.reads
 
 
 def build(shapes: Shapes, parameters: Parameters) -> nn.Module:

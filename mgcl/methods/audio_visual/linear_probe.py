@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mgcl.methods.recogniser import Inputs, Shapes, Training
+from mgcl.methods.audio_visual._parameters import Basic
+from mgcl.methods.recogniser import Shapes, Training
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,16 +15,10 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Basic):
     """A linear map has no sizes of its own."""
 
-    inputs: Inputs = field(default_factory=Inputs)
     training: Training = field(default_factory=lambda: Training(learning_rate=1e-2))
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Columns of a bank."""
-        return self.inputs.reads
 
 
 def build(shapes: Shapes, _parameters: Parameters) -> nn.Module:

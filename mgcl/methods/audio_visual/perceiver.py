@@ -5,11 +5,11 @@ Adapted, ours: AV-DIFF's tokens and head. Latents read with one head, blocks are
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mgcl.methods.audio_visual._sizes import Encoding, Head, Heads
-from mgcl.methods.recogniser import Inputs, Shapes, Training
+from mgcl.methods.audio_visual._parameters import WithAttention
+from mgcl.methods.recogniser import Shapes
 from mgcl.parameters import check_fields, check_ranges
 
 if TYPE_CHECKING:
@@ -19,27 +19,17 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(WithAttention):
     """Parts of the model; the fields of the parts are its options."""
 
-    encoding: Encoding = field(default_factory=Encoding)
     latents: int = 8
     """Number of latent vectors."""
     depth: int = 2
     """Number of times that they read the tokens."""
-    attending: Heads = field(default_factory=Heads)
-    head: Head = field(default_factory=Head)
-    inputs: Inputs = field(default_factory=Inputs)
-    training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
         check_fields(self)
         check_ranges(self, at_least_one=("latents", "depth"))
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Columns of a bank."""
-        return self.inputs.reads
 
 
 def build(shapes: Shapes, parameters: Parameters) -> nn.Module:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mgcl.methods.audio_visual._parameters import Basic
 from mgcl.methods.audio_visual._sizes import Adversary, Head
-from mgcl.methods.recogniser import Inputs, Shapes, Training
+from mgcl.methods.recogniser import Shapes
 from mgcl.parameters import check_fields, check_ranges
 
 if TYPE_CHECKING:
@@ -20,24 +21,17 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Basic):
     """Parts of the model; the fields of the parts are its options."""
 
     prototype: int = 32
     """Dimension of a prototype after the transfer network."""
     adversary: Adversary = field(default_factory=Adversary)
     head: Head = field(default_factory=Head)
-    inputs: Inputs = field(default_factory=Inputs)
-    training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
         check_fields(self)
         check_ranges(self, at_least_one=("prototype",))
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Columns of a bank."""
-        return self.inputs.reads
 
 
 def build(shapes: Shapes, parameters: Parameters) -> nn.Module:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mgcl.methods.recogniser import Inputs, Shapes, Training
+from mgcl.methods.audio_visual._parameters import Basic
+from mgcl.methods.recogniser import Shapes, Training
 from mgcl.parameters import check_fields, check_ranges
 
 if TYPE_CHECKING:
@@ -21,22 +22,16 @@ FIXED = ("base_epochs", "novel_epochs", "batches")
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Basic):
     """What there is to choose without training."""
 
     scale: float = 10.0
     """Multiplier of minus the squared distance, whose softmax is calibrated."""
-    inputs: Inputs = field(default_factory=Inputs)
     training: Training = field(default_factory=lambda: Training(base_epochs=1, novel_epochs=1, batches=0))
 
     def __post_init__(self) -> None:
         check_fields(self)
         check_ranges(self, positive=("scale",))
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Columns of a bank."""
-        return self.inputs.reads
 
 
 def build(shapes: Shapes, parameters: Parameters) -> nn.Module:

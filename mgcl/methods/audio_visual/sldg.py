@@ -6,11 +6,11 @@ head. A template's place and width are shares of the clip's length.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mgcl.methods.audio_visual._sizes import Encoding, Head
-from mgcl.methods.recogniser import Inputs, Shapes, Training
+from mgcl.methods.audio_visual._parameters import WithHead
+from mgcl.methods.recogniser import Shapes
 from mgcl.parameters import check_fields, check_ranges
 
 if TYPE_CHECKING:
@@ -20,24 +20,15 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(WithHead):
     """Parts of the model; the fields of the parts are its options."""
 
-    encoding: Encoding = field(default_factory=Encoding)
     templates: int = 4
     """Number of templates per modality."""
-    head: Head = field(default_factory=Head)
-    inputs: Inputs = field(default_factory=Inputs)
-    training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
         check_fields(self)
         check_ranges(self, at_least_one=("templates",))
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Columns of a bank."""
-        return self.inputs.reads
 
 
 def build(shapes: Shapes, parameters: Parameters) -> nn.Module:

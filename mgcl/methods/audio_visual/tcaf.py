@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mgcl.methods.audio_visual._parameters import WithWords
 from mgcl.methods.audio_visual._sizes import Encoding, Head, Layers
-from mgcl.methods.recogniser import Inputs, Shapes, Training, Words, columns_read
+from mgcl.methods.recogniser import Shapes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,27 +20,18 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(WithWords):
     """Parts of the model; the fields of the parts are its options."""
 
-    words: Words = "own"
-    """What clips are aligned with."""
     encoding: Encoding = field(default_factory=Encoding)
     layers: Layers = field(default_factory=lambda: Layers("cross", change=0))
     head: Head = field(default_factory=Head)
-    inputs: Inputs = field(default_factory=Inputs)
-    training: Training = field(default_factory=Training)
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Columns of a bank."""
-        return columns_read(self.inputs, self.words)
 
 
 def build(shapes: Shapes, parameters: Parameters) -> nn.Module:
     """Make the model."""
-    from mgcl.methods.audio_visual._tcaf import Aligned
+    from mgcl.methods.audio_visual._aligned import tcaf
     from mgcl.methods.audio_visual._transformer import HybridTrunk
 
     trunk = HybridTrunk(shapes, parameters.encoding, parameters.layers)
-    return Aligned(trunk, parameters.encoding.width, shapes, parameters.head)
+    return tcaf(trunk, parameters.encoding.width, shapes, parameters.head)

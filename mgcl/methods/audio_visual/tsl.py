@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mgcl.methods.audio_visual._parameters import WithWords
 from mgcl.methods.audio_visual._sizes import Adversary, Encoding, Windows
-from mgcl.methods.recogniser import Inputs, Shapes, Training, Words, columns_read
+from mgcl.methods.recogniser import Shapes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,21 +20,12 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(WithWords):
     """Parts of the model; the fields of the parts are its options."""
 
-    words: Words = "own"
-    """What the GAN is conditioned on."""
     encoding: Encoding = field(default_factory=Encoding)
     windows: Windows = field(default_factory=Windows)
     adversary: Adversary = field(default_factory=Adversary)
-    inputs: Inputs = field(default_factory=Inputs)
-    training: Training = field(default_factory=Training)
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Columns of a bank."""
-        return columns_read(self.inputs, self.words)
 
 
 def build(shapes: Shapes, parameters: Parameters) -> nn.Module:

@@ -5,11 +5,11 @@ Adapted, ours: AV-DIFF's tokens and its head on the mean of the fusion tokens, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mgcl.methods.audio_visual._sizes import Encoding, Head, Heads
-from mgcl.methods.recogniser import Inputs, Shapes, Training
+from mgcl.methods.audio_visual._parameters import WithAttention
+from mgcl.methods.recogniser import Shapes
 from mgcl.parameters import check_fields, check_ranges
 
 if TYPE_CHECKING:
@@ -19,26 +19,16 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(WithAttention):
     """Parts of the model; the fields of the parts are its options."""
 
-    encoding: Encoding = field(default_factory=Encoding)
     fusion_tokens: int = 4
     depth: int = 3
     """Number of layers."""
-    attending: Heads = field(default_factory=Heads)
-    head: Head = field(default_factory=Head)
-    inputs: Inputs = field(default_factory=Inputs)
-    training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
         check_fields(self)
         check_ranges(self, at_least_one=("fusion_tokens", "depth"))
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Columns of a bank."""
-        return self.inputs.reads
 
 
 def build(shapes: Shapes, parameters: Parameters) -> nn.Module:

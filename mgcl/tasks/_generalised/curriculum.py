@@ -4,7 +4,9 @@ Substage 1 learns base classes, substage 2 base and novel ones with a frozen tru
 shots. Stage 2 has one substage 1, and one substage 2 for each draw of the novel classes' shots.
 """
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
@@ -32,6 +34,10 @@ class Found:
     base: Schedule
     novel: Schedule
     gamma: float
+    recalls: Recalls
+    """Of stage 1's validation clips, at the best epoch with its own gamma."""
+    seconds: float = field(compare=False)
+    """Seconds of training, and of validation after each epoch."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,10 @@ class Tested:
     tradeoff: Tradeoff
     samples: Samples | None
     """What the model synthesises, of the first draw alone; None: nothing."""
+    parameters: int
+    """Number of trained weights of the model, a critic's among them."""
+    seconds: float
+    """Seconds of training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +97,10 @@ class Curriculum:
         """Substage 1 of a stage: explored on validation clips of base classes, or replayed."""
 
         def compute() -> Learned:
-            one = self.substage(number, of, novel=False)
+            one, seconds = self.substage(number, of, novel=False), self.stopwatch()
             if schedule:
                 replay(one, schedule)
-                return Learned(one.model.state_dict(), schedule)
+                return Learned(one.model.state_dict(), schedule, seconds())
             tested = of.tested_labels < of.base
             rows, labels = of.tested_rows[tested], of.tested_labels[tested]
 
@@ -100,7 +110,7 @@ class Curriculum:
                 return float(right.mean()), None
 
             explored = explore(one, self.training.base_epochs, judge)
-            return Learned(one.model.state_dict(), explored.schedule)
+            return Learned(one.model.state_dict(), explored.schedule, seconds())
 
         of, trial = self.stage(number), self.setup.trial
         identity = {
@@ -114,27 +124,30 @@ class Curriculum:
         }
         return kept(self.setup.kept, identity, compute)
 
-    def choose(self) -> Found:
-        """Stage 1: epochs, drops of the learning rate, and gamma."""
+    def choose(self, draw: int = 0) -> Found:
+        """Stage 1: epochs, drops of the learning rate, and gamma, with one draw of its novel classes' shots."""
         base = self.learn_base(1)
-        of = self.stage(1)
-        two = self.substage(1, of, novel=True, state=base.state)
+        of, seconds = self.stage(1, draw), self.stopwatch()
+        two = self.substage(1, of, novel=True, draw=draw, state=base.state)
         tested = outputs(two, of.tested_rows) if self.training.frozen_mode == "eval" else None
 
-        def judge() -> tuple[float, float]:
+        def judge() -> tuple[float, tuple[float, Recalls]]:
             embedded = outputs(two, of.tested_rows) if tested is None else tested
             gamma, found = calibrated(probabilities(two, embedded), of.tested_labels, of.base)
-            return found.harmonic, gamma
+            return found.harmonic, (gamma, found)
 
         explored = explore(two, self.training.novel_epochs, judge)
-        gamma = explored.best if self.training.gamma == "best" else explored.last
-        return Found(base.schedule, explored.schedule, gamma)
+        gamma, found = explored.best
+        if self.training.gamma == "last":
+            gamma, _ = explored.last
+        return Found(base.schedule, explored.schedule, gamma, found, base.seconds + seconds())
 
     def test(self, found: Found, draw: int, state: Any) -> Tested:
         """Substage 2 of stage 2 for one draw of shots, and its test."""
-        of = self.stage(2, draw)
+        of, seconds = self.stage(2, draw), self.stopwatch()
         two = self.substage(2, of, novel=True, draw=draw, state=state)
         replay(two, found.novel)
+        took = seconds()
         embedded = outputs(two, of.tested_rows)
         seen = probabilities(two, embedded)
         return Tested(
@@ -142,7 +155,15 @@ class Curriculum:
             _confusion(seen, of, found.gamma),
             _tradeoff(seen, of, found.gamma),
             None if draw else samples(two, embedded),
+            sum(each.numel() for weights in two.model.groups().values() for each in weights),
+            took,
         )
+
+    def stopwatch(self) -> Callable[[], float]:
+        """Start a clock, and return the function that reads it: processor seconds, or those that pass on a GPU."""
+        clock = time.process_time if self.source.device.type == "cpu" else time.perf_counter
+        began = clock()
+        return lambda: clock() - began
 
 
 def run(setup: Setup) -> Measured:
@@ -151,18 +172,31 @@ def run(setup: Setup) -> Measured:
     found = curriculum.choose()
     base = curriculum.learn_base(2, found.base)
     tested = [curriculum.test(found, draw, base.state) for draw in range(setup.trial.cell.draws)]
-    scores = {
-        "base": tuple(each.recalls.base for each in tested),
-        "novel": tuple(each.recalls.novel for each in tested),
-        "fsl": tuple(each.recalls.alone for each in tested),
-        "hm of a draw": tuple(each.recalls.harmonic for each in tested),
-    }
     return Measured(
-        scores,
+        _scores([each.recalls for each in tested]),
         confusions=tuple(each.confusion for each in tested),
         tradeoffs=tuple(each.tradeoff for each in tested),
         samples=tested[0].samples,
+        facts={
+            "parameters": tested[0].parameters,
+            "training seconds": found.seconds + base.seconds + sum(each.seconds for each in tested),
+        },
     )
+
+
+def validate(setup: Setup) -> Measured:
+    """Stage 1 alone, as a search judges it: recalls of its validation clips, once per draw of its novel classes."""
+    curriculum = Curriculum(setup)
+    return Measured(_scores([curriculum.choose(draw).recalls for draw in range(setup.trial.cell.draws)]))
+
+
+def _scores(found: Sequence[Recalls]) -> dict[str, tuple[float, ...]]:
+    return {
+        "base": tuple(each.base for each in found),
+        "novel": tuple(each.novel for each in found),
+        "fsl": tuple(each.alone for each in found),
+        "hm of a draw": tuple(each.harmonic for each in found),
+    }
 
 
 def _confusion(seen: Probabilities, of: Stage, gamma: float) -> Confusion:

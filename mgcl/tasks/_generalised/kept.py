@@ -21,6 +21,8 @@ class Learned:
 
     state: State
     schedule: Schedule
+    seconds: float
+    """Seconds of training, when it was computed."""
 
 
 def kept(folder: Path | None, identity: object, compute: Callable[[], Learned]) -> Learned:
@@ -40,7 +42,7 @@ def kept(folder: Path | None, identity: object, compute: Callable[[], Learned]) 
     with FileLock(file.with_suffix(".lock")):
         if (found := _read(file)) is None:
             found = compute()
-            about = {"schedule": json.dumps(asdict(found.schedule))}
+            about = {"schedule": json.dumps(asdict(found.schedule)), "seconds": repr(found.seconds)}
             tensors = {name: value.cpu().contiguous() for name, value in found.state.items()}
             with replacing(file) as draft:
                 save_file(tensors, draft, about)
@@ -48,11 +50,12 @@ def kept(folder: Path | None, identity: object, compute: Callable[[], Learned]) 
 
 
 def _read(file: Path) -> Learned | None:
-    """Read a result; None: there is none, or the file is damaged."""
+    """Read a result; None: there is none, or the file is damaged, or of an mgcl that kept no seconds."""
     try:
         with safe_open(file, "pt") as opened:
             state: dict[str, torch.Tensor] = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
             about = json.loads(opened.metadata()["schedule"])
+            seconds = float(opened.metadata()["seconds"])
     except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
         return None
-    return Learned(state, Schedule(about["epochs"], tuple(about["drops"])))
+    return Learned(state, Schedule(about["epochs"], tuple(about["drops"])), seconds)
