@@ -220,19 +220,6 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         arguments.check_as_many(given, captions)
         return known.answers(self._read(given), captions)
 
-    def windows(self, path: str | Path, *, every: float) -> Iterator[Answer | DataError]:
-        """Answer along a recording of any length, once per window of five seconds, lazily.
-
-        Args:
-            path: path of the recording.
-            every: seconds from one window's start to the next, > 0.
-
-        Raises:
-            ClassifierError: ``every`` is not positive, or ``fit`` was given captions, which a window lacks.
-            DataError: the file cannot be decoded; names it.
-        """
-        return self._recogniser(None).windows(Path(path), every=every, channels=self.channels)
-
     def explain(self, clip: Any, caption: str | None = None) -> Reasons:
         """Explain the answer to one clip: what support clips and explanations added to it, and the segments matched.
 

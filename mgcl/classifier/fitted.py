@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 from mgcl.backbones import default
 from mgcl.backbones.backbone import Backbone
 from mgcl.classifier import embedding, learning
+from mgcl.classifier.answers import Answer
 from mgcl.classifier.arguments import Captions, check_as_many, check_captions
 from mgcl.classifier.calibration import TurnedAway
 from mgcl.classifier.given import Clip, Samples, Sounds, clips
@@ -76,6 +78,22 @@ class Fitted:
         if isinstance(clip, Sound):
             return clip
         return decoded(next(self._read(self._clips([clip]))))
+
+    def windows(self, path: str | Path, *, every: float, length: float | None = None) -> Iterator[Answer | DataError]:
+        """Answer along a recording of any length, once per window, lazily.
+
+        Args:
+            path: path of the recording.
+            every: seconds from one window's start to the next, > 0.
+            length: length of a window in seconds, at most that of the backbone's input; a shorter window is looped, as
+                a short clip is. None: the backbone's.
+
+        Raises:
+            ClassifierError: ``every`` or ``length`` is out of range, or ``fit`` was given captions, which a window
+                lacks.
+            DataError: the file cannot be decoded; names it.
+        """
+        return self._recogniser(None).windows(Path(path), every=every, length=length, channels=self.channels)
 
     @property
     def _model(self) -> Model:

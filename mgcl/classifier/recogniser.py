@@ -52,10 +52,10 @@ class Recogniser:
             own = captions and [next(texts) for _ in batch]
             yield from self._answered(batch, own)
 
-    def windows(self, path: Path, *, every: float, channels: str) -> Iterator[Answer | DataError]:
-        """Answer the windows of a recording, one every ``every`` seconds."""
+    def windows(self, path: Path, *, every: float, length: float | None, channels: str) -> Iterator[Answer | DataError]:
+        """Answer the windows of a recording, one every ``every`` seconds; see ``mgcl.classifier.windows``."""
         rate, seconds = self.backbone.sample_rate, self.backbone.seconds
-        sounds = windows(path, every=every, sample_rate=rate, seconds=seconds, channels=channels)
+        sounds = windows(path, every=every, sample_rate=rate, seconds=seconds, length=length, channels=channels)
         for batch in _batches(sounds):
             yield from self._answered(batch, None)
 

@@ -11,6 +11,7 @@ from mgcl.cli import (
     caption,
     data,
     demo,
+    detect,
     evaluate,
     explain,
     extract,
@@ -28,8 +29,8 @@ from mgcl.cli import (
 from mgcl.errors import flag_names, run_and_exit
 
 _COMMANDS = (
-    fit, predict, evaluate, demo, weights, data, caption, explain, extract, bank, similarities, sweep, report, status,
-    ui, sync, pretrain,
+    fit, predict, detect, evaluate, demo, weights, data, caption, explain, extract, bank, similarities, sweep, report,
+    status, ui, sync, pretrain,
 )  # fmt: skip
 
 

@@ -2,8 +2,6 @@
 
 import argparse
 import csv
-import glob
-import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mgcl.cli.clips import found_clips
 from mgcl.cli.commands import Commands, add_model, check_out, open_model
 from mgcl.errors import DataError, MgclError, with_flags
 
@@ -55,7 +54,7 @@ def _predict(flags: argparse.Namespace) -> int:
         raise MgclError("--every answers windows, which have no captions and no page: leave those flags out")
     if flags.explain:
         check_out(flags.explain, folder=False)
-    clips, failed = _clips(flags.clips)
+    clips, failed = found_clips(flags.clips)
     if flags.explain and len(clips) > _PAGE:
         raise MgclError(f"--explain: {len(clips)} clips, and a page holds {_PAGE} (half a megabyte each); name fewer")
     classifier = open_model(flags)
@@ -101,52 +100,9 @@ def _write_page(explained: "Sequence[tuple[Reasons, Sound]]", sample_rate: int, 
     print(f"why: {out}", file=sys.stderr)
 
 
-def _clips(given: Sequence[str]) -> tuple[list[str], int]:
-    """Resolve the arguments to files. Every argument without files causes a line on stderr.
-
-    Returns:
-        The files, and the number of arguments without files.
-
-    Raises:
-        DataError: no argument has files.
-    """
-    found = [_found(each) for each in given]
-    wrong = [each for each in found if isinstance(each, DataError)]
-    if len(wrong) == len(found):
-        raise wrong[0]
-    for each in wrong:
-        print(f"error: {each}", file=sys.stderr)
-    return [clip for each in found if not isinstance(each, DataError) for clip in each], len(wrong)
-
-
 def _quiet() -> bool:
     """Whether to hide the progress bar: it would mix with answers printed to the same terminal."""
     return sys.stdout.isatty() or not sys.stderr.isatty()
-
-
-def _found(given: str) -> list[str] | DataError:
-    """The files that an argument stands for, in a fixed order; an error, not raised, if there are none."""
-    from mgcl.audio.formats import PYAV, SUFFIXES
-    from mgcl.data.folder import is_hidden
-
-    path = Path(given)
-    found = [given]
-    if given == "-":
-        if isinstance(sys.stdin, io.TextIOWrapper):
-            sys.stdin.reconfigure(errors="surrogateescape")  # file names may be invalid UTF-8
-        listed = sys.stdin.read()
-        lines = listed.split("\0" if "\0" in listed else "\n")  # find -print0 separates names by NUL
-        found = [line.rstrip("\r\n") for line in lines if line.strip()]
-    elif path.is_dir():
-        listed_here = {*SUFFIXES, *PYAV}  # files that need a missing PyAV cause an error later
-        there = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in listed_here and each.is_file()]
-        found = [str(each) for each in there if not is_hidden(each.relative_to(path))]
-        if hidden := len(there) - len(found):
-            print(f"{path}: {hidden} hidden files were passed over", file=sys.stderr)
-    elif not path.exists() and glob.has_magic(given):
-        anchor = Path(path.anchor)
-        found = [str(each) for each in sorted(anchor.glob(str(path.relative_to(anchor))))]
-    return found or DataError(f"{given}: no clips there; a clip is one of {' '.join(SUFFIXES)}")
 
 
 def _captions(given: dict[str, str], clips: Sequence[str]) -> list[str]:
