@@ -18,8 +18,8 @@ from mgcl.errors import ClassifierError, MgclWarning
 
 BACKGROUND = "background"
 """Class that is taken as no event where nothing else is said."""
-WINDOW, HOP = 1.0, 0.5
-"""Length of a window, and time from one window's start to the next, in seconds."""
+WINDOW, HOP, SHORTEST, GAP = 1.0, 0.25, 0.6, 1.0
+"""Defaults in seconds; see ``Rules``. Chosen on development classes of the soundscapes (docs/classifier.md)."""
 OFF_SHARE = 0.5
 """Threshold ``off``, as a share of ``on``."""
 _UNLEARNT = 0.5
@@ -35,9 +35,9 @@ class Rules:
     """Length of a window in seconds, at most that of the backbone's input."""
     hop: float = HOP
     """Seconds from one window's start to the next, > 0."""
-    shortest: float = 0.0
+    shortest: float = SHORTEST
     """Least length of an event, in seconds."""
-    gap: float = 0.0
+    gap: float = GAP
     """Least pause between two events of one class, in seconds."""
 
 

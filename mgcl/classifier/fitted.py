@@ -35,6 +35,7 @@ class Fitted:
     device: str
     sample_rate: int | None
     channels: Any
+    one_window: bool
     reject_label: Any
     reject_rate: float
     verbose: bool
@@ -153,7 +154,7 @@ class Fitted:
         self.classes_ = np.array(model.classes.labels)
         return self
 
-    def _read(self, given: Sequence[Clip]) -> Iterator[Sound | DataError]:
+    def _read(self, given: Sequence[Clip], *, whole: bool = False) -> Iterator[Sound | DataError]:
         backbone = self._backbone
         without = any(isinstance(each, Samples) and each.sample_rate is None for each in given)
         if self.sample_rate is None and without:
@@ -168,4 +169,5 @@ class Fitted:
             seconds=backbone.seconds,
             array_rate=self.sample_rate,
             channels=self.channels,
+            whole=whole,
         )

@@ -1,7 +1,7 @@
 """A fitted model with its backbone: answers sounds and explains the answers."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -81,8 +81,16 @@ class Recogniser:
         return answers(sounds, logits, self.model, self.reject_label, seconds=self.backbone.seconds)
 
     def _scored(self, sounds: Sequence[Sound], captions: Captions) -> NDArray[np.float32]:
+        """Logits of the sounds; those of a sound with parts are the means over its parts."""
         clips, _ = embedded(sounds, self.backbone, captions, self.model.choices)
-        return self.model.logits(clips)
+        found = self.model.logits(clips)
+        for row, sound in enumerate(sounds):
+            if sound.parts:
+                own = captions and captions[row]
+                parts = _batches(replace(sound, waveform=part, parts=None) for part in sound.parts())
+                scored = [self._scored(batch, own and [own] * len(batch)) for batch in parts]
+                found[row] = np.concatenate(scored).mean(0)
+        return found
 
 
 def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:

@@ -4,17 +4,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
-
-import torch
-from joblib import cpu_count
 
 from mgcl.append_log import AppendLog, append_log
 from mgcl.classifier.detection import Detection
 from mgcl.classifier.detector import Found, Rules, detect
 from mgcl.classifier.fitted import Fitted
+from mgcl.classifier.workers import side_by_side
 from mgcl.errors import ClassifierError, DataError
 
 
@@ -82,9 +79,6 @@ def detect_all(
 ) -> Iterator[tuple[Path, Found | DataError]]:
     """Find the events of recordings, in the order in which they are finished.
 
-    Workers are threads: decoding and the backbone's arithmetic, which are nearly all of the work, run outside Python's
-    lock, and the model is in memory once. Several workers share the cores.
-
     Args:
         classifier: see ``detect``.
         paths: the recordings.
@@ -104,16 +98,7 @@ def detect_all(
         except DataError as error:
             return path, error
 
-    if workers == 1:
-        yield from map(job, paths)
-        return
-    threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, cpu_count() // workers))
-    try:
-        with ThreadPool(workers) as pool:  # leaving the pool drops what has not begun, so that Ctrl-C works
-            yield from pool.imap_unordered(job, paths)
-    finally:
-        torch.set_num_threads(threads)
+    yield from side_by_side(job, paths, workers=workers, in_order=False)
 
 
 def _key(path: Path) -> str:

@@ -4,18 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import soxr
-from numpy.typing import NDArray
 
-from mgcl.audio.channels import Levels
-from mgcl.audio.decoding import opened
 from mgcl.audio.excerpt import fit_length
 from mgcl.classifier.given import LEAST_SECONDS
 from mgcl.classifier.sounds import Sound
+from mgcl.classifier.stretches import cut, decoded_blocks
 from mgcl.errors import ClassifierError, DataError
-
-_REST = 0.01
-"""Share of a window. A rest of at most this share at the recording's end gets no window of its own."""
 
 
 def windows(
@@ -50,41 +44,10 @@ def windows(
         raise ClassifierError(f"a window has {LEAST_SECONDS:g} to {seconds:g} s, the backbone's input; got {length:g}")
     whole = round(seconds * sample_rate)
     count = whole if length is None else round(length * sample_rate)
-    for samples, start in _cut(path, max(1, round(every * sample_rate)), count, sample_rate, channels):
+    step, found = max(1, round(every * sample_rate)), 0
+    for samples, start in cut(decoded_blocks(path, sample_rate, channels), length=count, step=step):
+        found += 1
         waveform = np.ascontiguousarray(fit_length(samples, whole, clip_id=""))
         yield Sound(str(path), waveform, start / sample_rate, (start + len(samples)) / sample_rate)
-
-
-def _cut(
-    path: Path, step: int, length: int, sample_rate: int, channels: str
-) -> Iterator[tuple[NDArray[np.float32], int]]:
-    """Samples of the windows, each with the index of its first sample; ``step`` and ``length`` in samples."""
-    held, first, at = np.empty(0, np.float32), 0, 0  # first: index of held[0]; at: start of the next window
-    for block in _blocks(path, sample_rate, channels):
-        held = np.concatenate([held, block])
-        while at + length <= first + len(held):
-            yield held[at - first :][:length], at
-            at += step
-        kept = max(0, min(at, first + len(held) - length) - first)  # the last window may reach back
-        held, first = held[kept:], first + kept
-    end = first + len(held)
-    if not end:
+    if not found:
         raise DataError(f"{path}: holds no samples; leave it out")
-    if end < length:
-        yield held, 0
-    elif end - (at - step + length) > _REST * length:
-        yield held[-length:], end - length
-
-
-def _blocks(path: Path, sample_rate: int, channels: str) -> Iterator[NDArray[np.float32]]:
-    """Decode the recording block by block, mixed to one channel and resampled to ``sample_rate``."""
-    levels = Levels()
-    with opened(path) as recording:
-        resampler = soxr.ResampleStream(recording.sample_rate, sample_rate, 1, dtype="float32")
-        mix = recording.one_channel(channels)
-        for block in recording.blocks():
-            levels.add(block)
-            if channels == "average" and levels.fault:
-                raise DataError(f"{path}: {levels.fault}")
-            yield resampler.resample_chunk(mix(block))
-        yield resampler.resample_chunk(np.empty(0, np.float32), last=True)

@@ -39,9 +39,9 @@ def add(commands: Commands) -> None:
     )
     for name, default, what in (
         ("window", 1.0, "length of what is classified at once; at most the backbone's input"),
-        ("hop", 0.5, "from one window to the next"),
-        ("shortest", 0.0, "leave shorter events out"),
-        ("gap", 0.0, "join events of a class that are less apart"),
+        ("hop", 0.25, "from one window to the next"),
+        ("shortest", 0.6, "leave shorter events out"),
+        ("gap", 1.0, "join events of a class that are less apart"),
     ):
         detect.add_argument(
             f"--{name}", type=float, default=default, metavar="S", help=f"seconds: {what} (default: {default:g})"
