@@ -16,6 +16,7 @@ from mgcl.cli import (
     explain,
     extract,
     fit,
+    model,
     predict,
     pretrain,
     report,
@@ -29,8 +30,8 @@ from mgcl.cli import (
 from mgcl.errors import flag_names, run_and_exit
 
 _COMMANDS = (
-    fit, predict, detect, evaluate, demo, weights, data, caption, explain, extract, bank, similarities, sweep, report,
-    status, ui, sync, pretrain,
+    fit, predict, detect, evaluate, model, demo, weights, data, caption, explain, extract, bank, similarities, sweep,
+    report, status, ui, sync, pretrain,
 )  # fmt: skip
 
 

@@ -208,3 +208,24 @@ def test_detect_finds_events_that_fit_reads_back(model, tmp_path) -> None:
         (("--format", "audacity"), "is one file per recording: give --out FOLDER"),
     ):
         assert words in run("detect", model, tmp_path / "field", *flags, code=2).stderr
+
+
+def test_model_is_shown_and_changed(model, tmp_path) -> None:
+    shown = run("model", "show", model).stdout
+    assert "classes: beeps (3 clips), hiss (3 clips), hum (3 clips)" in shown
+    assert "backbone: tiny of fingerprint" in shown
+    assert "longer clips: the whole clip is taken" in shown
+    soundfile.write(tmp_path / "new.wav", waveform("siren", 1), RATE)
+    changed = tmp_path / "changed"
+    added = run("model", "add", model, "siren", tmp_path / "new.wav", "--out", changed)
+    assert f"{changed}: 10 clips of 4 classes: beeps, hiss, hum, siren" in added.stdout
+    assert "beeps, hiss, hum, whistle" in run("model", "rename", changed, "siren", "whistle").stdout
+    assert "a class has fewer than 2 clips" in run("model", "card", changed).stdout.lower()
+    assert "9 clips of 3 classes: beeps, hiss, hum" in run("model", "remove", changed, "whistle").stdout
+    run("model", "card", changed, "--out", tmp_path / "card.md")
+    card = (tmp_path / "card.md").read_text()
+    assert card.startswith("# changed\n")
+    assert "9 of 9 are recognised" in card
+    assert "MIT, as mgcl" in card
+    assert run("model", "show", changed).stdout == shown  # removed again, it is the model that it was
+    assert "'owl' is no class of the model" in run("model", "remove", model, "owl", code=2).stderr

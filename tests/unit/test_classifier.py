@@ -450,3 +450,24 @@ def test_a_model_of_older_mgcl_takes_one_window(fitted, tmp_path) -> None:
     del facts["estimator"]["one_window"], facts["digest"]
     (tmp_path / "model.json").write_text(json.dumps({**facts, "digest": digest(facts)}))
     assert FewShotClassifier.load(tmp_path).one_window
+
+
+def test_a_class_removed_or_renamed_is_a_fit_without_it_or_under_the_name(folder) -> None:
+    paths, labels = clips(folder, range(2))
+
+    def fit(names: list[str]) -> FewShotClassifier:
+        return FewShotClassifier(method="mgcl", epochs=1).fit(paths[: len(names)], names)
+
+    fewer = fit(labels).remove_class("siren")
+    assert (fewer.logits(paths) == fit(labels[:6]).logits(paths)).all()
+    renamed = fit(labels).rename_class("beeps", "alarm")
+    assert list(renamed.classes_) == ["alarm", "hiss", "hum", "siren"]
+    again = fit([{"beeps": "alarm"}.get(label, label) for label in labels])
+    assert (renamed.logits(paths) == again.logits(paths)).all()
+    assert again.model_.classes.texts == renamed.model_.classes.texts
+    with pytest.raises(ClassifierError, match="'owl' is no class of the model, which knows hiss, hum"):
+        fewer.remove_class("beeps").remove_class("owl")
+    with pytest.raises(ClassifierError, match="hiss is left alone"):
+        fewer.remove_class("hum")
+    with pytest.raises(ClassifierError, match="'hum' is a class already"):
+        fewer.rename_class("hiss", "hum")
