@@ -4,10 +4,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -127,7 +127,7 @@ class Fitted:
         known, label = self._model, self._known(label)
         if name in known.classes.labels:
             raise ClassifierError(f"{name!r} is a class already; choose another name")
-        labels = checked_labels([name if own == label else own for own in known.examples.labels])
+        labels = checked_labels(cast(ArrayLike, [name if own == label else own for own in known.examples.labels]))
         before, after = class_texts([str(label), str(name)])
         texts = {str(own): text for own, text in self._texts()}
         given = texts.pop(str(label))

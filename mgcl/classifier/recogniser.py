@@ -86,9 +86,9 @@ class Recogniser:
         found = self.model.logits(clips)
         for row, sound in enumerate(sounds):
             if sound.parts:
-                own = captions and captions[row]
+                own = None if captions is None else captions[row]
                 parts = _batches(replace(sound, waveform=part, parts=None) for part in sound.parts())
-                scored = [self._scored(batch, own and [own] * len(batch)) for batch in parts]
+                scored = [self._scored(batch, None if own is None else [own] * len(batch)) for batch in parts]
                 found[row] = np.concatenate(scored).mean(0)
         return found
 

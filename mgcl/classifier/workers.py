@@ -11,7 +11,8 @@ from typing import TypeVar
 import torch
 from joblib import cpu_count
 
-_Item, _Result = TypeVar("_Item"), TypeVar("_Result")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 def side_by_side(
