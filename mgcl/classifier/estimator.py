@@ -33,8 +33,8 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
     """Recognises sounds from a handful of labelled clips.
 
     A clip is a path or an array of samples. Clips are brought to the backbone's window, five seconds unless it has one
-    of its own: longer clips are cropped (``windows`` answers along all of a recording), shorter clips are looped.
-    Classes may have unequal numbers of clips.
+    of its own: shorter clips are looped. Of longer ones a fit and ``explain`` take one window, predictions all
+    (``windows`` answers each along a recording). Classes may have unequal numbers of clips.
 
     Args:
         backbone: one of ``mgcl extract``'s: "efficientat", "tiny", "laion_clap", "transformers_clap", "ms_clap",
@@ -53,6 +53,8 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         random_state: source of the seed for what is drawn: the folds of the support that are left out to learn τ, and
             random adapters. Takes scikit-learn's forms: an integer, a generator, or None for another seed at every fit.
         verbose: show a progress bar while fitting.
+        one_window: of a clip that is longer than the backbone's input take one window, at a place that depends on the
+            clip alone, as sweeps do. False: predictions are of the whole clip; the logits of its windows are averaged.
         method: the method to fit: the name of a file in ``mgcl.methods.few_shot``. "mgcl" is the paper's (ACM MM 2024,
             doi 10.1145/3664647.3681389), which reads captions too.
         **options: options of the method, as in its ``Parameters``: ``epsilon=0.1``, or with ``method="mgcl"``
@@ -79,6 +81,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         reject_rate: float = 0.1,
         random_state: int | np.random.RandomState | np.random.Generator | None = 0,
         verbose: bool = False,
+        one_window: bool = False,
         method: str = DEFAULT_METHOD,
         **options: Value,
     ) -> None:
@@ -99,6 +102,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         self.reject_rate = reject_rate
         self.random_state = random_state
         self.verbose = verbose
+        self.one_window = one_window
         self.method = method
         for name, default in known.items():
             setattr(self, name, options.get(name, default))
@@ -205,7 +209,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         """
         known, given = self._recogniser(captions), self._clips(X)
         arguments.check_as_many(given, captions)
-        return known.logits(self._read(given), captions)
+        return known.logits(self._read(given, whole=not self.one_window), captions)
 
     def answers(self, X: Sounds, captions: Captions = None) -> Iterator[Answer | DataError]:
         """Answer any number of clips lazily. Arguments as in ``logits``.
@@ -218,20 +222,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         """
         known, given = self._recogniser(captions), self._clips(X)
         arguments.check_as_many(given, captions)
-        return known.answers(self._read(given), captions)
-
-    def windows(self, path: str | Path, *, every: float) -> Iterator[Answer | DataError]:
-        """Answer along a recording of any length, once per window of five seconds, lazily.
-
-        Args:
-            path: path of the recording.
-            every: seconds from one window's start to the next, > 0.
-
-        Raises:
-            ClassifierError: ``every`` is not positive, or ``fit`` was given captions, which a window lacks.
-            DataError: the file cannot be decoded; names it.
-        """
-        return self._recogniser(None).windows(Path(path), every=every, channels=self.channels)
+        return known.answers(self._read(given, whole=not self.one_window), captions)
 
     def explain(self, clip: Any, caption: str | None = None) -> Reasons:
         """Explain the answer to one clip: what support clips and explanations added to it, and the segments matched.
@@ -269,7 +260,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
                 other weights.
         """
         model, about = storage.read(Path(folder))
-        own = {**about["estimator"], "device": device}
+        own = {"one_window": True, **about["estimator"], "device": device}  # older models took one window
         if weights is not None:
             own["weights"] = weights
         elif own["weights"] is not None:

@@ -2,25 +2,30 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from mgcl.backbones import default
 from mgcl.backbones.backbone import Backbone
 from mgcl.classifier import embedding, learning
+from mgcl.classifier.answers import Answer
 from mgcl.classifier.arguments import Captions, check_as_many, check_captions
 from mgcl.classifier.calibration import TurnedAway
 from mgcl.classifier.given import Clip, Samples, Sounds, clips
+from mgcl.classifier.labels import checked_labels
 from mgcl.classifier.learner import Learner, options_of
 from mgcl.classifier.learning import Sentences
 from mgcl.classifier.model import Examples, Model
 from mgcl.classifier.recogniser import Recogniser
 from mgcl.classifier.sounds import Sound, all_decoded, decoded, read
-from mgcl.errors import DataError, MgclWarning
+from mgcl.errors import ClassifierError, DataError, MgclWarning
+from mgcl.language.explanations import ClassText, class_texts
 from mgcl.progress import Bar
 from mgcl.records import Value
 
@@ -33,6 +38,7 @@ class Fitted:
     device: str
     sample_rate: int | None
     channels: Any
+    one_window: bool
     reject_label: Any
     reject_rate: float
     verbose: bool
@@ -76,6 +82,74 @@ class Fitted:
         if isinstance(clip, Sound):
             return clip
         return decoded(next(self._read(self._clips([clip]))))
+
+    def windows(self, path: str | Path, *, every: float, length: float | None = None) -> Iterator[Answer | DataError]:
+        """Answer along a recording of any length, once per window, lazily.
+
+        Args:
+            path: path of the recording.
+            every: seconds from one window's start to the next, > 0.
+            length: length of a window in seconds, at most that of the backbone's input; a shorter window is looped, as
+                a short clip is. None: the backbone's.
+
+        Raises:
+            ClassifierError: ``every`` or ``length`` is out of range, or ``fit`` was given captions, which a window
+                lacks.
+            DataError: the file cannot be decoded; names it.
+        """
+        return self._recogniser(None).windows(Path(path), every=every, length=length, channels=self.channels)
+
+    def remove_class(self, label: Value) -> Self:
+        """Forget a class. The result equals a fit on the clips of the other classes.
+
+        Raises:
+            ClassifierError: there is no such class, or one class alone would remain.
+        """
+        known, label = self._model, self._known(label)
+        texts = {str(own): text for own, text in self._texts() if own != label}
+        if len(texts) < 2:
+            raise ClassifierError(
+                f"without {label!r} the class {', '.join(texts)} is left alone; at least two are needed"
+            )
+        kept = np.flatnonzero([own != label for own in known.examples.labels])
+        return self._learn(
+            known.examples.picked(kept), texts, known.learner, known.choices, seed=int(known.support.seeds)
+        )
+
+    def rename_class(self, label: Value, name: Value) -> Self:
+        """Give a class another name. The result equals a fit under that name.
+
+        Plain sentences with the class's name change with it; sentences that were given stay.
+
+        Raises:
+            ClassifierError: there is no class ``label``, or one called ``name``, or names would mix text and numbers.
+        """
+        known, label = self._model, self._known(label)
+        if name in known.classes.labels:
+            raise ClassifierError(f"{name!r} is a class already; choose another name")
+        labels = checked_labels(cast(ArrayLike, [name if own == label else own for own in known.examples.labels]))
+        before, after = class_texts([str(label), str(name)])
+        texts = {str(own): text for own, text in self._texts()}
+        given = texts.pop(str(label))
+        prompt = after.prompt if given.prompt == before.prompt else given.prompt
+        texts[str(name)] = after if given == before else replace(given, prompt=prompt)
+        examples = replace(known.examples, labels=tuple(labels))
+        return self._learn(examples, texts, known.learner, known.choices, seed=int(known.support.seeds))
+
+    def _known(self, label: Value) -> Value:
+        """The class of this name, which may be given as text.
+
+        Raises:
+            ClassifierError: there is none; lists the classes.
+        """
+        labels = self._model.classes.labels
+        if (found := next((own for own in labels if str(own) == str(label)), None)) is None:
+            raise ClassifierError(f"{label!r} is no class of the model, which knows {', '.join(map(str, labels))}")
+        return found
+
+    def _texts(self) -> Iterator[tuple[Value, ClassText]]:
+        classes = self._model.classes
+        return zip(classes.labels, classes.texts, strict=True)
 
     @property
     def _model(self) -> Model:
@@ -135,7 +209,7 @@ class Fitted:
         self.classes_ = np.array(model.classes.labels)
         return self
 
-    def _read(self, given: Sequence[Clip]) -> Iterator[Sound | DataError]:
+    def _read(self, given: Sequence[Clip], *, whole: bool = False) -> Iterator[Sound | DataError]:
         backbone = self._backbone
         without = any(isinstance(each, Samples) and each.sample_rate is None for each in given)
         if self.sample_rate is None and without:
@@ -150,4 +224,5 @@ class Fitted:
             seconds=backbone.seconds,
             array_rate=self.sample_rate,
             channels=self.channels,
+            whole=whole,
         )

@@ -53,10 +53,10 @@ class Recogniser:
             own = captions and [next(texts) for _ in batch]
             yield from self._answered(batch, own)
 
-    def windows(self, path: Path, *, every: float, channels: str) -> Iterator[Answer | DataError]:
-        """Answer the windows of a recording, one every ``every`` seconds."""
+    def windows(self, path: Path, *, every: float, length: float | None, channels: str) -> Iterator[Answer | DataError]:
+        """Answer the windows of a recording, one every ``every`` seconds; see ``mgcl.classifier.windows``."""
         rate, seconds = self.backbone.sample_rate, self.backbone.seconds
-        sounds = windows(path, every=every, sample_rate=rate, seconds=seconds, channels=channels)
+        sounds = windows(path, every=every, sample_rate=rate, seconds=seconds, length=length, channels=channels)
         for batch in _batches(sounds):
             yield from self._answered(batch, None)
 
@@ -86,8 +86,16 @@ class Recogniser:
         return answers(sounds, logits, self.model, self.reject_label, seconds=self.backbone.seconds)
 
     def _scored(self, sounds: Sequence[Sound], captions: Captions) -> NDArray[np.float32]:
+        """Logits of the sounds; those of a sound with parts are the means over its parts."""
         clips, _ = embedded(sounds, self.backbone, captions, self.model.choices)
-        return self.model.logits(clips)
+        found = self.model.logits(clips)
+        for row, sound in enumerate(sounds):
+            if sound.parts:
+                own = None if captions is None else captions[row]
+                parts = _batches(replace(sound, waveform=part, parts=None) for part in sound.parts())
+                scored = [self._scored(batch, None if own is None else [own] * len(batch)) for batch in parts]
+                found[row] = np.concatenate(scored).mean(0)
+        return found
 
 
 def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:

@@ -14,6 +14,8 @@ from mgcl.errors import ClassifierError
 from mgcl.records import Value
 
 _BINS = 15
+THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+"""Probabilities of the table of thresholds."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,28 @@ class ClassScores:
     """Share of the class's clips that were answered rightly, in 0..1; None: the class has no clip."""
     precision: float | None
     """Share of the answers with the class's name that were right, in 0..1; None: no answer has its name."""
+
+
+@dataclass(frozen=True)
+class TurnedAway:
+    """Shares of clips that were rejected."""
+
+    known: float | None
+    """Of the clips of the classes, in 0..1; None: there are none."""
+    foreign: float | None
+    """Of the clips of other classes, in 0..1; None: there are none."""
+
+
+@dataclass(frozen=True)
+class AtThreshold:
+    """Clips whose answer has at least a probability; rejected clips have none."""
+
+    probability: float
+    """Least probability, in 0..1."""
+    answered: float
+    """Share of all clips that have such an answer, in 0..1."""
+    right: float | None
+    """Share of these answers that are right, in 0..1; None: there are none."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +94,10 @@ class Verdict:
     classes: Mapping[str, ClassScores]
     """Class -> scores; the reject label, where there is one, counts as a class."""
     wrong: Sequence[Wrong]
+    turned_away: TurnedAway | None
+    """Shares of clips that were rejected; None: the classifier has no reject label."""
+    thresholds: Sequence[AtThreshold]
+    """What answers of at least a probability are worth, for each of ``THRESHOLDS``."""
 
 
 def judge(true: Sequence[str], answers: Sequence[Answer], reject_label: Value) -> Verdict:
@@ -114,7 +142,27 @@ def judge(true: Sequence[str], answers: Sequence[Answer], reject_label: Value) -
             for label, answer, (want, got) in zip(true, answers, pairs, strict=True)
             if want != got
         ],
+        turned_away=None if reject_label is None else _turned_away(true, answers, reject_label),
+        thresholds=[_at(least, pairs, answers) for least in THRESHOLDS],
     )
+
+
+def _turned_away(true: Sequence[str], answers: Sequence[Answer], reject_label: Value) -> TurnedAway:
+    away: dict[bool, list[bool]] = {True: [], False: []}
+    for label, answer in zip(true, answers, strict=True):
+        away[label in map(str, answer.probabilities)].append(answer.label == reject_label)
+    known, foreign = (sum(rejected) / len(rejected) if rejected else None for rejected in (away[True], away[False]))
+    return TurnedAway(known, foreign)
+
+
+def _at(least: float, pairs: Sequence[tuple[str, str]], answers: Sequence[Answer]) -> AtThreshold:
+    """Scores of the answers of at least a probability, from pairs of right answer and given answer."""
+    sure = [
+        want == got
+        for (want, got), answer in zip(pairs, answers, strict=True)
+        if answer.label in answer.probabilities and answer.probability >= least
+    ]
+    return AtThreshold(least, len(sure) / len(pairs), sum(sure) / len(sure) if sure else None)
 
 
 def _of_class(label: str, pairs: Sequence[tuple[str, str]]) -> ClassScores:

@@ -22,7 +22,7 @@ from mgcl.methods.method import ClipFeatures, Support
 from mgcl.parameters import flat
 from mgcl.records import digest
 
-FORMAT = 3
+FORMAT = 4
 """Version of the files' format. It is raised whenever an older mgcl would misread the files."""
 FACTS, TENSORS = "model.json", "model.safetensors"
 _RENAMED = {"none_label": "reject_label"}

@@ -11,10 +11,12 @@ from mgcl.cli import (
     caption,
     data,
     demo,
+    detect,
     evaluate,
     explain,
     extract,
     fit,
+    model,
     predict,
     pretrain,
     report,
@@ -28,8 +30,8 @@ from mgcl.cli import (
 from mgcl.errors import flag_names, run_and_exit
 
 _COMMANDS = (
-    fit, predict, evaluate, demo, weights, data, caption, explain, extract, bank, similarities, sweep, report, status,
-    ui, sync, pretrain,
+    fit, predict, detect, evaluate, model, demo, weights, data, caption, explain, extract, bank, similarities, sweep,
+    report, status, ui, sync, pretrain,
 )  # fmt: skip
 
 

@@ -30,11 +30,22 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
 
 
+def add_one_window(command: argparse.ArgumentParser) -> None:
+    """Add the argument that selects what is taken of long clips; see ``open_model``."""
+    command.add_argument(
+        "--one-window",
+        action="store_true",
+        help="take one window of a clip that is longer than the backbone's input, not all of it (models of older mgcl "
+        "always do)",
+    )
+
+
 def open_model(flags: argparse.Namespace) -> "FewShotClassifier":
     """Load the classifier that ``add_model``'s arguments select."""
     from mgcl import FewShotClassifier
 
-    return FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device, channels=flags.channels)
+    model = FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device, channels=flags.channels)
+    return model.set_params(one_window=True) if getattr(flags, "one_window", False) else model
 
 
 def add_backbone(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:

@@ -7,7 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgcl.cli.commands import Commands, add_model, open_model, say_what_is_passed_over, warnings_as_lines
+from mgcl.cli.commands import (
+    Commands,
+    add_model,
+    add_one_window,
+    check_out,
+    open_model,
+    say_what_is_passed_over,
+    warnings_as_lines,
+)
 from mgcl.errors import DataError, with_flags
 
 if TYPE_CHECKING:
@@ -23,8 +31,12 @@ def add(commands: Commands) -> None:
         "clips of other classes are counted right where it says so.",
     )
     add_model(evaluate)
+    add_one_window(evaluate)
     evaluate.add_argument(
         "clips", type=Path, metavar="FOLDER", help="one sub-folder per class; or a csv of path, label"
+    )
+    evaluate.add_argument(
+        "--errors", type=Path, metavar="FILE", help="write the wrong answers as csv: clip, true, answered, probability"
     )
     evaluate.add_argument("--json", action="store_true", help="print a json object")
     evaluate.set_defaults(job=_evaluate, called={"reject_label": "--none-of-these"})
@@ -36,6 +48,8 @@ def _evaluate(flags: argparse.Namespace) -> int:
     from mgcl.data.folder import labelled
     from mgcl.progress import Bar
 
+    if flags.errors is not None:
+        check_out(flags.errors, folder=False)
     if flags.clips.is_dir():
         say_what_is_passed_over(flags.clips)
     with warnings_as_lines(flags):
@@ -55,11 +69,25 @@ def _evaluate(flags: argparse.Namespace) -> int:
     if not new:
         raise DataError(f"{flags.clips}: no clips there that the model was not fitted on; name others")
     verdict = judge([label for label, _ in new], [answer for _, answer in new], classifier.reject_label)
+    if flags.errors is not None:
+        _write_errors(verdict, flags.errors)
     if flags.json:
         print(json.dumps(asdict(verdict), ensure_ascii=False))
     else:
         _show(verdict, fitted_on=len(answered) - len(new))
     return 1 if failed else 0
+
+
+def _write_errors(verdict: "Verdict", file: Path) -> None:
+    import pandas as pd
+
+    from mgcl.files import replacing
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    columns = ["clip", "true", "answered", "probability"]
+    with replacing(file) as draft:
+        pd.DataFrame([asdict(each) for each in verdict.wrong], columns=columns).to_csv(draft, index=False)
+    print(f"{file}: {len(verdict.wrong)} wrong answers", file=sys.stderr)
 
 
 def _show(verdict: "Verdict", *, fitted_on: int) -> None:
@@ -69,6 +97,8 @@ def _show(verdict: "Verdict", *, fitted_on: int) -> None:
     print(f"accuracy {share} % of {verdict.clips} clips (95 %: {low} to {high})")
     if fitted_on:
         print(f"{fitted_on} clips were left out: the model was fitted on them")
+    if away := verdict.turned_away:
+        print(f"turned away: {_percent(away.known)} % of the classes' clips, {_percent(away.foreign)} % of other clips")
     if verdict.probabilities:
         figures = verdict.probabilities
         auroc = "not defined" if figures.auroc is None else f"{figures.auroc:.3f}"
@@ -84,6 +114,9 @@ def _show(verdict: "Verdict", *, fitted_on: int) -> None:
         for label, each in verdict.classes.items()
     ]
     print("\n" + pd.DataFrame(rows, columns=["class", "clips", "recall %", "precision %"]).to_markdown(index=False))
+    sure = [[f"{each.probability:g}", _percent(each.answered), _percent(each.right)] for each in verdict.thresholds]
+    columns = ["probability at least", "clips answered %", "of these right %"]
+    print("\n" + pd.DataFrame(sure, columns=columns).to_markdown(index=False))
     if verdict.wrong:
         print("\nwrong:")
     for each in verdict.wrong:

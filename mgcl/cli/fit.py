@@ -23,6 +23,7 @@ from mgcl.methods.variants import DEFAULT_METHOD
 
 if TYPE_CHECKING:
     from mgcl import FewShotClassifier
+    from mgcl.data.dataset import AudioFile
 
 
 def add(commands: Commands) -> None:
@@ -35,8 +36,24 @@ def add(commands: Commands) -> None:
     fit.add_argument(
         "clips",
         type=Path,
+        nargs="?",
         metavar="FOLDER",
         help="one sub-folder per class; or a csv of path, label, caption, start, end",
+    )
+    fit.add_argument(
+        "--annotations",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="events of recordings to learn from, alone or beside FOLDER: a Raven selection table, an Audacity label "
+        "track, or what `mgcl detect` wrote",
+    )
+    fit.add_argument(
+        "--recordings",
+        type=Path,
+        metavar="DIR",
+        help="where the recordings of --annotations lie (default: the folder of each file)",
     )
     fit.add_argument("--out", required=True, type=Path, metavar="DIR", help="the model's folder")
     add_backbone(fit)
@@ -81,17 +98,11 @@ def add(commands: Commands) -> None:
 
 
 def _fit(flags: argparse.Namespace) -> int:
-    from mgcl.data.folder import labelled
-
     backbone = chosen_backbone(flags)
     check_out(flags.out, folder=True)
     _check_method(flags.method)
-    if flags.out.absolute() == flags.clips.absolute():
-        raise MgclError(f"--out {flags.out}: that is where the clips are; name another folder")
-    if flags.clips.is_dir():
-        say_what_is_passed_over(flags.clips)
     with warnings_as_lines(flags):
-        files, options = labelled(flags.clips), _options(flags)
+        files, options = _files(flags), _options(flags)
     _check_comparison(flags, Counter(file.label for file in files))
     if flags.reject_rate is not None:
         if not flags.none_of_these:
@@ -105,7 +116,7 @@ def _fit(flags: argparse.Namespace) -> int:
 
     captions = [file.caption for file in files if file.caption] or None
     if captions and len(captions) < len(files):
-        raise MgclError(f"{flags.clips}: {len(captions)} of {len(files)} clips have a caption; give all one, or none")
+        raise MgclError(f"{len(captions)} of {len(files)} clips have a caption; give all one, or none")
     classifier = FewShotClassifier(
         backbone,
         weights=flags.weights,
@@ -138,6 +149,30 @@ def _fit(flags: argparse.Namespace) -> int:
     use = f"mgcl predict {shlex.quote(str(flags.out))} CLIP ..."
     print(f"{flags.out}: {clips} clips of {len(classifier.classes_)} classes; {use}")
     return 0
+
+
+def _files(flags: argparse.Namespace) -> "tuple[AudioFile, ...]":
+    """The clips to learn from: those of FOLDER and the events of ``--annotations``.
+
+    Raises:
+        MgclError: neither is given, or the model would lie where the clips are.
+        DataError: a class, a clip or an annotation is wrong; names it.
+    """
+    from mgcl.classifier.annotations import read
+    from mgcl.data.folder import labelled
+
+    if flags.clips is None and not flags.annotations:
+        raise MgclError("give FOLDER, with one sub-folder per class, or --annotations FILE")
+    if flags.recordings is not None and not flags.recordings.is_dir():
+        raise MgclError(f"--recordings {flags.recordings}: no such folder")
+    clips: tuple[AudioFile, ...] = ()
+    if flags.clips is not None:
+        if flags.out.absolute() == flags.clips.absolute():
+            raise MgclError(f"--out {flags.out}: that is where the clips are; name another folder")
+        if flags.clips.is_dir():
+            say_what_is_passed_over(flags.clips)
+        clips = labelled(flags.clips, least=1 if flags.annotations else 2)
+    return clips + tuple(clip for file in flags.annotations for clip in read(file, flags.recordings))
 
 
 def _options(flags: argparse.Namespace) -> dict[str, Any]:

@@ -2,16 +2,16 @@
 
 import argparse
 import csv
-import glob
-import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgcl.cli.commands import Commands, add_model, check_out, open_model
+from mgcl.cli.clips import found_clips
+from mgcl.cli.commands import Commands, add_model, add_one_window, check_out, open_model
 from mgcl.errors import DataError, MgclError, with_flags
 
 if TYPE_CHECKING:
@@ -32,11 +32,15 @@ def add(commands: Commands) -> None:
         "stderr, the others are answered, and the exit code is 1.",
     )
     add_model(predict)
+    add_one_window(predict)
     predict.add_argument(
         "clips", nargs="+", metavar="CLIP", help="a file, a folder, a pattern, or - for paths on stdin"
     )
     predict.add_argument(
         "--every", type=float, metavar="S", help="answer every S seconds along recordings of any length"
+    )
+    predict.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="threads that recognise side by side (default: 1)"
     )
     predict.add_argument("--captions", type=Path, metavar="FILE", help="csv or jsonl: clip_id (the path), caption")
     form = predict.add_mutually_exclusive_group()
@@ -46,23 +50,34 @@ def add(commands: Commands) -> None:
     predict.set_defaults(job=_predict)
 
 
+def _check(flags: argparse.Namespace) -> None:
+    """Check the flags that need no model.
+
+    Raises:
+        MgclError: two of them do not go together, one is out of range, or the page cannot be written.
+    """
+    if flags.every is not None and (flags.explain or flags.captions):
+        raise MgclError("--every answers windows, which have no captions and no page: leave those flags out")
+    if flags.workers < 1:
+        raise MgclError(f"--workers {flags.workers}: at least 1")
+    if flags.explain:
+        check_out(flags.explain, folder=False)
+
+
 def _predict(flags: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from mgcl.captioners.file import read_captions
 
-    if flags.every is not None and (flags.explain or flags.captions):
-        raise MgclError("--every answers windows, which have no captions and no page: leave those flags out")
-    if flags.explain:
-        check_out(flags.explain, folder=False)
-    clips, failed = _clips(flags.clips)
+    _check(flags)
+    clips, failed = found_clips(flags.clips)
     if flags.explain and len(clips) > _PAGE:
         raise MgclError(f"--explain: {len(clips)} clips, and a page holds {_PAGE} (half a megabyte each); name fewer")
     classifier = open_model(flags)
     captions = _captions(read_captions(flags.captions), clips) if flags.captions else None
     show = (_as_json if flags.json else _as_csv if flags.csv else _as_text)(classifier, windows=flags.every is not None)
     explained: list[tuple[Reasons, Sound]] = []
-    answers = _answers(classifier, clips, captions, flags.every)
+    answers = _answers(classifier, clips, captions, flags.every, flags.workers)
     if flags.explain:
         answers = _explained(classifier, clips, captions, explained)
     answered: list[Answer] = []
@@ -77,7 +92,8 @@ def _predict(flags: argparse.Namespace) -> int:
             answered.append(each)
             if each.silent:
                 print(f"warning: {each.clip}: is silent; the answer means nothing", file=sys.stderr)
-    _say_what_was_cropped(answered, classifier.seconds_)
+    if classifier.one_window or flags.explain:
+        _say_what_was_cropped(answered, classifier.seconds_)
     if explained:
         _write_page(explained, classifier.sample_rate_, flags.explain)
     return 1 if failed else 0
@@ -88,7 +104,7 @@ def _say_what_was_cropped(answers: "Sequence[Answer]", seconds: float) -> None:
     if long:
         print(
             f"{len(long)} of {len(answers)} clips are longer than {seconds:g} s, {long[0]} for one: a part of each "
-            "was taken; --every S takes all of it",
+            "was taken; --every S answers along all of it",
             file=sys.stderr,
         )
 
@@ -101,52 +117,9 @@ def _write_page(explained: "Sequence[tuple[Reasons, Sound]]", sample_rate: int, 
     print(f"why: {out}", file=sys.stderr)
 
 
-def _clips(given: Sequence[str]) -> tuple[list[str], int]:
-    """Resolve the arguments to files. Every argument without files causes a line on stderr.
-
-    Returns:
-        The files, and the number of arguments without files.
-
-    Raises:
-        DataError: no argument has files.
-    """
-    found = [_found(each) for each in given]
-    wrong = [each for each in found if isinstance(each, DataError)]
-    if len(wrong) == len(found):
-        raise wrong[0]
-    for each in wrong:
-        print(f"error: {each}", file=sys.stderr)
-    return [clip for each in found if not isinstance(each, DataError) for clip in each], len(wrong)
-
-
 def _quiet() -> bool:
     """Whether to hide the progress bar: it would mix with answers printed to the same terminal."""
     return sys.stdout.isatty() or not sys.stderr.isatty()
-
-
-def _found(given: str) -> list[str] | DataError:
-    """The files that an argument stands for, in a fixed order; an error, not raised, if there are none."""
-    from mgcl.audio.formats import PYAV, SUFFIXES
-    from mgcl.data.folder import is_hidden
-
-    path = Path(given)
-    found = [given]
-    if given == "-":
-        if isinstance(sys.stdin, io.TextIOWrapper):
-            sys.stdin.reconfigure(errors="surrogateescape")  # file names may be invalid UTF-8
-        listed = sys.stdin.read()
-        lines = listed.split("\0" if "\0" in listed else "\n")  # find -print0 separates names by NUL
-        found = [line.rstrip("\r\n") for line in lines if line.strip()]
-    elif path.is_dir():
-        listed_here = {*SUFFIXES, *PYAV}  # files that need a missing PyAV cause an error later
-        there = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in listed_here and each.is_file()]
-        found = [str(each) for each in there if not is_hidden(each.relative_to(path))]
-        if hidden := len(there) - len(found):
-            print(f"{path}: {hidden} hidden files were passed over", file=sys.stderr)
-    elif not path.exists() and glob.has_magic(given):
-        anchor = Path(path.anchor)
-        found = [str(each) for each in sorted(anchor.glob(str(path.relative_to(anchor))))]
-    return found or DataError(f"{given}: no clips there; a clip is one of {' '.join(SUFFIXES)}")
 
 
 def _captions(given: dict[str, str], clips: Sequence[str]) -> list[str]:
@@ -157,16 +130,32 @@ def _captions(given: dict[str, str], clips: Sequence[str]) -> list[str]:
 
 
 def _answers(
-    classifier: "FewShotClassifier", clips: Sequence[str], captions: Sequence[str] | None, every: float | None
+    classifier: "FewShotClassifier",
+    clips: Sequence[str],
+    captions: Sequence[str] | None,
+    every: float | None,
+    workers: int,
 ) -> "Iterator[Answer | DataError]":
-    if every is None:
-        yield from classifier.answers(clips, captions)
+    """Answer the clips in their order, batch by batch; the batches do not depend on the number of workers."""
+    from mgcl.classifier.workers import side_by_side
+    from mgcl.extraction.plan import BATCH
+
+    def answered(first: int) -> "list[Answer | DataError]":
+        own = captions and captions[first : first + BATCH]
+        return list(classifier.answers(clips[first : first + BATCH], own))
+
+    if every is not None:
+        jobs = (_windows(classifier, clip, every) for clip in clips)
+        yield from chain.from_iterable(jobs if workers == 1 else side_by_side(list, jobs, workers=workers))
         return
-    for clip in clips:
-        try:
-            yield from classifier.windows(clip, every=every)
-        except DataError as error:
-            yield error
+    yield from chain.from_iterable(side_by_side(answered, range(0, len(clips), BATCH), workers=workers))
+
+
+def _windows(classifier: "FewShotClassifier", clip: str, every: float) -> "Iterator[Answer | DataError]":
+    try:
+        yield from classifier.windows(clip, every=every)
+    except DataError as error:
+        yield error
 
 
 def _explained(

@@ -24,6 +24,8 @@ _COLUMNS = {
 """Name of a column in a csv file -> its meaning."""
 _LATE = 0.01
 """Seconds by which a clip may end after its file, because times in a csv file are rounded."""
+_NOT_READ = {"probability"}
+"""Columns that `mgcl detect` writes and that say nothing about a clip."""
 
 
 def read(root: Path) -> Dataset:
@@ -133,7 +135,7 @@ def _listed(file: Path) -> tuple[AudioFile, ...]:
             raise DataError(f"{file}: {times} columns give the {name}; leave one of them out")
     if ("start" in table) != ("end" in table):
         raise DataError(f"{file}: a stretch has a column start and a column end, in seconds; give both, or none")
-    if unread := [name for name in table.columns if name not in _COLUMNS.values()]:
+    if unread := [name for name in table.columns if name not in {*_COLUMNS.values(), *_NOT_READ}]:
         warnings.warn(f"{file}: columns that are not read: {', '.join(unread)}", MgclWarning, stacklevel=3)
     clips = []
     for row in table.reindex(columns=[*dict.fromkeys(_COLUMNS.values())], fill_value="").itertuples():
@@ -151,7 +153,7 @@ def _listed(file: Path) -> tuple[AudioFile, ...]:
         for clip_id, clip in zip(clip_ids(places), clips, strict=True)
     ]
     listed = complete(sorted(named, key=lambda clip: clip.clip_id), table=file.name)
-    _check_ends(file, dict(zip(table.index, clips, strict=True)))
+    check_ends(file, dict(zip(table.index, clips, strict=True)))
     return listed
 
 
@@ -200,8 +202,12 @@ def _stretch(start: str, end: str) -> tuple[float, float] | tuple[None, None]:
     return first, last
 
 
-def _check_ends(file: Path, clips: Mapping[int, AudioFile]) -> None:
+def check_ends(file: Path, clips: Mapping[int, AudioFile]) -> None:
     """Refuse clips that end after their files, whose lengths are read from their headers.
+
+    Args:
+        file: the file that lists the clips.
+        clips: line -> clip.
 
     Raises:
         DataError: there is such a clip; names its line.

@@ -122,16 +122,21 @@ def test_predict_answers_what_it_can_and_says_the_rest(model, sounds, tmp_path) 
     soundfile.write(tmp_path / "long.wav", waveform("hum", 9, 12.0), RATE)
     soundfile.write(tmp_path / "quiet.wav", waveform("hum", 9, 1.0) * 0, RATE)
     said = run("predict", model, tmp_path / "long.wav", tmp_path / "quiet.wav", tmp_path / "*.mp3", code=1)
-    assert "1 of 2 clips are longer than 5 s" in said.stderr
+    assert "are longer than 5 s" not in said.stderr
     assert "quiet.wav: is silent; the answer means nothing" in said.stderr
     assert said.stdout.split("\t")[1] == "hum"
+    one = run("predict", model, tmp_path / "long.wav", tmp_path / "quiet.wav", "--one-window", "--workers", 2).stderr
+    assert "1 of 2 clips are longer than 5 s" in one
     assert "model.json: no such file" in run("predict", sounds, sounds / "test", code=2).stderr
 
 
 def test_evaluate_leaves_out_what_it_was_fitted_on(model, sounds) -> None:
     said = run("evaluate", model, sounds / "test").stdout
     assert said.startswith("accuracy 100.0 % of 9 clips (95 %: 70.1 to 100.0)")
-    found = json.loads(run("evaluate", model, sounds / "test", "--json").stdout)
+    assert "of these right %" in said
+    found = json.loads(run("evaluate", model, sounds / "test", "--json", "--errors", sounds / "wrong.csv").stdout)
+    assert (sounds / "wrong.csv").read_text() == "clip,true,answered,probability\n"
+    assert found["turned_away"] is None
     assert found["confusion"] == {kind: {kind: 3} for kind in KINDS[:3]}
     assert "no clips there that the model was not fitted on" in run("evaluate", model, sounds / "train", code=2).stderr
 
@@ -166,3 +171,63 @@ def test_what_a_command_says_names_its_own_flags(model, sounds, tmp_path) -> Non
     assert "or fit with --none-of-these" in run("evaluate", model, tmp_path / "other", code=2).stderr
     rate = run("fit", sounds / "train", "--out", tmp_path / "m", "--none-of-these", "--reject-rate", 2, code=2).stderr
     assert "error: --reject-rate is 2.0; it is a share of clips, from 0 to less than 1\n" in rate
+
+
+def rows_of(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(file.read_text())))
+
+
+def test_detect_finds_events_that_fit_reads_back(model, tmp_path) -> None:
+    quiet = np.random.default_rng(0).normal(size=3 * RATE) / 1e4
+    (tmp_path / "field").mkdir()
+    soundfile.write(
+        tmp_path / "field" / "a.wav", np.concatenate([waveform("hum", 9), quiet, waveform("beeps", 9)]), RATE
+    )
+    (tmp_path / "field" / "b.wav").write_text("no sound")
+    out = tmp_path / "events.csv"
+    how = ("--on", 0.7, "--on", "hiss=1", "--hop", 0.5)
+    said = run("detect", model, tmp_path / "field", "--out", out, *how, code=1)
+    assert "the model knows no background" in said.stderr
+    assert "thresholds on / off: beeps 0.70 / 0.35, hiss 1.00 / 0.50, hum 0.70 / 0.35" in said.stderr
+    assert "b.wav: cannot be decoded" in said.stderr
+    events = rows_of(out)
+    assert {row["path"] for row in events} == {"field/a.wav"}
+    assert {"hum", "beeps"} <= {row["label"] for row in events}
+    soundfile.write(tmp_path / "field" / "b.wav", waveform("beeps", 8), RATE)
+    assert "1 of 2 recordings were done before" in run("detect", model, tmp_path / "field", "--out", out, *how).stderr
+    assert {row["path"] for row in rows_of(out)} == {"field/a.wav", "field/b.wav"}
+    other = run("detect", model, tmp_path / "field", "--out", out, "--hop", 1, code=2).stderr
+    assert "events.csv.progress.jsonl: holds events that were found with another" in other
+    assert "name another --out" in other
+    again = run("fit", "--annotations", out, "--out", tmp_path / "again")
+    assert f"{tmp_path / 'again'}: {len(rows_of(out))} clips of" in again.stdout
+    assert "give FOLDER" in run("fit", "--out", tmp_path / "again", code=2).stderr
+    for flags, words in (
+        (("--window", 9), "a window has 0.01 to 5 s"),
+        (("--hop", 0), "--hop 0: a number of seconds above 0"),
+        (("--on", "dog=0.5"), "--on dog: no class of the model, which knows beeps, hiss, hum"),
+        (("--on", "0.4", "--off", "hum=0.5"), "--off 0.5 of hum: is above --on"),
+        (("--format", "audacity"), "is one file per recording: give --out FOLDER"),
+    ):
+        assert words in run("detect", model, tmp_path / "field", *flags, code=2).stderr
+
+
+def test_model_is_shown_and_changed(model, tmp_path) -> None:
+    shown = run("model", "show", model).stdout
+    assert "classes: beeps (3 clips), hiss (3 clips), hum (3 clips)" in shown
+    assert "backbone: tiny of fingerprint" in shown
+    assert "longer clips: the whole clip is taken" in shown
+    soundfile.write(tmp_path / "new.wav", waveform("siren", 1), RATE)
+    changed = tmp_path / "changed"
+    added = run("model", "add", model, "siren", tmp_path / "new.wav", "--out", changed)
+    assert f"{changed}: 10 clips of 4 classes: beeps, hiss, hum, siren" in added.stdout
+    assert "beeps, hiss, hum, whistle" in run("model", "rename", changed, "siren", "whistle").stdout
+    assert "a class has fewer than 2 clips" in run("model", "card", changed).stdout.lower()
+    assert "9 clips of 3 classes: beeps, hiss, hum" in run("model", "remove", changed, "whistle").stdout
+    run("model", "card", changed, "--out", tmp_path / "card.md")
+    card = (tmp_path / "card.md").read_text()
+    assert card.startswith("# changed\n")
+    assert "9 of 9 are recognised" in card
+    assert "MIT, as mgcl" in card
+    assert run("model", "show", changed).stdout == shown  # removed again, it is the model that it was
+    assert "'owl' is no class of the model" in run("model", "remove", model, "owl", code=2).stderr

@@ -17,10 +17,12 @@ from sklearn.model_selection import GridSearchCV
 from mgcl import FewShotClassifier
 from mgcl.backbones import tiny
 from mgcl.classifier import calibration, storage
+from mgcl.classifier.given import Stretch
 from mgcl.classifier.scores import calibration_error, judge, scores
 from mgcl.classifier.windows import windows
 from mgcl.errors import BackboneError, ClassifierError, DataError, MgclWarning
 from mgcl.methods.method import Prediction
+from mgcl.records import digest
 from tests.generated_backbone import embedded_once
 from tests.generated_sounds import KINDS, RATE, waveform
 
@@ -122,7 +124,7 @@ def _changed(file: Path, **changes) -> None:
     ("spoil", "words"),
     [
         (lambda folder: _changed(folder / "model.json", temperature=1.0), "model.json: changed since it was saved"),
-        (lambda folder: _changed(folder / "model.json", format=4), "of format 4, and this mgcl reads up to 3"),
+        (lambda folder: _changed(folder / "model.json", format=5), "of format 5, and this mgcl reads up to 4"),
         (lambda folder: (folder / "model.json").write_text("[]"), "not a model that `mgcl fit` wrote"),
         (lambda folder: (folder / "model.json").unlink(), "no such file"),
         (lambda folder: (folder / "model.safetensors").unlink(), "no such file"),
@@ -431,3 +433,49 @@ def test_options_are_parameters() -> None:
     assert (copy.get_params()["alpha"], copy.alpha, copy.fusion) == (2.0, 2.0, "audio")
     assert copy.set_params(beta=3.0).beta == 3.0
     assert "alpha=2.0" in repr(copy)
+
+
+def test_a_long_clip_is_the_mean_of_its_windows(fitted, tmp_path) -> None:
+    long = np.concatenate([sound("hum", 8), sound("hiss", 8), sound("hiss", 9, 2.0)])
+    soundfile.write(tmp_path / "long.wav", long, RATE, subtype="FLOAT")
+    windows = [(part, RATE) for part in (long[: 5 * RATE], long[5 * RATE : 10 * RATE], long[-5 * RATE :])]
+    expected = fitted.logits(windows).mean(0)
+    paths = [folder_clip := tmp_path / "long.wav", Stretch(folder_clip, 0.0, 12.0)]
+    for given in (*paths, (long, RATE)):
+        assert fitted.logits([given])[0] == pytest.approx(expected, abs=1e-3)
+    (answer,) = fitted.answers([Stretch(tmp_path / "long.wav", 0.0, 10.0)])
+    assert (answer.start, answer.stop) == (0, 10)
+    one = clone(fitted).set_params(one_window=True)
+    one.model_, one.backbone_, one.classes_ = fitted.model_, fitted.backbone_, fitted.classes_
+    cropped = fitted.sound(tmp_path / "long.wav")
+    assert one.logits([tmp_path / "long.wav"]) == pytest.approx(one.logits([(cropped.waveform, RATE)]), abs=1e-3)
+
+
+def test_a_model_of_older_mgcl_takes_one_window(fitted, tmp_path) -> None:
+    fitted.save(tmp_path)
+    assert not FewShotClassifier.load(tmp_path).one_window
+    facts = json.loads((tmp_path / "model.json").read_text())
+    del facts["estimator"]["one_window"], facts["digest"]
+    (tmp_path / "model.json").write_text(json.dumps({**facts, "digest": digest(facts)}))
+    assert FewShotClassifier.load(tmp_path).one_window
+
+
+def test_a_class_removed_or_renamed_is_a_fit_without_it_or_under_the_name(folder) -> None:
+    paths, labels = clips(folder, range(2))
+
+    def fit(names: list[str]) -> FewShotClassifier:
+        return FewShotClassifier(method="mgcl", epochs=1).fit(paths[: len(names)], names)
+
+    fewer = fit(labels).remove_class("siren")
+    assert (fewer.logits(paths) == fit(labels[:6]).logits(paths)).all()
+    renamed = fit(labels).rename_class("beeps", "alarm")
+    assert list(renamed.classes_) == ["alarm", "hiss", "hum", "siren"]
+    again = fit([{"beeps": "alarm"}.get(label, label) for label in labels])
+    assert (renamed.logits(paths) == again.logits(paths)).all()
+    assert again.model_.classes.texts == renamed.model_.classes.texts
+    with pytest.raises(ClassifierError, match="'owl' is no class of the model, which knows hiss, hum"):
+        fewer.remove_class("beeps").remove_class("owl")
+    with pytest.raises(ClassifierError, match="hiss is left alone"):
+        fewer.remove_class("hum")
+    with pytest.raises(ClassifierError, match="'hum' is a class already"):
+        fewer.rename_class("hiss", "hum")
