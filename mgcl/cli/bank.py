@@ -92,6 +92,10 @@ def _bank_info(flags: argparse.Namespace) -> int:
     }
     if bank.lacks(["segments"]):
         del about["audio"]
+    if window := header.window:
+        about["window"] = f"{window.seconds:g} s; shorter clips: {window.short}, longer clips: {window.long}"
+    if header.prompt:
+        about["prompt"] = header.prompt
     if not bank.lacks(["events"]):
         about["events"] = f"{sum(map(len, bank.events))}"
     for name, value in about.items():
