@@ -1,4 +1,4 @@
-"""Division of the cosine of a clip and a sentence among frames, words and codewords, for ``mgcl.records.Alignment``."""
+"""Division of the cosine of a clip and a sentence among frames, words and codewords, for ``mgcl.details.Alignment``."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -9,7 +9,7 @@ from tokenizers import Encoding
 from torch import Tensor
 
 from mgcl.backbones._grained import Grained
-from mgcl.records import Alignment
+from mgcl.details import Alignment
 
 _STRONGEST = 8
 """Number of codewords that are listed."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-    from mgcl.records import Alignment
+    from mgcl.details import Alignment
 
 WINDOW = 5.0
 """Seconds of a clip that backbones embed and captioners describe, unless a model or a task has a window of its own.

@@ -34,9 +34,9 @@ from mgcl.backbones._weights import (
     without_module,
 )
 from mgcl.backbones.backbone import AudioFeatures
+from mgcl.details import Alignment
 from mgcl.errors import BackboneError
 from mgcl.published_weights import HubFiles, fetchable
-from mgcl.records import Alignment
 
 PUBLISHED = (HubFiles(BERT, ("tokenizer.json",), "Apache-2.0"),)
 """The tokenizer alone: the checkpoint itself is published at ``ADDRESS``, from where only a browser fetches it."""

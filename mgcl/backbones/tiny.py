@@ -20,8 +20,8 @@ from mgcl.backbones._sentences import check_length
 from mgcl.backbones._towers import AudioTower, TextTower
 from mgcl.backbones._weights import chosen, fingerprint, load_strictly
 from mgcl.backbones.backbone import AudioFeatures
+from mgcl.details import Alignment
 from mgcl.errors import BackboneError
-from mgcl.records import Alignment
 
 SHIPPED = Path(__file__).parent / "tiny_weights"
 WEIGHTS, TOKENIZER, CAPTIONS = "model.safetensors", "tokenizer.json", "captions.txt"

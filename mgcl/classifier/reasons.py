@@ -8,8 +8,9 @@ from torch import Tensor
 
 from mgcl.classifier.answers import Answer
 from mgcl.classifier.model import Model
+from mgcl.details import Alignment
 from mgcl.methods.method import ClipFeatures
-from mgcl.records import Alignment, Value
+from mgcl.records import Value
 
 
 @dataclass(frozen=True)

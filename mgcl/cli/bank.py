@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mgcl.cli.commands import Commands, warn_of_named_classes
 
@@ -75,30 +75,7 @@ def _bank_info(flags: argparse.Namespace) -> int:
     if flags.check:
         print("every value is as recorded" if bank.verify() else "every value is valid; hashes were recorded now")
     header, labels = bank.header, Counter(label for clip in bank.labels for label in clip)
-    sources = bank.clips["source"].to_pylist()
-    known = [source for source in sources if source is not None]
-    scale = f", d = {header.embedding_dim}, logit scale {header.logit_scale:g}" if header.embedding_dim else ""
-    about = {
-        "bank": bank.path,
-        "digest": bank.digest,
-        "dataset": f"{header.dataset} {header.revision}".strip(),
-        "licence": header.licence or "not given",
-        "backbone": f"{header.backbone}{scale}",
-        "audio": f"{header.seconds:g} s at {header.sample_rate} Hz, {header.segments} segments per clip",
-        "captions": _captions(bank),
-        "clips": f"{len(sources)} from {len(set(known))} recordings" if known else f"{len(sources)}",
-        "classes": f"{len(bank.row_of_class)}{_explanations(bank)}",
-        "columns": "; ".join(_columns(bank)),
-    }
-    if bank.lacks(["segments"]):
-        del about["audio"]
-    if window := header.window:
-        about["window"] = f"{window.seconds:g} s; shorter clips: {window.short}, longer clips: {window.long}"
-    if header.prompt:
-        about["prompt"] = header.prompt
-    if not bank.lacks(["events"]):
-        about["events"] = f"{sum(map(len, bank.events))}"
-    for name, value in about.items():
+    for name, value in _about(bank).items():
         print(f"{name:10}{value}")
     for each in overlaps(header.backbone, header.dataset):
         print(f"{'overlap':10}{each}")
@@ -110,6 +87,34 @@ def _bank_info(flags: argparse.Namespace) -> int:
     for reason in bank.left_out.values():
         print(f"left out: {reason}")
     return 0
+
+
+def _about(bank: "FeatureBank") -> dict[str, Any]:
+    """Heads and values of the lines on a whole bank; what it does not have is left out."""
+    header, sources = bank.header, bank.clips["source"].to_pylist()
+    known = [source for source in sources if source is not None]
+    scale = f", d = {header.embedding_dim}, logit scale {header.logit_scale:g}" if header.embedding_dim else ""
+    heard = f"{header.seconds:g} s at {header.sample_rate} Hz, {header.segments} segments per clip"
+    window = header.window
+    return {
+        "bank": bank.path,
+        "digest": bank.digest,
+        "dataset": f"{header.dataset} {header.revision}".strip(),
+        "licence": header.licence or "not given",
+        "backbone": f"{header.backbone}{scale}",
+        **({} if bank.lacks(["segments"]) else {"audio": heard}),
+        "captions": _captions(bank),
+        "clips": f"{len(sources)} from {len(set(known))} recordings" if known else f"{len(sources)}",
+        "classes": f"{len(bank.row_of_class)}{_explanations(bank)}",
+        "columns": "; ".join(_columns(bank)),
+        **(
+            {"window": f"{window.seconds:g} s; shorter clips: {window.short}, longer clips: {window.long}"}
+            if window
+            else {}
+        ),
+        **({"prompt": header.prompt} if header.prompt else {}),
+        **({} if bank.lacks(["events"]) else {"events": f"{sum(map(len, bank.events))}"}),
+    }
 
 
 def _captions(bank: "FeatureBank") -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib import style
 
-from mgcl.records import Alignment
+from mgcl.details import Alignment
 from mgcl.reporting.drawing import STYLE, finish
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.lettering import fitted

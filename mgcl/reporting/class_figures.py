@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mgcl.records import Confusion
+from mgcl.details import Confusion
 from mgcl.reporting.drawing import LOOKS, canvas, finish
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.lettering import fitted, width, wrapped

@@ -7,7 +7,8 @@ from itertools import chain, islice
 from joblib import Parallel, cpu_count, delayed
 from matplotlib import style
 
-from mgcl.records import Tradeoff, TrialResult, TrialRun, Value
+from mgcl.details import Tradeoff
+from mgcl.records import TrialResult, TrialRun, Value
 from mgcl.reporting.accuracy_figures import against_columns, against_series, forest
 from mgcl.reporting.class_figures import confusion, gain
 from mgcl.reporting.drawing import STYLE

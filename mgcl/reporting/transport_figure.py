@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mgcl.records import ExplainedClip
+from mgcl.details import ExplainedClip
 from mgcl.reporting.drawing import finish
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.lettering import fitted

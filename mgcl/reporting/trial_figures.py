@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mgcl.records import Confusion, Samples, Tradeoff
+from mgcl.details import Confusion, Samples, Tradeoff
 from mgcl.reporting.drawing import LOOKS, canvas, finish
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.lettering import fitted, width, wrapped

@@ -8,8 +8,13 @@ from mgcl.search.questions import Search
 __all__ = ["Search", "main"]
 
 
-def main(search: Search, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Parse the flags, run the search, and exit with 0, 1 if a point failed, 2 on bad input, or 130 after Ctrl-C."""
+def main(*searches: Search, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Parse the flags, run a search, and exit with 0, 1 if a point failed, 2 on bad input, or 130 after Ctrl-C.
+
+    Args:
+        searches: searches of different tasks, of which ``--task`` chooses; the first is the default.
+        arguments: words of the command line; None: those of the process.
+    """
     from mgcl.search.command import main as run  # workers, which import this package, need no command line
 
-    run(search, arguments)
+    run(*searches, arguments=arguments)

@@ -11,17 +11,8 @@ from dataclasses import MISSING, Field, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from mgcl.records import (
-    NO_TRANSPORT,
-    Cell,
-    Confusion,
-    Convergence,
-    ExplainedClip,
-    Samples,
-    Tradeoff,
-    Trial,
-    Value,
-)
+from mgcl.details import Confusion, ExplainedClip, Samples, Tradeoff
+from mgcl.records import NO_TRANSPORT, Cell, Convergence, Trial, Value
 from mgcl.tasks._metric import Metric as Metric
 from mgcl.tasks._metric import Summary as Summary
 

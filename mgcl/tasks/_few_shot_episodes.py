@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from mgcl.data._episodes import Pool, draw, pool
+from mgcl.details import Confusion, ExplainedClip
 from mgcl.methods.method import ClipFeatures, Prediction, Support
-from mgcl.records import NO_TRANSPORT, Confusion, Convergence, Episode, ExplainedClip
+from mgcl.records import NO_TRANSPORT, Convergence, Episode
 from mgcl.tasks import Measured, Setup
 from mgcl.tasks._features import clip_features, units
 from mgcl.transport.matching import Matching

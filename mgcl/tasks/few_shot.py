@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mgcl import records
 from mgcl.data._episodes import SPLITS, VERSION, check_drawable, pool
 from mgcl.data._splits import PROTOCOLS, folds
+from mgcl.details import Confusion
 from mgcl.errors import SearchError, SweepError
 from mgcl.records import Fold, Value
 from mgcl.seeding import generator
@@ -172,7 +173,7 @@ def older_scores(tags: Mapping[str, str]) -> dict[str, tuple[float, ...]]:
 def older_result(content: Mapping[str, Any]) -> dict[str, Any]:
     """Result of a run that was recorded before tasks existed, in the present format."""
     confusions = [{"classes": each["classes"], "counts": each["confusion"]} for each in content["episodes"]]
-    scores = tuple(records.Confusion(**each).accuracy for each in confusions)
+    scores = tuple(Confusion(**each).accuracy for each in confusions)
     rest = {name: value for name, value in content.items() if name != "episodes"}
     return {**rest, "confusions": tuple(confusions), "scores": {"accuracy": scores}}
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mgcl import records
+from mgcl.details import Confusion
 from mgcl.errors import SweepError
-from mgcl.records import Confusion, Value
+from mgcl.records import Value
 from mgcl.tasks import Coordinate, Measured, Metric, Setup, Words, flag
 
 if TYPE_CHECKING:

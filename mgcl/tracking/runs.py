@@ -7,21 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from mgcl.catalogue import load
+from mgcl.details import Confusion, ExplainedClip, Samples, Tradeoff
 from mgcl.features import FeatureBank
-from mgcl.records import (
-    Confusion,
-    Convergence,
-    ExplainedClip,
-    PlannedTrial,
-    Samples,
-    Searched,
-    Setting,
-    Tradeoff,
-    Trial,
-    TrialResult,
-    TrialRun,
-    Value,
-)
+from mgcl.records import Convergence, PlannedTrial, Searched, Setting, Trial, TrialResult, TrialRun, Value
 from mgcl.tasks import FIRST, Coordinate, Task
 
 TAG_LIMIT = 8000

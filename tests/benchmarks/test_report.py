@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mgcl.details import Confusion, ExplainedClip
 from mgcl.methods.variants import FEW_SHOT
-from mgcl.records import NO_TRANSPORT, Confusion, Convergence, ExplainedClip, TrialResult, TrialRun
+from mgcl.records import NO_TRANSPORT, Convergence, TrialResult, TrialRun
 from mgcl.reporting import figures, report, tables
 from mgcl.reporting.outline import Outline
 from tests import cases

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from mgcl.records import NO_TRANSPORT, Confusion, ExplainedClip, TrialResult
+from mgcl.details import Confusion, ExplainedClip
+from mgcl.records import NO_TRANSPORT, TrialResult
 from mgcl.reporting import drawing
 from mgcl.reporting.class_figures import confusion_shares
 from mgcl.reporting.figure import Figure

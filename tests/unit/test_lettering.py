@@ -14,8 +14,8 @@ from mgcl.classifier import figures as reasons_figures
 from mgcl.classifier.answers import Answer
 from mgcl.classifier.reasons import Reasons, Share
 from mgcl.classifier.sounds import Sound
+from mgcl.details import Confusion, ExplainedClip, Samples, Tradeoff
 from mgcl.methods.variants import Series
-from mgcl.records import Confusion, ExplainedClip, Samples, Tradeoff
 from mgcl.reporting import accuracy_figures, class_figures, drawing, trial_figures
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.lettering import fitted, width, wrapped

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mgcl.records import Confusion, Fold, canonical_json
+from mgcl.details import Confusion
+from mgcl.records import Fold, canonical_json
 from tests.cases import changed_trial, trial
 
 TRIAL = trial(

@@ -8,7 +8,8 @@ import pytest
 from mgcl.data import scenes
 from mgcl.data.scenes import oracle
 from mgcl.data.scenes.recipes import VERSION, scene_classes, scene_clips
-from mgcl.records import NO_TRANSPORT, Confusion, Tradeoff, TrialResult
+from mgcl.details import Confusion, Tradeoff
+from mgcl.records import NO_TRANSPORT, TrialResult
 from mgcl.reporting import accuracy_figures, ceilings, class_figures, trial_figures
 from mgcl.reporting.blocks import markdown
 from mgcl.reporting.figure import Figure

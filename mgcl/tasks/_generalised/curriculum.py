@@ -13,9 +13,9 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from mgcl.details import Confusion, Samples, Tradeoff
 from mgcl.methods.recogniser import Recogniser, Shapes, Training
 from mgcl.parameters import flat
-from mgcl.records import Confusion, Samples, Tradeoff
 from mgcl.seeding import seed_of
 from mgcl.tasks import Measured, Setup
 from mgcl.tasks._generalised.calibration import GAMMAS, Probabilities, Recalls, calibrated, recalls

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mgcl.records import Samples
+from mgcl.details import Samples
 from mgcl.seeding import seed_of
 from mgcl.tasks._generalised.substage import Substage
 
