@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import median
 
-from mgcl.records import Searched, TrialRun
+from mgcl.records import Searched, TrialRun, Value
 from mgcl.reporting.blocks import Block, Shown, grid
 from mgcl.reporting.tables import Table
 
@@ -13,8 +13,9 @@ def blocks(table: Table) -> list[Block]:
     runs = {row: _runs(table, row) for row in table.rows}
     searches = {row: _searches(row, each) for row, each in runs.items()}
     about = table.task.WORDS.facts
-    names = [name for name in about if any(name in run.facts for each in runs.values() for run in each)]
-    if not names and not any(searches.values()):
+    known = [name for name in about if any(name in run.facts for each in runs.values() for run in each)]
+    names = [name for name in known if name not in table.task.WORDS.varying]
+    if not known and not any(searches.values()):
         return []
     cells = {
         row: [*(Shown(_number([run.facts[name] for run in each if name in run.facts])) for name in names),
@@ -22,7 +23,24 @@ def blocks(table: Table) -> list[Block]:
         for row, each in runs.items()
     }  # fmt: skip
     words = [f"{name[0].upper()}{name[1:]}: {about[name]}; the median of a row's trials." for name in names]
-    return [grid("variant", [*names, "search"], table.groups, cells), " ".join([*words, _fairness(table, searches)])]
+    varying = [f"facts.csv also has {name}: {about[name]}." for name in known if name not in names]
+    words += [*varying, _fairness(table, searches)]
+    return [grid("variant", [*names, "search"], table.groups, cells), " ".join(words)]
+
+
+def csv_rows(table: Table) -> list[dict[str, Value]]:
+    """Every row's facts, the median over its trials, with the table's setting; a row without facts is left out."""
+    setting = table.setting
+    where = {"task": setting.task, "dataset": setting.dataset, "backbone": setting.backbone, "bank": setting.bank[:16]}
+    found = {
+        row: {
+            name: median(values)
+            for name in table.task.WORDS.facts
+            if (values := [run.facts[name] for run in _runs(table, row) if name in run.facts])
+        }
+        for row in table.rows
+    }
+    return [{**where, **dict(setting.drawn), "variant": row, **each} for row, each in found.items() if each]
 
 
 def _runs(table: Table, row: str) -> list[TrialRun]:

@@ -61,7 +61,7 @@ def write(
 
     ``report.md`` and ``index.html`` have the same content; the latter is self-contained and also lists the cells.
     ``cells.csv`` has every cell with its trial keys. ``differences.csv``, if there are comparisons, has those with the
-    reference row. ``table.tex`` has the tables. Files of an earlier report in the folder that the new one lacks are
+    reference row. ``facts.csv``, if trials gave facts, has those of every row. ``table.tex`` has the tables. Files of an earlier report in the folder that the new one lacks are
     removed; files of the user are not.
 
     Args:
@@ -87,11 +87,13 @@ def write(
         [_cell(each, row, column) for each in by_setting(tables) for row in each[0].rows for column in each[0].columns]
     )
     differing = pd.DataFrame([significance.csv_row(table, each) for table, found in compared for each in found])
+    took = pd.DataFrame([row for table in tables if table.ranked for row in facts.csv_rows(table)])
     files: dict[str, str] = {
         "report.md": markdown([*text, *(["## Pictures", *pictures] if pictures else [])]) + "\n",
         "index.html": html(name, text, figures, cells[_keys(tables)]),
         "cells.csv": _csv(cells),
         **({"differences.csv": _csv(differing)} if len(differing) else {}),
+        **({"facts.csv": _csv(took)} if len(took) else {}),
         "table.tex": latex(tables),
         **{f"{figure.name}.svg": figure.svg for figure in figures},
     }
@@ -106,12 +108,12 @@ def write(
 
 
 def _former(folder: Path) -> set[str]:
-    """Names of optional files of the folder's last report: pictures that its ``report.md`` shows, differences.csv."""
+    """Names of optional files of the folder's last report: pictures that its ``report.md`` shows, and csv files."""
     last = folder / "report.md"
     if not last.is_file():
         return set()
     shown = re.findall(r"^!\[.*\]\(([\w-]+)\.png\)$", last.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
-    return {"differences.csv", *(f"{name}.{ending}" for name in shown for ending in ("svg", "png"))}
+    return {"differences.csv", "facts.csv", *(f"{name}.{ending}" for name in shown for ending in ("svg", "png"))}
 
 
 def _text(

@@ -56,6 +56,8 @@ class Words:
     """Sentence on what a paired test of the units is conditional on."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """Name of a number that trials give beside their scores -> what it is, for a caption."""
+    varying: tuple[str, ...] = ()
+    """Names of the facts that differ when a trial runs again; only facts.csv has them."""
     validation: str = ""
     """Sentence on what keeps a search's validation apart from the tests."""
 

@@ -65,6 +65,7 @@ WORDS = Words(
         "training seconds": "of both stages with all draws, and of stage 1's validation; processor time, or time that "
         "passes on a GPU",
     },
+    varying=("training seconds",),
     validation="Validation clips are those of stage 1, which no test holds: values are chosen on stage 1 alone.",
 )
 PRESETS: Mapping[str, Mapping[str, Value]] = {}
