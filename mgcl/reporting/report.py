@@ -61,7 +61,8 @@ def write(
 
     ``report.md`` and ``index.html`` have the same content; the latter is self-contained and also lists the cells.
     ``cells.csv`` has every cell with its trial keys. ``differences.csv``, if there are comparisons, has those with the
-    reference row. ``facts.csv``, if trials gave facts, has those of every row. ``table.tex`` has the tables. Files of an earlier report in the folder that the new one lacks are
+    reference row. ``facts.csv``, if trials gave facts, has those of every row; seconds among them differ when trials
+    run again. ``table.tex`` has the tables. Files of an earlier report in the folder that the new one lacks are
     removed; files of the user are not.
 
     Args:
