@@ -15,40 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgcl.events import Event
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
+from mgcl.metrics.counts import Changes, Floats, Ints
 
 _DECIMALS = 6
 """Times are compared to the microsecond, so that an exact match is not missed by rounding."""
-
-
-@dataclass(frozen=True)
-class Changes:
-    """Changes of one class's counts as the threshold falls below a score, the highest score first.
-
-    Attributes:
-        score: shape (rows,).
-        clip: index of the clip whose count changes, shape (rows,).
-        hits: change of the number of found events, shape (rows,).
-        false_alarms: change of the number of false detections, shape (rows,).
-        triggers: change of the number of detections that another class triggered, shape (rows,).
-        other: index of that class; 0 where ``triggers`` is 0; shape (rows,).
-        reference: number of events of each clip, shape (clips,).
-    """
-
-    score: Floats
-    clip: Ints
-    hits: Floats
-    false_alarms: Floats
-    triggers: Floats
-    other: Ints
-    reference: Floats
-
-    @property
-    def ends(self) -> Ints:
-        """Last row of each score: a threshold passes all rows of one score at once."""
-        return np.flatnonzero(np.append(np.diff(self.score) != 0, True)[: len(self.score)])
 
 
 @dataclass(frozen=True)
@@ -107,7 +77,7 @@ def median_filtered(scores: Floats, frames: int) -> Floats:
     """
     half = frames // 2
     padded = np.pad(scores, ((0, 0), (half, half), (0, 0)), mode="symmetric")
-    return np.median(np.lib.stride_tricks.sliding_window_view(padded, frames, axis=1), axis=-1)
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, frames, axis=1), axis=-1))
 
 
 def overlap_changes(
@@ -175,42 +145,6 @@ def segment_changes(
         )
         for of in range(len(classes))
     )
-
-
-def best_threshold(changes: Changes, clips: NDArray[np.bool_]) -> float:
-    """Threshold of the highest F1 on some of the clips; of equal ones the highest; infinite without a hit.
-
-    The threshold lies midway between the score that it must fall below and the next lower one.
-
-    Args:
-        changes: changes of one class.
-        clips: which clips count, shape (clips,).
-    """
-    rows = clips[changes.clip]
-    score = changes.score[rows]
-    ends = np.flatnonzero(np.append(np.diff(score) != 0, True)[: len(score)])
-    hits, false_alarms = (each[rows].cumsum()[ends] for each in (changes.hits, changes.false_alarms))
-    if not hits.any():
-        return float("inf")
-    figures = f1(hits, false_alarms, changes.reference[clips].sum() - hits)
-    best = int(figures.argmax())
-    if best + 1 == len(ends):
-        return float("-inf")
-    return float(score[ends[best : best + 2]].mean())
-
-
-def counts_at(changes: Changes, threshold: float) -> tuple[Floats, Floats, Floats]:
-    """Hits, false alarms and misses of each clip at a threshold, each of shape (clips,)."""
-    rows, clips = changes.score > threshold, len(changes.reference)
-    hits, false_alarms = (
-        np.bincount(changes.clip[rows], each[rows], clips) for each in (changes.hits, changes.false_alarms)
-    )
-    return hits, false_alarms, changes.reference - hits
-
-
-def f1(hits: Floats, false_alarms: Floats, misses: Floats) -> Floats:
-    """Harmonic mean of precision and recall; 0 if there is nothing to find and nothing found."""
-    return np.asarray(2 * hits / np.maximum(2 * hits + false_alarms + misses, 1e-12))
 
 
 @dataclass(frozen=True)
@@ -284,14 +218,21 @@ def _sorted(parts: Sequence[Any], reference: Floats) -> Changes:
     score, clip, hits, false_alarms, triggers, other = (np.concatenate(each) for each in zip(*shaped, strict=True))
     kept = np.flatnonzero(hits.astype(bool) | false_alarms.astype(bool) | triggers.astype(bool))
     order = kept[np.argsort(-score[kept], kind="stable")]
-    counts = (each[order].astype(float) for each in (hits, false_alarms, triggers))
-    return Changes(score[order], clip[order].astype(np.intp), *counts, other[order].astype(np.intp), reference)
+    return Changes(
+        score[order],
+        clip[order].astype(np.intp),
+        hits[order].astype(float),
+        false_alarms[order].astype(float),
+        triggers[order].astype(float),
+        other[order].astype(np.intp),
+        reference,
+    )
 
 
 def _overlap(runs: _Runs, events: Floats) -> Floats:
     """Seconds that each detection shares with each event, shape (detections, events)."""
     ends = np.minimum(runs.offset[:, None], events[:, 1])
-    return np.maximum(ends - np.maximum(runs.onset[:, None], events[:, 0]), 0)
+    return np.asarray(np.maximum(ends - np.maximum(runs.onset[:, None], events[:, 0]), 0))
 
 
 def _overlapping(runs: _Runs, of: int, there: Mapping[int, Floats], rule: Intersections) -> _Counted:

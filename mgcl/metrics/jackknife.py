@@ -31,5 +31,6 @@ def jackknife(figure: Callable[[Floats], Floats], clips: int, most: int = MOST) 
     units = min(clips, most)
     weights = np.ones((units + 1, clips))
     weights[1 + np.arange(clips) % units, np.arange(clips)] = 0
-    whole, *_ = without = figure(weights)
-    return np.asarray(whole + (units - 1) * (without[1:].mean() - without[1:]))
+    figures = figure(weights)
+    without = figures[1:]
+    return np.asarray(figures[0] + (units - 1) * (without.mean() - without))

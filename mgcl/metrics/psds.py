@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mgcl.events import Event
-from mgcl.metrics.detection import Changes, Floats, Intersections
+from mgcl.metrics.counts import Changes, Floats
+from mgcl.metrics.detection import Intersections
 
 _HOUR = 3600.0
 _AT_ONCE = 1 << 21

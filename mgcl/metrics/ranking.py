@@ -35,7 +35,7 @@ def _one_class(scores: Floats, truth: NDArray[np.bool_], weights: Floats) -> Flo
     precision = np.divide(hits, listed, out=np.zeros_like(hits), where=listed > 0)
     area = (np.diff(hits, axis=1, prepend=0) * precision).sum(1)
     positives = hits[:, -1]
-    return np.divide(area, positives, out=np.full_like(area, np.nan), where=positives > 0)
+    return np.asarray(np.divide(area, positives, out=np.full_like(area, np.nan), where=positives > 0))
 
 
 def mean_over_classes(values: Floats) -> Floats:

@@ -23,7 +23,7 @@ Logits = NDArray[np.float32]
 
 def texts_of(parameters: Any, default: str = "prompt") -> str:
     """Column of class texts that a method's parameters name; ``default`` if they name none."""
-    return getattr(parameters, "texts", "") or default
+    return str(getattr(parameters, "texts", "") or default)
 
 
 def described(bank: FeatureBank, texts: str, device: torch.device) -> Support:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mgcl.events import Event
     from mgcl.features import FeatureBank
-    from mgcl.metrics.detection import Changes
+    from mgcl.metrics.counts import Changes
 
 _COUNTS = ("hits", "false_alarms", "misses")
 
@@ -29,7 +29,7 @@ def micro_f1(means: NDArray[np.float64]) -> NDArray[np.float64]:
     """F1 of mean hits, false alarms and misses, shape (..., 3), all classes together."""
     import numpy as np
 
-    from mgcl.metrics.detection import f1
+    from mgcl.metrics.counts import f1
 
     return f1(*np.moveaxis(means, -1, 0))
 
@@ -211,7 +211,7 @@ def _counts(changes: Sequence[Changes], threshold: float | None) -> NDArray[np.f
     """
     import numpy as np
 
-    from mgcl.metrics.detection import best_threshold, counts_at
+    from mgcl.metrics.counts import best_threshold, counts_at
 
     odd = np.arange(len(changes[0].reference)) % 2 == 1
     total = np.zeros((3, len(odd)))

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from mgcl.events import Event
-from mgcl.metrics import detection, psds, ranking
+from mgcl.metrics import counts, detection, psds, ranking
 
 RECORDED = json.loads(Path(__file__).with_name("sound_events.json").read_text())
 CASES = {case["name"]: case for case in RECORDED["cases"]}
@@ -68,16 +68,16 @@ def test_f1(case, kind) -> None:
         changes = detection.collar_changes(scores, EDGES, events, classes, detection.Collars())
     else:
         changes = detection.segment_changes(scores, EDGES, events, classes)
-    counts = np.array([[each.sum() for each in detection.counts_at(one, 0.555)] for one in changes])
-    for name, (hits, false_alarms, misses) in zip(classes, counts, strict=True):
+    found = np.array([[each.sum() for each in counts.counts_at(one, 0.555)] for one in changes])
+    for name, (hits, false_alarms, misses) in zip(classes, found, strict=True):
         assert [hits, false_alarms, hits + misses] == recorded[kind]["counts"][name]
-    assert detection.f1(*counts.T).mean() == pytest.approx(recorded[kind]["macro"], abs=1e-6)
-    assert detection.f1(*counts.sum(0)) == pytest.approx(recorded[kind]["micro"], abs=1e-6)
+    assert counts.f1(*found.T).mean() == pytest.approx(recorded[kind]["macro"], abs=1e-6)
+    assert counts.f1(*found.sum(0)) == pytest.approx(recorded[kind]["micro"], abs=1e-6)
     for name, one in zip(classes, changes, strict=True):
         best, threshold = recorded[f"best {kind}"][name]
-        found = detection.best_threshold(one, np.ones(len(events), bool))
-        assert detection.f1(*(each.sum() for each in detection.counts_at(one, found))) == pytest.approx(best, abs=1e-6)
-        assert found == pytest.approx(threshold) or best == 0
+        chosen = counts.best_threshold(one, np.ones(len(events), bool))
+        assert counts.f1(*(each.sum() for each in counts.counts_at(one, chosen))) == pytest.approx(best, abs=1e-6)
+        assert chosen == pytest.approx(threshold) or best == 0
 
 
 def test_average_precision_is_scikit_learns_with_ties_and_weights() -> None:

@@ -12,6 +12,7 @@ from mgcl.features.header import Header
 from mgcl.features.writer import write_bank
 from mgcl.language.explanations import from_templates
 from mgcl.language.prompt_sets import PROMPT_SETS
+from mgcl.metrics import counts
 from mgcl.metrics import detection as counting
 from mgcl.metrics.jackknife import jackknife
 from mgcl.metrics.psds import PSDS1_A, psds
@@ -82,8 +83,8 @@ def test_detections_are_scored_by_the_metrics_of_the_segments_cosines(zero_shot_
     assert figures["PSDS1_A"] == pytest.approx(psds(changes, events, classes, seconds, PSDS1_A)[0], abs=1e-6)
     assert 0 <= figures["PSDS1"] <= figures["PSDS1_A"]
     one = counting.segment_changes(frames, edges, events, classes)
-    counts = sum(np.array([each.sum() for each in counting.counts_at(changes, 0.5)]) for changes in one)
-    assert figures["segment-F1"] == pytest.approx(counting.f1(*counts))
+    found = sum(np.array([each.sum() for each in counts.counts_at(changes, 0.5)]) for changes in one)
+    assert figures["segment-F1"] == pytest.approx(counts.f1(*found))
 
 
 def test_no_clips_threshold_is_chosen_on_it(zero_shot_bank) -> None:
