@@ -15,7 +15,7 @@ from mgcl.errors import DataError
 _LABELS = ("human_labels", "label", "labels", "class", "category", "class_name", "label_name")
 """Names of columns with the classes' names, where the schema has no ClassLabel; the first is taken."""
 _CAPTIONS = ("caption", "captions", "caption_1", "caption_2", "caption_3", "caption_4", "caption_5", "text")
-"""Names of columns with captions; text only if there is no other."""
+"""Names of columns with captions; text only if there is no other, and no class."""
 _MAGIC = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3", b"\xff\xfb": ".mp3", b"FORM": ".aiff"}
 """First bytes of an audio file -> its suffix."""
 
@@ -80,7 +80,7 @@ def _columns(schema: pa.Schema, file: Path) -> _Columns:
     if len(named) > 1 and sum(name in _LABELS for name in named) != 1:
         raise DataError(f"{file}: several columns of classes, {', '.join(named)}; choose another part or data set")
     captions = [name for name in _CAPTIONS if name in texts]
-    if len(captions) > 1 and "text" in captions:
+    if "text" in captions and (labels or len(captions) > 1):
         captions.remove("text")
     if not labels and not captions:
         raise DataError(
@@ -116,25 +116,25 @@ def _is_audio(field: pa.Field) -> bool:
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         kind = kind.value_type
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _row(values: Mapping[str, Any], columns: _Columns, *, where: str) -> Row:
     audio = values[columns.audio] or {}
     if not audio.get("bytes"):
         raise DataError(f"{where}: no audio, only its name {audio.get('path')!r}; choose a data set that holds audio")
-    several, label, labels = False, "", ()
-    if columns.label:
-        value = values[columns.label]
-        several = isinstance(value, list)
-        labels = tuple(_class(each, columns, where) for each in (value if several else [value]))
-        label = "" if several else labels[0]
+    value = values[columns.label] if columns.label else None
+    label, labels = "", None
+    if isinstance(value, list):
+        labels = tuple(_class(each, columns, where) for each in value)
+    elif columns.label:
+        label = _class(value, columns, where)
     captions = tuple(text for name in columns.captions for text in _texts(values[name]))
-    if columns.captions and not captions:
+    if not columns.label and not captions:
         raise DataError(f"{where}: no caption; choose another data set or commit")
     name = audio.get("path") or ""
     fold = values[columns.fold] if columns.fold else None
-    return Row(audio["bytes"], _suffix(name, audio["bytes"], where), label, labels if several else None, captions, fold)
+    return Row(audio["bytes"], _suffix(name, audio["bytes"], where), label, labels, captions, fold)
 
 
 def _class(value: Any, columns: _Columns, where: str) -> str:
