@@ -105,9 +105,9 @@ def _runs(
 ) -> Iterator[Detection]:
     changes = np.flatnonzero(np.diff(probabilities >= thresholds.off, prepend=False, append=False))
     for first, end in zip(changes[::2], changes[1::2], strict=True):
-        peak = probabilities[first:end].max()
-        if peak >= thresholds.on:  # in float32, as the probabilities are
-            yield Detection(float(edges[first]), float(edges[end]), label, float(peak))
+        run = probabilities[first:end]
+        if (run >= thresholds.on).any():  # in float32, as the probabilities are
+            yield Detection(float(edges[first]), float(edges[end]), label, float(run.max()))
 
 
 def _joined(events: Iterator[Detection], gap: float) -> list[Detection]:
