@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from mgcl.data.soundscapes.recipes import VERSION
 from mgcl.data.soundscapes.sets import VERSION as SETS_VERSION
 from mgcl.errors import BankError
 from mgcl.features.bank import FeatureBank
+from mgcl.language.prompt_sets import PROMPT_SETS
 
 if TYPE_CHECKING:
     from mgcl.data.dataset import Dataset
@@ -47,7 +48,7 @@ def embedded_set(dataset: str, home: Path, *, make: bool = True) -> FeatureBank:
     """
 
     def make_set(data: Path, bank: Path) -> None:
-        _embed(load("dataset", dataset).generate(data, workers=_workers()), bank)
+        _embed(load("dataset", dataset).generate(data, workers=_workers()), bank, tuple(PROMPT_SETS))
 
     return _opened(home, f"{dataset}-{SETS_VERSION}", make_set, make=make)
 
@@ -83,11 +84,13 @@ def make_bank(data: Path, bank: Path, *, clips: int = CLIPS) -> None:
     _embed(soundscapes.generate(data, clips=clips, workers=_workers()), bank)
 
 
-def _embed(dataset: Dataset, bank: Path) -> None:
+def _embed(dataset: Dataset, bank: Path, prompt_sets: Sequence[str] = ()) -> None:
     from mgcl.backbones import tiny
     from mgcl.extraction.extract import extract
+    from mgcl.extraction.texts import Texts
 
-    extract(dataset, tiny.load(), bank)
+    backbone = tiny.load()
+    extract(dataset, backbone, bank, texts=Texts.of(dataset, backbone).with_prompt_sets(prompt_sets))
 
 
 def _workers() -> int:

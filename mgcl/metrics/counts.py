@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.intp]
 
 
@@ -65,7 +66,8 @@ def counts_at(changes: Changes, threshold: float) -> tuple[Floats, Floats, Float
     """Hits, false alarms and misses of each clip at a threshold, each of shape (clips,)."""
     rows, clips = changes.score > threshold, len(changes.reference)
     hits, false_alarms = (
-        np.bincount(changes.clip[rows], each[rows], clips) for each in (changes.hits, changes.false_alarms)
+        np.bincount(changes.clip[rows], each[rows], clips).astype(float)
+        for each in (changes.hits, changes.false_alarms)
     )
     return hits, false_alarms, changes.reference - hits
 

@@ -208,7 +208,7 @@ def _of_clip(
 def _without_events(scores: Floats, clips: Ints) -> Any:
     """Rows of ``Changes`` of clips without events: a detection begins at a local maximum, two merge at a minimum."""
     around = np.pad(scores, ((0, 0), (1, 1)), constant_values=-np.inf)
-    change = (scores > around[:, :-2]).astype(float) - (around[:, 2:] > scores)
+    change: Floats = (scores > around[:, :-2]).astype(float) - (around[:, 2:] > scores)
     return scores.ravel(), np.repeat(clips, scores.shape[1]), 0, change.ravel(), 0, 0
 
 
@@ -245,7 +245,8 @@ def _overlapping(runs: _Runs, of: int, there: Mapping[int, Floats], rule: Inters
     hits = (np.round(covered, _DECIMALS) >= needed).sum(1).astype(float)
     triggers = {}
     for other in () if rule.trigger is None else there.keys() - {of}:
-        crossed = np.round(_overlap(runs, there[other]).sum(1), _DECIMALS) >= np.round(rule.trigger * length, _DECIMALS)
+        least = np.round((rule.trigger or 0.0) * length, _DECIMALS)
+        crossed = np.round(_overlap(runs, there[other]).sum(1), _DECIMALS) >= least
         triggers[other] = np.bincount(runs.row[crossed & ~right], minlength=runs.thresholds).astype(float)
     return hits, np.bincount(runs.row[~right], minlength=runs.thresholds).astype(float), triggers
 
@@ -255,7 +256,7 @@ def _matching(runs: _Runs, events: Floats, rule: Collars) -> _Counted:
     collar = np.maximum(rule.offset, rule.offset_rate * (events[:, 1] - events[:, 0]))
     near = np.round(np.abs(runs.onset[:, None] - events[:, 0]) - rule.onset, _DECIMALS) <= 0
     near &= np.round(np.abs(runs.offset[:, None] - events[:, 1]) - collar, _DECIMALS) <= 0
-    hits = np.bincount(runs.row, near.sum(1), runs.thresholds)
+    hits = np.bincount(runs.row, near.sum(1), runs.thresholds).astype(float)
     by_event = np.zeros((runs.thresholds, len(events)), int)
     np.add.at(by_event, runs.row, near)
     shared = np.bincount(runs.row, near.sum(1) > 1, runs.thresholds) + (by_event > 1).any(1)

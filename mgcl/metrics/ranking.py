@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 def average_precision(scores: Floats, truth: NDArray[np.bool_], weights: Floats | None = None) -> Floats:
@@ -58,7 +60,7 @@ def recall_at(relevant: NDArray[np.bool_], k: int) -> Floats:
         relevant: relevance of the items of each query in the order of ``ranked``, shape (queries, items).
         k: number of first items.
     """
-    return relevant[:, :k].any(1).astype(float)
+    return np.asarray(relevant[:, :k].any(1), float)
 
 
 def average_precision_at(relevant: NDArray[np.bool_], k: int) -> Floats:

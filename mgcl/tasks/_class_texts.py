@@ -69,11 +69,12 @@ def logits(setup: Setup, support: Support, features: Iterable[ClipFeatures]) -> 
         FloatingPointError: a logit is not finite.
     """
     fitted = setup.method.fit(support, setup.parameters)
-    found, convergence = [], NO_TRANSPORT
+    found: list[Logits] = []
+    convergence = NO_TRANSPORT
     for each in features:
         prediction = setup.method.predict(fitted, each)
         if not prediction.logits.isfinite().all():
-            raise FloatingPointError(f"clips from {sum(map(len, found))}: a logit is not finite")
+            raise FloatingPointError(f"clips from {sum(len(one) for one in found)}: a logit is not finite")
         found.append(prediction.logits.cpu().numpy())
         convergence += prediction.convergence
     return np.concatenate(found), convergence

@@ -131,8 +131,8 @@ def _weights(bank: FeatureBank) -> NDArray[np.float64]:
 
     if not bank.header.mean_over_folds:
         return np.ones(len(bank.clips))
-    folds = [clip.fold for clip in bank.clip_records]
-    if None in folds:
+    folds = [clip.fold for clip in bank.clip_records if clip.fold is not None]
+    if len(folds) < len(bank.clips):
         raise SweepError(f"{bank.path}: its accuracy is the mean over folds, and a clip has no fold; extract it again")
     _, place, sizes = np.unique(folds, return_inverse=True, return_counts=True)
     return np.asarray(len(folds) / (len(sizes) * sizes[place]))
