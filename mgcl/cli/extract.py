@@ -113,7 +113,7 @@ def _extract(flags: argparse.Namespace) -> int:
     return (_extract_videos if dataset.pictures else _extract_sounds)(flags, machines, dataset)
 
 
-def _extract_sounds(flags: argparse.Namespace, machines: "Machines", dataset: Dataset) -> int:
+def _extract_sounds(flags: argparse.Namespace, machines: "Machines", dataset: "Dataset") -> int:
     from mgcl.captioners.file import read_captions
     from mgcl.data._faults import faults
     from mgcl.errors import DataError

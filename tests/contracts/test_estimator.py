@@ -46,6 +46,7 @@ def _plane(monkeypatch) -> None:
 
 @pytest.mark.filterwarnings("ignore::mgcl.errors.MgclWarning")  # a class of one clip, or one sound given twice
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks([FewShotClassifier()], expected_failed_checks=lambda _: LEFT_OUT, xfail_strict=True)
+# Not strict: whether the last digit differs depends on the number of threads of the matrix library.
+@parametrize_with_checks([FewShotClassifier()], expected_failed_checks=lambda _: LEFT_OUT, xfail_strict=False)
 def test_scikit_learn(estimator, check) -> None:
     check(estimator)

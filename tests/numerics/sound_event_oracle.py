@@ -9,8 +9,6 @@ It needs an environment of its own, because sed_scores_eval needs older librarie
 import json
 
 import numpy as np
-from sed_scores_eval import collar_based, intersection_based, segment_based
-from sed_scores_eval.base_modules.scores import create_score_dataframe
 
 SECONDS, FRAMES = 10.0, 20
 PSDS = {
@@ -82,6 +80,9 @@ def f_scores(found):
 
 
 def figures(classes, events, score):
+    from sed_scores_eval import collar_based, intersection_based, segment_based  # not in mgcl's own environment
+    from sed_scores_eval.base_modules.scores import create_score_dataframe
+
     edges = np.linspace(0, SECONDS, FRAMES + 1)
     names = [f"clip{number}" for number in range(len(events))]
     scores = {name: create_score_dataframe(each, edges, classes) for name, each in zip(names, score, strict=True)}

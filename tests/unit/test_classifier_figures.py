@@ -211,7 +211,7 @@ def test_a_page_of_several_clips_is_whole_and_its_ids_do_not_clash(reasons, soun
     seen = Parsed(page)
     assert len(seen.ids) == len(set(seen.ids)) > 100
     assert seen.fetched == []
-    assert page.count("<figure") == 4
+    assert page.count("<figure") == 6
     assert page.count(f"“{reasons.caption}”") == 2
     assert seen.json == [json.loads(json.dumps(reasons.to_json()))] * 2
 

@@ -16,6 +16,7 @@ from mgcl.features.columns import Ragged, as_float32
 from mgcl.features.header import Header, Tokens
 from mgcl.features.schema import NAMED
 from mgcl.features.writer import write_bank
+from mgcl.language.prompt_sets import PROMPT_SETS
 from tests.contracts.test_bank_digests import DIGESTS, KEPT
 
 EVENTS = [
@@ -85,6 +86,7 @@ def test_a_bank_says_what_it_has_and_lacks(bank, tmp_path) -> None:
         "split",
         "mel_statistics",
         "explanations",
+        *(f"{name}_prompt" for name in PROMPT_SETS),
         "word_vector",
         "part",
     )

@@ -62,7 +62,7 @@ def test_a_clip_gets_probabilities_and_pictures_as_the_classifier_has_them(sessi
     expected = session.classifier.predict_proba([clip])[0]
     assert list(probabilities.values()) == pytest.approx(list(expected), abs=1e-6)
     assert f"<h2>hum-3.wav: hum ({100 * probabilities['hum']:.0f} %)</h2>" in why
-    assert why.count("<svg") == 2
+    assert why.count("<svg") == 3
 
 
 def test_no_clip_gets_no_answer(session) -> None:
