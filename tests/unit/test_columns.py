@@ -86,9 +86,9 @@ def test_a_bank_says_what_it_has_and_lacks(bank, tmp_path) -> None:
         "split",
         "mel_statistics",
         "explanations",
-        *(f"{name}_prompt" for name in PROMPT_SETS),
         "word_vector",
         "part",
+        *(f"{name}_prompt" for name in PROMPT_SETS),
     )
     assert scenes.lacks(["clip", "segments", "label", "audio", "word_vector"]) == ("clip", "segments")
 

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from mgcl import cli
+from mgcl.search import Search, comparison
 from mgcl.search import command as search
-from mgcl.search import comparison
 from mgcl.sweep import command as sweep
+from mgcl.sweep import several
 from tests.pages import PAGES, ROOT, anchors, commands, inline_commands, links, prose, words
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -50,8 +51,14 @@ def check_sweep(file: str, flags: list[str]) -> None:
     if "SWEEP" in found:
         parser, asked = sweep._parser(found["SWEEP"]), found["SWEEP"]
         sweep.override(asked, parser.parse_args(flags))
+    elif "SWEEPS" in found:
+        several._parser(found["SWEEPS"]).parse_args(flags)
+    elif found.get("main") is comparison.main:
+        comparison._parser(found["SEARCH"]).parse_args(flags)
     elif "SEARCH" in found:
-        (comparison if found["main"] is comparison.main else search)._parser(found["SEARCH"]).parse_args(flags)
+        asked = [each for each in found.values() if isinstance(each, Search)]
+        with patch.object(search, "run_and_exit", side_effect=lambda job, _: job.args[1].parse_args(flags)):
+            search.main(*asked, arguments=flags)
     elif "_parser" in found:
         found["_parser"]().parse_args(flags)
     else:
