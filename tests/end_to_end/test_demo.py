@@ -90,7 +90,7 @@ def test_a_client_is_answered_and_the_server_leaves_nothing(model, sounds, tmp_p
         client = Client(address, verbose=False, analytics_enabled=False, download_files=str(tmp_path / "downloads"))
         answer, why = client.predict(handle_file(sounds["hum"][3]), api_name="/classify")
         assert answer["label"] == "hum"
-        assert why.count("<svg") == 2
+        assert why.count("<svg") == 3
         beeps = [handle_file(path) for path in sounds["beeps"][:3]]
         learnt = client.predict("beeps", beeps, "", api_name="/add_class")
         assert learnt == "Learnt beeps from 3 clips; it is not saved yet. The classes are beeps, hiss, hum."
@@ -137,7 +137,7 @@ def test_a_visitor_drops_a_clip_adds_a_class_and_keeps_it(model, sounds) -> None
         give(page, sounds["hum"][3])
         page.get_by_role("heading", name="hum-3.wav: hum (").wait_for()
         pictures = page.locator("figure svg")
-        assert pictures.count() == 2
+        assert pictures.count() == 3
         column = page.locator("figure").first.bounding_box()
         for number in range(2):
             seen = pictures.nth(number).bounding_box()
@@ -198,4 +198,4 @@ def test_a_visitor_records_a_clip(visited) -> None:
         page.wait_for_timeout(2500)
         page.get_by_role("button", name="Stop", exact=True).click()
         page.locator("figure svg").first.wait_for()
-        assert page.locator("figure svg").count() == 2
+        assert page.locator("figure svg").count() == 3

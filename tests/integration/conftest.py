@@ -74,7 +74,9 @@ class Place:
     def here(self, *flags: str, asked: object = SWEEP, main: Callable[..., object] = run_sweep) -> Said:
         """A sweep or search in this process; without ``--local`` or ``--address`` it starts Ray."""
         return run_here(
-            lambda: main(asked, ["--bank", str(self.bank), *flags]), folder=self.folder, MGCL_HOME=self.folder / "home"
+            lambda: main(asked, arguments=["--bank", str(self.bank), *flags]),
+            folder=self.folder,
+            MGCL_HOME=self.folder / "home",
         )
 
     def mgcl(self, *words: str) -> Said:
