@@ -172,7 +172,9 @@ def _finder(file: Path, root: Path) -> Callable[[str], Path]:
             found = [path for path in found if len(path.stem) == longest]
         if len(found) != 1:
             places = f"{len(found)} places have it: {found[0]}, {found[1]}" if found else "it is not there"
-            raise DataError(f"{file}: its recording {name} is looked for in {root}, and {places}; name another folder")
+            raise DataError(
+                f"{file}: its recording {name} is looked for in {root}, and {places}; `recordings` names another folder"
+            )
         return found[0]
 
     return find

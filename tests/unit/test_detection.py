@@ -123,7 +123,7 @@ def test_annotations_of_people_are_read(tmp_path: Path) -> None:
         ("sound.v2.txt", "1\t9\tdog\n", "line 1: the stretch ends at 9 s"),
         ("sound.v2.txt", "1\t2\tdog\nfirst\t2\tdog\n", "line 2: 'first' is no number of seconds"),
         ("sound.v2.txt", "1\t2\t\n", "no annotated event"),
-        ("other.txt", "1\t2\tdog\n", "it is not there; name another folder"),
+        ("other.txt", "1\t2\tdog\n", "it is not there; `recordings` names another folder"),
         ("table.txt", "Begin Time (s)\tEnd Time (s)\tNotes\n1\t2\tdog\n", "no column of classes; name it Annotation"),
         ("events.json", "{}", "no annotated event"),
         ("events.json", '[{"path": 1}]', "not a list of objects"),
