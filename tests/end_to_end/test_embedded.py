@@ -84,14 +84,27 @@ def run(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_first_command_without_a_network(tmp_path) -> None:
-    flags = ("--ways", "5", "--shots", "5", "--episodes", "6", "--queries", "10")
+    flags = (
+        "--ways",
+        "5",
+        "--shots",
+        "5",
+        "--episodes",
+        "4",
+        "--queries",
+        "10",
+        "--folds",
+        "3",
+        "--fold-classes",
+        "10",
+    )
     flags += ("--variants", "full", "zero-shot", "mel-statistics")
     done = run(tmp_path, *flags)
     assert done.returncode == 0, done.stderr
     sealed = (tmp_path / "sealed.log").read_text().splitlines()
     assert len(sealed) > 2  # the driver and Ray's processes
     assert set(sealed) == {"sealed"}, "someone tried to reach the network"
-    assert "15 finished, 0 failed, 0 missing" in done.stdout
+    assert "9 finished, 0 failed, 0 missing" in done.stdout
     assert "runs:   mgcl ui\n" in done.stdout
     cells = pd.read_csv(tmp_path / "reports" / "full_grid" / "cells.csv").set_index("variant")
     accuracy = cells["accuracy_percent"]
@@ -102,7 +115,7 @@ def test_the_first_command_without_a_network(tmp_path) -> None:
 
     again = run_here(lambda: main(SWEEP, flags), folder=tmp_path, MGCL_HOME=tmp_path / "home")
     assert again.returncode == 0, again.stderr
-    assert "nothing to run, all 15 trials are recorded" in again.stdout
+    assert "nothing to run, all 9 trials are recorded" in again.stdout
     assert "generating" not in again.stderr
     assert "embedding" not in again.stderr
     assert (tmp_path / "reports" / "full_grid" / "report.md").read_text() == report

@@ -16,6 +16,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from filelock import FileLock
 from mlflow import MlflowClient
 
 from mgcl import cli
@@ -128,8 +129,21 @@ def another_place(place, empty_store) -> Place:
 
 @pytest.fixture(scope="session")
 def reference(tmp_path_factory, bank, empty_store) -> Place:
-    """The sweep SLOW trial by trial in one process, first one alone: what any other way to run it must equal."""
-    place = new_place(tmp_path_factory.mktemp("reference"), bank.path, empty_store)
+    """The sweep SLOW trial by trial in one process, first one alone: what any other way to run it must equal.
+
+    The processes of one run of the tests share it.
+    """
+    base, run = tmp_path_factory.getbasetemp(), os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    folder = base.parent / f"reference-{run}" if run else base / "reference"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "done").is_file():
+            _reference(folder, bank, empty_store)
+            (folder / "done").touch()
+    return Place(folder, bank.path)
+
+
+def _reference(folder: Path, bank, empty_store: Path) -> Place:
+    place = new_place(folder, bank.path, empty_store)
     first = place.here(*SLOW, "--plan").stdout.splitlines()[-2].split()[1]
     with patch("ray.init", None):
         only = place.here(*SLOW, "--local", "--only", first)

@@ -54,7 +54,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(corpus, tmp_path, mo
 
 def test_training_moves_every_parameter_and_lowers_the_loss(corpus, tmp_path) -> None:
     torch.manual_seed(training.seed_of("pretraining", 0))
-    plan = replace(PLAN, steps=40)
+    plan = replace(PLAN, steps=16)
     model, config, tokenizer = train(plan, corpus, tmp_path)
     torch.manual_seed(training.seed_of("pretraining", 0))
     fresh = tiny.make_model(config)

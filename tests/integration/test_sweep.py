@@ -115,7 +115,7 @@ def test_workers_and_kills_change_no_byte(place: Place, reference: Place, shared
 
 
 def test_ctrl_c_keeps_what_is_finished(place: Place, shared_cluster: SharedCluster) -> None:
-    process = place.start(*SLOW, "--episodes", "24", "--workers", "2", *shared_cluster.joined)
+    process = place.start(*SLOW, "--episodes", "16", "--workers", "2", *shared_cluster.joined)
     wait_until(lambda: place.complete_runs() >= 2, process)
     os.kill(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=300)
@@ -125,7 +125,7 @@ def test_ctrl_c_keeps_what_is_finished(place: Place, shared_cluster: SharedClust
     kept = place.complete_runs()
     assert 2 <= kept < 12
     assert f"{kept} finished, 0 failed, {12 - kept} missing" in output
-    plan = place.here(*SLOW, "--episodes", "24", "--plan")
+    plan = place.here(*SLOW, "--episodes", "16", "--plan")
     assert plan.stdout.splitlines()[-1].startswith(f"12 trials: {kept} done, {12 - kept} missing, 0 failed")
 
 
