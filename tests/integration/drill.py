@@ -30,7 +30,7 @@ from mlflow import MlflowClient
 
 ROOT = Path(__file__).parents[2]
 VARIANTS = ("full", "audio-only", "caption-only", "category-name", "treff-adapter")
-CELLS = 4  # of a variant and a seed: two ways, two shots
+CELLS = 4 * len(VARIANTS)  # a seed: two ways, two shots
 KINDS = ("worker", "node", "queue", "driver", "shell")
 STALLED = 400
 """Seconds without a trial after which the sweep is taken to hang."""
@@ -53,13 +53,12 @@ class Place:
 
     folder: Path
     bank: Path
-    variants: Sequence[str]
     seeds: int
     episodes: int
 
     def command(self, *flags: str) -> list[str]:
         """The sweep."""
-        what = ["--bank", str(self.bank), "--variants", *self.variants, "--ways", "3", "5", "--shots", "1", "3"]
+        what = ["--bank", str(self.bank), "--variants", *VARIANTS, "--ways", "3", "5", "--shots", "1", "3"]
         what += ["--seed", *map(str, range(self.seeds)), "--episodes", str(self.episodes), "--queries", "10"]
         return [sys.executable, str(ROOT / "sweeps" / "full_grid.py"), *what, *flags]
 
@@ -240,7 +239,7 @@ def shoot(what: str, cluster: Cluster, sweep: Submission, chance: np.random.Gene
 
 def disturbed(place: Place, cluster: Cluster, kills: Sequence[str], seed: int) -> int:
     """Run the sweep under fire until it ends by itself; how often the command was given."""
-    chance, trials = np.random.default_rng(seed), place.seeds * CELLS * len(place.variants)
+    chance, trials = np.random.default_rng(seed), place.seeds * CELLS
     due = sorted((int(chance.integers(trials // 20, trials * 3 // 5)), what) for what in kills)
     wait_until(lambda: listens(cluster.port))
     for _ in range(2):
@@ -272,22 +271,10 @@ def disturbed(place: Place, cluster: Cluster, kills: Sequence[str], seed: int) -
     return commands
 
 
-def drill(
-    folder: Path,
-    bank: Path,
-    *,
-    trials: int,
-    episodes: int,
-    kills: Sequence[str],
-    seed: int,
-    variants: Sequence[str] = VARIANTS,
-) -> None:
+def drill(folder: Path, bank: Path, *, trials: int, episodes: int, kills: Sequence[str], seed: int) -> None:
     """Run the sweep undisturbed and under fire, print what was killed when, and compare."""
-    of_seed = CELLS * len(variants)
-    assert trials % of_seed == 0, f"{trials} trials: choose a multiple of {of_seed}"
-    calm, shot = (
-        Place(folder / name, bank, variants, trials // of_seed, episodes) for name in ("undisturbed", "disturbed")
-    )
+    assert trials % CELLS == 0, f"{trials} trials: choose a multiple of {CELLS}"
+    calm, shot = (Place(folder / name, bank, trials // CELLS, episodes) for name in ("undisturbed", "disturbed"))
     for place in (calm, shot):
         place.folder.mkdir()
     started = time.monotonic()

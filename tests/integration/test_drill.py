@@ -17,4 +17,4 @@ def test_a_sweep_under_fire_ends_as_one_left_alone(tmp_path, bank, capsys) -> No
         variants=("full", "audio-only", "caption-only"),
     )
     said = capsys.readouterr().out
-    assert "12 trials, 2 kills" in said
+    assert "20 trials, 2 kills" in said
