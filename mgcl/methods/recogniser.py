@@ -107,9 +107,9 @@ def columns_read(inputs: Inputs, words: Words) -> tuple[str, ...]:
 class Training:
     """How a recogniser is trained, in both stages alike."""
 
-    base_epochs: int = 8
+    base_epochs: int = 24
     """Most epochs of the first substage; stage 1 finds how many are best."""
-    novel_epochs: int = 5
+    novel_epochs: int = 10
     """Most epochs of the second substage."""
     batches: int = 20
     """Batches an epoch; the second substage takes as many of base and of novel classes."""

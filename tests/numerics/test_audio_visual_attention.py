@@ -154,6 +154,9 @@ def test_hybrid_attention_ends_in_its_two_neighbours() -> None:
     given = clips((4, 6), (2, 3))
     assert torch.equal(*(trunk(attention=name, change=3).eval()(given) for name in ("hybrid", "self")))
     assert torch.equal(*(trunk(attention=name, change=0).eval()(given) for name in ("hybrid", "full")))
+    # The token of the last layer attends to everything in every pattern, so hybrid attention needs two full layers.
+    assert torch.equal(*(trunk(attention=name, change=2).eval()(given) for name in ("hybrid", "self")))
+    assert not torch.equal(*(trunk(attention=name).eval()(given) for name in ("hybrid", "self")))
     assert Layers(attention="alternate", depth=4).patterns == ["self", "full", "self", "full"]
     assert Layers(depth=4, change=3).patterns == ["self", "self", "self", "full"]
 

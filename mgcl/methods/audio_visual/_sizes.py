@@ -65,7 +65,8 @@ class Layers:
     Attributes:
         attention: patterns of the layers.
         depth: L, number of layers.
-        change: Z, number of layers with self attention, of "hybrid".
+        change: Z, number of layers with self attention, of "hybrid". The classification token alone leaves the last layer,
+            and attends to all places in every pattern, so ``depth - 1`` is self attention as well as ``depth``.
         heads: number of heads.
         head_dim: dimension of a head; logits are scaled by head_dim^-0.5.
         mlp: hidden dimension of a layer's MLP.
@@ -74,7 +75,7 @@ class Layers:
 
     attention: Attention = "hybrid"
     depth: int = 3
-    change: int = 2
+    change: int = 1
     heads: int = 4
     head_dim: int = 16
     mlp: int = 128
