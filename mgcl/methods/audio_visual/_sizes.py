@@ -65,8 +65,8 @@ class Layers:
     Attributes:
         attention: patterns of the layers.
         depth: L, number of layers.
-        change: Z, number of layers with self attention, of "hybrid". The classification token alone leaves the last layer,
-            and attends to all places in every pattern, so ``depth - 1`` is self attention as well as ``depth``.
+        change: Z, number of layers with self attention, of "hybrid". Only the classification token leaves the last
+            layer, and it attends to all places in every pattern, so ``depth - 1`` is self attention, as ``depth`` is.
         heads: number of heads.
         head_dim: dimension of a head; logits are scaled by head_dim^-0.5.
         mlp: hidden dimension of a layer's MLP.
