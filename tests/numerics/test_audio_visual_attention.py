@@ -1,12 +1,14 @@
 """AV-DIFF's attention against its equations, term by term, and the laws of its token encoders."""
 
+import itertools
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
-from mgcl.methods.audio_visual._sizes import Encoding, Layers
+from mgcl.methods.audio_visual._sizes import Attention, Encoding, Layers
 from mgcl.methods.audio_visual._tokens import Encoder, Fourier, mean_tokens
 from mgcl.methods.audio_visual._transformer import HybridTrunk, Layer, MultiHead, allowed, kinds
 from mgcl.methods.recogniser import Clips, Shapes, Tokens
@@ -152,13 +154,22 @@ def test_a_batch_is_its_clips_one_by_one() -> None:
 
 def test_hybrid_attention_ends_in_its_two_neighbours() -> None:
     given = clips((4, 6), (2, 3))
-    assert torch.equal(*(trunk(attention=name, change=3).eval()(given) for name in ("hybrid", "self")))
-    assert torch.equal(*(trunk(attention=name, change=0).eval()(given) for name in ("hybrid", "full")))
-    # The token of the last layer attends to everything in every pattern, so hybrid attention needs two full layers.
-    assert torch.equal(*(trunk(attention=name, change=2).eval()(given) for name in ("hybrid", "self")))
-    assert not torch.equal(*(trunk(attention=name).eval()(given) for name in ("hybrid", "self")))
-    assert Layers(attention="alternate", depth=4).patterns == ["self", "full", "self", "full"]
-    assert Layers(depth=4, change=3).patterns == ["self", "self", "self", "full"]
+
+    def answer(name: str, **sizes: int) -> torch.Tensor:
+        return trunk(attention=name, **sizes).eval()(given)
+
+    assert torch.equal(answer("hybrid", change=4), answer("self"))
+    assert torch.equal(answer("hybrid", change=0), answer("full"))
+    # The token of the last layer attends to everything in every pattern.
+    assert torch.equal(answer("hybrid", change=3), answer("self"))
+    assert Layers(attention="alternate").patterns == ["self", "full", "self", "full"]
+    assert Layers(change=3).patterns == ["self", "self", "self", "full"]
+
+
+def test_at_the_default_sizes_every_pattern_is_a_function_of_its_own() -> None:
+    given = clips((4, 6), (2, 3))
+    answers = [trunk(attention=name).eval()(given) for name in get_args(Attention)]
+    assert not any(torch.equal(one, other) for one, other in itertools.combinations(answers, 2))
 
 
 def test_with_one_modality_all_patterns_that_see_it_agree() -> None:

@@ -64,7 +64,7 @@ class Layers:
 
     Attributes:
         attention: patterns of the layers.
-        depth: L, number of layers.
+        depth: L, number of layers. 4 is the least at which no two patterns are the same function.
         change: Z, number of layers with self attention, of "hybrid". Only the classification token leaves the last
             layer, and it attends to all places in every pattern, so ``depth - 1`` is self attention, as ``depth`` is.
         heads: number of heads.
@@ -74,8 +74,8 @@ class Layers:
     """
 
     attention: Attention = "hybrid"
-    depth: int = 3
-    change: int = 1
+    depth: int = 4
+    change: int = 2
     heads: int = 4
     head_dim: int = 16
     mlp: int = 128
