@@ -95,9 +95,13 @@ def _of_results(table: Table, outline: Outline, found: Sequence[_Results], mater
     reference, *other = found
     where, words, row = table.name_of(_column(table, outline) or ()), table.task.WORDS, outline.reference
     confused = {place: result.confusions for place, result in reference.items() if result.confusions}
+    alike = defaultdict[frozenset[str], list[tuple[Value, ...]]](list)
     for block in sorted({place[:1] for place in confused}):
-        units = [unit for place, each in confused.items() if place[:1] == block for unit in each]
-        of_block = [f"{words.block} {value}" for value in block]
+        held = (unit.classes for place, each in confused.items() if place[:1] == block for unit in each)
+        alike[frozenset(chain(*held))].append(block)
+    for blocks in alike.values():  # blocks of the same classes, e.g. seeds, are one picture
+        units = [unit for place, each in confused.items() if place[:1] in blocks for unit in each]
+        of_block = [f"{words.block} {value}" for value in blocks[0]] if len(blocks) == 1 else []
         name = "-".join(["confusion", *(each.replace(" ", "-") for each in of_block)])
         yield confusion(name, ", ".join([row, where, *of_block]), units, words.unit)
     if both := [place for place in confused if other and place in other[0]]:

@@ -39,7 +39,7 @@ EXPLAINED = ExplainedClip(
 )
 RESULT = TrialResult("k", {"accuracy": (0.75, 0.9)}, NO_TRANSPORT, 1.0, "cpu", 1, "here", EPISODES, EXPLAINED)
 OUTLINE = Outline()
-EVERY = ["shots", "explanations", "differences", "confusion-fold-0", "confusion-fold-1", "gain", "transport"]
+EVERY = ["shots", "explanations", "differences", "confusion", "gain", "transport"]
 MOST = (10, 5)
 
 
@@ -180,7 +180,15 @@ def test_a_class_may_be_called_anything() -> None:
 
 def test_one_episode_of_one_fold_has_no_interval_and_is_drawn() -> None:
     runs = [changed_run(run, accuracies=run.scores["accuracy"][:1]) for run in a_sweep(folds=(0,))]
-    assert names(drawn(runs)) == [name for name in EVERY if name != "confusion-fold-1"]
+    assert names(drawn(runs)) == [name.replace("confusion", "confusion-fold-0") for name in EVERY]
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_blocks_of_other_classes_have_pictures_of_their_own() -> None:
+    tables = build(a_sweep({"full": 0.9}, shots=(5,)))
+    first, second = (run.key for run in needed(tables, OUTLINE))
+    found = names(draw(tables, {first: RESULT, second: replace(RESULT, confusions=EPISODES[:1])}, OUTLINE))
+    assert found == ["confusion-fold-0", "confusion-fold-1", "transport"]
 
 
 def test_a_run_of_a_baseline_alone_has_its_curve() -> None:

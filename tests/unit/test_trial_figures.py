@@ -73,8 +73,7 @@ def test_every_picture_of_a_task_with_one_number_per_column_is_drawn(monkeypatch
     assert [figure.name for figure in figures] == [
         "shots",
         "differences",
-        "confusion-seed-0",
-        "confusion-seed-1",
+        "confusion",
         "gain",
         "kinds",
         "tradeoff",
