@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _FETCHED = "esc50, fsdkaggle18, urbansound8k, desed or urbansed"
 """Data sets whose modules have ``ARCHIVES``."""
 
-_SETS = ("soundscape_events", "soundscape_tags", "soundscape_captions")
+_SETS = ("soundscape_events", "soundscape_tags", "soundscape_captions", "soundscape_phrases")
 
 
 def add(commands: Commands) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mgcl.data.dataset import AudioFile, Dataset
-from mgcl.data.soundscapes.sets import Kind, dataset, read_truth, write
+from mgcl.data.soundscapes.sets import Kind, dataset, generator_of, read_truth
 
 KIND = Kind("soundscape_tags", clips=240, sounds=(1, 3))
 
@@ -19,17 +19,4 @@ def read(root: Path) -> Dataset:
     return dataset(root, KIND, (AudioFile(path.stem, path, labels=each) for path, each in labels.items()))
 
 
-def generate(root: Path, *, clips: int = KIND.clips, seed: int = 0, workers: int = 1) -> Dataset:
-    """Write the clips and their tables. A folder that holds them already is left as it is.
-
-    Args:
-        root: folder to make.
-        clips: number of clips.
-        seed: seed of everything that is drawn.
-        workers: number of processes.
-
-    Raises:
-        DataError: ``clips`` is less than 1, or the folder holds something else.
-    """
-    write(root, KIND, clips=clips, seed=seed, workers=workers)
-    return read(root)
+generate = generator_of(KIND, read)

@@ -39,7 +39,7 @@ def embedded_set(dataset: str, home: Path, *, make: bool = True) -> FeatureBank:
     """Open the bank of a generated set for zero-shot tasks, and make it first if it is missing; see ``embedded_bank``.
 
     Args:
-        dataset: "soundscape_events", "soundscape_tags" or "soundscape_captions".
+        dataset: "soundscape_events", "soundscape_tags", "soundscape_captions" or "soundscape_phrases".
         home: as in ``embedded_bank``.
         make: as in ``embedded_bank``.
 

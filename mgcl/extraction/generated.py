@@ -9,11 +9,12 @@ from mgcl.extraction.embedded_scenes import embedded_scenes_bank
 from mgcl.features.bank import FeatureBank
 
 SOUNDSCAPES, SCENES = "soundscapes", "scenes"
-EVENTS, TAGS, CAPTIONS = "soundscape_events", "soundscape_tags", "soundscape_captions"
+SETS = "soundscape_events", "soundscape_tags", "soundscape_captions", "soundscape_phrases"
+"""Sets for zero-shot tasks."""
 _OPENED: dict[str, Callable[..., FeatureBank]] = {
     SOUNDSCAPES: embedded_bank,
     SCENES: embedded_scenes_bank,
-    **{name: partial(embedded_set, name) for name in (EVENTS, TAGS, CAPTIONS)},
+    **{name: partial(embedded_set, name) for name in SETS},
 }
 
 
@@ -21,7 +22,7 @@ def generated_bank(dataset: str, home: Path, *, make: bool = True) -> FeatureBan
     """Open the bank of a generated data set, and make it first if it is missing.
 
     Args:
-        dataset: SOUNDSCAPES, SCENES, EVENTS, TAGS or CAPTIONS.
+        dataset: SOUNDSCAPES, SCENES, or one of SETS.
         home: folder of the data set and of the bank.
         make: whether to make a missing bank.
 

@@ -51,6 +51,19 @@ class Intersections:
     trigger: float | None = None
 
 
+@dataclass(frozen=True)
+class Points:
+    """Operating points: a few thresholds in place of all, and detections with a short gap between them as one.
+
+    Attributes:
+        thresholds: falling, shape (thresholds,); a score at the threshold passes.
+        gap: longest gap that is closed, in seconds.
+    """
+
+    thresholds: Floats
+    gap: float = 0.0
+
+
 def joined(events: Sequence[Event], seconds: float) -> tuple[Event, ...]:
     """Events as the metrics count them: those of one class that touch or overlap are one, and all end with the clip.
 
@@ -81,7 +94,12 @@ def median_filtered(scores: Floats, frames: int) -> Floats:
 
 
 def overlap_changes(
-    scores: Floats, edges: Floats, events: Sequence[Sequence[Event]], classes: Sequence[str], rule: Intersections
+    scores: Floats,
+    edges: Floats,
+    events: Sequence[Sequence[Event]],
+    classes: Sequence[str],
+    rule: Intersections,
+    points: Points | None = None,
 ) -> tuple[Changes, ...]:
     """Changes of every class's counts by overlap, for PSDS.
 
@@ -91,12 +109,13 @@ def overlap_changes(
         events: events of each clip, of these classes.
         classes: names of the classes.
         rule: how much must overlap.
+        points: thresholds; None: all.
     """
 
     def count(runs: _Runs, of: int, there: Mapping[int, Floats]) -> _Counted:
         return _overlapping(runs, of, there, rule)
 
-    return _changes(scores, edges, events, classes, count, triggers=rule.trigger is not None)
+    return _changes(scores, edges, events, classes, count, triggers=rule.trigger is not None, points=points)
 
 
 def collar_changes(
@@ -169,6 +188,7 @@ def _changes(
     count: Callable[[_Runs, int, Mapping[int, Floats]], _Counted],
     *,
     triggers: bool,
+    points: Points | None = None,
 ) -> tuple[Changes, ...]:
     place = {name: index for index, name in enumerate(classes)}
     there: list[dict[int, Floats]] = [{} for _ in events]
@@ -177,11 +197,11 @@ def _changes(
             there[clip][of] = np.array([(one.onset, one.offset) for one in each if place[one.label] == of])
     found = []
     for of in range(len(classes)):
-        counted = [clip for clip, each in enumerate(there) if of in each or (triggers and each)]
+        counted = [clip for clip, each in enumerate(there) if points or of in each or (triggers and each)]
         empty = np.setdiff1d(np.arange(len(scores)), counted)
         parts = [_without_events(scores[empty, :, of], empty)]
         for clip in counted:
-            parts += _of_clip(scores[clip, :, of], edges, clip, of, there[clip], count)
+            parts += _of_clip(scores[clip, :, of], edges, clip, of, there[clip], count, points)
         found.append(_sorted(parts, np.array([float(len(each.get(of, ()))) for each in there])))
     return tuple(found)
 
@@ -193,13 +213,18 @@ def _of_clip(
     of: int,
     there: Mapping[int, Floats],
     count: Callable[[_Runs, int, Mapping[int, Floats]], _Counted],
+    points: Points | None,
 ) -> list[Any]:
     """Rows of ``Changes`` of one clip: those of its counts, and those of each other class's triggers."""
-    thresholds = np.unique(scores)[::-1]
+    thresholds = points.thresholds if points else np.unique(scores)[::-1]
     steps = np.diff(np.pad((scores >= thresholds[:, None]).astype(np.int8), ((0, 0), (1, 1))), axis=1)
     row, first = np.nonzero(steps == 1)
-    last = np.nonzero(steps == -1)[1]
-    hits, false_alarms, triggers = count(_Runs(len(thresholds), row, edges[first], edges[last]), of, there)
+    onset, offset = edges[first], edges[np.nonzero(steps == -1)[1]]
+    if points and len(row):
+        apart = np.round(onset[1:] - offset[:-1] - points.gap, _DECIMALS) > 0
+        begins, ends = np.append(True, apart | (np.diff(row) > 0)), np.append(apart | (np.diff(row) > 0), True)
+        row, onset, offset = row[begins], onset[begins], offset[ends]
+    hits, false_alarms, triggers = count(_Runs(len(thresholds), row, onset, offset), of, there)
     hits, false_alarms = np.diff(hits, prepend=0), np.diff(false_alarms, prepend=0)
     rows = [(thresholds, clip, hits, false_alarms, 0, 0)]
     return rows + [(thresholds, clip, 0, 0, np.diff(each, prepend=0), other) for other, each in triggers.items()]

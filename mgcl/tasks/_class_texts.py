@@ -62,8 +62,19 @@ def frames_of(setup: Setup, stack: int) -> Iterator[ClipFeatures]:
         yield ClipFeatures(frames[:, None], frames, None)
 
 
-def logits(setup: Setup, support: Support, features: Iterable[ClipFeatures]) -> tuple[Logits, Convergence]:
-    """Logits of clips or frames, shape (clips, classes), and the transport problems of the method.
+def logits(
+    setup: Setup, support: Support, features: Iterable[ClipFeatures], asked: NDArray[np.intp] | None = None
+) -> tuple[Logits, Convergence]:
+    """Logits of clips or frames, and the transport problems of the method.
+
+    Args:
+        setup: the trial.
+        support: sentences of all classes.
+        features: clips or frames, a part at a time.
+        asked: index of the one class that each clip or frame is asked for, shape (rows,); None: all classes.
+
+    Returns:
+        Shape (rows, classes), or (rows,) if one class is asked for.
 
     Raises:
         FloatingPointError: a logit is not finite.
@@ -73,8 +84,10 @@ def logits(setup: Setup, support: Support, features: Iterable[ClipFeatures]) -> 
     convergence = NO_TRANSPORT
     for each in features:
         prediction = setup.method.predict(fitted, each)
+        start = sum(len(one) for one in found)
         if not prediction.logits.isfinite().all():
-            raise FloatingPointError(f"clips from {sum(len(one) for one in found)}: a logit is not finite")
-        found.append(prediction.logits.cpu().numpy())
+            raise FloatingPointError(f"clips from {start}: a logit is not finite")
+        part = prediction.logits.cpu().numpy()
+        found.append(part if asked is None else part[np.arange(len(part)), asked[start : start + len(part)]])
         convergence += prediction.convergence
     return np.concatenate(found), convergence

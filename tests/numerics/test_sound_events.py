@@ -43,6 +43,36 @@ def test_psds(case, name) -> None:
     assert found == pytest.approx(recorded["psds"][name], abs=1e-6)
 
 
+def test_all_thresholds_as_operating_points_are_all_thresholds(case) -> None:
+    _, scores, events, classes = case
+    rule, seconds = detection.Intersections(0.5, 0.5, 0.3), np.full(len(events), RECORDED["seconds"])
+    parameters = psds.Psds(rule, 1.0, 1.0, 3000.0)
+    points = detection.Points(np.unique(scores)[::-1])
+    found = [
+        psds.psds(changes, events, classes, seconds, parameters)[0]
+        for changes in (
+            detection.overlap_changes(scores, EDGES, events, classes, rule, each) for each in (None, points)
+        )
+    ]
+    assert found[1] == pytest.approx(found[0], abs=1e-9)
+
+
+def test_a_short_gap_is_closed_at_every_operating_point_by_itself() -> None:
+    scores = np.array([[0.9, 0.3, 0.9, 0.3, 0.3, 0.9, 0.1, 0.1]])[..., None]
+    events, edges = [[Event(0.0, 1.5, "a"), Event(2.5, 3.0, "a")]], np.arange(9) / 2
+    rule = detection.Intersections(0.7, 0.7)
+
+    def counted(gap: float, *thresholds: float) -> list[tuple[float, float]]:
+        points = detection.Points(np.array(thresholds), gap)
+        (found,) = detection.overlap_changes(scores, edges, events, ["a"], rule, points)
+        each = (counts.counts_at(found, threshold - 1e-6) for threshold in thresholds)
+        return [(hits.sum(), wrong.sum()) for hits, wrong, _ in each]
+
+    assert counted(0.0, 0.5, 0.2) == [(1, 0), (0, 1)]  # two frames of an event's three are less than 0.7 of it
+    assert counted(0.5, 0.5, 0.2) == [(2, 0), (0, 1)]
+    assert counted(1.0, 0.5) == [(0, 1)]  # one detection of 3 s, of which events cover 2 s
+
+
 def test_a_resample_has_the_psds_of_its_clips(monkeypatch) -> None:
     recorded = CASES["random 1"]
     events = events_of(recorded)

@@ -16,9 +16,10 @@ from mgcl.data.soundscapes.scene import Layer
 from mgcl.errors import BankError, DataError
 from mgcl.events import Event
 from mgcl.extraction.extract import extract
-from mgcl.extraction.generated import CAPTIONS, EVENTS, TAGS, generated_bank
+from mgcl.extraction.generated import SETS, generated_bank
 from tests.generated_backbone import Bands
 
+EVENTS, TAGS, CAPTIONS, PHRASES = SETS
 CLASSES = {recipe.label for recipe in class_recipes("evaluation")}
 
 
@@ -30,7 +31,7 @@ def made(name: str, root: Path, clips: int = 2) -> Dataset:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("sets")
-    for name in (EVENTS, TAGS, CAPTIONS):
+    for name in SETS:
         made(name, folder)
     return folder
 
@@ -49,6 +50,17 @@ def test_the_sets_give_the_truth_of_evaluation_classes(root) -> None:
     assert {*events.classes, *tags.classes} <= CLASSES and captions.classes == ()
     assert all(0 <= event.onset < event.offset <= 10 for file in events.files for event in file.events)
     assert all(1 <= len(file.labels) <= 3 for file in tags.files)
+
+
+def test_a_query_has_the_events_of_its_phrase(root) -> None:
+    truth = load("dataset", PHRASES).read_truth(root / PHRASES, load("dataset", PHRASES).KIND)
+    queries = read(PHRASES, root)
+    assert list(faults(queries)) == [] and queries.prompt == "{}"
+    assert len({query.path for query in queries.files}) == 2 < len(queries.files)
+    for query in queries.files:
+        assert query.events == tuple(each for each in truth[query.path] if each.label == query.label) != ()
+    asked = [(query.path, query.label) for query in queries.files]
+    assert sorted(asked) == sorted({(path, each.label) for path, events in truth.items() for each in events})
 
 
 def test_captions_name_what_sounds_in_its_order(root) -> None:

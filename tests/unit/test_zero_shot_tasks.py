@@ -22,7 +22,7 @@ from mgcl.reporting.tables import build
 from mgcl.sweep import several
 from mgcl.sweep.grid import left_out, plan
 from mgcl.sweep.trial import run_trial
-from mgcl.tasks import detection, multi_label, retrieval
+from mgcl.tasks import detection, grounding, multi_label, retrieval
 from mgcl.tracking.runs import TAG_LIMIT, parameters_of, result_tags, tags_of, trial_run
 from sweeps.zero_shot import SWEEPS
 
@@ -85,6 +85,55 @@ def test_detections_are_scored_by_the_metrics_of_the_segments_cosines(zero_shot_
     one = counting.segment_changes(frames, edges, events, classes)
     found = sum(np.array([each.sum() for each in counts.counts_at(changes, 0.5)]) for changes in one)
     assert figures["segment-F1"] == pytest.approx(counts.f1(*found))
+
+
+@pytest.fixture(scope="module")
+def queries(zero_shot_bank, tmp_path_factory):
+    """A bank whose clips each ask for one phrase of theirs."""
+    bank = zero_shot_bank
+    rows = [row for row, events in enumerate(bank.events) if events]
+    labels = [bank.events[row][row % len(bank.events[row])].label for row in rows]
+    clips = {
+        "clip_id": [f"query_{row}" for row in rows],
+        "label": labels,
+        "events": [[e for e in bank.events[row] if e.label == label] for row, label in zip(rows, labels, strict=True)],
+        "clip_embedding": bank.clip_embeddings[rows],
+        "segment_embeddings": bank.segment_embeddings[rows],
+    }
+    classes = {name: bank.classes[name].to_pylist() for name in ("label", "prompt", "explanations")}
+    classes |= {"prompt_embedding": bank.prompt_embeddings, "explanation_embeddings": bank.explanation_embeddings}
+    return write_bank(tmp_path_factory.mktemp("queries") / "bank", bank.header, clips, classes)
+
+
+def test_a_phrase_is_grounded_by_its_own_cosines_at_fifty_thresholds(queries) -> None:
+    trial = trial_of("grounding", queries, "zero-shot")
+    found = grounding.METRICS[0].figure(run_trial(trial, queries).scores)
+    own = unit(queries.prompt_embeddings)[[queries.row_of_class[each] for each in queries.clips["label"].to_pylist()]]
+    cosines = np.einsum("csd,cd->cs", unit(queries.segment_embeddings), own)
+    frames = counting.median_filtered(1 / (1 + np.exp(-cosines))[..., None], 3)[..., 0]
+    hours, total = (
+        len(frames) * queries.header.seconds / 3600,
+        sum(len(counting.joined(e, 8.0)) for e in queries.events),
+    )
+    curve = []
+    for threshold in (np.arange(50) + 0.5) / 50:
+        hits = wrong = 0
+        for scores, events in zip(frames, queries.events, strict=True):
+            truth = [(each.onset, each.offset) for each in counting.joined(events, 8.0)]
+            detected: list[list[float]] = []
+            for place in np.flatnonzero(scores >= threshold):
+                if detected and place / 2 - detected[-1][1] <= 0.5:
+                    detected[-1][1] = (place + 1) / 2
+                else:
+                    detected.append([place / 2, (place + 1) / 2])
+            shared = [[max(0.0, min(b, d) - max(a, c)) for c, d in truth] for a, b in detected]
+            right = [sum(row) >= 0.5 * (b - a) for row, (a, b) in zip(shared, detected, strict=True)]
+            wrong += len(right) - sum(right)
+            covered = [sum(row[n] for row, ok in zip(shared, right, strict=True) if ok) for n in range(len(truth))]
+            hits += sum(had >= 0.5 * (b - a) for had, (a, b) in zip(covered, truth, strict=True))
+        curve.append((min(wrong / hours, 800.0), hits / total))
+    best = [max([height for rate, height in curve if rate <= at], default=0) for at in np.arange(800)]
+    assert 0.1 < found == pytest.approx(np.mean(best), abs=2e-3)
 
 
 def test_no_clips_threshold_is_chosen_on_it(zero_shot_bank) -> None:
@@ -201,8 +250,10 @@ def test_what_cannot_be_is_refused(bank, zero_shot_bank) -> None:
         detection.Draws((4,))
     with pytest.raises(SweepError, match="`directions` up"):
         retrieval.Draws(("up",))
-    for task in (detection, multi_label, retrieval):
+    for task in (detection, grounding, multi_label, retrieval):
         with pytest.raises(SweepError, match="this bank lacks"):
             task.cells(task.Draws(), bank)
         with pytest.raises(SweepError, match="`params`"):
             task.cells(task.Draws(), zero_shot_bank, only=("x",))
+    with pytest.raises(SweepError, match="lacks a phrase"):
+        grounding.cells(grounding.Draws(), zero_shot_bank)

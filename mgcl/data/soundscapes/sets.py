@@ -1,13 +1,13 @@
 """Generated sets for zero-shot tasks: mixtures of the evaluation classes, with the truth in tables beside them.
 
 A folder has ``audio``, ``events.csv`` (filename, onset, offset, event_label, as in DCASE) and, for retrieval,
-``captions.csv`` (file_name, caption_1 ..., as in Clotho). All three sets are written by ``write``; their modules, e.g.
+``captions.csv`` (file_name, caption_1 ..., as in Clotho). All sets are written by ``write``; their modules, e.g.
 ``mgcl.data.soundscape_events``, say how many clips and sounds there are, and which of the truth is given.
 """
 
 import csv
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -55,6 +55,20 @@ class Kind:
     def stamp(self) -> str:
         """Name of the file that says what a folder holds."""
         return f"{self.name}.txt"
+
+
+def generator_of(kind: Kind, read: Callable[[Path], Dataset]) -> Callable[..., Dataset]:
+    """The function ``generate(root, *, clips, seed, workers)`` of a set's module.
+
+    It writes the set, unless the folder holds it already, and reads it. Without ``clips`` it writes as many as the set
+    has; ``seed`` is 0 and ``workers`` (processes) 1 by default. Errors are those of ``write`` and ``read``.
+    """
+
+    def generate(root: Path, *, clips: int = kind.clips, seed: int = 0, workers: int = 1) -> Dataset:
+        write(root, kind, clips=clips, seed=seed, workers=workers)
+        return read(root)
+
+    return generate
 
 
 def write(root: Path, kind: Kind, *, clips: int, seed: int, workers: int) -> None:

@@ -10,7 +10,12 @@ from pathlib import Path
 from mgcl.errors import DataError
 from mgcl.language.prompts import TEMPLATES, prompt, templated
 
-_SAME_CLASSES = {"esc10": "esc50", "soundscape_events": "soundscapes", "soundscape_tags": "soundscapes"}
+_SAME_CLASSES = {
+    "esc10": "esc50",
+    "soundscape_events": "soundscapes",
+    "soundscape_phrases": "soundscapes",
+    "soundscape_tags": "soundscapes",
+}
 
 
 @dataclass(frozen=True)
