@@ -86,15 +86,17 @@ def _is_of(table: Table, where: Mapping[str, str]) -> bool:
 
 
 def _figure(csv: Path, where: Mapping[str, str]) -> str:
-    lines = pd.read_csv(csv, dtype=str)
-    for name, value in where.items():
+    lines = pd.read_csv(csv, dtype=str).fillna("")
+    ranked = {"metric": ""} if "metric" in lines else {}  # differences of the first metric name none
+    for name, value in {**ranked, **where}.items():
         lines = lines[lines[name] == value]
     if len(lines) != 1:
         raise ReportError(f"{csv}: {len(lines)} lines with {dict(where)}; a figure is of one")
     line = lines.iloc[0]
     if "difference_points" in line:
         return f"{float(line['difference_points']):+.2f} ± {float(line['half_width_points']):.2f}"
-    return f"{float(line['accuracy_percent']):.2f} ± {float(line['half_width_percent']):.2f}"
+    figure = next(name for name in lines if name.endswith("_percent"))
+    return f"{float(line[figure]):.2f} ± {float(line['half_width_percent']):.2f}"
 
 
 def main() -> None:
