@@ -23,10 +23,15 @@ class AppendLog:
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Append records, one line per record; they are on the disk when this returns."""
         added = [dict(record) for record in records]
-        self._stream.write("".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in added).encode())
-        self._stream.truncate()  # drops the rest of a longer torn line that was overwritten
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        lines = "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in added)
+        try:
+            self._stream.write(lines.encode())
+            self._stream.truncate()  # drops the rest of a longer torn line that was overwritten
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            error.filename = error.filename or self._stream.name  # a full disk names no file
+            raise
         self.records += added
 
 

@@ -81,7 +81,7 @@ def answers(
             )
             label = SEPARATOR.join(map(str, labels))
         stop = sound.start + seconds if sound.stop is None else sound.stop
-        known_already = sound.digest in model.examples.digests
+        known_already = sound.digest in model.all_digests
         yield Answer(
             sound.name, label, shares, sound.start, stop, known_already, sound.seconds, sound.is_silent, labels
         )

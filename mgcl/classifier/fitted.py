@@ -147,8 +147,9 @@ class Fitted:
         Raises:
             ClassifierError: a label or a clip cannot be used, or there are captions and a background.
         """
-        given = self._clips(sounds)
-        labels = label_sets_of(given, y, several=self.multi_label)
+        none = background is not None and isinstance(sounds, list) and not sounds  # to add to a background alone
+        given = [] if none else self._clips(sounds)
+        labels = [] if none else label_sets_of(given, y, several=self.multi_label)
         if background is None:
             return given, labels
         if captions is not None:

@@ -1,6 +1,7 @@
 """A fitted classifier: everything that its answers depend on, except the backbone."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,11 @@ class Model:
         if self.several is None:
             return self.learner
         return OneVsRest(self.learner, None if self.background is None else self.background.clips)
+
+    @cached_property
+    def all_digests(self) -> frozenset[str]:
+        """Digests of the support clips and of the background."""
+        return frozenset(self.all_examples.digests)
 
     @property
     def all_examples(self) -> Examples:

@@ -66,9 +66,9 @@ def write(model: Model, about: Mapping[str, Any], folder: Path) -> None:
     }
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**facts, "digest": digest(facts)}, indent=1, ensure_ascii=False)
-    for name, content in ((TENSORS, tensors), (FACTS, text.encode())):
-        with replacing(folder / name) as draft:
-            draft.write_bytes(content)
+    with replacing(folder / FACTS) as facts_draft, replacing(folder / TENSORS) as tensors_draft:
+        tensors_draft.write_bytes(tensors)  # both are complete before either replaces a file, as on a full disk
+        facts_draft.write_bytes(text.encode())
 
 
 def _listed(examples: Examples) -> list[dict[str, Any]]:
