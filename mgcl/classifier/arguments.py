@@ -66,7 +66,7 @@ def label_sets_of(clips: Sequence[Clip], labels: ArrayLike, *, several: bool) ->
         ClassifierError: a label is missing, or is not text, a number or a boolean.
         ValueError: the number of labels differs from the number of clips.
     """
-    found = label_sets(labels) if several else [(label,) for label in checked_labels(labels)]
+    found: list[tuple[Value, ...]] = label_sets(labels) if several else [(each,) for each in checked_labels(labels)]
     check_consistent_length(clips, found)
     return found
 

@@ -249,10 +249,10 @@ def _once_each(examples: Examples, *, several: bool) -> NDArray[np.intp]:
     by_sound: dict[str, int] = {}
     again = []
     for row, (digest, name, label) in enumerate(zip(examples.digests, examples.names, examples.labels, strict=True)):
-        other = by_sound.setdefault(digest, row)
-        if (own := examples.labels[other]) != label and (not several or None in (own, label)):
+        same = by_sound.setdefault(digest, row)
+        if (own := examples.labels[same]) != label and (not several or None in (own, label)):
             raise DataError(
-                f"{name} ({_class(label)}) is the same sound as {examples.names[other]} ({_class(own)}): leave "
+                f"{name} ({_class(label)}) is the same sound as {examples.names[same]} ({_class(own)}): leave "
                 f"it out of one, or of both{'' if None in (own, label) else ', or let clips have `multi_label`'}"
             )
         earlier = first.setdefault((digest, label), row)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from mgcl.classifier.calibration import PRIOR_SPREAD
 from mgcl.classifier.detection import best_thresholds
 from mgcl.errors import MgclWarning
 from mgcl.metrics.counts import f1
@@ -17,8 +18,10 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 UNLEARNT = 0.5
 """Threshold of a class without clips to learn it from."""
-_PRIOR_SPREAD = 1.0
+_OFFSETS_SPREAD = 1.0
 """Standard deviation of the classes' offsets about their mean, in units of the probabilities' logits."""
+_PRIOR_CLIPS = 10
+"""Number of a class's clips from which its threshold is as much its own as it is ``UNLEARNT``."""
 _STEEPEST = np.log(1e3)
 
 
@@ -44,14 +47,15 @@ class Several:
 def learnt(logits: Floats, truth: Flags, *, prior: float) -> tuple[float, Several]:
     """Temperature, offsets and thresholds from the logits of clips that were left out.
 
-    Platt scaling (1999) with his smoothed targets, so that probabilities stay off 0 and 1 where all clips are told
-    apart. All classes have one temperature τ, since a few clips do not tell how steep a class is. The offsets have a
-    normal prior about their mean. Thresholds are those of greatest F1.
+    Platt scaling (1999) of all classes with one temperature τ, since a few clips do not tell how steep a class is. As
+    in ``calibration.best_temperature`` τ has a log-normal prior, which keeps probabilities off 0 and 1 where all clips
+    are told apart; the offsets have a normal prior about their mean. His smoothed targets made the probabilities of
+    few clips too unsure (reports/LOG.md). For thresholds see ``thresholds_of``.
 
     Args:
         logits: shape (clips, classes), of clips that the fits have not seen; NaN: the class could not be fitted.
         truth: whether a clip is of a class, shape (clips, classes).
-        prior: τ if no clip could be left out, > 0.
+        prior: the prior's median of τ, > 0, which is τ if no clip could be left out.
 
     Returns:
         τ > 0, and what else was learnt.
@@ -87,7 +91,10 @@ def learnt(logits: Floats, truth: Flags, *, prior: float) -> tuple[float, Severa
 
 
 def thresholds_of(probabilities: Floats, truth: Flags) -> Floats:
-    """Threshold of greatest F1 of every class, shape (classes,); ``UNLEARNT`` where a class has no scored clip.
+    """Thresholds of the classes, shape (classes,); ``UNLEARNT`` where a class has no scored clip.
+
+    It is the threshold of greatest F1, drawn towards ``UNLEARNT``, since that of few clips is a matter of chance: their
+    mean, in which ``UNLEARNT`` counts as ``_PRIOR_CLIPS`` clips.
 
     Args:
         probabilities: of clips that the model was not fitted on, shape (clips, classes); NaN: not scored.
@@ -96,25 +103,25 @@ def thresholds_of(probabilities: Floats, truth: Flags) -> Floats:
     found = np.full(truth.shape[1], UNLEARNT)
     for row in range(truth.shape[1]):
         there = ~np.isnan(probabilities[:, row])
-        if truth[there, row].any():
-            found[row] = best_thresholds(probabilities[there, row, None], truth[there, row, None])[0]
+        if count := int(truth[there, row].sum()):
+            (best,) = best_thresholds(probabilities[there, row, None], truth[there, row, None])
+            found[row] = (count * best + _PRIOR_CLIPS * UNLEARNT) / (count + _PRIOR_CLIPS)
     return found
 
 
 def _scaled(scores: Floats, truth: Flags, usable: Flags) -> tuple[float, Floats]:
     """Steepness a > 0 of all classes, and offset b of each, of probabilities σ(a s - b)."""
-    own, other = (np.where(usable, each, False).sum(0) for each in (truth, ~truth))
-    targets = np.where(truth, (own + 1) / (own + 2), 1 / (other + 2))
     scores = np.where(usable, scores, 0.0)
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         steepness, offsets = np.exp(flat[0]), flat[1:]
         z = steepness * scores - offsets
         apart = offsets - offsets.mean()
-        missed = np.where(usable, expit(z) - targets, 0.0)
-        value = np.where(usable, np.logaddexp(0, z) - targets * z, 0.0).sum()
-        gradient = np.concatenate([[(missed * scores).sum() * steepness], apart / _PRIOR_SPREAD**2 - missed.sum(0)])
-        return float(value + (apart**2).sum() / (2 * _PRIOR_SPREAD**2)), gradient
+        missed = np.where(usable, expit(z) - truth, 0.0)
+        value = np.where(usable, np.logaddexp(0, z) - truth * z, 0.0).sum()
+        value += (flat[0] / PRIOR_SPREAD) ** 2 / 2 + ((apart / _OFFSETS_SPREAD) ** 2).sum() / 2
+        steeper = (missed * scores).sum() * steepness + flat[0] / PRIOR_SPREAD**2
+        return float(value), np.append(steeper, apart / _OFFSETS_SPREAD**2 - missed.sum(0))
 
     bounds = [(-_STEEPEST, _STEEPEST), *[(None, None)] * truth.shape[1]]
     solved = minimize(loss, np.zeros(1 + truth.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x

@@ -201,7 +201,7 @@ def _say(classifier: "FewShotClassifier", out: Path) -> None:
     if several := model.several:
         pairs = zip(classifier.classes_, several.thresholds, strict=True)
         print(f"thresholds: {', '.join(f'{label} {threshold:.2f}' for label, threshold in pairs)}")
-        if several.f1 is not None:
+        if several.precision is not None and several.f1 is not None:
             print(
                 f"clips left out in turn: mAP {100 * several.precision:.1f} %, micro F1 {100 * several.f1:.1f} % (the "
                 "thresholds were learnt from the same clips, so F1 is optimistic)"
