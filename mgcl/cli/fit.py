@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from mgcl.cli.commands import (
     open_model,
     warnings_as_lines,
 )
-from mgcl.errors import MgclError
+from mgcl.errors import MgclError, MgclWarning
 from mgcl.methods.variants import DEFAULT_METHOD
 
 if TYPE_CHECKING:
@@ -174,7 +175,8 @@ def _update(flags: argparse.Namespace) -> int:
     check_out(flags.out, folder=True)
     classifier = open_model(flags).set_params(verbose=True)
     several, before = classifier.multi_label, len(classifier.model_.all_examples.names)
-    with warnings_as_lines(flags):
+    with warnings_as_lines(flags), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*: each counts once", MgclWarning)  # what the model holds is no mistake
         files = fit_input.files(flags, several=several, least=1)
         classifier.add_classes(
             *fit_input.clips(files, several=several),
@@ -183,7 +185,7 @@ def _update(flags: argparse.Namespace) -> int:
             background=fit_input.background(flags),
         )
     new = len(classifier.model_.all_examples.names) - before
-    print(f"{flags.update}: {new} {'labels of clips' if several else 'clips'} are new to it")
+    print(f"{flags.update}: held {before} {'labels' if several else 'clips'}, and {new} are new")
     classifier.save(flags.out)
     _say(classifier, flags.out)
     return 0

@@ -72,7 +72,7 @@ def files(flags: argparse.Namespace, *, several: bool, least: int = 2) -> "tuple
         DataError: a class, a clip or an annotation is wrong; names it.
     """
     from mgcl.classifier.annotations import read
-    from mgcl.data.folder import labelled
+    from mgcl.data.folder import SEPARATOR, labelled
 
     if flags.clips is None and not flags.annotations:
         if flags.update is not None and flags.background is not None:
@@ -87,6 +87,8 @@ def files(flags: argparse.Namespace, *, several: bool, least: int = 2) -> "tuple
         if flags.clips.is_dir():
             say_what_is_passed_over(flags.clips)
         clips = labelled(flags.clips, least=1 if flags.annotations else least, several=several)
+    if not several and (joined := next((clip.label for clip in clips if SEPARATOR in clip.label), None)):
+        print(f"the class {joined!r} is one label; if {SEPARATOR!r} separates several, give --multi-label", flush=True)
     events = [clip for file in flags.annotations for clip in read(file, flags.recordings)]
     return clips + tuple(replace(clip, label="", labels=(clip.label,)) if several else clip for clip in events)
 
