@@ -30,6 +30,6 @@ def replacing(file: Path) -> Iterator[Path]:
         draft.replace(file)
     except BaseException as error:
         draft.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename in (None, str(draft)):
+        if isinstance(error, OSError) and error.errno and error.filename in (None, str(draft)):
             error.filename = str(file)  # a full disk names no file
         raise

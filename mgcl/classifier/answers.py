@@ -48,6 +48,11 @@ class Answer:
         return (self.label,) if self.label in self.probabilities else ()
 
     @property
+    def words(self) -> str:
+        """The label as text; "none of the classes" where there is none of several."""
+        return str(self.label) if self.labels != () else "none of the classes"
+
+    @property
     def probability(self) -> float:
         """Probability of the most probable class."""
         return max(self.probabilities.values())
