@@ -178,8 +178,7 @@ def _model(facts: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Mod
     classes, learner = facts["classes"], _learner(facts)
     examples, several = _examples(facts["clips"], tensors), None
     if there := facts.get("several"):
-        lists = (tuple(there[name]) for name in ("offsets", "thresholds"))
-        several = Several(*lists, there["precision"], there["f1"])
+        several = Several(tuple(there["offsets"]), tuple(there["thresholds"]), there["precision"], there["f1"])
     background = _examples(facts["background"], tensors, _BACKGROUND) if "background" in facts else None
     support = Support(
         clips=examples.clips if several is None else examples.counted,
