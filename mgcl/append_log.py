@@ -4,8 +4,9 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -15,18 +16,25 @@ from mgcl.errors import MgclError
 class AppendLog:
     """Open log, which appends records to its file."""
 
-    def __init__(self, stream: BinaryIO, records: list[dict[str, Any]]) -> None:
+    def __init__(self, stream: FileIO, records: list[dict[str, Any]]) -> None:
         self._stream = stream
         self.records = records
         """All records of the file, one per line, in order."""
 
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Append records, one line per record; they are on the disk when this returns."""
+        """Append records, one line per record; they are on the disk when this returns, or none of them is."""
         added = [dict(record) for record in records]
-        self._stream.write("".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in added).encode())
-        self._stream.truncate()  # drops the rest of a longer torn line that was overwritten
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        lines, end = "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in added), self._stream.tell()
+        left = memoryview(lines.encode())
+        try:
+            while left:
+                left = left[self._stream.write(left) :]  # unbuffered: a part may be written, as on a full disk
+            self._stream.truncate()  # drops the rest of a longer torn line that was overwritten
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            self._stream.seek(end)
+            error.filename = self._stream.name  # the system names no file
+            raise
         self.records += added
 
 
@@ -41,7 +49,7 @@ def append_log(file: Path) -> Iterator[AppendLog]:
     try:
         with FileLock(file.with_name(f".{file.name}.lock"), timeout=0):
             file.touch()
-            with file.open("r+b") as stream:
+            with file.open("r+b", buffering=0) as stream:
                 records, end = _whole_lines(file, stream.read())
                 stream.seek(end)
                 yield AppendLog(stream, records)

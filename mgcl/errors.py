@@ -131,7 +131,8 @@ def gathered_warnings() -> Iterator[list[str]]:
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
-_USERS_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_USERS_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, *_FULL, errno.ENOTDIR, errno.EISDIR)
 
 
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)
@@ -166,9 +167,10 @@ def run_and_exit(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except OSError as error:
-        if error.errno not in _USERS_ERRORS or error.filename is None:
+        if error.errno not in _USERS_ERRORS or (error.filename is None and error.errno not in _FULL):
             raise
-        print(f"error: {error.filename}: {error.strerror}; mend that, or name another place", file=sys.stderr)
+        place = error.filename or "the output"  # of a full disk below a redirected stdout
+        print(f"error: {place}: {error.strerror}; mend that, or name another place", file=sys.stderr)
         code = 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

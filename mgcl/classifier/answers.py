@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mgcl.classifier.model import Model
 from mgcl.classifier.sounds import Sound
+from mgcl.data.folder import SEPARATOR
 from mgcl.records import Value
 
 
@@ -17,9 +18,15 @@ class Answer:
 
     clip: str
     label: Value
-    """One of the classes, or the reject label. A silent clip gets the reject label where the classifier has one."""
+    """One of the classes, or the reject label. A silent clip gets the reject label where the classifier has one.
+
+    Of several labels it is the text of them all, joined by ``SEPARATOR``.
+    """
     probabilities: dict[Value, float]
-    """Class -> probability in 0..1, given that the clip belongs to one of the classes; they sum to 1."""
+    """Class -> probability in 0..1, given that the clip belongs to one of the classes; they sum to 1.
+
+    Of a model of several labels per clip they are independent.
+    """
     start: float = 0.0
     """Start of the part that was embedded, in seconds from the recording's beginning."""
     stop: float = 0.0
@@ -30,6 +37,20 @@ class Answer:
     """Length of the whole clip in seconds, also where only a part was embedded; 0 for arrays and windows."""
     silent: bool = False
     """Whether the clip is silent. The answer to a silent clip means nothing."""
+    labels: tuple[Value, ...] | None = None
+    """Classes that reach their thresholds, the most probable first; None: the model has one label per clip."""
+
+    @property
+    def named(self) -> tuple[Value, ...]:
+        """Classes that the clip is given; none if it was rejected."""
+        if self.labels is not None:
+            return self.labels
+        return (self.label,) if self.label in self.probabilities else ()
+
+    @property
+    def words(self) -> str:
+        """The label as text; "none of the classes" where there is none of several."""
+        return str(self.label) if self.labels != () else "none of the classes"
 
     @property
     def probability(self) -> float:
@@ -57,6 +78,15 @@ def answers(
         turned_away = not known or (sound.is_silent and reject_label is not None)
         label = reject_label if turned_away else model.classes.labels[best]
         shares = dict(zip(model.classes.labels, probabilities.tolist(), strict=True))
+        labels = None
+        if model.several is not None:
+            reached = dict(zip(shares, model.several.thresholds, strict=True)) if not sound.is_silent else {}
+            labels = tuple(
+                sorted((own for own in reached if shares[own] >= reached[own]), key=lambda own: -shares[own])
+            )
+            label = SEPARATOR.join(map(str, labels))
         stop = sound.start + seconds if sound.stop is None else sound.stop
-        known_already = sound.digest in model.examples.digests
-        yield Answer(sound.name, label, shares, sound.start, stop, known_already, sound.seconds, sound.is_silent)
+        known_already = sound.digest in model.all_digests
+        yield Answer(
+            sound.name, label, shares, sound.start, stop, known_already, sound.seconds, sound.is_silent, labels
+        )

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length
 from mgcl.audio import CHANNELS
 from mgcl.backbones import Choice
 from mgcl.classifier.given import Clip
-from mgcl.classifier.labels import checked_labels
+from mgcl.classifier.labels import checked_labels, label_sets
 from mgcl.classifier.model import Model
 from mgcl.errors import ClassifierError
 from mgcl.records import Value
@@ -22,11 +22,20 @@ Captions = Sequence[str] | None
 _SEEDS = 2**31 - 1
 
 
-def check_choices(*, channels: str, reject_label: Value, reject_rate: float, random_state: object) -> None:
+def check_choices(
+    *,
+    channels: str,
+    reject_label: Value,
+    reject_rate: float,
+    multi_label: bool,
+    background: bool,
+    random_state: object,
+) -> None:
     """Check an estimator's own parameters. Nothing is drawn from ``random_state``.
 
     Raises:
-        ClassifierError: ``channels`` or ``reject_rate`` has a wrong value.
+        ClassifierError: ``channels`` or ``reject_rate`` has a wrong value, ``reject_label`` stands beside
+            ``multi_label``, or there is a background and neither of the two.
         ValueError: ``random_state`` is of no form that scikit-learn accepts.
     """
     if not isinstance(random_state, np.random.Generator):
@@ -35,6 +44,12 @@ def check_choices(*, channels: str, reject_label: Value, reject_rate: float, ran
         raise ClassifierError(f"`channels` is {channels!r}; it is one of {', '.join(CHANNELS)}")
     if reject_label is not None and not 0 <= reject_rate < 1:
         raise ClassifierError(f"`reject_rate` is {reject_rate}; it is a share of clips, from 0 to less than 1")
+    if multi_label and reject_label is not None:
+        raise ClassifierError("with `multi_label` a clip may have no class at all: leave out `reject_label`")
+    if background and not multi_label and reject_label is None:
+        raise ClassifierError(
+            "`background` teaches when a clip is of none of the classes: give `reject_label` or `multi_label` too"
+        )
 
 
 @functools.cache
@@ -44,14 +59,14 @@ def announced(choice: Choice) -> str:
     return choice.name
 
 
-def labels_of(clips: Sequence[Clip], labels: ArrayLike) -> list[Value]:
-    """One label per clip.
+def label_sets_of(clips: Sequence[Clip], labels: ArrayLike, *, several: bool) -> list[tuple[Value, ...]]:
+    """The labels of each clip: one, or with ``several`` any number.
 
     Raises:
         ClassifierError: a label is missing, or is not text, a number or a boolean.
         ValueError: the number of labels differs from the number of clips.
     """
-    found = checked_labels(labels)
+    found: list[tuple[Value, ...]] = label_sets(labels) if several else [(each,) for each in checked_labels(labels)]
     check_consistent_length(clips, found)
     return found
 

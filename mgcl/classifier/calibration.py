@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.metrics import roc_curve
@@ -28,6 +29,9 @@ Scores of different methods have different units. It was measured by tests/bench
 """
 PRIOR_SPREAD = 0.5
 """Standard deviation of log τ under the prior."""
+LEAST_CLASSES = 3
+"""Number of classes of which one can be left out."""
+Familiarity = NDArray[np.float64]
 _ROUNDING = 1e-9
 _RANGE = np.log([1e-3, 1e3])  # of τ over the prior
 
@@ -108,26 +112,43 @@ class TurnedAway:
     """Share of foreign clips that is rejected, in 0..1; each class is scored by a fit without that class."""
 
 
-def threshold(support: Support, learner: Learner, *, most_known: float, seed: int) -> TurnedAway:
+def threshold(
+    support: Support, learner: Learner, background: Familiarity, *, most_known: float, seed: int
+) -> tuple[TurnedAway, NDArray[np.bool_]]:
     """Rejection threshold: the least familiarity at which a clip counts as one of the classes.
 
-    Two groups of support clips are compared: foreign clips, whose whole class was left out of the fit, and known
-    clips, which were cross-fitted. The threshold maximises the share of foreign clips that are rejected plus the share
-    of known clips that are not (Youden 1950). Only thresholds that reject at most ``most_known`` of the known clips
-    are considered.
+    Two groups of clips are compared: foreign ones, which are support clips whose whole class was left out of the fit
+    and clips of the background, and known ones, which were cross-fitted. The threshold maximises the share of foreign
+    clips that are rejected plus the share of known clips that are not (Youden 1950). Only thresholds that reject at
+    most ``most_known`` of the known clips are considered.
 
     Args:
         support: one episode, not a stack.
         learner: the method.
+        background: familiarity of clips of none of the classes, which no fit has seen; shape (clips,), or (0,).
         most_known: greatest share of known clips that may be rejected, in 0..1.
         seed: seed of the folds.
 
+    Returns:
+        The threshold, and whether each clip of the background is above a threshold that was learnt without it.
+
     Raises:
-        ClassifierError: there are fewer than 3 classes, or a class has too few clips.
+        ClassifierError: there are fewer than 3 classes, or 2 with a background, or a class has too few clips.
     """
-    check_enough(support.counts, learner)
+    check_enough(support.counts, learner, background=len(background) > 0)
     inside = familiarity(cross_fitted(support, learner, seed=seed))
-    outside = familiarity_of_outsiders(support, learner)
+    outside = background
+    if len(support.counts) >= LEAST_CLASSES:
+        outside = np.concatenate([background, familiarity_of_outsiders(support, learner)])
+    without = [np.delete(outside, row) for row in range(len(background))]
+    named = [
+        each >= _best(inside, others, most_known).below if len(others) else True
+        for each, others in zip(background, without, strict=True)
+    ]
+    return _best(inside, outside, most_known), np.array(named, bool)
+
+
+def _best(inside: Familiarity, outside: Familiarity, most_known: float) -> TurnedAway:
     true = np.concatenate([np.ones(len(inside)), np.zeros(len(outside))])
     false_rate, true_rate, at = roc_curve(true, np.concatenate([inside, outside]), drop_intermediate=False)
     allowed = 1 - true_rate <= most_known + _ROUNDING
@@ -135,26 +156,26 @@ def threshold(support: Support, learner: Learner, *, most_known: float, seed: in
     return TurnedAway(float(at[best]), known=float(1 - true_rate[best]), foreign=float(1 - false_rate[best]))
 
 
-def check_enough(counts: Sequence[int], learner: Learner) -> None:
+def check_enough(counts: Sequence[int], learner: Learner, *, background: bool) -> None:
     """Check that a rejection threshold can be learnt from these numbers of clips per class.
 
     Raises:
-        ClassifierError: there are fewer than 3 classes, or a class has too few clips.
+        ClassifierError: there are fewer than 3 classes, or 2 with a background, or a class has too few clips.
     """
-    least = 1 + learner.least_shots
-    if len(counts) < 3 or min(counts) < least:
+    least, classes = 1 + learner.least_shots, 2 if background else LEAST_CLASSES
+    if len(counts) < classes or min(counts) < least:
         raise ClassifierError(
-            f'"none of these" is learnt by leaving classes and clips out: it needs 3 classes of {least} clips each, '
-            f"and was given {list(counts)} clips per class"
+            f'"none of these" is learnt by leaving classes and clips out: it needs {classes} classes of {least} clips '
+            f"each, and was given {list(counts)} clips per class"
         )
 
 
-def familiarity(logits: Float[Tensor, "b way"]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def familiarity(logits: Float[Tensor, "b way"]) -> Familiarity:
     """Familiarity of each clip: its greatest logit; shape (b,)."""
     return logits.double().amax(1).numpy()
 
 
-def familiarity_of_outsiders(support: Support, learner: Learner) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def familiarity_of_outsiders(support: Support, learner: Learner) -> Familiarity:
     """Familiarity of every support clip under a fit without its class; shape (b,), ordered by class."""
     found = []
     for out in range(len(support.counts)):

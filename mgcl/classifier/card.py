@@ -10,9 +10,15 @@ from scipy.stats import binomtest
 from mgcl.catalogue import load
 from mgcl.classifier.calibration import FOLDS, cross_fitted
 from mgcl.classifier.model import Model
+from mgcl.classifier.one_vs_rest import PARTS
 from mgcl.classifier.scores import scores
+from mgcl.classifier.several import Several
 from mgcl.parameters import flat
 
+_PROBABILITIES = {
+    False: "Probabilities are softmax(logits / temperature) and assume that a clip belongs to one of the classes.",
+    True: "A class's probability is sigmoid((logit - offset) / temperature), whatever the others' are.",
+}
 _SHOWN = 3
 """Number of sentences per class in a card."""
 
@@ -28,6 +34,9 @@ def facts(model: Model, about: Mapping[str, Any]) -> dict[str, str]:
     counts = Counter(model.examples.labels)
     away = model.turned_away
     rejection = "no clip is turned away"
+    if model.several is not None:
+        pairs = zip(model.classes.labels, model.several.thresholds, strict=True)
+        rejection = f"a clip has every class whose threshold it reaches: {', '.join(f'{a} {b:.2f}' for a, b in pairs)}"
     if model.threshold is not None:
         shares = (
             f": {100 * away.known:.0f} % of the classes' clips, {100 * away.foreign:.0f} % of others" if away else ""
@@ -45,6 +54,7 @@ def facts(model: Model, about: Mapping[str, Any]) -> dict[str, str]:
         "longer clips": "one window is taken" if own.get("one_window", True) else "the whole clip is taken",
         "temperature": f"{model.temperature:.4g}",
         "rejection": rejection,
+        **({} if model.heard is None else {"background, left out in turn": str(model.heard)}),
     }
 
 
@@ -77,18 +87,20 @@ def card(model: Model, about: Mapping[str, Any], name: str) -> str:
     return (
         f"# {name}\n\n"
         f"Recognises {len(model.classes.labels)} classes of sounds; fitted by mgcl on "
-        f"{len(model.examples.labels)} clips.\n\n"
+        f"{len(set(model.examples.digests))} clips.\n\n"
         f"## Classes\n\n{classes.to_markdown(index=False)}\n\n"
         f"## Figures\n\n{_figures(model)}\n\n"
         f"## How it works\n\n{rows}\n\n"
         "## Limits\n\n"
-        "Probabilities are softmax(logits / temperature) and assume that a clip belongs to one of the classes. The "
+        f"{_PROBABILITIES[model.several is not None]} The "
         "figures above are of the clips that the model was fitted on, left out in turn. Of other recordings and "
         "microphones they say nothing: measure them with `mgcl evaluate`.\n"
     )
 
 
 def _figures(model: Model) -> str:
+    if model.several is not None:
+        return _figures_of_several(model.several)
     support = model.support
     if min(support.counts) < (least := 1 + model.learner.least_shots):
         return f"A class has fewer than {least} clips: none can be left out, so there are no figures."
@@ -103,6 +115,16 @@ def _figures(model: Model) -> str:
         f"{100 * interval.low:.1f} to {100 * interval.high:.1f}). Probabilities: log-loss {found.log_loss:.3f}, Brier "
         f"{found.brier:.3f}, calibration error {found.calibration_error:.3f}; the temperature was learnt on the same "
         "clips, so these are optimistic."
+    )
+
+
+def _figures_of_several(several: Several) -> str:
+    if several.precision is None or several.f1 is None:
+        return "No class has two clips: none can be left out, so there are no figures."
+    return (
+        f"Of its own clips, left out in at most {PARTS} parts and scored by fits on the rest: mAP "
+        f"{100 * several.precision:.1f} %, micro F1 {100 * several.f1:.1f} %; the thresholds were learnt on the same "
+        "clips, so F1 is optimistic."
     )
 
 

@@ -77,7 +77,7 @@ def cell_edges(starts: Sequence[float], stops: Sequence[float]) -> NDArray[np.fl
     return np.concatenate([[starts[0]], (middles[1:] + middles[:-1]) / 2, [stops[-1]]])
 
 
-def best_thresholds(probabilities: NDArray[np.float64], true: NDArray[np.intp]) -> NDArray[np.float64]:
+def best_thresholds(probabilities: NDArray[np.float64], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Threshold of greatest F1 of every class against the rest, shape (classes,).
 
     It lies halfway between the least probability that it accepts and the next lower one. Of several thresholds with one
@@ -85,9 +85,9 @@ def best_thresholds(probabilities: NDArray[np.float64], true: NDArray[np.intp]) 
 
     Args:
         probabilities: of clips that the model was not fitted on, shape (clips, classes).
-        true: class indices of the clips, shape (clips,); every class has a clip.
+        truth: whether a clip is of a class, shape (clips, classes); every class has a clip.
     """
-    return np.array([_best_threshold(column, true == row) for row, column in enumerate(probabilities.T)])
+    return np.array([_best_threshold(*columns) for columns in zip(probabilities.T, truth.T, strict=True)])
 
 
 def _best_threshold(probabilities: NDArray[np.float64], own: NDArray[np.bool_]) -> float:

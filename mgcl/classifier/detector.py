@@ -83,16 +83,20 @@ def detect(classifier: Fitted, path: Path, rules: Rules, *, watch: Callable[[], 
 
 
 def _row(answer: Answer, columns: list[object]) -> list[float]:
-    known = answer.label in answer.probabilities and not answer.silent
+    known = (answer.labels is not None or answer.named) and not answer.silent
     return [answer.probabilities[label] if known else 0.0 for label in columns]  # type: ignore[index]
 
 
 def learnt_thresholds(model: Model) -> dict[str, float]:
     """Class -> threshold of greatest F1 on the support clips, each scored by a fit without it.
 
+    A model of several labels per clip has its thresholds from its fit.
+
     If a class has too few clips to leave one out, every threshold is 0.5, with a warning.
     """
     labels = [str(label) for label in model.classes.labels]
+    if model.several is not None:
+        return dict(zip(labels, model.several.thresholds, strict=True))
     if min(model.support.counts) < (least := 1 + model.learner.least_shots):
         warnings.warn(
             f"a class has fewer than {least} clips: thresholds cannot be learnt from them, and are {_UNLEARNT:g}; add "
@@ -102,7 +106,8 @@ def learnt_thresholds(model: Model) -> dict[str, float]:
         )
         return dict.fromkeys(labels, _UNLEARNT)
     logits = cross_fitted(model.support, model.learner, seed=int(model.support.seeds))
-    found = best_thresholds(model.probabilities(logits.numpy()), model.support.labels.numpy())
+    truth = model.support.labels.numpy()[:, None] == np.arange(len(labels))
+    found = best_thresholds(model.probabilities(logits.numpy()), truth)
     return dict(zip(labels, found.tolist(), strict=True))
 
 

@@ -91,4 +91,12 @@ def joined(parts: Sequence[ClipFeatures]) -> ClipFeatures:
 def in_rows(clips: ClipFeatures, rows: Tensor) -> ClipFeatures:
     """The clips in these rows, with all their features, in the order of ``rows``."""
     columns: dict[str, Any] = {field.name: getattr(clips, field.name) for field in fields(clips)}
-    return replace(clips, **{name: value[rows] for name, value in columns.items() if value is not None})
+    places = rows.numpy()  # numpy would take a tensor of one number for an integer
+    return replace(
+        clips,
+        **{
+            name: value[places if isinstance(value, np.ndarray) else rows]
+            for name, value in columns.items()
+            if value is not None
+        },
+    )

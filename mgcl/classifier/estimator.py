@@ -12,24 +12,23 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from mgcl import backbones
-from mgcl.classifier import arguments, learning, storage
+from mgcl.classifier import arguments, labels, learning, storage
 from mgcl.classifier.answers import Answer
 from mgcl.classifier.arguments import Captions
 from mgcl.classifier.calibration import check_enough
-from mgcl.classifier.fitted import Fitted
+from mgcl.classifier.changes import Changing
 from mgcl.classifier.given import Sounds
 from mgcl.classifier.learner import Learner, options_of
 from mgcl.classifier.learning import Sentences
 from mgcl.classifier.reasons import Reasons
 from mgcl.classifier.sounds import decoded
 from mgcl.errors import ClassifierError, DataError
-from mgcl.language.explanations import ClassText, class_texts
 from mgcl.methods.variants import DEFAULT_METHOD
 from mgcl.parameters import flat
 from mgcl.records import Value
 
 
-class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class FewShotClassifier(Changing, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Recognises sounds from a handful of labelled clips.
 
     A clip is a path or an array of samples. Clips are brought to the backbone's window, five seconds unless it has one
@@ -60,6 +59,9 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         **options: options of the method, as in its ``Parameters``: ``epsilon=0.1``, or with ``method="mgcl"``
             ``alpha=1.1``, ``epochs=0``, ...
 
+        multi_label: whether a clip may have several classes or none. Probabilities are then independent, and every
+            class has a threshold, from which it is named.
+
     Attributes:
         backbone_: name of the backbone in use.
         classes_: labels, sorted, shape (classes,).
@@ -67,6 +69,8 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         threshold_: rejection threshold: a clip whose greatest logit is below it is rejected; None without
             ``reject_label``.
         turned_away_: estimated shares of known and of foreign clips that are rejected; None without ``reject_label``.
+        thresholds_: with ``multi_label`` the probability from which each class is named, shape (classes,); else None.
+        background_: how clips of ``background`` are answered without them; None if there are none.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         random_state: int | np.random.RandomState | np.random.Generator | None = 0,
         verbose: bool = False,
         one_window: bool = False,
+        multi_label: bool = False,
         method: str = DEFAULT_METHOD,
         **options: Value,
     ) -> None:
@@ -103,6 +108,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         self.random_state = random_state
         self.verbose = verbose
         self.one_window = one_window
+        self.multi_label = multi_label
         self.method = method
         for name, default in known.items():
             setattr(self, name, options.get(name, default))
@@ -117,6 +123,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         y: ArrayLike,
         explanations: Sentences = None,
         captions: Captions = None,
+        background: Sounds | None = None,
     ) -> Self:
         """Fit the classifier to labelled clips.
 
@@ -125,13 +132,16 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
                 array and its rate; clips of the package datasets; or a matrix of one clip per row. Integer PCM is
                 scaled to full scale 1. A single clip is given as ``[clip]``, even a stereo array. A sound that is
                 given twice counts once, with a warning.
-            y: labels of the clips: all text, all numbers or all booleans.
+            y: labels of the clips: all text, all numbers or all booleans. With ``multi_label`` also a set of labels per
+                clip, or a matrix of 0 and 1 of shape (clips, classes), whose classes are 0, 1, 2, ...
             explanations: what the classes sound like: sentences by label, the same number for every class; a json file
                 of them; the name of a data set whose explanations come with mgcl ("esc50"); None: plain sentences with
                 the class names.
             captions: what the clips sound like, one caption per clip; clips to be predicted then need captions too.
                 None: the nearest of the backbone's own captions if it has any, else the method uses audio alone, with a
                 warning.
+            background: clips of none of the classes, as ``X``. With ``multi_label`` every class is learnt against them;
+                with ``reject_label`` they teach when to reject.
 
         Raises:
             ClassifierError: there are fewer than two classes, or a clip, a label, a parameter or an option cannot be
@@ -142,57 +152,45 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
             channels=self.channels,
             reject_label=self.reject_label,
             reject_rate=self.reject_rate,
+            multi_label=self.multi_label,
+            background=background is not None,
             random_state=self.random_state,
         )
         self.backbone_ = self.backbone or arguments.announced(backbones.default(self.weights))
-        given = self._clips(X)
-        labels = arguments.labels_of(given, y)
-        if len(set(labels)) < 2:
-            raise ClassifierError(f"the clips are of one class, {labels[0]!r}; at least two classes are needed")
+        given, sets = self._given(X, y, captions, background)
+        counts = Counter(label for each in sets for label in each)
+        if len(counts) < 2:
+            raise ClassifierError(f"the clips are of one class, {next(iter(counts), None)!r}; at least two are needed")
         learner = Learner.named(self.method, self._options())
         learner = learning.suited(learner, self._backbone, own_captions=captions is not None)
         if self.reject_label is not None:
-            check_enough(list(Counter(labels).values()), learner)
+            check_enough(list(counts.values()), learner, background=background is not None)
         choices = self._choices if learner.needs_captions and captions is None else None
-        examples = self._examples(given, labels, captions, choices)
+        examples = self._examples(given, sets, captions, choices)
         return self._learn(examples, explanations, learner, choices, seed=arguments.seed_of(self.random_state))
 
-    def add_classes(
-        self,
-        X: Sounds,
-        y: ArrayLike,
-        explanations: Sentences = None,
-        captions: Captions = None,
-    ) -> Self:
-        """Add clips of new or known classes. The result equals a fit on all clips.
-
-        Args:
-            X: as in ``fit``.
-            y: as in ``fit``.
-            explanations: explanations of the new classes; known classes keep theirs.
-            captions: one per clip; required if ``fit`` was given captions.
-
-        Raises:
-            ClassifierError: as in ``fit``; also if only one of ``fit`` and this call was given captions.
-            DataError: as in ``fit``.
-        """
-        known, given = self._model, self._clips(X)
-        labels = arguments.labels_of(given, y)
-        arguments.check_captions(known, captions)
-        examples = known.examples + self._examples(given, labels, captions, known.choices)
-        texts: dict[str, ClassText] = dict(zip(map(str, known.classes.labels), known.classes.texts, strict=True))
-        new = sorted({str(label) for label in labels} - texts.keys())
-        texts |= dict(zip(new, class_texts(new, explanations), strict=True))
-        return self._learn(examples, texts, known.learner, known.choices, seed=int(known.support.seeds))
-
     def predict(self, X: Sounds, captions: Captions = None) -> NDArray[Any]:
-        """Labels of the clips, shape (clips,); ``reject_label`` for rejected clips. Arguments as in ``logits``."""
-        return np.array([decoded(each).label for each in self.answers(X, captions)])
+        """Labels of the clips, shape (clips,); ``reject_label`` for rejected clips. Arguments as in ``logits``.
+
+        With ``multi_label`` 1 where a clip has a class and 0 elsewhere, shape (clips, classes).
+        """
+        found = [decoded(each) for each in self.answers(X, captions)]
+        if self.multi_label:
+            return labels.indicator([each.named for each in found], self.classes_.tolist())
+        return np.array([each.label for each in found])
+
+    def score(self, X: Sounds, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Accuracy; with ``multi_label`` the share of clips with all of their classes and no other."""
+        true = y
+        if self.multi_label:
+            true = labels.indicator(labels.label_sets(y), self.classes_.tolist())
+        return float(super().score(X, true, sample_weight))
 
     def predict_proba(self, X: Sounds, captions: Captions = None) -> NDArray[np.float64]:
         """Class probabilities softmax(logits / τ), shape (clips, classes). Arguments as in ``logits``.
 
-        They assume that a clip belongs to one of the classes, and ignore ``reject_label``.
+        They assume that a clip belongs to one of the classes, and ignore ``reject_label``. With ``multi_label`` each is
+        the probability of one class, whatever the others'.
         """
         return self._model.probabilities(self.logits(X, captions))
 

@@ -87,7 +87,7 @@ def shares(reasons: Reasons) -> Figure:
             _bars(place, panel)
         axes[-1].set_xlabel(f"← for {fitted(second, 1.2)}     share of the logit     for {fitted(first, 1.2)} →")
         drawn.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False)
-        away = f"it was rejected as {reasons.answer.label}, and " if reasons.is_turned_away else ""
+        away = f"it was rejected as {reasons.answer.words}, and " if reasons.is_turned_away else ""
         caption = (
             f"Why: {away}what speaks for {first} (to the right) and for {second} (to the left): the parts of the "
             "score, the strongest support clips of the cache, and the strongest explanations of the contrast."

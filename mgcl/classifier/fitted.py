@@ -2,9 +2,8 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,17 +14,16 @@ from mgcl.backbones import default
 from mgcl.backbones.backbone import Backbone
 from mgcl.classifier import embedding, learning
 from mgcl.classifier.answers import Answer
-from mgcl.classifier.arguments import Captions, check_as_many, check_captions
+from mgcl.classifier.arguments import Captions, check_as_many, check_captions, label_sets_of
+from mgcl.classifier.background import Background
 from mgcl.classifier.calibration import TurnedAway
 from mgcl.classifier.given import Clip, Samples, Sounds, clips
-from mgcl.classifier.labels import checked_labels
 from mgcl.classifier.learner import Learner, options_of
 from mgcl.classifier.learning import Sentences
 from mgcl.classifier.model import Examples, Model
 from mgcl.classifier.recogniser import Recogniser
 from mgcl.classifier.sounds import Sound, all_decoded, decoded, read
 from mgcl.errors import ClassifierError, DataError, MgclWarning
-from mgcl.language.explanations import ClassText, class_texts
 from mgcl.progress import Bar
 from mgcl.records import Value
 
@@ -41,6 +39,7 @@ class Fitted:
     one_window: bool
     reject_label: Any
     reject_rate: float
+    multi_label: bool
     verbose: bool
     method: str
 
@@ -67,6 +66,17 @@ class Fitted:
     def threshold_(self) -> float | None:
         """Rejection threshold: a clip whose greatest logit is below it is rejected; None: no clip is."""
         return self._model.threshold
+
+    @property
+    def thresholds_(self) -> NDArray[np.float64] | None:
+        """Probability from which each class is named, shape (classes,); None without ``multi_label``."""
+        several = self._model.several
+        return None if several is None else np.array(several.thresholds)
+
+    @property
+    def background_(self) -> Background | None:
+        """Answers to the clips of ``background`` by models that were learnt without them; None: there are none."""
+        return self._model.heard
 
     @property
     def turned_away_(self) -> TurnedAway | None:
@@ -99,58 +109,6 @@ class Fitted:
         """
         return self._recogniser(None).windows(Path(path), every=every, length=length, channels=self.channels)
 
-    def remove_class(self, label: Value) -> Self:
-        """Forget a class. The result equals a fit on the clips of the other classes.
-
-        Raises:
-            ClassifierError: there is no such class, or one class alone would remain.
-        """
-        known, label = self._model, self._known(label)
-        texts = {str(own): text for own, text in self._texts() if own != label}
-        if len(texts) < 2:
-            raise ClassifierError(
-                f"without {label!r} the class {', '.join(texts)} is left alone; at least two are needed"
-            )
-        kept = np.flatnonzero([own != label for own in known.examples.labels])
-        return self._learn(
-            known.examples.picked(kept), texts, known.learner, known.choices, seed=int(known.support.seeds)
-        )
-
-    def rename_class(self, label: Value, name: Value) -> Self:
-        """Give a class another name. The result equals a fit under that name.
-
-        Plain sentences with the class's name change with it; sentences that were given stay.
-
-        Raises:
-            ClassifierError: there is no class ``label``, or one called ``name``, or names would mix text and numbers.
-        """
-        known, label = self._model, self._known(label)
-        if name in known.classes.labels:
-            raise ClassifierError(f"{name!r} is a class already; choose another name")
-        labels = checked_labels(cast(ArrayLike, [name if own == label else own for own in known.examples.labels]))
-        before, after = class_texts([str(label), str(name)])
-        texts = {str(own): text for own, text in self._texts()}
-        given = texts.pop(str(label))
-        prompt = after.prompt if given.prompt == before.prompt else given.prompt
-        texts[str(name)] = after if given == before else replace(given, prompt=prompt)
-        examples = replace(known.examples, labels=tuple(labels))
-        return self._learn(examples, texts, known.learner, known.choices, seed=int(known.support.seeds))
-
-    def _known(self, label: Value) -> Value:
-        """The class of this name, which may be given as text.
-
-        Raises:
-            ClassifierError: there is none; lists the classes.
-        """
-        labels = self._model.classes.labels
-        if (found := next((own for own in labels if str(own) == str(label)), None)) is None:
-            raise ClassifierError(f"{label!r} is no class of the model, which knows {', '.join(map(str, labels))}")
-        return found
-
-    def _texts(self) -> Iterator[tuple[Value, ClassText]]:
-        classes = self._model.classes
-        return zip(classes.labels, classes.texts, strict=True)
-
     @property
     def _model(self) -> Model:
         check_is_fitted(self, "model_")
@@ -181,12 +139,35 @@ class Fitted:
     def _clips(self, given: Sounds) -> list[Clip]:
         return clips(given, sample_rate=self.sample_rate or self._backbone.sample_rate, channels=self.channels)
 
+    def _given(
+        self, sounds: Sounds, y: ArrayLike, captions: Captions, background: Sounds | None
+    ) -> tuple[list[Clip], list[tuple[Value, ...]]]:
+        """The clips and the labels of each; those of the background, which come last, have none.
+
+        Raises:
+            ClassifierError: a label or a clip cannot be used, or there are captions and a background.
+        """
+        none = background is not None and isinstance(sounds, list) and not sounds  # to add to a background alone
+        given = [] if none else self._clips(sounds)
+        labels = [] if none else label_sets_of(given, y, several=self.multi_label)
+        if background is None:
+            return given, labels
+        if captions is not None:
+            raise ClassifierError("the clips of `background` have no captions: leave out theirs, or the others'")
+        more = self._clips(background)
+        return given + more, labels + [()] * len(more)
+
     def _examples(
-        self, given: Sequence[Clip], labels: list[Value], captions: Captions, choices: Tensor | None
+        self,
+        given: Sequence[Clip],
+        labels: Sequence[Sequence[Value]],
+        captions: Captions,
+        choices: Tensor | None,
+        known: Examples | None = None,
     ) -> Examples:
         check_as_many(given, captions)
         bar = Bar(self._read(given), desc="embedding clips", unit="clip", total=len(given), disable=not self.verbose)
-        return learning.embedded_examples(all_decoded(bar), labels, self._backbone, captions, choices)
+        return learning.embedded_examples(all_decoded(bar), labels, self._backbone, captions, choices, known)
 
     def _learn(
         self, examples: Examples, explanations: Sentences, learner: Learner, choices: Tensor | None, *, seed: int
@@ -200,6 +181,7 @@ class Fitted:
                 logit_scale=backbone.logit_scale,
                 choices=choices,
                 reject_rate=None if self.reject_label is None else self.reject_rate,
+                multi_label=self.multi_label,
                 seed=seed,
             )
         )

@@ -1,13 +1,15 @@
 """Checks of labels: types that json can store, and labels that look alike."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 from unicodedata import category, normalize
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from mgcl.data.folder import SEPARATOR
 from mgcl.errors import ClassifierError
 from mgcl.records import Value
 
@@ -39,6 +41,48 @@ def checked_labels(labels: ArrayLike) -> list[Value]:
         raise ClassifierError("some labels are text and some are numbers; write all as text")
     check_classification_targets(flat)
     return found
+
+
+def label_sets(labels: Any) -> list[tuple[Value, ...]]:
+    """Convert the labels of clips that may have several to tuples without repetitions.
+
+    Args:
+        labels: a set, list or tuple of labels per clip; a matrix of 0 and 1, shape (clips, classes), whose classes are
+            0, 1, 2, ...; or one label per clip, shape (clips,).
+
+    Raises:
+        ClassifierError: a label is missing, is of another type, or holds ``SEPARATOR``; a matrix holds other numbers.
+        ValueError: as in ``checked_labels``.
+    """
+    if hasattr(labels, "toarray"):  # a sparse matrix
+        labels = labels.toarray()
+    if getattr(labels, "ndim", 1) == 2:
+        matrix = np.asarray(labels)
+        if not np.isin(matrix, (0, 1)).all():
+            raise ClassifierError("a matrix of labels holds 0 and 1 alone, one column per class")
+        return [tuple(np.flatnonzero(row).tolist()) for row in matrix]
+    rows = list(labels) if labels is not None else []
+    if not any(isinstance(each, (set, frozenset, list, tuple, np.ndarray)) for each in rows):
+        return _without_separator([(label,) for label in checked_labels(labels)])
+    if one := next((each for each in rows if isinstance(each, str) or not isinstance(each, Iterable)), None):
+        raise ClassifierError(f"{one!r} is one label where others are sets: write [{one!r}]")
+    sets = [list(dict.fromkeys(each)) for each in rows]
+    flat = iter(checked_labels([label for each in sets for label in each]) if any(sets) else ())
+    return _without_separator([tuple(next(flat) for _ in each) for each in sets])
+
+
+def _without_separator(sets: list[tuple[Value, ...]]) -> list[tuple[Value, ...]]:
+    for label in (label for each in sets for label in each):
+        if isinstance(label, str) and SEPARATOR in label:
+            raise ClassifierError(
+                f"label {label!r}: {SEPARATOR!r} stands between the labels of a clip; name it otherwise"
+            )
+    return sets
+
+
+def indicator(sets: Sequence[Sequence[Value]], classes: Sequence[Value]) -> NDArray[np.int64]:
+    """1 where a clip has a class and 0 elsewhere, shape (clips, classes); labels that are no class are left out."""
+    return np.array([[label in own for label in classes] for own in sets], np.int64).reshape(len(sets), len(classes))
 
 
 def near_equal(labels: Iterable[Value]) -> Iterator[list[str]]:

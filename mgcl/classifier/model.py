@@ -1,6 +1,7 @@
 """A fitted classifier: everything that its answers depend on, except the backbone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ from scipy.special import softmax
 from torch import Tensor
 
 from mgcl.classifier import calibration
+from mgcl.classifier.background import Background
 from mgcl.classifier.embedding import in_rows, joined
 from mgcl.classifier.learner import Learner
+from mgcl.classifier.one_vs_rest import OneVsRest
+from mgcl.classifier.several import Several
 from mgcl.language.explanations import ClassText
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.records import Value
@@ -30,7 +34,14 @@ class Examples:
     captions: tuple[str, ...] | None
     """Captions, one per clip; None: the clips have none."""
     labels: tuple[Value, ...]
-    """Labels, one per clip."""
+    """Labels, one per clip; None: the clip is of none of the classes."""
+
+    @property
+    def counted(self) -> ClipFeatures:
+        """The clips, whose ``rows`` are equal where one clip stands in several rows, for its several labels."""
+        numbers: dict[str, int] = {}
+        rows = [numbers.setdefault(digest, len(numbers)) for digest in self.digests]
+        return replace(self.clips, rows=np.array(rows))
 
     def __add__(self, other: "Examples") -> "Examples":
         captions = None if self.captions is None else (*self.captions, *(other.captions or ()))
@@ -73,19 +84,42 @@ class Model:
 
     learner: Learner
     fitted: Any
-    """Result of ``learner.fit`` on the support set."""
+    """Result of ``scorer.fit`` on the support set."""
     support: Support
     examples: Examples
-    """The support clips, in the order of ``support``."""
+    """The support clips, in the order of ``support``; of several labels per clip, a clip once for each."""
     classes: Classes
     choices: Float[Tensor, "k d"] | None
     """Candidate captions of the backbone, of which a clip takes the nearest; None: clips are not captioned so."""
     temperature: float
-    """τ of softmax(logits / τ), > 0."""
+    """τ of softmax(logits / τ), > 0; of several labels per clip that of ``Several``."""
     threshold: float | None
     """Familiarity below which a clip is rejected as none of the classes; None: no clip is rejected."""
     turned_away: calibration.TurnedAway | None = None
     """Estimated shares of clips that are rejected; None without a threshold and for older mgcl's models."""
+    several: Several | None = None
+    """What names the classes of a clip that may have several; None: a clip has one label."""
+    background: Examples | None = None
+    """Clips of none of the classes, whose labels are None; None: there are none."""
+    heard: Background | None = None
+    """Answers to the background's clips by models that were learnt without them; None: there are none."""
+
+    @property
+    def scorer(self) -> Learner | OneVsRest:
+        """What ``fitted`` is of: the method itself, or for several labels per clip its fit of each class."""
+        if self.several is None:
+            return self.learner
+        return OneVsRest(self.learner, None if self.background is None else self.background.clips)
+
+    @cached_property
+    def all_digests(self) -> frozenset[str]:
+        """Digests of the support clips and of the background."""
+        return frozenset(self.all_examples.digests)
+
+    @property
+    def all_examples(self) -> Examples:
+        """The support clips and the background."""
+        return self.examples if self.background is None else self.examples + self.background
 
     @property
     def own_captions(self) -> bool:
@@ -98,13 +132,15 @@ class Model:
         Raises:
             FloatingPointError: a logit is not finite.
         """
-        found: NDArray[np.float32] = self.learner.predict(self.fitted, clips).logits.numpy()
+        found: NDArray[np.float32] = self.scorer.predict(self.fitted, clips).logits.numpy()
         if not np.isfinite(found).all():
             raise FloatingPointError("a logit is not finite; do the sounds hold anything but numbers?")
         return found
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Class probabilities softmax(logits / τ), shape (clips, classes)."""
+        """Class probabilities softmax(logits / τ), shape (clips, classes); see ``Several`` of several labels."""
+        if self.several is not None:
+            return self.several.probabilities(logits, self.temperature)
         shares: NDArray[np.float64] = softmax(logits.astype(np.float64) / self.temperature, axis=1)
         return shares
 

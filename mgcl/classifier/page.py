@@ -47,7 +47,7 @@ def title(reasons: Reasons) -> str:
     """Title of a clip's section: its name, the answer and the probability."""
     nearest = f"the nearest is {reasons.ranking[0]}, " if reasons.is_turned_away else ""
     name, answer = file_name(reasons.answer.clip), reasons.answer
-    return f"{name}: {answer.label} ({nearest}{100 * answer.probability:.0f} %)"
+    return f"{name}: {answer.words} ({nearest}{100 * answer.probability:.0f} %)"
 
 
 def why(reasons: Reasons, sound: Sound, sample_rate: int, *, name: str) -> str:

@@ -55,7 +55,7 @@ class Reasons:
     @property
     def is_turned_away(self) -> bool:
         """Whether the clip was rejected as none of the classes."""
-        return self.answer.label not in self.answer.probabilities
+        return not self.answer.named
 
     @property
     def strongest_sentence(self) -> str | None:
@@ -94,7 +94,7 @@ def reasons(
         model: the model that answered.
         segment_seconds: seconds from one segment's centre to the next.
     """
-    learner, fitted, labels, examples = model.learner, model.fitted, model.classes.labels, model.examples
+    learner, fitted, labels, examples = model.scorer, model.fitted, model.classes.labels, model.examples
     shares = learner.shares(fitted, clip, model.support)
     explanations = {label: _texts(model, row, shares.sentence_embeddings[row]) for row, label in enumerate(labels)}
     support = [

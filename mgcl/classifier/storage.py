@@ -3,8 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from mgcl.classifier.background import Background
 from mgcl.classifier.calibration import TurnedAway
 from mgcl.classifier.learner import Learner
 from mgcl.classifier.model import Classes, Examples, Model
+from mgcl.classifier.several import Several
 from mgcl.errors import DataError
 from mgcl.files import replacing
 from mgcl.language.explanations import ClassText
@@ -22,9 +24,13 @@ from mgcl.methods.method import ClipFeatures, Support
 from mgcl.parameters import flat
 from mgcl.records import digest
 
-FORMAT = 4
+FORMAT = 5
 """Version of the files' format. It is raised whenever an older mgcl would misread the files."""
+_PLAIN = 4
+"""Format of a model of one label per clip and without a background, which older mgcl reads."""
 FACTS, TENSORS = "model.json", "model.safetensors"
+_BACKGROUND = "background_"
+"""Prefix of the names of the background's tensors."""
 _RENAMED = {"none_label": "reject_label"}
 """Former name -> present name of the estimator's parameters that earlier formats hold."""
 
@@ -42,34 +48,42 @@ def write(model: Model, about: Mapping[str, Any], folder: Path) -> None:
         {name: value.clone(memory_format=torch.contiguous_format) for name, value in _tensors(model).items()}
     )
     facts = {
-        "format": FORMAT,
+        "format": _PLAIN if model.several is None and model.background is None else FORMAT,
         "method": {"name": learner.name, "version": learner.version, "parameters": flat(learner.parameters)},
         "logit_scale": support.logit_scale,
         "seed": int(support.seeds),
         "classes": [
             {"label": label, **asdict(text)} for label, text in zip(classes.labels, classes.texts, strict=True)
         ],
-        "clips": [
-            {"name": _portable(name), "label": label, "digest": sound, "caption": caption}
-            for name, label, sound, caption in zip(
-                examples.names,
-                examples.labels,
-                examples.digests,
-                examples.captions or [None] * len(examples.names),
-                strict=True,
-            )
-        ],
+        "clips": _listed(examples),
         "temperature": model.temperature,
         "threshold": model.threshold,
         "turned_away": model.turned_away and asdict(model.turned_away),
+        **({} if model.several is None else {"several": asdict(model.several)}),
+        **_of_background(model),
         **about,
         "tensors": hashlib.sha256(tensors).hexdigest(),
     }
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**facts, "digest": digest(facts)}, indent=1, ensure_ascii=False)
-    for name, content in ((TENSORS, tensors), (FACTS, text.encode())):
-        with replacing(folder / name) as draft:
-            draft.write_bytes(content)
+    with replacing(folder / FACTS) as facts_draft, replacing(folder / TENSORS) as tensors_draft:
+        tensors_draft.write_bytes(tensors)  # both are complete before either replaces a file, as on a full disk
+        facts_draft.write_bytes(text.encode())
+
+
+def _listed(examples: Examples) -> list[dict[str, Any]]:
+    captions = examples.captions or [None] * len(examples.names)
+    rows = zip(examples.names, examples.labels, examples.digests, captions, strict=True)
+    return [
+        {"name": _portable(name), "label": label, "digest": sound, "caption": caption}
+        for name, label, sound, caption in rows
+    ]
+
+
+def _of_background(model: Model) -> dict[str, Any]:
+    if model.background is None or model.heard is None:
+        return {}
+    return {"background": _listed(model.background), "heard": asdict(model.heard)}
 
 
 def _portable(name: str) -> str:
@@ -147,40 +161,38 @@ def _bytes(file: Path) -> bytes:
 def _tensors(model: Model) -> dict[str, torch.Tensor]:
     support = model.support
     optional = {"captions": support.clips.caption, "choices": model.choices}
+    if model.background is not None:
+        optional |= {f"{_BACKGROUND}{name}": value for name, value in _features(model.background.clips).items()}
     return {
         "segments": support.clips.segments,
         "clips": support.clips.clip,
         "labels": support.labels,
         "prompts": support.prompts,
         "explanations": support.explanations,
-        **model.learner.state(model.fitted),
+        **model.scorer.state(model.fitted),
         **{name: value for name, value in optional.items() if value is not None},
     }
 
 
 def _model(facts: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Model:
-    clips, classes, learner = facts["clips"], facts["classes"], _learner(facts)
-    features = ClipFeatures(tensors["segments"], tensors["clips"], tensors.get("captions"))
+    classes, learner = facts["classes"], _learner(facts)
+    examples, several = _examples(facts["clips"], tensors), None
+    if there := facts.get("several"):
+        several = Several(tuple(there["offsets"]), tuple(there["thresholds"]), there["precision"], there["f1"])
+    background = _examples(facts["background"], tensors, _BACKGROUND) if "background" in facts else None
     support = Support(
-        clips=features,
+        clips=examples.clips if several is None else examples.counted,
         labels=tensors["labels"],
         prompts=tensors["prompts"],
         explanations=tensors["explanations"],
         logit_scale=facts["logit_scale"],
         seeds=torch.tensor(facts["seed"]),
     )
-    captions = tuple(clip["caption"] for clip in clips)
-    return Model(
+    model = Model(
         learner=learner,
-        fitted=learner.restored(support, tensors),
+        fitted=None,
         support=support,
-        examples=Examples(
-            features,
-            tuple(clip["name"] for clip in clips),
-            tuple(clip["digest"] for clip in clips),
-            None if None in captions else captions,
-            tuple(clip["label"] for clip in clips),
-        ),
+        examples=examples,
         classes=Classes(
             tuple(each["label"] for each in classes),
             tuple(ClassText(each["prompt"], tuple(each["explanations"])) for each in classes),
@@ -191,4 +203,24 @@ def _model(facts: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Mod
         temperature=facts["temperature"],
         threshold=facts["threshold"],
         turned_away=TurnedAway(**estimate) if (estimate := facts.get("turned_away")) else None,
+        several=several,
+        background=background,
+        heard=Background(**facts["heard"]) if "heard" in facts else None,
+    )
+    return replace(model, fitted=model.scorer.restored(support, tensors))
+
+
+def _features(clips: ClipFeatures) -> dict[str, torch.Tensor | None]:
+    return {"segments": clips.segments, "clips": clips.clip, "captions": clips.caption}
+
+
+def _examples(clips: Sequence[Mapping[str, Any]], tensors: Mapping[str, torch.Tensor], prefix: str = "") -> Examples:
+    segments, vectors = (tensors[f"{prefix}{name}"] for name in ("segments", "clips"))
+    captions = tuple(clip["caption"] for clip in clips)
+    return Examples(
+        ClipFeatures(segments, vectors, tensors.get(f"{prefix}captions")),
+        tuple(clip["name"] for clip in clips),
+        tuple(clip["digest"] for clip in clips),
+        None if None in captions else captions,
+        tuple(clip["label"] for clip in clips),
     )

@@ -122,7 +122,7 @@ def _rules(flags: argparse.Namespace, classifier: "FewShotClassifier") -> "Rules
     on, off = (dict(_threshold(name, text) for text in getattr(flags, name)) for name in ("on", "off"))
     labels = [str(label) for label in classifier.classes_]
     background = flags.background or (BACKGROUND if BACKGROUND in labels else None)
-    if background is None and classifier.reject_label is None:
+    if background is None and classifier.reject_label is None and not classifier.multi_label:
         print(
             "warning: the model knows no background, so that every sound is one of its classes: fit it with a class "
             f"{BACKGROUND} of what sounds in between, or with --none-of-these",

@@ -1,29 +1,28 @@
 """``mgcl fit``: fit a classifier to a folder of labelled clips."""
 
 import argparse
-import ast
 import shlex
+import warnings
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mgcl.catalogue import names
+from mgcl.cli import fit_input
 from mgcl.cli.commands import (
     Commands,
     add_backbone,
     add_channels,
     check_out,
     chosen_backbone,
-    say_what_is_passed_over,
+    open_model,
     warnings_as_lines,
 )
-from mgcl.errors import MgclError
+from mgcl.errors import MgclError, MgclWarning
 from mgcl.methods.variants import DEFAULT_METHOD
 
 if TYPE_CHECKING:
     from mgcl import FewShotClassifier
-    from mgcl.data.dataset import AudioFile
 
 
 def add(commands: Commands) -> None:
@@ -55,7 +54,7 @@ def add(commands: Commands) -> None:
         metavar="DIR",
         help="where the recordings of --annotations lie (default: the folder of each file)",
     )
-    fit.add_argument("--out", required=True, type=Path, metavar="DIR", help="the model's folder")
+    fit.add_argument("--out", type=Path, metavar="DIR", help="the model's folder")
     add_backbone(fit)
     fit.add_argument("--weights", metavar="W", help="of the backbone: a path or a Hugging Face id")
     fit.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
@@ -66,6 +65,7 @@ def add(commands: Commands) -> None:
         "(default: the class names in plain sentences)",
     )
     add_channels(fit)
+    fit.set_defaults(channels=None)  # so that --update sees whether it was given
     fit.add_argument("--audio-only", action="store_true", help="go by sounds and explanations, without captions")
     fit.add_argument("--none-of-these", action="store_true", help='learn when to answer "none of these"')
     fit.add_argument(
@@ -76,10 +76,29 @@ def add(commands: Commands) -> None:
         "less than 1 (default: 0.1)",
     )
     fit.add_argument(
+        "--multi-label",
+        action="store_true",
+        help="a clip may have several classes: as one file in several folders, in several lines of the csv, or in one "
+        "line as dog;rain; every class gets a probability and a threshold of its own",
+    )
+    fit.add_argument(
+        "--background",
+        type=Path,
+        metavar="FOLDER",
+        help="clips of none of the classes, such as noise and foreign sounds, in it and in its sub-folders: they teach "
+        "--none-of-these, or the thresholds of --multi-label",
+    )
+    fit.add_argument(
+        "--update",
+        type=Path,
+        metavar="MODEL",
+        help="add these clips to a model, of its classes or of new ones; only clips that it does not hold are embedded "
+        "(default of --out: MODEL itself)",
+    )
+    fit.add_argument(
         "--method",
-        default=DEFAULT_METHOD,
         metavar="NAME",
-        help=f"of {', '.join(names('method', 'few_shot'))} (default: %(default)s)",
+        help=f"of {', '.join(names('method', 'few_shot'))} (default: {DEFAULT_METHOD})",
     )
     fit.add_argument(
         "--option",
@@ -98,136 +117,102 @@ def add(commands: Commands) -> None:
 
 
 def _fit(flags: argparse.Namespace) -> int:
+    if flags.update is not None:
+        return _update(flags)
+    if flags.out is None:
+        raise MgclError("give --out DIR, the model's folder")
+    fit_input.check_flags(flags)
     backbone = chosen_backbone(flags)
     check_out(flags.out, folder=True)
-    _check_method(flags.method)
     with warnings_as_lines(flags):
-        files, options = _files(flags), _options(flags)
-    _check_comparison(flags, Counter(file.label for file in files))
+        files, options = fit_input.files(flags, several=flags.multi_label), fit_input.options(flags)
+    background = fit_input.background(flags)
+    fit_input.check_comparison(flags, Counter(file.label for file in files))
     if flags.reject_rate is not None:
-        if not flags.none_of_these:
-            raise MgclError("--reject-rate says how many clips --none-of-these may reject: give that flag too")
         options["reject_rate"] = flags.reject_rate
     if backbone == "tiny" and not flags.weights:
         print("the tiny backbone knows generated sounds alone: for recordings use --backbone efficientat", flush=True)
 
     from mgcl import FewShotClassifier
-    from mgcl.classifier.given import part_of
 
-    captions = [file.caption for file in files if file.caption] or None
-    if captions and len(captions) < len(files):
-        raise MgclError(f"{len(captions)} of {len(files)} clips have a caption; give all one, or none")
     classifier = FewShotClassifier(
         backbone,
         weights=flags.weights,
         device=flags.device,
         channels=flags.channels,
         reject_label="none of these" if flags.none_of_these else None,
+        multi_label=flags.multi_label,
         verbose=True,
         method=flags.method,
         **options,
     )
     with warnings_as_lines(flags):
         classifier.fit(
-            [part_of(file.path, file.start, file.end) for file in files],
-            [file.label for file in files],
+            *fit_input.clips(files, several=flags.multi_label),
             explanations=flags.explanations,
-            captions=None if flags.audio_only else captions,
+            captions=fit_input.captions(flags, files),
+            background=background,
         )
     _print_comparison(flags, classifier)
     replaced = (flags.out / "model.json").exists()
     classifier.save(flags.out)
     if replaced:
         print(f"{flags.out}: held a model, which this one has replaced")
+    _say(classifier, flags.out)
+    return 0
+
+
+def _update(flags: argparse.Namespace) -> int:
+    """Add clips to the model that ``--update`` names."""
+    fixed = ("backbone", "channels", "method", "reject_rate")
+    given = [name for name in fixed if getattr(flags, name) is not None]
+    given += [
+        name for name in ("none_of_these", "multi_label", "audio_only", "option", "compare") if getattr(flags, name)
+    ]
+    if given:
+        raise MgclError(f"`{given[0]}`: a model keeps what it was fitted with; leave it out, or fit a new model")
+    flags.model, flags.out = flags.update, flags.out or flags.update
+    check_out(flags.out, folder=True)
+    classifier = open_model(flags).set_params(verbose=True)
+    several, before = classifier.multi_label, len(classifier.model_.all_examples.names)
+    with warnings_as_lines(flags), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*: each counts once", MgclWarning)  # what the model holds is no mistake
+        files = fit_input.files(flags, several=several, least=1)
+        classifier.add_classes(
+            *fit_input.clips(files, several=several),
+            explanations=flags.explanations,
+            captions=fit_input.captions(flags, files) if classifier.model_.own_captions else None,
+            background=fit_input.background(flags),
+        )
+    new = len(classifier.model_.all_examples.names) - before
+    print(f"{flags.update}: held {before} {'labels' if several else 'clips'}, and {new} are new")
+    classifier.save(flags.out)
+    _say(classifier, flags.out)
+    return 0
+
+
+def _say(classifier: "FewShotClassifier", out: Path) -> None:
+    """Print what a model has learnt, and how to use it."""
+    model = classifier.model_
     if away := classifier.turned_away_:
         print(
             f'"none of these": of new clips of these classes about {100 * away.known:.0f} % will be rejected, of '
             f"clips of other classes {100 * away.foreign:.0f} % (estimated by leaving clips and classes out; "
             "--reject-rate moves it)"
         )
-    clips = len(classifier.model_.examples.labels)
-    use = f"mgcl predict {shlex.quote(str(flags.out))} CLIP ..."
-    print(f"{flags.out}: {clips} clips of {len(classifier.classes_)} classes; {use}")
-    return 0
-
-
-def _files(flags: argparse.Namespace) -> "tuple[AudioFile, ...]":
-    """The clips to learn from: those of FOLDER and the events of ``--annotations``.
-
-    Raises:
-        MgclError: neither is given, or the model would lie where the clips are.
-        DataError: a class, a clip or an annotation is wrong; names it.
-    """
-    from mgcl.classifier.annotations import read
-    from mgcl.data.folder import labelled
-
-    if flags.clips is None and not flags.annotations:
-        raise MgclError("give FOLDER, with one sub-folder per class, or --annotations FILE")
-    if flags.recordings is not None and not flags.recordings.is_dir():
-        raise MgclError(f"--recordings {flags.recordings}: no such folder")
-    clips: tuple[AudioFile, ...] = ()
-    if flags.clips is not None:
-        if flags.out.absolute() == flags.clips.absolute():
-            raise MgclError(f"--out {flags.out}: that is where the clips are; name another folder")
-        if flags.clips.is_dir():
-            say_what_is_passed_over(flags.clips)
-        clips = labelled(flags.clips, least=1 if flags.annotations else 2)
-    return clips + tuple(clip for file in flags.annotations for clip in read(file, flags.recordings))
-
-
-def _options(flags: argparse.Namespace) -> dict[str, Any]:
-    """Options of the method from the command line. Values are Python literals (2, 0.5, True, None) or else text.
-
-    Raises:
-        MgclError: the method has no option of that name, or needs captions despite ``--audio-only``.
-    """
-    from mgcl.classifier.learner import Learner, options_of
-
-    known = options_of(flags.method)
-    options: dict[str, Any] = {}
-    if flags.audio_only and Learner.named(flags.method, {}).needs_captions:
-        if "fusion" not in known:
-            raise MgclError(f"--audio-only: the method {flags.method} needs captions")
-        options["fusion"] = "audio"
-    for words in flags.option:
-        name, text = _pair(words)
-        if name not in known:
-            has = ", ".join(known) or "no options"
-            raise MgclError(f"--option {name}: the method {flags.method} has none of that name; it has {has}")
-        try:
-            options[name] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            options[name] = text
-    return options
-
-
-def _pair(words: list[str]) -> tuple[str, str]:
-    """Name and value of one option, written as NAME=VALUE or NAME VALUE.
-
-    Raises:
-        MgclError: the words have neither form.
-    """
-    name, equals, value = words[0].partition("=")
-    if len(words) == 1 and equals:
-        return name, value
-    if len(words) == 2 and not equals:
-        return name, words[1]
-    raise MgclError(f"--option {' '.join(words)}: write NAME=VALUE, e.g. --option alpha=2")
-
-
-def _check_method(name: str) -> None:
-    if name not in names("method", "few_shot"):
-        raise MgclError(
-            f"--method {name}: there is none of that name; there are: {', '.join(names('method', 'few_shot'))}"
-        )
-
-
-def _check_comparison(flags: argparse.Namespace, clips: Mapping[str, int]) -> None:
-    if flags.compare and (single := [label for label, count in clips.items() if count < 2]):
-        raise MgclError(
-            f"--compare leaves clips out, and there is one clip alone of {', '.join(single)}: add another, or leave "
-            "out --compare"
-        )
+    if several := model.several:
+        pairs = zip(classifier.classes_, several.thresholds, strict=True)
+        print(f"thresholds: {', '.join(f'{label} {threshold:.2f}' for label, threshold in pairs)}")
+        if several.precision is not None and several.f1 is not None:
+            print(
+                f"clips left out in turn: mAP {100 * several.precision:.1f} %, micro F1 {100 * several.f1:.1f} % (the "
+                "thresholds were learnt from the same clips, so F1 is optimistic)"
+            )
+    if classifier.background_:
+        print(f"background, left out in turn: {classifier.background_}")
+    clips = len(set(model.examples.digests))
+    use = f"mgcl predict {shlex.quote(str(out))} CLIP ..."
+    print(f"{out}: {clips} clips of {len(classifier.classes_)} classes; {use}")
 
 
 def _print_comparison(flags: argparse.Namespace, classifier: "FewShotClassifier") -> None:

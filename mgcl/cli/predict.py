@@ -177,8 +177,10 @@ def _explained(
 
 
 def _sure(answer: "Answer", digits: int) -> str:
-    """The answer's probability as text; "-" for a rejected clip, whose label has none."""
-    return f"{answer.probability:.{digits}f}" if answer.label in answer.probabilities else "-"
+    """Probabilities of the answer's labels as text; "-" for a clip that is given no class."""
+    from mgcl.data.folder import SEPARATOR
+
+    return SEPARATOR.join(f"{answer.probabilities[label]:.{digits}f}" for label in answer.named) or "-"
 
 
 Show = Callable[["Answer"], None]
@@ -187,7 +189,7 @@ Show = Callable[["Answer"], None]
 def _as_text(_classifier: "FewShotClassifier", *, windows: bool) -> Show:
     def show(answer: "Answer") -> None:
         start = f"\t{answer.start:.2f}" if windows else ""
-        print(f"{answer.clip}{start}\t{answer.label}\t{_sure(answer, 3)}", flush=True)
+        print(f"{answer.clip}{start}\t{'-' if answer.label == '' else answer.label}\t{_sure(answer, 3)}", flush=True)
 
     return show
 
@@ -198,6 +200,8 @@ def _as_json(_classifier: "FewShotClassifier", *, windows: bool) -> Show:
         if not windows:
             del content["start"], content["stop"]
         del content["clip_seconds"]
+        if answer.labels is None:
+            del content["labels"]
         content["probabilities"] = {str(label): share for label, share in answer.probabilities.items()}
         print(json.dumps(content, ensure_ascii=False), flush=True)
 

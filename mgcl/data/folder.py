@@ -1,10 +1,11 @@
 """A user's own sounds: a folder with one sub-folder per class, or a csv file that lists them."""
 
+import hashlib
 import math
 import unicodedata
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -22,6 +23,8 @@ _COLUMNS = {
     **dict.fromkeys(("offset", "end_time"), "end"),
 }
 """Name of a column in a csv file -> its meaning."""
+SEPARATOR = ";"
+"""Between the labels of a clip that has several."""
 _LATE = 0.01
 """Seconds by which a clip may end after its file, because times in a csv file are rounded."""
 _NOT_READ = {"probability"}
@@ -61,7 +64,7 @@ def read(root: Path) -> Dataset:
     return Dataset(name, "", "not stated", files)
 
 
-def labelled(root: Path, *, least: int = 2) -> tuple[AudioFile, ...]:
+def labelled(root: Path, *, least: int = 2, several: bool = False) -> tuple[AudioFile, ...]:
     """Return the clips of a folder of classes, or of a csv file (see ``read``).
 
     The csv file may also have columns start and end, in seconds: a clip is then this part of its file.
@@ -69,17 +72,35 @@ def labelled(root: Path, *, least: int = 2) -> tuple[AudioFile, ...]:
     Args:
         root: the folder, or the csv file.
         least: least number of classes.
+        several: whether a clip may have several labels: as the same bytes in the folders of several classes, in
+            several lines of the csv file, or in one line, separated by ``SEPARATOR``. Clips then have ``labels``
+            instead of a label, and an empty cell of a csv file is a clip without labels.
 
     Raises:
         DataError: there are fewer classes, a class has no clips, or a clip is listed twice or wrongly.
         MissingFilesError: a file that the csv names is missing.
     """
-    files = _listed(root) if root.is_file() else _found(root)
-    classes = sorted({file.label for file in files})
+    files = _listed(root, several=several) if root.is_file() else _found(root)
+    if several:
+        files = _merged(files)
+    classes = sorted({label for file in files for label in file.classes})
     if len(classes) < least:
         found = ", ".join(classes) or "none"
         raise DataError(f"{root}: at least {least} classes are needed, each in a folder of its own; found: {found}")
     return files
+
+
+def _merged(files: Sequence[AudioFile]) -> tuple[AudioFile, ...]:
+    """Clips with all of their labels, of which one stands for all that are the same sound."""
+    found: dict[tuple[str, float | None, float | None], AudioFile] = {}
+    for file in files:
+        with file.path.open("rb") as stream:
+            key = (hashlib.file_digest(stream, "sha256").hexdigest(), file.start, file.end)
+        first = found.setdefault(key, replace(file, label="", labels=()))
+        own = [clean_label(label) for label in file.label.split(SEPARATOR)]
+        labels = dict.fromkeys([*(first.labels or ()), *filter(None, own)])
+        found[key] = replace(first, labels=tuple(labels))
+    return tuple(found.values())
 
 
 def passed_over(root: Path) -> tuple[Path, ...]:
@@ -126,7 +147,7 @@ def _found(root: Path) -> tuple[AudioFile, ...]:
     )
 
 
-def _listed(file: Path) -> tuple[AudioFile, ...]:
+def _listed(file: Path, *, several: bool) -> tuple[AudioFile, ...]:
     table = read_table(file, ("path", "label"), missing="").rename(
         columns=lambda name: _COLUMNS.get(name.lower(), name)
     )
@@ -140,14 +161,16 @@ def _listed(file: Path) -> tuple[AudioFile, ...]:
     clips = []
     for row in table.reindex(columns=[*dict.fromkeys(_COLUMNS.values())], fill_value="").itertuples():
         try:
-            clips.append(_clip(file, row))
+            clips.append(_clip(file, row, several=several))
         except ValueError as error:
             raise DataError(f"{file}, line {row.Index}: {error}") from None
     places = [PurePath(clip.clip_id) for clip in clips]
-    for (path, start, _), times in Counter((clip.clip_id, clip.start, clip.end) for clip in clips).items():
+    keys = Counter((clip.clip_id, clip.start, clip.end, clip.label if several else "") for clip in clips)
+    for (path, start, _, label), times in keys.items():
         if times > 1:
             stretch = "" if start is None else ", or a stretch of it,"
-            raise DataError(f"{file}: {path} is listed {times} times; a clip{stretch} has one line")
+            of_label = f" with the label {label!r}" if several else ""
+            raise DataError(f"{file}: {path} is listed {times} times{of_label}; a clip{stretch} has one line{of_label}")
     named = [
         replace(clip, clip_id=clip_id if clip.start is None else f"{clip_id} {clip.start:g}-{clip.end:g} s")
         for clip_id, clip in zip(clip_ids(places), clips, strict=True)
@@ -157,14 +180,14 @@ def _listed(file: Path) -> tuple[AudioFile, ...]:
     return listed
 
 
-def _clip(file: Path, row: Any) -> AudioFile:
+def _clip(file: Path, row: Any, *, several: bool) -> AudioFile:
     """Parse a line of a csv file into a clip.
 
     Raises:
         ValueError: the line is wrong; states why.
     """
     label = clean_label(row.label)
-    if not label:
+    if not label and not several:
         raise ValueError("no label")
     path = PurePath(row.path)
     if not (file.parent / path).exists():

@@ -231,3 +231,44 @@ def test_model_is_shown_and_changed(model, tmp_path) -> None:
     assert "MIT, as mgcl" in card
     assert run("model", "show", changed).stdout == shown  # removed again, it is the model that it was
     assert "'owl' is no class of the model" in run("model", "remove", model, "owl", code=2).stderr
+
+
+def test_several_labels_background_and_update(sounds, tmp_path) -> None:
+    rows = [f"{kind}/{number}.wav,{kind}" for kind in ("hum", "beeps") for number in range(3)]
+    for number in range(2):
+        both = (waveform("hum", number) + waveform("beeps", 9 - number)) / 2
+        soundfile.write(sounds / "train" / f"both-{number}.wav", both, RATE)
+        rows.append(f"both-{number}.wav,hum;beeps" if number else "both-0.wav,hum\nboth-0.wav,beeps")
+    listed = sounds / "train" / "clips.csv"
+    listed.write_text("\n".join(["path,label", *rows]))
+    model = tmp_path / "tagger"
+    noise = ("--background", sounds / "train" / "hiss")
+    done = run("fit", listed, "--multi-label", *noise, "--out", model)
+    assert f"{model}: 8 clips of 2 classes" in done.stdout
+    assert "of 3 (" in next(line for line in done.stdout.splitlines() if line.startswith("background, left out"))
+    both = sounds / "train" / "both-1.wav"
+    (row,) = csv.DictReader(io.StringIO(run("predict", model, both, "--csv").stdout))
+    named = {label for label in ("hum", "beeps") if label in row["label"].split(";")}
+    assert len(row["probability"].split(";")) == len(row["label"].split(";"))
+    (answer,) = map(json.loads, run("predict", model, both, "--json").stdout.splitlines())
+    assert set(answer["labels"]) == named
+    (sounds / "test" / "copies.csv").write_text("path,label\nhum/3.wav,hum\nbeeps/3.wav,beeps\nhiss/3.wav,\n")
+    verdict = run("evaluate", model, sounds / "test" / "copies.csv", "--background", sounds / "test" / "hiss").stdout
+    assert "mAP" in verdict
+    assert "of 3 clips; all labels right" in verdict
+    assert f"{sounds / 'test' / 'hiss'}: " in verdict
+    soundfile.write(sounds / "train" / "siren.wav", waveform("siren", 1), RATE)
+    listed.write_text("\n".join(["path,label", *rows, "siren.wav,siren"]))
+    grown = run("fit", listed, "--update", model, "--out", tmp_path / "grown")
+    assert f"{model}: held 13 labels, and 1 are new" in grown.stdout
+    assert "each counts once" not in grown.stderr
+    assert f"{tmp_path / 'grown'}: 9 clips of 3 classes" in grown.stdout
+    assert "mAP" in run("model", "card", tmp_path / "grown").stdout
+    for arguments, words in (
+        ((listed, "--update", model, "--multi-label"), "--multi-label: a model keeps what it was fitted with"),
+        ((listed, "--out", model), "both-0.wav is listed 2 times"),
+        ((listed, "--out", model, "--multi-label", "--none-of-these"), "leave out --none-of-these"),
+        ((listed, "--out", model, "--background", sounds), "give --none-of-these or --multi-label too"),
+        ((sounds / "train",), "give --out DIR"),
+    ):
+        assert words in run("fit", *arguments, code=2).stderr

@@ -124,7 +124,7 @@ def _changed(file: Path, **changes) -> None:
     ("spoil", "words"),
     [
         (lambda folder: _changed(folder / "model.json", temperature=1.0), "model.json: changed since it was saved"),
-        (lambda folder: _changed(folder / "model.json", format=5), "of format 5, and this mgcl reads up to 4"),
+        (lambda folder: _changed(folder / "model.json", format=6), "of format 6, and this mgcl reads up to 5"),
         (lambda folder: (folder / "model.json").write_text("[]"), "not a model that `mgcl fit` wrote"),
         (lambda folder: (folder / "model.json").unlink(), "no such file"),
         (lambda folder: (folder / "model.safetensors").unlink(), "no such file"),

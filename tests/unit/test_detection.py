@@ -54,10 +54,10 @@ def test_a_window_speaks_for_the_time_nearest_to_its_middle() -> None:
 
 def test_the_best_threshold_lies_halfway_to_what_it_refuses() -> None:
     shares = np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6], [0.2, 0.8]])
-    assert best_thresholds(shares, np.array([0, 0, 1, 1])) == pytest.approx([0.55, 0.45])
+    assert best_thresholds(shares, np.eye(2, dtype=bool)[[0, 0, 1, 1]]) == pytest.approx([0.55, 0.45])
     mixed = np.array([[0.9, 0.1], [0.6, 0.4], [0.6, 0.4], [0.1, 0.9]])  # equal ones are accepted together
-    assert best_thresholds(mixed, np.array([0, 0, 1, 1]))[0] == pytest.approx(0.35)
-    assert best_thresholds(np.array([[0.3, 0.7], [0.2, 0.8]]), np.array([0, 1])) == pytest.approx([0.25, 0.75])
+    assert best_thresholds(mixed, np.eye(2, dtype=bool)[[0, 0, 1, 1]])[0] == pytest.approx(0.35)
+    assert best_thresholds(np.array([[0.3, 0.7], [0.2, 0.8]]), np.eye(2, dtype=bool)) == pytest.approx([0.25, 0.75])
 
 
 def test_a_short_window_is_looped(tmp_path: Path) -> None:
