@@ -2,12 +2,23 @@
 
 from typing import NamedTuple
 
+from mgcl.catalogue import load
+
 
 class Choice(NamedTuple):
     """Default backbone: its name, and one line for the user on why it was chosen."""
 
     name: str
     why: str
+
+
+def reads_text(name: str) -> bool:
+    """Whether the backbone of this name has a text side. Its weights are not loaded.
+
+    Raises:
+        MgclError: there is no backbone of this name.
+    """
+    return bool(getattr(load("backbone", name), "READS_TEXT", True))
 
 
 def default(weights: str | None = None) -> Choice:

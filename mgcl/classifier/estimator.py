@@ -38,8 +38,9 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
 
     Args:
         backbone: one of ``mgcl extract``'s: "efficientat", "tiny", "laion_clap", "transformers_clap", "ms_clap",
-            "mga_clap". None: "efficientat" if its weights are on this machine (``mgcl weights fetch efficientat``),
-            else "tiny"; a line on stderr names the choice and its reason.
+            "mga_clap", or "transformers_audio", with which ``method`` must read no sentences. None: "efficientat" if
+            its weights are on this machine (``mgcl weights fetch efficientat``), else "tiny"; a line on stderr names
+            the choice and its reason.
         weights: weights of the backbone: a path or a Hugging Face id; None: $MGCL_<BACKBONE>_WEIGHTS, or the
             backbone's own. Weights without a backbone are tiny's.
         device: torch device of the backbone.
@@ -134,8 +135,8 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
                 warning.
 
         Raises:
-            ClassifierError: there are fewer than two classes, or a clip, a label, a parameter or an option cannot be
-                used.
+            ClassifierError: there are fewer than two classes; a clip, a label, a parameter or an option cannot be used;
+                or sentences are given, or read by the method, and the backbone has no text side.
             DataError: a file cannot be decoded, one sound is in two classes, or a class has no explanations.
         """
         arguments.check_choices(
@@ -149,6 +150,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         labels = arguments.labels_of(given, y)
         if len(set(labels)) < 2:
             raise ClassifierError(f"the clips are of one class, {labels[0]!r}; at least two classes are needed")
+        arguments.check_text(self._backbone, explanations=explanations, captions=captions)
         learner = Learner.named(self.method, self._options())
         learner = learning.suited(learner, self._backbone, own_captions=captions is not None)
         if self.reject_label is not None:
@@ -177,6 +179,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
             DataError: as in ``fit``.
         """
         known, given = self._model, self._clips(X)
+        arguments.check_text(self._backbone, explanations=explanations, captions=captions)
         labels = arguments.labels_of(given, y)
         arguments.check_captions(known, captions)
         examples = known.examples + self._examples(given, labels, captions, known.choices)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mgcl.backbones import reads_text
 from mgcl.catalogue import names
 from mgcl.cli.commands import (
     Commands,
@@ -19,7 +20,7 @@ from mgcl.cli.commands import (
     warnings_as_lines,
 )
 from mgcl.errors import MgclError
-from mgcl.methods.variants import DEFAULT_METHOD
+from mgcl.methods.variants import DEFAULT_METHOD, WITHOUT_TEXT
 
 if TYPE_CHECKING:
     from mgcl import FewShotClassifier
@@ -77,9 +78,9 @@ def add(commands: Commands) -> None:
     )
     fit.add_argument(
         "--method",
-        default=DEFAULT_METHOD,
         metavar="NAME",
-        help=f"of {', '.join(names('method', 'few_shot'))} (default: %(default)s)",
+        help=f"of {', '.join(names('method', 'few_shot'))} (default: {DEFAULT_METHOD}; {WITHOUT_TEXT} on a backbone "
+        "without a text side)",
     )
     fit.add_argument(
         "--option",
@@ -100,6 +101,7 @@ def add(commands: Commands) -> None:
 def _fit(flags: argparse.Namespace) -> int:
     backbone = chosen_backbone(flags)
     check_out(flags.out, folder=True)
+    flags.method = flags.method or _default_method(backbone)
     _check_method(flags.method)
     with warnings_as_lines(flags):
         files, options = _files(flags), _options(flags)
@@ -213,6 +215,13 @@ def _pair(words: list[str]) -> tuple[str, str]:
     if len(words) == 2 and not equals:
         return name, words[1]
     raise MgclError(f"--option {' '.join(words)}: write NAME=VALUE, e.g. --option alpha=2")
+
+
+def _default_method(backbone: str) -> str:
+    if reads_text(backbone):
+        return DEFAULT_METHOD
+    print(f"method: {WITHOUT_TEXT}, since the backbone {backbone} has no text side", flush=True)
+    return WITHOUT_TEXT
 
 
 def _check_method(name: str) -> None:
