@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -43,5 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for command in _COMMANDS:
         command.add(commands)
     flags = parser.parse_args(arguments)
+    flags.typed = sys.argv[1:] if arguments is None else [*arguments]
     flags.called = flag_names(commands.choices[flags.command]) | getattr(flags, "called", {})
     run_and_exit(functools.partial(flags.job, flags), flags.called, command=f"mgcl {flags.command}")

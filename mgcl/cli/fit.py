@@ -4,11 +4,11 @@ import argparse
 import ast
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mgcl.backbones import reads_text
+from mgcl.backbones import for_recordings, reads_text
 from mgcl.catalogue import names
 from mgcl.cli.commands import (
     Commands,
@@ -111,7 +111,9 @@ def _fit(flags: argparse.Namespace) -> int:
             raise MgclError("--reject-rate says how many clips --none-of-these may reject: give that flag too")
         options["reject_rate"] = flags.reject_rate
     if backbone == "tiny" and not flags.weights:
-        print("the tiny backbone knows generated sounds alone: for recordings use --backbone efficientat", flush=True)
+        clap = for_recordings()
+        command = shlex.join(["mgcl", *_with_backbone(flags.typed, clap.name)])
+        print(f"tiny knows generated sounds alone; for recordings take a CLAP: {command} ({clap.why})", flush=True)
 
     from mgcl import FewShotClassifier
     from mgcl.classifier.given import part_of
@@ -215,6 +217,14 @@ def _pair(words: list[str]) -> tuple[str, str]:
     if len(words) == 2 and not equals:
         return name, words[1]
     raise MgclError(f"--option {' '.join(words)}: write NAME=VALUE, e.g. --option alpha=2")
+
+
+def _with_backbone(words: Sequence[str], name: str) -> list[str]:
+    """The words of the command with another backbone."""
+    if "--backbone" not in words:
+        return [*words, "--backbone", name]
+    at = words.index("--backbone")
+    return [*words[: at + 1], name, *words[at + 2 :]]
 
 
 def _default_method(backbone: str) -> str:
