@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 if TYPE_CHECKING:
     from jaxtyping import Float
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from mgcl.details import Alignment
 
@@ -101,6 +101,20 @@ class Aligning(Protocol):
         Raises:
             SentenceError: the sentence is empty or too long.
         """
+        ...
+
+
+@runtime_checkable
+class Exportable(Protocol):
+    """What a backbone also has if its audio side, front end included, can be written as one graph."""
+
+    @property
+    def tower(self) -> nn.Module:
+        """Module with the weights that ``features`` uses."""
+        ...
+
+    def features(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
+        """Embed clips as ``embed_audio`` does, on the weights' device, with operations that torch can export."""
         ...
 
 

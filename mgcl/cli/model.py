@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
     """Add this command to the subcommands of ``mgcl``."""
     model = commands.add_parser(
         "model",
-        help="show a model, write its card, and add, remove or rename classes",
+        help="show a model, write its card, export it, and add, remove or rename classes",
         description="The result of a change equals a fit on the remaining clips: nothing is embedded again.",
     )
     kinds = model.add_subparsers(required=True, metavar="WHAT", dest="what")
@@ -32,6 +32,16 @@ def add(commands: Commands) -> None:
     card.add_argument("model", type=Path, metavar="MODEL", help="folder that `mgcl fit` wrote")
     card.add_argument("--out", type=Path, metavar="FILE", help="default: print it")
     card.set_defaults(job=_card)
+
+    export = kinds.add_parser(
+        "export",
+        help="write the model and its backbone as one ONNX graph",
+        description="From the samples of one window to probabilities; resampling stays outside. The file is kept only "
+        "if onnxruntime computes what the model computes.",
+    )
+    add_model(export)
+    export.add_argument("--onnx", required=True, type=Path, metavar="FILE", help="file to write")
+    export.set_defaults(job=_export)
 
     more = kinds.add_parser("add", help="learn clips of a new or a known class", description=_OPENED)
     add_model(more)
@@ -78,6 +88,22 @@ def _card(flags: argparse.Namespace) -> int:
     with replacing(flags.out) as draft:
         draft.write_text(text, encoding="utf-8")
     print(f"{flags.out}: card of {flags.model}")
+    return 0
+
+
+def _export(flags: argparse.Namespace) -> int:
+    from mgcl.classifier.onnx_graph import INPUT, export_onnx
+
+    check_out(flags.onnx, folder=False)
+    if flags.device != "cpu":
+        raise MgclError(f"--device {flags.device}: a graph is written on the CPU; leave it out")
+    classifier = open_model(flags)
+    difference = export_onnx(classifier, flags.onnx)
+    samples = round(classifier.seconds_ * classifier.sample_rate_)
+    print(
+        f"{flags.onnx}: {flags.onnx.stat().st_size / 1e6:.1f} MB, takes {INPUT} (windows, {samples}) at "
+        f"{classifier.sample_rate_} Hz; probabilities differ from the model's by at most {difference:.1e}"
+    )
     return 0
 
 
