@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +152,8 @@ def pinned_folder(name: str, files: Sequence[str] = ("*.json", "*.safetensors"))
     try:
         return Path(snapshot_download(repository, revision=commit, allow_patterns=list(files), etag_timeout=10))
     except (*HUB_ERRORS, HFValidationError) as error:
+        with suppress(*HUB_ERRORS, HFValidationError):  # the library looks there only if no hub answers at all
+            return Path(snapshot_download(repository, revision=commit, local_files_only=True))
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BackboneError(
             f"{name}: not in the Hugging Face cache, and the hub does not give it ({reason}); check name and commit, "

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from mgcl import backbones
-from mgcl.classifier import arguments, learning, storage
+from mgcl.classifier import arguments, hub, learning, storage
 from mgcl.classifier.answers import Answer
 from mgcl.classifier.arguments import Captions
 from mgcl.classifier.calibration import check_enough
@@ -253,7 +253,7 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
         """Load a classifier that ``save`` wrote.
 
         Args:
-            folder: folder that ``save`` wrote.
+            folder: folder that ``save`` wrote, or ``hub:OWNER/NAME@COMMIT`` of the Hugging Face hub.
             weights: weights of the backbone, if they have moved since.
             device: torch device of the backbone.
             channels: how clips of several channels become one; None: as at fit.
@@ -262,12 +262,13 @@ class FewShotClassifier(Fitted, ClassifierMixin, BaseEstimator):  # type: ignore
             DataError: the folder holds no model, the model was changed or is of a newer mgcl, or its backbone had
                 other weights.
         """
-        model, about = storage.read(Path(folder))
+        folder = hub.local_folder(folder)
+        model, about = storage.read(folder)
         own = {"one_window": True, **about["estimator"], "device": device}  # older models took one window
         if weights is not None:
             own["weights"] = weights
         elif own["weights"] is not None:
-            own["weights"] = storage.found_weights(own["weights"], Path(folder))
+            own["weights"] = storage.found_weights(own["weights"], folder)
         if channels is not None:
             own["channels"] = channels
         loaded = cls(**own, method=model.learner.name, **flat(model.learner.parameters))
