@@ -17,6 +17,7 @@ from mgcl.cli import (
     explain,
     extract,
     fit,
+    live,
     model,
     predict,
     pretrain,
@@ -31,8 +32,8 @@ from mgcl.cli import (
 from mgcl.errors import flag_names, run_and_exit
 
 _COMMANDS = (
-    fit, predict, detect, evaluate, model, demo, weights, data, caption, explain, extract, bank, similarities, sweep,
-    report, status, ui, sync, pretrain,
+    fit, predict, detect, live, evaluate, model, demo, weights, data, caption, explain, extract, bank, similarities,
+    sweep, report, status, ui, sync, pretrain,
 )  # fmt: skip
 
 
