@@ -7,7 +7,6 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import HFValidationError
 
 from mgcl.classifier import storage
-from mgcl.classifier.card import card
 from mgcl.errors import ClassifierError
 from mgcl.pretrained import HUB_ERRORS, pinned_folder
 
@@ -55,6 +54,8 @@ def push(folder: Path, repository: str, *, private: bool = True) -> str:
         DataError: the folder holds no model, or it was changed.
         ClassifierError: the name has another form, or the hub does not take the model.
     """
+    from mgcl.classifier.card import card  # pandas takes a while to import, and opening a model needs none of it
+
     if re.fullmatch(r"[\w.-]+/[\w.-]+", repository) is None:
         raise ClassifierError(f"{repository}: a repository of the hub is OWNER/NAME")
     text = _FRONT_MATTER + card(*storage.read(folder), repository.partition("/")[2])

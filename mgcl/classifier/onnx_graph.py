@@ -150,7 +150,7 @@ def _compared(file: Path, classifier: Fitted, backbone: Backbone, windows: Tenso
 
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     model, worst = classifier.model_, 0.0
-    for window in windows.split(1):  # unlike the number that was traced
+    for window in torch.split(windows, 1):  # unlike the number that was traced
         logits, probabilities = session.run([LOGITS, PROBABILITIES], {INPUT: window.numpy()})
         features = backbone.embed_audio(window)
         own = model.logits(ClipFeatures(unit(features.segments), unit(features.clip), None))
