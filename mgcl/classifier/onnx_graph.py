@@ -33,7 +33,7 @@ INPUT, LOGITS, PROBABILITIES = "waveforms", "logits", "probabilities"
 """Names of the graph's input, of shape (windows, samples), and outputs, of shape (windows, classes)."""
 METADATA = "mgcl"
 """Key of the graph's metadata, a json object: classes, sample rate, samples, threshold and more."""
-_FIXED = "logistic_regression, proker or cross_modal_probe"
+_FIXED = "`mgcl fit --method` logistic_regression, proker or cross_modal_probe"
 
 
 class _Head(nn.Module):
@@ -108,11 +108,11 @@ def _refuse_unfixed(model: Model) -> None:
     """
     name, parameters = model.learner.name, model.learner.parameters
     if model.learner.needs_captions:
-        raise ClassifierError(f"the method {name} reads a caption of each clip; fit again with `method` {_FIXED}")
+        raise ClassifierError(f"the method {name} reads a caption of each clip; fit again with {_FIXED}")
     if hasattr(parameters, "matching"):
         raise ClassifierError(
             f"the method {name} matches segments by a transport that iterates until it converges, so its scores are no "
-            f"fixed function of the clip; fit again with `method` {_FIXED}"
+            f"fixed function of the clip; fit again with {_FIXED}"
         )
 
 
@@ -136,7 +136,7 @@ def _converted(graph: nn.Module, windows: Tensor) -> Any:
     except Exception as error:  # torch raises many types
         lines = [line for line in str(error).splitlines() if "No ONNX function found" in line] or [repr(error)]
         raise ClassifierError(
-            f"the classifier cannot be written as an ONNX graph ({lines[0][:200]}); fit again with `method` {_FIXED}"
+            f"the classifier cannot be written as an ONNX graph ({lines[0][:200]}); fit again with {_FIXED}"
         ) from None
 
 

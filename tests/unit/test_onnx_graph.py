@@ -56,7 +56,7 @@ def test_what_is_no_fixed_function_is_refused_by_name(tmp_path) -> None:
         ("multi_grained_kernel", "iterates until it converges"),
         ("knn", "cannot be written as an ONNX"),
     ):
-        with pytest.raises(ClassifierError, match=f"{why}.*; fit again with `method` logistic_regression"):
+        with pytest.raises(ClassifierError, match=f"{why}.*; fit again with `mgcl fit --method` logistic_regression"):
             onnx_graph.export_onnx(fitted(method, backbone="tiny"), tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
 
