@@ -93,7 +93,7 @@ def _card(flags: argparse.Namespace) -> int:
 
     if flags.out is not None:
         check_out(flags.out, folder=False)
-    text = card(*storage.read(local_folder(flags.model)), flags.model.name.partition("@")[0])
+    text = card(*storage.read(local_folder(flags.model)), flags.model.absolute().name)
     if flags.out is None:
         print(text, end="")
         return 0
