@@ -13,6 +13,10 @@ EXTRAS: Mapping[str, str] = {
     "laion_clap": "laion",
     "openai": "write",
     "av": "video",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "onnxscript": "onnx",
+    "sounddevice": "live",
 }
 """Import name -> extra that installs it. ``mgcl.audio.formats`` looks for PyAV too, and names the extra m4a."""
 

@@ -1,13 +1,20 @@
 """Models from the Hugging Face hub or a folder in its layout, loaded completely or refused with a one-line error."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import (
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+    snapshot_download,
+    try_to_load_from_cache,
+)
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # whichever of httpx's versions it uses
 from huggingface_hub.utils.tqdm import enable_progress_bars
@@ -119,6 +126,39 @@ def hub_file(repository: str, name: str, *, fetch: str | None = None) -> Path:
             repository,
             f"{repository}/{name}: neither here nor in the Hugging Face cache, and the hub does not give it "
             f"({reason}); run `{command}` where it does, and set HF_HOME to that cache",
+        ) from None
+
+
+def pinned_folder(name: str, files: Sequence[str] = ("*.json", "*.safetensors")) -> Path:
+    """Folder of a repository of the Hugging Face hub at one commit, from the cache or downloaded.
+
+    Args:
+        name: OWNER/NAME@COMMIT; the commit has 40 hex digits, so that the content stays the same.
+        files: patterns of the files that are needed.
+
+    Raises:
+        BackboneError: the name has another form, or there is no local copy and the hub does not provide it.
+    """
+    found = re.fullmatch(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})", name)
+    if found is None:
+        if re.fullmatch(r"[\w.-]+/[\w.-]+(@.*)?", name) is None:
+            raise BackboneError(f"{name}: neither a folder nor OWNER/NAME@COMMIT of the Hugging Face hub; give either")
+        address = f"https://huggingface.co/{name.partition('@')[0]}"
+        raise BackboneError(
+            f"{name}: neither a folder nor a pinned model; name its commit, {name.partition('@')[0]}@COMMIT, so that "
+            f"it stays the same: its 40 hex digits are the first word that `git ls-remote {address} HEAD` prints"
+        )
+    repository, commit = found.groups()
+    try:
+        return Path(snapshot_download(repository, revision=commit, allow_patterns=list(files), etag_timeout=10))
+    except (*HUB_ERRORS, HFValidationError) as error:
+        with suppress(*HUB_ERRORS, HFValidationError):  # the library looks there only if no hub answers at all
+            return Path(snapshot_download(repository, revision=commit, local_files_only=True))
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise BackboneError(
+            f"{name}: not in the Hugging Face cache, and the hub does not give it ({reason}); check name and commit, "
+            f"log in with `hf auth login` if it is gated, or run `hf download {repository} --revision {commit}` where "
+            "there is a network, and set HF_HOME to that cache"
         ) from None
 
 

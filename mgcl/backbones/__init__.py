@@ -2,12 +2,33 @@
 
 from typing import NamedTuple
 
+from mgcl.catalogue import load
+
 
 class Choice(NamedTuple):
-    """Default backbone: its name, and one line for the user on why it was chosen."""
+    """A backbone: its name, and words for the user on why it was chosen."""
 
     name: str
     why: str
+
+
+def reads_text(name: str) -> bool:
+    """Whether the backbone of this name has a text side. Its weights are not loaded.
+
+    Raises:
+        MgclError: there is no backbone of this name.
+    """
+    return bool(getattr(load("backbone", name), "READS_TEXT", True))
+
+
+def for_recordings() -> Choice:
+    """Return the CLAP to recommend to users of tiny, and what to run before it is used. Nothing is downloaded."""
+    from mgcl.backbones import transformers_clap
+
+    here = transformers_clap.is_here()
+    return Choice(
+        "transformers_clap", "its weights are here" if here else "first run `mgcl weights fetch transformers_clap`"
+    )
 
 
 def default(weights: str | None = None) -> Choice:

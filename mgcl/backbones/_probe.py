@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mgcl.backbones.backbone import Backbone
+from mgcl.backbones.backbone import Backbone, reads_text
 from mgcl.errors import BackboneError, MgclWarning
 from mgcl.records import logit_scale_fault
 
@@ -32,19 +32,20 @@ def probed(backbone: _Backbone) -> _Backbone:
         BackboneError: the logit scale is out of range; or the outputs are not finite, have another shape than the
             backbone states, or are the same for unlike input.
     """
-    refuse_scale(backbone)
+    if reads_text(backbone):
+        refuse_scale(backbone)
     refuse_outputs(backbone)
     return backbone
 
 
 def refuse_outputs(backbone: Backbone) -> None:
-    """Check a backbone's embeddings of four sentences, a clip of noise and a silent clip.
+    """Check a backbone's embeddings of four sentences, if it has a text side, a clip of noise and a silent clip.
 
     Raises:
         BackboneError: an embedding is not finite, has another shape than the backbone states, or is the same for
             unlike input.
     """
-    texts = backbone.embed_text(SENTENCES)
+    texts = backbone.embed_text(SENTENCES) if reads_text(backbone) else None
     random = torch.Generator().manual_seed(0)
     noise = _LEVEL * torch.randn(round(backbone.seconds * backbone.sample_rate), generator=random)
     features = backbone.embed_audio(torch.stack([noise, torch.zeros_like(noise)]))
@@ -54,6 +55,8 @@ def refuse_outputs(backbone: Backbone) -> None:
         ("clips", features.clip, (2, d)),
         ("segments", features.segments, (2, n, d)),
     ):
+        if given is None:
+            continue
         if given.shape != shape:
             raise BackboneError(
                 f"{backbone.name}: gives {what} of shape {tuple(given.shape)}, not {shape}; choose other weights"
@@ -64,7 +67,7 @@ def refuse_outputs(backbone: Backbone) -> None:
         ("four unlike sentences", texts, _SENTENCES_ALIKE),
         ("noise and silence", features.clip, _CLIPS_ALIKE),
     ):
-        if (mean := _mean_cosine(given)) > alike:
+        if given is not None and (mean := _mean_cosine(given)) > alike:
             raise BackboneError(
                 f"{backbone.name}: embeds {what} as one (their mean cosine is {mean:.4f}), so it cannot tell "
                 "classes apart; choose other weights"

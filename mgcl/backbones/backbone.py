@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 if TYPE_CHECKING:
     from jaxtyping import Float
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from mgcl.details import Alignment
 
@@ -43,7 +43,8 @@ class Facts(Protocol):
     embedding_dim: int
     """d, length of an embedding in the joint space of audio and text."""
     logit_scale: float
-    """Multiplier of the contrast, already exponentiated, in the range ``mgcl.records.LOGIT_SCALES``."""
+    """Multiplier of the contrast, already exponentiated, in the range ``mgcl.records.LOGIT_SCALES``; 0 for a backbone
+    without a text side."""
     sample_rate: int
     """Sample rate of the waveforms that the backbone takes, in Hz."""
     seconds: float
@@ -54,6 +55,11 @@ class Facts(Protocol):
     """Seconds between the centres of consecutive segments. The first centre lies at half of it."""
     captions: tuple[str, ...]
     """Sentences from the training data, from which clips can be captioned; empty if the backbone has none."""
+
+
+def reads_text(about: Facts) -> bool:
+    """Whether a backbone has a text side. Without one there is no contrast, and its logit scale is 0."""
+    return about.logit_scale > 0
 
 
 def facts(backbone: Facts) -> Facts:
@@ -67,7 +73,10 @@ def facts_json(about: Facts) -> dict[str, Any]:
 
 
 class Backbone(Facts, Protocol):
-    """Frozen weights that embed audio and text. The same batch gives the same bits on one machine."""
+    """Frozen weights that embed audio and text. The same batch gives the same bits on one machine.
+
+    A backbone without a text side (``reads_text``) refuses every sentence with a BackboneError.
+    """
 
     def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
         """Embed clips of ``seconds`` at ``sample_rate``."""
@@ -95,8 +104,25 @@ class Aligning(Protocol):
         ...
 
 
+@runtime_checkable
+class Exportable(Protocol):
+    """What a backbone also has if its audio side, front end included, can be written as one graph."""
+
+    @property
+    def tower(self) -> nn.Module:
+        """Module with the weights that ``features`` uses."""
+        ...
+
+    def features(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
+        """Embed clips as ``embed_audio`` does, on the weights' device, with operations that torch can export."""
+        ...
+
+
 class BackboneModule(Protocol):
-    """The protocol of a backbone's module."""
+    """The protocol of a backbone's module.
+
+    A module has ``READS_TEXT = False`` if its backbones have no text side, so that this is known before one is loaded.
+    """
 
     def load(self, weights: str | None = None, device: str = "cpu") -> Backbone:
         """Load a backbone.

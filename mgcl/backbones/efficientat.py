@@ -82,6 +82,16 @@ class EfficientAt:
             steps = self._steps(waveforms)
             return AudioFeatures(self._embedded(steps).cpu(), self._embedded(steps.mean(1)).cpu())
 
+    @property
+    def tower(self) -> MobileNet:
+        """The weights that ``features`` uses."""
+        return self._tagger
+
+    def features(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
+        """Embed clips as in ``embed_audio``, all together, with operations that can be exported."""
+        steps = self._tagger.steps(log_mel(waveforms.to(self._device)))
+        return AudioFeatures(self._embedded(steps), self._embedded(steps.mean(1)))
+
     def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
         """Embed sentences: the encoder's mean over tokens, of unit length, followed by zeros."""
         return F.pad(self._encoded(sentences), (0, self._tagger.width)).cpu()

@@ -100,8 +100,18 @@ class TinyBackbone:
     def embed_audio(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
         """Embed clips: every frame is aggregated by itself into a segment, and all frames together into the clip."""
         with torch.inference_mode():
-            frames = self._model.frames(log_mel(waveforms).to(self._device))
-            return AudioFeatures(self._model.each(frames).cpu(), self._model.aggregate(frames).cpu())
+            features = self.features(waveforms)
+            return AudioFeatures(features.segments.cpu(), features.clip.cpu())
+
+    @property
+    def tower(self) -> Grained:
+        """The weights that ``features`` uses."""
+        return self._model
+
+    def features(self, waveforms: Float[Tensor, "b samples"]) -> AudioFeatures:
+        """Embed clips as in ``embed_audio``, with operations that can be exported."""
+        frames = self._model.frames(log_mel(waveforms).to(self._device))
+        return AudioFeatures(self._model.each(frames), self._model.aggregate(frames))
 
     def embed_text(self, sentences: Sequence[str]) -> Float[Tensor, "k d"]:
         """Embed sentences: the words of a sentence are aggregated into one vector."""

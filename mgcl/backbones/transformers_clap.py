@@ -4,6 +4,7 @@ HTSAT divides ten seconds into 32 time steps of two frequency rows. The window o
 segments are the time steps of the first five seconds: means over frequency, mapped by the audio projection.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import AutoConfig, ClapAudioConfig, ClapFeatureExtractor, ClapModel, ClapProcessor
 
 from mgcl.backbones._looping import repeated, steps_in
 from mgcl.backbones._probe import probed
@@ -21,7 +21,7 @@ from mgcl.backbones._weights import chosen, fingerprint, refuse_differences
 from mgcl.backbones.backbone import WINDOW, AudioFeatures
 from mgcl.errors import BackboneError
 from mgcl.pretrained import hub_file, hub_folder, quietly
-from mgcl.published_weights import HubFiles, fetchable
+from mgcl.published_weights import HubFiles, copy_of, fetchable
 
 DEFAULT = "laion/clap-htsat-unfused"
 PUBLISHED = (
@@ -97,6 +97,8 @@ def load(weights: str | None = None, device: str = "cpu") -> TransformersClap:
     Raises:
         BackboneError: the model is not available, is not a CLAP, or lacks weights or its vocabulary.
     """
+    from transformers import AutoConfig, ClapModel, ClapProcessor  # takes seconds to import, and is_here needs none
+
     weights = chosen("transformers_clap", weights, DEFAULT)
     folder = Path(weights).expanduser()
     source = str(folder) if folder.is_dir() else _from_hub(weights)
@@ -126,6 +128,11 @@ def load(weights: str | None = None, device: str = "cpu") -> TransformersClap:
     return probed(TransformersClap(model, processor, f"transformers_clap {name}", device))
 
 
+def is_here() -> bool:
+    """Whether the default weights are on this machine, or an environment variable names others. Nothing is loaded."""
+    return bool(os.environ.get("MGCL_TRANSFORMERS_CLAP_WEIGHTS") or copy_of("transformers_clap", PUBLISHED[0]))
+
+
 def _from_hub(repository: str) -> str:
     """Return the source for transformers: the folder that ``mgcl weights fetch`` filled, else the repository's id."""
     with fetchable("transformers_clap", PUBLISHED):
@@ -133,13 +140,13 @@ def _from_hub(repository: str) -> str:
     return str(config.parent) if config.is_relative_to(hub_folder()) else repository
 
 
-def log_mel(extractor: ClapFeatureExtractor, waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b time mels"]:
+def log_mel(extractor: Any, waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b time mels"]:
     """Compute the extractor's spectrogram in dB, in float64 like the extractor, but on the waveforms' device.
 
     The extractor itself takes 16 ms of CPU time per clip, several times what a GPU needs for the rest.
 
     Args:
-        extractor: feature extractor whose filters and sizes are used.
+        extractor: ClapFeatureExtractor whose filters and sizes are used.
         waveforms: audio on any device, at any level.
     """
     window = torch.hann_window(extractor.fft_window_size, dtype=torch.float64, device=waveforms.device)
@@ -152,8 +159,8 @@ def log_mel(extractor: ClapFeatureExtractor, waveforms: Float[Tensor, "b samples
     return (10 * power.clamp_min(1e-10).log10()).float()
 
 
-def _time_steps(audio: ClapAudioConfig) -> int:
-    """Number of time steps in ten seconds.
+def _time_steps(audio: Any) -> int:
+    """Number of time steps in ten seconds, by a ClapAudioConfig.
 
     The spectrogram is folded to a square and cut into patches; every stage but one halves the result.
     """

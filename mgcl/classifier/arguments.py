@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from mgcl.audio import CHANNELS
 from mgcl.backbones import Choice
+from mgcl.backbones.backbone import Backbone, reads_text
 from mgcl.classifier.given import Clip
 from mgcl.classifier.labels import checked_labels, label_sets
 from mgcl.classifier.model import Model
@@ -93,6 +94,17 @@ def check_captions(model: Model, captions: str | Captions) -> None:
         )
     if captions is not None and not model.own_captions:
         raise ClassifierError("the classifier was fitted without captions: leave them out, or fit with captions")
+
+
+def check_text(backbone: Backbone, *, explanations: object, captions: Captions) -> None:
+    """Check that no sentences are given to a backbone without a text side; None passes.
+
+    Raises:
+        ClassifierError: there are sentences.
+    """
+    for name, given in (("explanations", explanations), ("captions", captions)):
+        if given is not None and not reads_text(backbone):
+            raise ClassifierError(f"the backbone {backbone.name} has no text side; leave `{name}` out")
 
 
 def check_as_many(clips: Sequence[Clip], captions: Captions) -> None:

@@ -83,6 +83,8 @@ def card(model: Model, about: Mapping[str, Any], name: str) -> str:
         ],
         columns=["class", "clips", f"described as (the first {_SHOWN} sentences)"],
     )
+    if not model.support.described:
+        classes = classes.iloc[:, :2]
     rows = "\n".join(f"- **{key}:** {value}" for key, value in found.items() if key != "classes")
     return (
         f"# {name}\n\n"

@@ -46,6 +46,7 @@ class Changing(Fitted):
         """
         known = self._model
         given, labels = self._given(X, y, captions, background)
+        arguments.check_text(self._backbone, explanations=explanations, captions=captions)
         arguments.check_captions(known, captions)
         examples = known.all_examples + self._examples(given, labels, captions, known.choices, known.all_examples)
         texts: dict[str, ClassText] = dict(zip(map(str, known.classes.labels), known.classes.texts, strict=True))

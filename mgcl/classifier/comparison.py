@@ -9,8 +9,9 @@ from mgcl.classifier.learner import Learner
 from mgcl.errors import ClassifierError
 from mgcl.methods.method import Support
 
-_READ = ("clip", "segments", "prompt", "explanations")
-"""Features that a classifier's clips always have. Captions are not among them: clips may lack them."""
+_READ = ("clip", "segments")
+"""Features that a classifier's clips always have. Sentences are not among them: clips and classes may lack them."""
+_SENTENCES = ("prompt", "explanations")
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,10 @@ def compared(support: Support, *, seed: int) -> list[Candidate]:
 
 
 def _learners(support: Support) -> Iterator[Learner]:
+    known = {*_READ, "caption", *(_SENTENCES if support.described else ())}
     for name in names("method", "few_shot"):
         learner = Learner.named(name, {})
         if learner.needs_captions and support.clips.caption is None:
             learner = learner.without_captions()
-        if set(learner.parameters.reads) <= {*_READ, "caption"}:
+        if set(learner.parameters.reads) <= known:
             yield learner

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mgcl.backbones.backbone import Backbone
+from mgcl.backbones.backbone import Backbone, reads_text
 from mgcl.catalogue import load
 from mgcl.classifier.sounds import Sound
 from mgcl.extraction.embedding import embed_sentences
@@ -73,7 +73,12 @@ def embedded_sentences(sentences: Sequence[str], backbone: Backbone) -> Float[Te
 def embedded_classes(
     texts: Sequence[ClassText], backbone: Backbone
 ) -> tuple[Float[Tensor, "way d"], Float[Tensor, "way n_e d"]]:
-    """Embed the prompts and the explanations of classes as unit vectors; all classes have n_e explanations."""
+    """Embed the prompts and the explanations of classes as unit vectors; all classes have n_e explanations.
+
+    If the backbone has no text side, the vectors hold no numbers: d is 0.
+    """
+    if not reads_text(backbone):
+        return torch.empty(len(texts), 0), torch.empty(len(texts), len(texts[0].explanations), 0)
     prompts = embedded_sentences([text.prompt for text in texts], backbone)
     return prompts, torch.stack([embedded_sentences(text.explanations, backbone) for text in texts])
 

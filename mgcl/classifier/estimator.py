@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from mgcl import backbones
-from mgcl.classifier import arguments, labels, learning, storage
+from mgcl.classifier import arguments, hub, labels, learning, storage
 from mgcl.classifier.answers import Answer
 from mgcl.classifier.arguments import Captions
 from mgcl.classifier.calibration import check_enough
@@ -37,8 +37,9 @@ class FewShotClassifier(Changing, ClassifierMixin, BaseEstimator):  # type: igno
 
     Args:
         backbone: one of ``mgcl extract``'s: "efficientat", "tiny", "laion_clap", "transformers_clap", "ms_clap",
-            "mga_clap". None: "efficientat" if its weights are on this machine (``mgcl weights fetch efficientat``),
-            else "tiny"; a line on stderr names the choice and its reason.
+            "mga_clap", or "transformers_audio", with which ``method`` must read no sentences. None: "efficientat" if
+            its weights are on this machine (``mgcl weights fetch efficientat``), else "tiny"; a line on stderr names
+            the choice and its reason.
         weights: weights of the backbone: a path or a Hugging Face id; None: $MGCL_<BACKBONE>_WEIGHTS, or the
             backbone's own. Weights without a backbone are tiny's.
         device: torch device of the backbone.
@@ -144,8 +145,8 @@ class FewShotClassifier(Changing, ClassifierMixin, BaseEstimator):  # type: igno
                 with ``reject_label`` they teach when to reject.
 
         Raises:
-            ClassifierError: there are fewer than two classes, or a clip, a label, a parameter or an option cannot be
-                used.
+            ClassifierError: there are fewer than two classes; a clip, a label, a parameter or an option cannot be used;
+                or sentences are given, or read by the method, and the backbone has no text side.
             DataError: a file cannot be decoded, one sound is in two classes, or a class has no explanations.
         """
         arguments.check_choices(
@@ -161,6 +162,7 @@ class FewShotClassifier(Changing, ClassifierMixin, BaseEstimator):  # type: igno
         counts = Counter(label for each in sets for label in each)
         if len(counts) < 2:
             raise ClassifierError(f"the clips are of one class, {next(iter(counts), None)!r}; at least two are needed")
+        arguments.check_text(self._backbone, explanations=explanations, captions=captions)
         learner = Learner.named(self.method, self._options())
         learner = learning.suited(learner, self._backbone, own_captions=captions is not None)
         if self.reject_label is not None:
@@ -248,7 +250,7 @@ class FewShotClassifier(Changing, ClassifierMixin, BaseEstimator):  # type: igno
         """Load a classifier that ``save`` wrote.
 
         Args:
-            folder: folder that ``save`` wrote.
+            folder: folder that ``save`` wrote, or ``hub:OWNER/NAME@COMMIT`` of the Hugging Face hub.
             weights: weights of the backbone, if they have moved since.
             device: torch device of the backbone.
             channels: how clips of several channels become one; None: as at fit.
@@ -257,12 +259,13 @@ class FewShotClassifier(Changing, ClassifierMixin, BaseEstimator):  # type: igno
             DataError: the folder holds no model, the model was changed or is of a newer mgcl, or its backbone had
                 other weights.
         """
-        model, about = storage.read(Path(folder))
+        folder = hub.local_folder(folder)
+        model, about = storage.read(folder)
         own = {"one_window": True, **about["estimator"], "device": device}  # older models took one window
         if weights is not None:
             own["weights"] = weights
         elif own["weights"] is not None:
-            own["weights"] = storage.found_weights(own["weights"], Path(folder))
+            own["weights"] = storage.found_weights(own["weights"], folder)
         if channels is not None:
             own["channels"] = channels
         loaded = cls(**own, method=model.learner.name, **flat(model.learner.parameters))

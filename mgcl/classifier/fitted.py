@@ -109,6 +109,21 @@ class Fitted:
         """
         return self._recogniser(None).windows(Path(path), every=every, length=length, channels=self.channels)
 
+    def live(
+        self, blocks: Iterator[NDArray[np.float32]], *, every: float, length: float | None = None
+    ) -> Iterator[Answer]:
+        """Answer the windows of samples as they arrive, e.g. from a microphone.
+
+        Args:
+            blocks: samples at ``sample_rate_``, each block of shape (samples,), with values in -1..1; may never end.
+            every: as in ``windows``.
+            length: as in ``windows``.
+
+        Raises:
+            ClassifierError: as in ``windows``.
+        """
+        return self._recogniser(None).live(blocks, every=every, length=length)
+
     @property
     def _model(self) -> Model:
         check_is_fitted(self, "model_")

@@ -51,6 +51,11 @@ class Learner:
         """Whether the method reads the clips' captions."""
         return "caption" in self.parameters.reads
 
+    @property
+    def needs_text(self) -> bool:
+        """Whether the method reads sentences on clips or classes."""
+        return not set(self.parameters.reads).isdisjoint(("caption", "prompt", "explanations"))
+
     def without_captions(self) -> Self:
         """The learner for clips without captions.
 

@@ -11,7 +11,8 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mgcl.backbones.backbone import Backbone
+from mgcl.backbones.backbone import Backbone, reads_text
+from mgcl.catalogue import names
 from mgcl.classifier import calibration
 from mgcl.classifier.background import background as heard
 from mgcl.classifier.embedding import embedded, embedded_classes, in_rows, joined
@@ -36,8 +37,15 @@ def suited(learner: Learner, backbone: Backbone, *, own_captions: bool) -> Learn
     """The learner for these clips: if neither the user nor the backbone has captions, without them, with a warning.
 
     Raises:
-        ClassifierError: the method needs captions and there are none.
+        ClassifierError: the method needs captions and there are none, or sentences and the backbone has no text side.
     """
+    if learner.needs_text and not reads_text(backbone):
+        known = (Learner.named(name, {}) for name in names("method", "few_shot"))
+        others = ", ".join(each.name for each in known if set(each.parameters.reads) <= {"clip", "segments"})
+        raise ClassifierError(
+            f"the method {learner.name} reads sentences, and the backbone {backbone.name} has no text side; choose "
+            f"another `method`: {others}"
+        )
     if own_captions or backbone.captions or not learner.needs_captions:
         return learner
     try:

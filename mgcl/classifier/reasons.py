@@ -127,6 +127,8 @@ def reasons(
 
 def _texts(model: Model, row: int, embeddings: Tensor) -> tuple[str, ...]:
     """Sentences of the class in this row that the method used, found by their embeddings."""
+    if not model.support.described:
+        return ()
     classes, text = model.classes, model.classes.texts[row]
     known = [*zip(classes.explanations[row], text.explanations, strict=True), (classes.prompts[row], text.prompt)]
     return tuple(next(sentence for vector, sentence in known if vector.equal(each)) for each in embeddings)

@@ -17,7 +17,8 @@ from mgcl.classifier.embedding import embedded
 from mgcl.classifier.model import Model
 from mgcl.classifier.reasons import Reasons, reasons
 from mgcl.classifier.sounds import Sound, decoded
-from mgcl.classifier.windows import windows
+from mgcl.classifier.stretches import Samples
+from mgcl.classifier.windows import windows, windows_of
 from mgcl.errors import DataError
 from mgcl.extraction.plan import BATCH
 from mgcl.records import Value
@@ -59,6 +60,12 @@ class Recogniser:
         sounds = windows(path, every=every, sample_rate=rate, seconds=seconds, length=length, channels=channels)
         for batch in _batches(sounds):
             yield from self._answered(batch, None)
+
+    def live(self, blocks: Iterator[Samples], *, every: float, length: float | None) -> Iterator[Answer]:
+        """Answer the windows of samples that arrive, each as soon as it is complete."""
+        rate, seconds = self.backbone.sample_rate, self.backbone.seconds
+        for sound in windows_of(blocks, "live", every=every, sample_rate=rate, seconds=seconds, length=length):
+            yield from self._answers([sound], self._scored([sound], None))
 
     def explain(self, sound: Sound, caption: str | None) -> Reasons:
         """Reasons for the answer to one sound."""

@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ from mgcl.cli import (
     explain,
     extract,
     fit,
+    live,
     model,
     predict,
     pretrain,
@@ -30,8 +32,8 @@ from mgcl.cli import (
 from mgcl.errors import flag_names, run_and_exit
 
 _COMMANDS = (
-    fit, predict, detect, evaluate, model, demo, weights, data, caption, explain, extract, bank, similarities, sweep,
-    report, status, ui, sync, pretrain,
+    fit, predict, detect, live, evaluate, model, demo, weights, data, caption, explain, extract, bank, similarities,
+    sweep, report, status, ui, sync, pretrain,
 )  # fmt: skip
 
 
@@ -43,5 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for command in _COMMANDS:
         command.add(commands)
     flags = parser.parse_args(arguments)
+    flags.typed = sys.argv[1:] if arguments is None else [*arguments]
     flags.called = flag_names(commands.choices[flags.command]) | getattr(flags, "called", {})
     run_and_exit(functools.partial(flags.job, flags), flags.called, command=f"mgcl {flags.command}")

@@ -93,7 +93,8 @@ def _about(bank: "FeatureBank") -> dict[str, Any]:
     """Heads and values of the lines on a whole bank; what it does not have is left out."""
     header, sources = bank.header, bank.clips["source"].to_pylist()
     known = [source for source in sources if source is not None]
-    scale = f", d = {header.embedding_dim}, logit scale {header.logit_scale:g}" if header.embedding_dim else ""
+    scale = f", logit scale {header.logit_scale:g}" if header.logit_scale else ", no text side"
+    scale = f", d = {header.embedding_dim}{scale}" if header.embedding_dim else ""
     heard = f"{header.seconds:g} s at {header.sample_rate} Hz, {header.segments} segments per clip"
     window = header.window
     return {

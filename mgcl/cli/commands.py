@@ -24,7 +24,9 @@ else:
 
 def add_model(command: argparse.ArgumentParser) -> None:
     """Add the arguments that select a model and how it is opened; see ``open_model``."""
-    command.add_argument("model", type=Path, metavar="MODEL", help="folder that `mgcl fit` wrote")
+    command.add_argument(
+        "model", type=Path, metavar="MODEL", help="folder that `mgcl fit` wrote, or hub:OWNER/NAME@COMMIT"
+    )
     command.add_argument("--weights", metavar="W", help="of its backbone, if they lie elsewhere now")
     command.add_argument("--channels", choices=CHANNELS, help="of files with several (default: as `mgcl fit` was told)")
     command.add_argument("--device", default="cpu", help="a torch device (default: cpu)")

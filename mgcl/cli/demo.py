@@ -24,7 +24,9 @@ def _demo(flags: argparse.Namespace) -> int:
         # gradio reads these variables when it is imported.
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": uploads}
         from mgcl.classifier.demo import Session, serve
+        from mgcl.classifier.hub import check_local
 
+        check_local(flags.model)  # the page can enlarge it
         print("opening the model ...", flush=True)
         classifier = open_model(flags)
         session = Session(classifier, flags.model, flags.called)

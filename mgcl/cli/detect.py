@@ -150,7 +150,9 @@ def _threshold(name: str, text: str) -> tuple[str, float]:
 
 def _settings(flags: argparse.Namespace, classifier: "FewShotClassifier", rules: "Rules") -> dict[str, object]:
     """Everything that the events of a recording depend on, by the words of a message."""
-    model = hashlib.sha256((flags.model / "model.json").read_bytes()).hexdigest()
+    from mgcl.classifier.hub import local_folder
+
+    model = hashlib.sha256((local_folder(flags.model) / "model.json").read_bytes()).hexdigest()
     return {"model": model, "channels": classifier.channels, **asdict(rules)}
 
 

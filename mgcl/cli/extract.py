@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mgcl.backbones import reads_text
 from mgcl.catalogue import load, names
 from mgcl.cli.commands import (
     Commands,
@@ -124,7 +125,8 @@ def _extract_sounds(flags: argparse.Namespace, machines: "Machines", dataset: "D
     # Bad input is refused here, before Ray and the backbone are started, which takes a while.
     for fault in faults(dataset):
         raise DataError(fault)
-    classes = class_texts(dataset, _given_classes(flags.explanations, dataset))
+    sentences = _reads_text(flags)
+    classes = class_texts(dataset, _given_classes(flags.explanations, dataset)) if sentences else None
     captions = read_captions(flags.captions) if flags.captions else None
     flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
     with _started(flags, machines) as (about, run):
@@ -136,11 +138,27 @@ def _extract_sounds(flags: argparse.Namespace, machines: "Machines", dataset: "D
     warn_of_named_classes(bank.captions_naming_class)
     if texts.choices:
         print(f"captions: the nearest of the {len(texts.choices):,} that {flags.backbone} brings")
-    if not bank.captioned and not bank.lacks(["label"]):
+    if not sentences:
+        print(f"no sentences: {flags.backbone} has no text side; sweeps leave out the rows that read some")
+    elif not bank.captioned and not bank.lacks(["label"]):
         print("no captions: write them with `mgcl caption`, or run sweeps of this bank with --audio-only")
     for reason in bank.left_out.values():
         print(f"left out: {with_flags(reason, flags.called)}")
     return 0
+
+
+def _reads_text(flags: argparse.Namespace) -> bool:
+    """Whether the backbone has a text side.
+
+    Raises:
+        MgclError: it has none, and an argument is of sentences.
+    """
+    if reads_text(flags.backbone):
+        return True
+    for name in ("captions", "explanations", "prompt", "prompt_sets"):
+        if getattr(flags, name):
+            raise MgclError(f"`{name}`: the backbone {flags.backbone} has no text side; leave it out")
+    return False
 
 
 def _say_whether_ray(machines: "Machines") -> None:

@@ -4,9 +4,11 @@ import argparse
 import shlex
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mgcl.backbones import for_recordings, reads_text
 from mgcl.catalogue import names
 from mgcl.cli import fit_input
 from mgcl.cli.commands import (
@@ -19,7 +21,7 @@ from mgcl.cli.commands import (
     warnings_as_lines,
 )
 from mgcl.errors import MgclError, MgclWarning
-from mgcl.methods.variants import DEFAULT_METHOD
+from mgcl.methods.variants import DEFAULT_METHOD, WITHOUT_TEXT
 
 if TYPE_CHECKING:
     from mgcl import FewShotClassifier
@@ -98,7 +100,8 @@ def add(commands: Commands) -> None:
     fit.add_argument(
         "--method",
         metavar="NAME",
-        help=f"of {', '.join(names('method', 'few_shot'))} (default: {DEFAULT_METHOD})",
+        help=f"of {', '.join(names('method', 'few_shot'))} (default: {DEFAULT_METHOD}; {WITHOUT_TEXT} on a backbone "
+        "without a text side)",
     )
     fit.add_argument(
         "--option",
@@ -124,6 +127,7 @@ def _fit(flags: argparse.Namespace) -> int:
     fit_input.check_flags(flags)
     backbone = chosen_backbone(flags)
     check_out(flags.out, folder=True)
+    flags.method = flags.method or _default_method(backbone)
     with warnings_as_lines(flags):
         files, options = fit_input.files(flags, several=flags.multi_label), fit_input.options(flags)
     background = fit_input.background(flags)
@@ -131,7 +135,9 @@ def _fit(flags: argparse.Namespace) -> int:
     if flags.reject_rate is not None:
         options["reject_rate"] = flags.reject_rate
     if backbone == "tiny" and not flags.weights:
-        print("the tiny backbone knows generated sounds alone: for recordings use --backbone efficientat", flush=True)
+        clap = for_recordings()
+        command = shlex.join(["mgcl", *_with_backbone(flags.typed, clap.name)])
+        print(f"tiny knows generated sounds alone; for recordings take a CLAP: {command} ({clap.why})", flush=True)
 
     from mgcl import FewShotClassifier
 
@@ -213,6 +219,21 @@ def _say(classifier: "FewShotClassifier", out: Path) -> None:
     clips = len(set(model.examples.digests))
     use = f"mgcl predict {shlex.quote(str(out))} CLIP ..."
     print(f"{out}: {clips} clips of {len(classifier.classes_)} classes; {use}")
+
+
+def _with_backbone(words: Sequence[str], name: str) -> list[str]:
+    """The words of the command with another backbone."""
+    if "--backbone" not in words:
+        return [*words, "--backbone", name]
+    at = words.index("--backbone")
+    return [*words[: at + 1], name, *words[at + 2 :]]
+
+
+def _default_method(backbone: str) -> str:
+    if reads_text(backbone):
+        return DEFAULT_METHOD
+    print(f"method: {WITHOUT_TEXT}, since the backbone {backbone} has no text side", flush=True)
+    return WITHOUT_TEXT
 
 
 def _print_comparison(flags: argparse.Namespace, classifier: "FewShotClassifier") -> None:

@@ -10,7 +10,6 @@ from mgcl.catalogue import names
 from mgcl.cli.clips import found_clips
 from mgcl.cli.commands import say_what_is_passed_over
 from mgcl.errors import MgclError
-from mgcl.methods.variants import DEFAULT_METHOD
 
 if TYPE_CHECKING:
     from mgcl.data.dataset import AudioFile
@@ -51,9 +50,11 @@ def check_flags(flags: argparse.Namespace) -> None:
     Raises:
         MgclError: there is no such method, or two flags do not go together.
     """
-    flags.method = flags.method or DEFAULT_METHOD
     flags.channels = flags.channels or "average"
-    _check_method(flags.method)
+    if flags.method is not None and flags.method not in names("method", "few_shot"):
+        raise MgclError(
+            f"--method {flags.method}: there is none of that name; there are: {', '.join(names('method', 'few_shot'))}"
+        )
     if flags.reject_rate is not None and not flags.none_of_these:
         raise MgclError("--reject-rate says how many clips --none-of-these may reject: give that flag too")
     if flags.multi_label and flags.none_of_these:
@@ -131,13 +132,6 @@ def _pair(words: list[str]) -> tuple[str, str]:
     if len(words) == 2 and not equals:
         return name, words[1]
     raise MgclError(f"--option {' '.join(words)}: write NAME=VALUE, e.g. --option alpha=2")
-
-
-def _check_method(name: str) -> None:
-    if name not in names("method", "few_shot"):
-        raise MgclError(
-            f"--method {name}: there is none of that name; there are: {', '.join(names('method', 'few_shot'))}"
-        )
 
 
 def check_comparison(flags: argparse.Namespace, clips: Mapping[str, int]) -> None:

@@ -12,6 +12,7 @@ from mgcl.errors import MgclError
 if TYPE_CHECKING:
     from mgcl import FewShotClassifier
 
+_MODEL = "folder that `mgcl fit` wrote, or hub:OWNER/NAME@COMMIT"
 _OPENED = "changes the model in its folder; --out writes it elsewhere"
 
 
@@ -19,19 +20,39 @@ def add(commands: Commands) -> None:
     """Add this command to the subcommands of ``mgcl``."""
     model = commands.add_parser(
         "model",
-        help="show a model, write its card, and add, remove or rename classes",
+        help="show a model, write its card, export it, publish it, and add, remove or rename classes",
         description="The result of a change equals a fit on the remaining clips: nothing is embedded again.",
     )
     kinds = model.add_subparsers(required=True, metavar="WHAT", dest="what")
 
     show = kinds.add_parser("show", help="print classes, backbone, method and calibration")
-    show.add_argument("model", type=Path, metavar="MODEL", help="folder that `mgcl fit` wrote")
+    show.add_argument("model", type=Path, metavar="MODEL", help=_MODEL)
     show.set_defaults(job=_show)
 
     card = kinds.add_parser("card", help="write a model card in markdown: classes, figures, calibration, licences")
-    card.add_argument("model", type=Path, metavar="MODEL", help="folder that `mgcl fit` wrote")
+    card.add_argument("model", type=Path, metavar="MODEL", help=_MODEL)
     card.add_argument("--out", type=Path, metavar="FILE", help="default: print it")
     card.set_defaults(job=_card)
+
+    export = kinds.add_parser(
+        "export",
+        help="write the model and its backbone as one ONNX graph",
+        description="From the samples of one window to probabilities; resampling stays outside. The file is kept only "
+        "if onnxruntime computes what the model computes.",
+    )
+    add_model(export)
+    export.add_argument("--onnx", required=True, type=Path, metavar="FILE", help="file to write")
+    export.set_defaults(job=_export)
+
+    push = kinds.add_parser(
+        "push",
+        help="publish the model with its card on the Hugging Face hub",
+        description="One commit; prints the name by which `mgcl predict` opens it. Needs `hf auth login`.",
+    )
+    push.add_argument("model", type=Path, metavar="MODEL", help="folder that `mgcl fit` wrote")
+    push.add_argument("repository", metavar="OWNER/NAME", help="made if it is missing")
+    push.add_argument("--public", action="store_true", help="a repository that is made is public (default: private)")
+    push.set_defaults(job=_push)
 
     more = kinds.add_parser("add", help="learn clips of a new or a known class", description=_OPENED)
     add_model(more)
@@ -57,8 +78,9 @@ def add(commands: Commands) -> None:
 def _show(flags: argparse.Namespace) -> int:
     from mgcl.classifier import storage
     from mgcl.classifier.card import facts
+    from mgcl.classifier.hub import local_folder
 
-    for name, fact in facts(*storage.read(flags.model)).items():
+    for name, fact in facts(*storage.read(local_folder(flags.model))).items():
         print(f"{name}: {fact}")
     return 0
 
@@ -66,11 +88,12 @@ def _show(flags: argparse.Namespace) -> int:
 def _card(flags: argparse.Namespace) -> int:
     from mgcl.classifier import storage
     from mgcl.classifier.card import card
+    from mgcl.classifier.hub import local_folder
     from mgcl.files import replacing
 
     if flags.out is not None:
         check_out(flags.out, folder=False)
-    text = card(*storage.read(flags.model), flags.model.absolute().name)
+    text = card(*storage.read(local_folder(flags.model)), flags.model.absolute().name)
     if flags.out is None:
         print(text, end="")
         return 0
@@ -78,6 +101,34 @@ def _card(flags: argparse.Namespace) -> int:
     with replacing(flags.out) as draft:
         draft.write_text(text, encoding="utf-8")
     print(f"{flags.out}: card of {flags.model}")
+    return 0
+
+
+def _export(flags: argparse.Namespace) -> int:
+    from mgcl.classifier.onnx_graph import INPUT, export_onnx
+
+    check_out(flags.onnx, folder=False)
+    if flags.device != "cpu":
+        raise MgclError(f"--device {flags.device}: a graph is written on the CPU; leave it out")
+    classifier = open_model(flags)
+    difference = export_onnx(classifier, flags.onnx)
+    samples = round(classifier.seconds_ * classifier.sample_rate_)
+    print(
+        f"{flags.onnx}: {flags.onnx.stat().st_size / 1e6:.1f} MB, takes {INPUT} (windows, {samples}) at "
+        f"{classifier.sample_rate_} Hz; probabilities differ from the model's by at most {difference:.1e}"
+    )
+    return 0
+
+
+def _push(flags: argparse.Namespace) -> int:
+    from mgcl.classifier import storage
+    from mgcl.classifier.hub import check_local, push
+
+    check_local(flags.model)
+    weights = storage.read(flags.model)[1]["estimator"]["weights"]
+    if weights is not None and (flags.model / weights).exists():
+        print(f"the backbone's weights {weights} lie on this machine alone: who opens the model gives --weights")
+    print(f"mgcl predict {push(flags.model, flags.repository, private=not flags.public)} CLIP ...")
     return 0
 
 
@@ -98,7 +149,10 @@ def _rename(flags: argparse.Namespace) -> int:
 
 def _changed(flags: argparse.Namespace, change: "Callable[[FewShotClassifier], object]") -> int:
     """Open the model, change it and save it."""
+    from mgcl.classifier.hub import check_local
+
     out = flags.out or flags.model
+    check_local(out)
     check_out(out, folder=True)
     with warnings_as_lines(flags):
         classifier = open_model(flags)

@@ -176,7 +176,7 @@ def _explained(
         yield reasons.answer
 
 
-def _sure(answer: "Answer", digits: int) -> str:
+def certainty(answer: "Answer", digits: int) -> str:
     """Probabilities of the answer's labels as text; "-" for a clip that is given no class."""
     from mgcl.data.folder import SEPARATOR
 
@@ -189,7 +189,9 @@ Show = Callable[["Answer"], None]
 def _as_text(_classifier: "FewShotClassifier", *, windows: bool) -> Show:
     def show(answer: "Answer") -> None:
         start = f"\t{answer.start:.2f}" if windows else ""
-        print(f"{answer.clip}{start}\t{'-' if answer.label == '' else answer.label}\t{_sure(answer, 3)}", flush=True)
+        print(
+            f"{answer.clip}{start}\t{'-' if answer.label == '' else answer.label}\t{certainty(answer, 3)}", flush=True
+        )
 
     return show
 
@@ -216,7 +218,7 @@ def _as_csv(classifier: "FewShotClassifier", *, windows: bool) -> Show:
     def show(answer: "Answer") -> None:
         at = [f"{answer.start:.3f}"] if windows else []
         shares = [f"{share:.6f}" for share in answer.probabilities.values()]
-        writer.writerow([answer.clip, *at, answer.label, _sure(answer, 6), *shares])
+        writer.writerow([answer.clip, *at, answer.label, certainty(answer, 6), *shares])
         sys.stdout.flush()
 
     return show

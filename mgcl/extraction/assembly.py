@@ -62,7 +62,7 @@ def assemble(bench: Workbench, dataset: Dataset, about: Facts, texts: Texts, out
             prompt=dataset.prompt,
             mean_over_folds=dataset.mean_over_folds,
         ),
-        {**stated(files, dataset.window), "caption": captions, **_retrieval(files, vectors), **clips},
+        {**stated(files, dataset.window), "caption": captions, **_retrieval(files, texts, vectors), **clips},
         _classes(replace(dataset, files=tuple(files)).classes, texts, vectors),
         extraction={"weights": about.fingerprint, "left_out": left_out},
     )
@@ -96,9 +96,9 @@ def _within(events: Sequence[Event], end: float) -> list[Event]:
     return [replace(each, offset=min(each.offset, end)) for each in events if each.onset < end]
 
 
-def _retrieval(files: Sequence[AudioFile], vectors: Mapping[str, Floats]) -> dict[str, Any]:
-    """Columns of clips with several captions each; empty: the data set has none."""
-    if not all(file.captions for file in files):
+def _retrieval(files: Sequence[AudioFile], texts: Texts, vectors: Mapping[str, Floats]) -> dict[str, Any]:
+    """Columns of clips with several captions each; empty: the data set has none, or they are not embedded."""
+    if not all(file.clip_id in texts.several for file in files):
         return {}
     return {
         "captions": [file.captions for file in files],
@@ -108,8 +108,8 @@ def _retrieval(files: Sequence[AudioFile], vectors: Mapping[str, Floats]) -> dic
 
 def _classes(labels: Sequence[str], texts: Texts, vectors: Mapping[str, Floats]) -> dict[str, Any]:
     """Columns of classes. A data set of captions alone has no class, and its bank no sentence on one."""
-    if not labels:
-        return {"label": []}
+    if not labels or not texts.classes:
+        return {"label": labels}
     classes = [texts.classes[label] for label in labels]
     return {
         "label": labels,

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 
 from mgcl.backbones._probe import refuse_outputs
-from mgcl.backbones.backbone import Backbone, Facts
+from mgcl.backbones.backbone import Backbone, Facts, reads_text
 from mgcl.data._faults import faults
 from mgcl.data.dataset import Dataset
 from mgcl.errors import BackboneError, BankError, DataError, SentenceError
@@ -175,7 +175,7 @@ def _refuse_in_vain(dataset: Dataset, about: Facts) -> None:
         BackboneError: the logit scale is out of range.
         DataError: the data set contradicts itself (``mgcl.data._faults``), e.g. two clips have the same id.
     """
-    if fault := logit_scale_fault(about.logit_scale):
+    if reads_text(about) and (fault := logit_scale_fault(about.logit_scale)):
         raise BackboneError(f"{about.name}: its logit scale is {fault}; choose other weights")
     for fault in faults(dataset):
         raise DataError(fault)

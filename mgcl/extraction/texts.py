@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mgcl.audio.excerpt import audible_clip
-from mgcl.backbones.backbone import Facts
+from mgcl.backbones.backbone import Facts, reads_text
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import BankError, DataError
 from mgcl.language.explanations import ClassText, explanations
@@ -20,7 +20,7 @@ class Texts:
     """All sentences of a bank.
 
     Attributes:
-        classes: label -> prompt and explanations of the class.
+        classes: label -> prompt and explanations of the class; empty: the bank has no sentences on classes.
         prompt_sets: names of the prompt sets that the classes get sentences of, too.
         captions: clip id -> caption; None: captions are taken from ``choices``, or the bank has no captions.
         choices: candidate captions; every clip gets the nearest one in the joint space.
@@ -45,7 +45,8 @@ class Texts:
         """Choose the sentences of a data set's bank.
 
         Captions are the given ones, else the data set's own, else the nearest of the backbone's; else there are none.
-        Clips without a class of their own get no nearest caption: only few-shot methods read it.
+        Clips without a class of their own get no nearest caption: only few-shot methods read it. A backbone without a
+        text side embeds no sentence.
 
         Args:
             dataset: data set of the clips and classes.
@@ -57,6 +58,8 @@ class Texts:
             BankError: a class has no explanations.
             DataError: some clips have captions and others have none.
         """
+        if not reads_text(about):
+            return cls({})
         chosen = class_texts(dataset, classes)
         if captions is None and any(file.caption for file in dataset.files):
             captions = {file.clip_id: file.caption for file in dataset.files if file.caption}

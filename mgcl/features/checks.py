@@ -43,6 +43,7 @@ def check_bank(clips: pa.Table, classes: pa.Table, header: Header, folder: str, 
         header,
         f"{folder}/{HEADER}",
         joint=any(each.joint for each in found),
+        sentences=any(each.joint and each.text for each in found),
         segments=any(each.name == "segments" for each in found),
     )
     for table, columns, name, file in (

@@ -59,7 +59,7 @@ def import_arrays(
         dataset: name of the data set; "esc50" and "fsdkaggle18" have published folds.
         backbone: name of the backbone that made the embeddings.
         logit_scale: multiplier of the backbone's contrast, already exponentiated, in ``mgcl.records.LOGIT_SCALES``; 0
-            for tokens alone.
+            without embeddings of sentences.
         sample_rate: sample rate in Hz; 0 for tokens alone.
         seconds: length of the window that the segments cover; 0 if there are no segments.
         revision: revision of the data set.

@@ -34,7 +34,8 @@ class Header:
         licence: licence of the data set.
         backbone: name of the backbone.
         embedding_dim: d, dimension of the backbone's joint space.
-        logit_scale: multiplier of the contrast, already exponentiated, in ``mgcl.records.LOGIT_SCALES``.
+        logit_scale: multiplier of the contrast, already exponentiated, in ``mgcl.records.LOGIT_SCALES``; 0 for a
+            backbone without a text side, whose banks have no vectors of sentences.
         sample_rate: sample rate at which the backbone took the clips, in Hz.
         seconds: length of the window that the segments cover, in seconds.
         segments: number of segments per clip.
@@ -122,20 +123,21 @@ def parse_header(text: str, file: str) -> Header:
         raise BankError(f"{file}: a value has the wrong type ({error}); write the bank again") from None
 
 
-def check_header(header: Header, file: str, *, joint: bool, segments: bool) -> None:
+def check_header(header: Header, file: str, *, joint: bool, sentences: bool, segments: bool) -> None:
     """Refuse a header with a value out of range.
 
     Args:
         header: header to check.
         file: path of its file, for messages.
         joint: whether the bank has vectors of the joint space.
+        sentences: whether some of these are of sentences.
         segments: whether the bank has segments.
 
     Raises:
         BankError: a value is out of range; names the file and the value.
     """
     old = header.format == 1  # every bank of FORMAT 1 has joint vectors and segments
-    if (old or joint) and (fault := logit_scale_fault(header.logit_scale)):
+    if (old or sentences) and (fault := logit_scale_fault(header.logit_scale)):
         raise BankError(f"{file}: backbone.logit_scale is {fault}")
     positive = {"embedding_dim": joint, "sample_rate": joint, "seconds": segments, "segments": segments}
     for name, needed in positive.items():

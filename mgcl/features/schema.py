@@ -110,10 +110,21 @@ _PROMPT_SETS = tuple(
     )
 )
 
+_READS_TEXT = "`mgcl extract` writes it with a backbone that has a text side"
+
 CLASS_COLUMNS = (
     Column("label", "text", "its name, unique", name="class_label", required_in=(1, 2)),
     Column("prompt", "text", "one sentence that names it", required_in=(1,)),
-    Column("prompt_embedding", "vector", "its prompt", name="prompt", text="prompt", joint=True, required_in=(1,)),
+    Column(
+        "prompt_embedding",
+        "vector",
+        "its prompt",
+        name="prompt",
+        text="prompt",
+        joint=True,
+        required_in=(1,),
+        mend=_READS_TEXT,
+    ),
     Column("explanations", "texts", "sentences on what it sounds like, as many for every class", required_in=(1,)),
     Column(
         "explanation_embeddings",
@@ -123,6 +134,7 @@ CLASS_COLUMNS = (
         text="explanations",
         joint=True,
         required_in=(1,),
+        mend=_READS_TEXT,
     ),
     Column("word_vector", "vector", "its name as words, in a space of its own", since=2),
     Column("part", "text", "base, novel-validation or novel-test, where the data set divides its classes", since=2),

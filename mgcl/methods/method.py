@@ -56,6 +56,9 @@ class Support:
     Several episodes of one way and shot may be stacked along leading dimensions. Without leading dimensions it is one
     episode, and ``seeds`` has shape ().
 
+    Without sentences, because the backbone has no text side, ``prompts`` and ``explanations`` hold vectors of no
+    numbers: shapes (*stack, way, 0) and (*stack, way, any, 0). Methods that read them are not run.
+
     Classes may have unequal numbers of clips; the clips are then weighted so that all classes have equal weight. A
     support set without clips serves methods that read sentences only.
 
@@ -87,6 +90,11 @@ class Support:
     def counts(self) -> tuple[int, ...]:
         """Number of support clips of each class."""
         return tuple(self.labels.bincount(minlength=self.prompts.shape[-2]).tolist())
+
+    @property
+    def described(self) -> bool:
+        """Whether there are sentences on the classes."""
+        return self.prompts.shape[-1] > 0
 
     @property
     def shot(self) -> float:

@@ -212,6 +212,8 @@ The reference's gain is measured from the first.
 
 
 DEFAULT_METHOD = "multi_grained_kernel"
+WITHOUT_TEXT = "logistic_regression"
+"""Method of ``mgcl fit`` on a backbone without a text side: the linear probe, whose strength is not tuned."""
 """Method of a classifier of a user's own sounds, unless another is named: the best on development classes.
 
 docs/classifier.md has the comparison.

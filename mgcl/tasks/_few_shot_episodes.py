@@ -91,11 +91,15 @@ def _counted(episodes: Sequence[Episode], prediction: Prediction) -> Iterator[Co
 def _support(setup: Setup, episodes: Sequence[Episode]) -> Support:
     bank, device, cell = setup.bank, setup.device, setup.trial.cell
     rows = np.array([[bank.row_of_class[label] for label in episode.classes] for episode in episodes])
+    prompts, explanations = (
+        np.empty((len(bank.classes), *none), np.float32) if bank.lacks([name]) else bank.floats(name)
+        for name, none in (("prompt", (0,)), ("explanations", (0, 0)))
+    )
     return Support(
         clips=_clips(setup, [episode.support for episode in episodes]),
         labels=torch.arange(cell.way, device=device).repeat_interleave(cell.shot),
-        prompts=units(bank.prompt_embeddings[rows], device),
-        explanations=units(bank.explanation_embeddings[rows], device),
+        prompts=units(prompts[rows], device),
+        explanations=units(explanations[rows], device),
         logit_scale=bank.header.logit_scale,
         seeds=torch.tensor([episode.seed for episode in episodes], device=device),
         known_similarity=partial(_known_similarity, setup.similarities) if setup.similarities else None,

@@ -23,7 +23,7 @@ __all__ = ["VERSION"]
 
 METHODS = ("few_shot",)
 GENERATED = "soundscapes"
-READS = ("label", "clip", "segments", "prompt", "explanations")
+READS = ("label", "clip", "segments")
 METRICS = (Metric("accuracy"),)
 COLUMNS = {"way": Coordinate(int, "classes an episode"), "shot": Coordinate(int, "support clips a class")}
 POOLED = {"fold": Coordinate(int), "seed": Coordinate(int)}

@@ -29,7 +29,8 @@ def inner(x: Float[Tensor, "*stack a d"], y: Float[Tensor, "*stack b d"]) -> Flo
             f"rows of one length, dtype and stack are needed, got {tuple(x.shape)} {x.dtype} and "
             f"{tuple(y.shape)} {y.dtype}"
         )
-    if not (_ONEDNN and x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() and y.numel()):
+    onednn = _ONEDNN and not torch.compiler.is_exporting()  # its layout has no counterpart in exported graphs
+    if not (onednn and x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() and y.numel()):
         return x @ y.mT
     if x.dim() > 2:
         products = [inner(each, other) for each, other in zip(x, y, strict=True)]

@@ -9,6 +9,7 @@ from mgcl.cli import main
 from mgcl.transport.matching import Matching
 from mgcl.transport.pairwise import SimilarityStore
 from mgcl.transport.tiles import machine_root
+from tests.generated_sounds import write_sounds
 
 
 def run(capsys, *arguments) -> tuple[int, str, str]:
@@ -179,3 +180,15 @@ def test_cache_rm_of_what_is_not_there(capsys) -> None:
         code, _, error = run(capsys, "similarities", "rm", *neither_nor_both)
         assert code == 2
         assert "or say --all" in error
+
+
+def test_fit_with_tiny_prints_the_command_with_a_clap(tmp_path, capsys, monkeypatch) -> None:
+    """A person with recordings shall not stay with the backbone of generated sounds."""
+    write_sounds(tmp_path / "my sounds", ("hum", "hiss"), clips=2)
+    words = ["fit", tmp_path / "my sounds", "--out", tmp_path / "model", "--method", "prototypical", "--backbone"]
+    again = f"mgcl fit '{tmp_path}/my sounds' --out {tmp_path}/model --method prototypical --backbone transformers_clap"
+    code, output, _ = run(capsys, *words, "tiny")
+    assert code == 0
+    assert f"for recordings take a CLAP: {again} (first run `mgcl weights fetch transformers_clap`)" in output
+    monkeypatch.setenv("MGCL_TRANSFORMERS_CLAP_WEIGHTS", "mine")
+    assert f"{again} (its weights are here)" in run(capsys, *words[:-1])[1]
