@@ -15,7 +15,9 @@ from mgcl.cli import (
     evaluate,
     explain,
     extract,
+    find,
     fit,
+    index,
     model,
     predict,
     pretrain,
@@ -30,8 +32,8 @@ from mgcl.cli import (
 from mgcl.errors import flag_names, run_and_exit
 
 _COMMANDS = (
-    fit, predict, detect, evaluate, model, demo, weights, data, caption, explain, extract, bank, similarities, sweep,
-    report, status, ui, sync, pretrain,
+    fit, predict, detect, index, find, evaluate, model, demo, weights, data, caption, explain, extract, bank,
+    similarities, sweep, report, status, ui, sync, pretrain,
 )  # fmt: skip
 
 
