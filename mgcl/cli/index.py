@@ -85,7 +85,9 @@ def _opened(flags: argparse.Namespace) -> "tuple[Header, Backbone]":
     else:
         name, weights = chosen_backbone(flags), flags.weights
     backbone = loaded_backbone(name, weights, flags.device)
-    window = flags.window or (known.window if known else backbone.seconds)
+    window = flags.window
+    if window is None:
+        window = known.window if known else backbone.seconds
     if not LEAST_SECONDS <= window <= backbone.seconds:
         raise MgclError(
             f"--window {window:g}: a window has {LEAST_SECONDS:g} to {backbone.seconds:g} s, the backbone's input"
