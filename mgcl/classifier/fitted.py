@@ -99,6 +99,33 @@ class Fitted:
         """
         return self._recogniser(None).windows(Path(path), every=every, length=length, channels=self.channels)
 
+    def fit_embedded(self, examples: Examples) -> Self:
+        """Fit to clips that the backbone embedded before, as an index holds them.
+
+        After a fit the method, its candidate captions and the sentences of known classes are kept; other classes get
+        plain sentences with their names.
+
+        Args:
+            examples: all clips of all classes, with captions if the method reads them.
+
+        Raises:
+            ClassifierError: there are fewer than two classes, or the method cannot be fitted on these clips.
+            DataError: one clip is in two classes.
+        """
+        known = getattr(self, "model_", None)
+        if len(set(examples.labels)) < 2:
+            raise ClassifierError("the clips are of one class; at least two classes are needed")
+        if known is None:
+            self.backbone_ = self._backbone_name
+            learner = learning.suited(Learner.named(self.method, self._options()), self._backbone, own_captions=False)
+            return self._learn(examples, None, learner, None, seed=0)
+        texts = {str(label): text for label, text in self._texts()}
+        new = sorted({str(label) for label in examples.labels} - texts.keys())
+        count = len(known.classes.texts[0].explanations)  # every class needs as many
+        plain = (replace(text, explanations=text.explanations[:count]) for text in class_texts(new))
+        texts |= dict(zip(new, plain, strict=True))
+        return self._learn(examples, texts, known.learner, known.choices, seed=int(known.support.seeds))
+
     def remove_class(self, label: Value) -> Self:
         """Forget a class. The result equals a fit on the clips of the other classes.
 

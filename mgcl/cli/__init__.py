@@ -18,6 +18,7 @@ from mgcl.cli import (
     find,
     fit,
     index,
+    label,
     model,
     predict,
     pretrain,
@@ -32,7 +33,7 @@ from mgcl.cli import (
 from mgcl.errors import flag_names, run_and_exit
 
 _COMMANDS = (
-    fit, predict, detect, index, find, evaluate, model, demo, weights, data, caption, explain, extract, bank,
+    fit, predict, detect, index, find, label, evaluate, model, demo, weights, data, caption, explain, extract, bank,
     similarities, sweep, report, status, ui, sync, pretrain,
 )  # fmt: skip
 

@@ -147,7 +147,8 @@ def _usual_segment(index: Index) -> NDArray[np.float32]:
     usable = np.flatnonzero(index.usable)
     sample = usable[np.linspace(0, len(usable) - 1, min(_SAMPLE, len(usable))).astype(np.intp)]
     mean = index.segments(sample).mean((0, 1))
-    return mean / max(float(np.linalg.norm(mean)), np.finfo(np.float32).tiny)
+    direction: NDArray[np.float32] = mean / max(float(np.linalg.norm(mean)), np.finfo(np.float32).tiny)
+    return direction
 
 
 def _matched(excess: NDArray[np.float32], length: float, step: float) -> tuple[float, float]:
