@@ -20,7 +20,7 @@ from mgcl.classifier import embedding
 from mgcl.classifier.index.building import extended
 from mgcl.classifier.index.header import Header
 from mgcl.classifier.index.index import Index
-from mgcl.classifier.labelling.choosing import Pool, drawn, least_margin, nearest, pool_rows
+from mgcl.classifier.labelling.choosing import Pool, drawn, farthest, least_margin, nearest, pool_rows
 from mgcl.classifier.labelling.labels import Label, LabelFile, label_file, said
 from mgcl.classifier.labelling.learning import probabilities, start
 from mgcl.classifier.labelling.server import Server
@@ -149,6 +149,7 @@ def test_windows_are_chosen_by_margin_class_or_chance() -> None:
     assert (least_margin(pool, everything), least_margin(pool, rest)) == (5, 3)
     assert (nearest(pool, 0, everything), nearest(pool, 1, everything), nearest(pool, 1, ~everything)) == (3, 8, None)
     assert least_margin(replace(pool, margins=None), everything) is None
+    assert (farthest(pool, everything), farthest(pool, rest)) == (5, 3)
     counts = np.bincount([drawn(np.array([1, 4]), seed) for seed in range(200)], minlength=5)
     assert counts[1] + counts[4] == 200 and 70 < counts[1] < 130
     assert drawn(np.array([], int), 0) is None

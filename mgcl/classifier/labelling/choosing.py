@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from mgcl.classifier.index.index import Rows
 
-MARGIN, NEAREST = "margin", "nearest"
-"""Ways to choose: the least margin between the two most probable classes; the nearest to a class."""
+MARGIN, NEAREST, FARTHEST = "margin", "nearest", "farthest"
+"""Ways to choose: least margin between the two most probable classes, nearest to a class, farthest from all classes."""
 RANDOM_EVERY = 5
 """One window of so many is chosen at random from the whole index, and kept for tests."""
 _NEAREST, _DRAWN = 500, 500
@@ -43,7 +43,7 @@ def pool_rows(cosines: NDArray[np.float32], usable: NDArray[np.bool_], seed: int
 
 
 def least_margin(pool: Pool, allowed: NDArray[np.bool_]) -> int | None:
-    """The allowed row of least margin; None: none is allowed, or there is no model.
+    """The allowed row of least margin; None: none is allowed, or there is no model yet.
 
     Args:
         pool: the scored windows.
@@ -55,6 +55,11 @@ def least_margin(pool: Pool, allowed: NDArray[np.bool_]) -> int | None:
 def nearest(pool: Pool, column: int, allowed: NDArray[np.bool_]) -> int | None:
     """The allowed row that most likely has the class of this column; None: none is allowed."""
     return _best(pool.rows, pool.scores[:, column], allowed)
+
+
+def farthest(pool: Pool, allowed: NDArray[np.bool_]) -> int | None:
+    """The allowed row whose likeliest class is the least likely; None: none is allowed."""
+    return _best(pool.rows, -pool.scores.max(1), allowed)
 
 
 def drawn(rows: Rows, seed: int) -> int | None:

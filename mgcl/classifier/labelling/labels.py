@@ -36,7 +36,7 @@ class Label:
     answer: str
     """One of yes, no, skip, undo."""
     chosen: str
-    """How the window was chosen: margin, nearest or random."""
+    """How the window was chosen: margin, nearest, farthest or random."""
 
     @property
     def key(self) -> tuple[str, float]:

@@ -10,7 +10,7 @@ from mgcl.classifier.detector import BACKGROUND
 from mgcl.classifier.estimator import FewShotClassifier
 from mgcl.classifier.labelling import choosing
 from mgcl.classifier.labelling.board import Board, keys
-from mgcl.classifier.labelling.choosing import MARGIN, NEAREST, RANDOM_EVERY, Pool
+from mgcl.classifier.labelling.choosing import FARTHEST, MARGIN, NEAREST, RANDOM_EVERY, Pool
 from mgcl.classifier.labelling.labels import NO, RANDOM, SKIP, UNDO, YES, Label, LabelFile, said, standing
 from mgcl.classifier.labelling.learning import Point, Start, class_scores, curve, fitted, pool
 from mgcl.errors import ClassifierError, MgclError, gathered_warnings
@@ -29,7 +29,7 @@ class Question:
     score: float
     """Probability of the class; the cosine with its name as long as there is no model."""
     chosen: str
-    """How the window was chosen: margin, nearest or random."""
+    """How the window was chosen: margin, nearest, farthest or random."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,20 +165,27 @@ class Session:
         board, asked = self.board, self._question
         if asked is not None and board.is_pending(asked.row):
             return self._about(asked.row, asked.chosen)
-        mode = RANDOM if board.done % RANDOM_EVERY == RANDOM_EVERY - 1 else self._mode
-        if mode != RANDOM:
-            allowed = board.is_apart(self._learnt.pool.rows)
-            sought = self._nearest_to if mode == NEAREST else self._unknown()
-            if mode == MARGIN and self._learnt.classifier is not None and board.done % 2:
-                sought = None  # a class that is nowhere to be found holds up no other
-            if sought is not None:
-                row = choosing.nearest(self._learnt.pool, board.classes.index(sought), allowed)
-                if row is not None:
-                    return self._about(row, NEAREST, sought)
-            elif (row := choosing.least_margin(self._learnt.pool, allowed)) is not None:
-                return self._about(row, MARGIN)
+        random = self._mode == RANDOM or board.done % RANDOM_EVERY == RANDOM_EVERY - 1
+        if not random and (found := self._most_informative()) is not None:
+            return found
         row = choosing.drawn(board.open_rows(), seed=board.done)
         return None if row is None else self._about(row, RANDOM)
+
+    def _most_informative(self) -> Question | None:
+        """The window of the pool that tells most; None: all of them are done, or beside one that is."""
+        board, scored = self.board, self._learnt.pool
+        allowed, label = board.is_apart(scored.rows), self._nearest_to
+        if self._mode == MARGIN:
+            label = self._unknown()
+            if scored.margins is not None and board.done % 2:
+                label = None  # a class that is nowhere to be found holds up no other
+        if label is not None:
+            row, chosen = choosing.nearest(scored, board.classes.index(label), allowed), NEAREST
+        elif scored.margins is not None:
+            row, chosen = choosing.least_margin(scored, allowed), MARGIN
+        else:  # what is missing for a model is the background
+            row, chosen = choosing.farthest(scored, allowed), FARTHEST
+        return None if row is None else self._about(row, chosen, label)
 
     def _about(self, row: int, chosen: str, label: str | None = None) -> Question:
         """The question about a window: for the given class, or for the likeliest that was not denied."""
