@@ -38,6 +38,8 @@ def index(tmp_path_factory) -> Path:
     arguments = ["index", str(folder / "field"), "--out", str(out), "--backbone", "tiny", "--window", "2", "--hop", "2"]
     said = run_here(lambda: main(arguments))
     assert (said.returncode, said.stdout) == (0, f"{out}: 18 windows of 3 recordings, 2 s every 2 s\n")
+    clips = [(waveform(kind, 50 + number), RATE) for kind in ("beeps", "hum", "hiss") for number in range(2)]
+    FewShotClassifier("tiny").fit(clips, ["beeps"] * 2 + ["background"] * 4).save(folder / "begun")
     return out
 
 
@@ -45,7 +47,14 @@ def index(tmp_path_factory) -> Path:
 def labelling(index: Path, folder: Path, ending: signal.Signals = signal.SIGINT) -> Iterator[int]:
     """The port of a session of beeps; its labels and its model are in the folder."""
     port = free_port()
-    flags = ["--classes", "beeps", "--labels", str(folder / "labels.csv"), "--out", str(folder / "model")]
+    flags = [
+        "--model",
+        str(index.parent / "begun"),
+        "--labels",
+        str(folder / "labels.csv"),
+        "--out",
+        str(folder / "model"),
+    ]
     process = subprocess.Popen(
         [*MGCL, "label", str(index), *flags, "--no-browser", "--port", str(port)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
