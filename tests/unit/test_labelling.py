@@ -88,8 +88,8 @@ def say(session: Session, count: int) -> None:
         question = asked(session)
         kind = truth(session.board.index, question["row"])
         session.answer(question["row"], question["label"], "yes" if kind == question["label"] else "no")
-        if session._thread is not None:
-            session._thread.join()
+        if (thread := session._thread) is not None:
+            thread.join()
 
 
 def label(answer: str, name: str = "dog", onset: float = 1.5, chosen: str = "margin") -> Label:

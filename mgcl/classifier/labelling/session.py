@@ -90,7 +90,7 @@ class Session:
                 "counts": Counter(board.class_of(row) for row in board.by_row if board.class_of(row)),
                 "answers": len(standing(self._file.labels)),
                 "fitted_on": None if learnt.classifier is None else learnt.labels,
-                "fitting": self._thread is not None and self._thread.is_alive(),
+                "fitting": self._thread is not None,
                 "fault": learnt.fault,
                 "curve": [asdict(point) for point in learnt.curve],
             }
@@ -116,9 +116,9 @@ class Session:
             window = self.board.index.stretch(row)
             self._append(Label(_now(), str(window.path), window.start, window.end, label, answer, asked.chosen))
             self._question = self._next()
-            new = _pairs(self.board) ^ self._learnt.seen
-            if len(new) >= REFIT_EVERY or (new and self._learnt.classifier is None):
-                self._fit_aside()
+            if self._is_due() and self._thread is None:
+                self._thread = threading.Thread(target=self._fit_aside, name="fit")
+                self._thread.start()
 
     def undo(self) -> None:
         """Take back the last answer; its window is asked about again. Without answers nothing happens.
@@ -151,10 +151,10 @@ class Session:
 
     def finish(self) -> None:
         """Fit to the newest labels, if that was not done, and save the model."""
-        if self._thread is not None:
-            self._thread.join()
+        if (thread := self._thread) is not None:
+            thread.join()
         if _pairs(self.board) != self._learnt.seen or self._learnt.fault:
-            self._refit()
+            self._learnt = self._fit(self._learnt)
 
     def _append(self, label: Label) -> None:
         self._file.append(label)
@@ -202,14 +202,19 @@ class Session:
         known = {*self.begun.known, *self.board.labelled()[1]}
         return next((label for label in self.board.classes if label not in known), None)
 
-    def _fit_aside(self) -> None:
-        """Fit in a thread, unless one is at it."""
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._refit, name="fit")
-            self._thread.start()
+    def _is_due(self) -> bool:
+        """Whether there are enough new labels for another fit."""
+        new = _pairs(self.board) ^ self._learnt.seen
+        return len(new) >= REFIT_EVERY or (bool(new) and self._learnt.classifier is None)
 
-    def _refit(self) -> None:
-        self._learnt = self._fit(self._learnt)
+    def _fit_aside(self) -> None:
+        """Fit, in a thread, until no fit is due."""
+        while True:
+            self._learnt = self._fit(self._learnt)
+            with self._lock:
+                if not self._is_due():
+                    self._thread = None
+                    return
 
     def _fit(self, former: Learnt) -> Learnt:
         """Fit to the labels that there are now, and save the model."""
@@ -222,7 +227,7 @@ class Session:
                 points = curve(self.begun, *labelled, *board.labelled(tests=True))
             if classifier is not None and self._out is not None:
                 classifier.save(self._out)
-        except (MgclError, OSError) as error:
+        except (MgclError, FloatingPointError, OSError) as error:
             return replace(former, seen=_pairs(board), fault=str(error))
         return Learnt(classifier, len(labelled[0]), _pairs(board), scored, points)
 
