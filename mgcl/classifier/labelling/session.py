@@ -161,14 +161,15 @@ class Session:
         self.board = replace(self.board, said=said(self._file.labels))
 
     def _next(self) -> Question | None:
-        """The same window with its next class, or another window; None: all are done."""
+        """The same window with its next class, or another window; None: all are done, or overlap one that is."""
         board, asked = self.board, self._question
         if asked is not None and board.is_pending(asked.row):
             return self._about(asked.row, asked.chosen)
         random = self._mode == RANDOM or board.done % RANDOM_EVERY == RANDOM_EVERY - 1
         if not random and (found := self._most_informative()) is not None:
             return found
-        row = choosing.drawn(board.open_rows(), seed=board.done)
+        rows = board.open_rows()
+        row = choosing.drawn(rows[board.is_apart(rows)], seed=board.done)  # a test beside a lesson would be too easy
         return None if row is None else self._about(row, RANDOM)
 
     def _most_informative(self) -> Question | None:
