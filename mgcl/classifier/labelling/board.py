@@ -44,9 +44,9 @@ class Board:
     def class_of(self, row: int) -> str | None:
         """Class of a window; the background if every class was denied; None: it is not known."""
         found = self.by_row.get(row)
-        if found is None or found.label is not None:
-            return found and found.label
-        return BACKGROUND if found.denied >= set(self.classes) else None
+        if found is None:
+            return None
+        return found.label or (BACKGROUND if found.denied >= set(self.classes) else None)
 
     def is_done(self, row: int) -> bool:
         """Whether a window's class is known, or it was skipped."""

@@ -39,7 +39,8 @@ def pool_rows(cosines: NDArray[np.float32], usable: NDArray[np.bool_], seed: int
     near = min(_NEAREST, len(rows))
     taken = [rows[np.argpartition(-column, near - 1)[:near]] for column in cosines[rows].T] if near else []
     drawn = np.random.default_rng(seed).choice(rows, min(_DRAWN, len(rows)), replace=False)
-    return np.unique(np.concatenate([drawn, *taken]))
+    found: Rows = np.unique(np.concatenate([drawn, *taken]))
+    return found
 
 
 def least_margin(pool: Pool, allowed: NDArray[np.bool_]) -> int | None:

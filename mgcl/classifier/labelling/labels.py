@@ -1,6 +1,7 @@
 """The labels that a person gave, in one csv file to which rows are only appended, and what they amount to."""
 
 import csv
+import errno
 import io
 import os
 from collections.abc import Iterable, Iterator
@@ -106,8 +107,9 @@ class LabelFile:
         """
         place = self._stream.tell()
         try:
-            self._stream.write(_line(astuple(label)))
-            self._stream.flush()
+            line = _line(astuple(label))
+            if self._stream.write(line) != len(line):  # a file without a buffer writes what there is room for
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._stream.fileno())
         except OSError:
             self._stream.seek(place)

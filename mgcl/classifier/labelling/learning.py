@@ -89,8 +89,9 @@ def start(
     backbone = backbone_of(index.header, index.path, weights=weights, device=device)
     known: list[str] = []
     if hasattr(classifier, "model_"):
-        known = list(classifier.model_.classes.labels)
-        if not all(isinstance(label, str) for label in known):
+        labels = classifier.model_.classes.labels
+        known = [label for label in labels if isinstance(label, str)]
+        if len(known) < len(labels):
             raise ClassifierError("the model's classes are numbers, and labels are text: fit it with text as labels")
         if classifier.model_.own_captions:
             raise ClassifierError("the model was fitted with captions of your own, which a window lacks: fit without")
@@ -185,7 +186,8 @@ def class_scores(begun: Start, classifier: FewShotClassifier | None, row: int) -
     """How likely each class sounds in one window, as in ``Pool.scores``, shape (classes,)."""
     rows = np.array([row])
     scores = (begun.index.clip(rows) @ begun.prompts.numpy().T).astype(np.float64)
-    return _with_probabilities(begun, classifier, rows, scores)[0][0]
+    found: NDArray[np.float64] = _with_probabilities(begun, classifier, rows, scores)[0][0]
+    return found
 
 
 def curve(

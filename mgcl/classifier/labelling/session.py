@@ -175,7 +175,8 @@ class Session:
     def _most_informative(self) -> Question | None:
         """The window of the pool that tells most; None: all of them are done, or beside one that is."""
         board, scored = self.board, self._learnt.pool
-        allowed, label = board.is_apart(scored.rows), self._nearest_to
+        allowed = board.is_apart(scored.rows)
+        label: str | None = self._nearest_to
         if self._mode == MARGIN:
             label = self._unknown()
             if scored.margins is not None and board.done % 2:
@@ -192,10 +193,10 @@ class Session:
         """The question about a window: for the given class, or for the likeliest that was not denied."""
         classes = self.board.classes
         scores = class_scores(self.begun, self._learnt.classifier, row)
-        if label not in classes:
+        if label is None or label not in classes:
             denied = self.board.by_row[row].denied if row in self.board.by_row else set()
-            rest = [each for each in classes if each not in denied] or classes
-            label = max(rest, key=lambda each: scores[classes.index(each)])
+            rest = [each for each in classes if each not in denied] or list(classes)
+            label = max(rest, key=lambda each: float(scores[classes.index(each)]))
         return Question(row, label, float(scores[classes.index(label)]), chosen)
 
     def _unknown(self) -> str | None:
