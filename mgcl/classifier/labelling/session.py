@@ -226,12 +226,14 @@ class Session:
             with gathered_warnings():
                 classifier = fitted(self.begun, *labelled)
                 scored = pool(self.begun, classifier, seed=board.done)
+                if classifier is not None and self._out is not None:
+                    classifier.save(self._out)
+                # The next questions do not wait for the curve, which is several fits.
+                self._learnt = Learnt(classifier, len(labelled[0]), _pairs(board), scored, former.curve)
                 points = curve(self.begun, *labelled, *board.labelled(tests=True))
-            if classifier is not None and self._out is not None:
-                classifier.save(self._out)
         except (MgclError, FloatingPointError, OSError) as error:
             return replace(former, seen=_pairs(board), fault=str(error))
-        return Learnt(classifier, len(labelled[0]), _pairs(board), scored, points)
+        return replace(self._learnt, curve=points)
 
 
 def _pairs(board: Board) -> frozenset[tuple[int, str]]:
