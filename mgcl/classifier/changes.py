@@ -7,12 +7,14 @@ from typing import Self, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mgcl.classifier import arguments
+from mgcl.classifier import arguments, learning
 from mgcl.classifier.arguments import Captions
 from mgcl.classifier.fitted import Fitted
 from mgcl.classifier.given import Sounds
 from mgcl.classifier.labels import checked_labels
+from mgcl.classifier.learner import Learner
 from mgcl.classifier.learning import Sentences
+from mgcl.classifier.model import Examples
 from mgcl.errors import ClassifierError
 from mgcl.language.explanations import ClassText, class_texts
 from mgcl.records import Value
@@ -52,6 +54,33 @@ class Changing(Fitted):
         texts: dict[str, ClassText] = dict(zip(map(str, known.classes.labels), known.classes.texts, strict=True))
         new = sorted({str(label) for each in labels for label in each} - texts.keys())
         texts |= dict(zip(new, class_texts(new, explanations), strict=True))
+        return self._learn(examples, texts, known.learner, known.choices, seed=int(known.support.seeds))
+
+    def fit_embedded(self, examples: Examples) -> Self:
+        """Fit to clips that the backbone embedded before, as an index holds them.
+
+        After a fit the method, its candidate captions and the sentences of known classes are kept; other classes get
+        plain sentences with their names.
+
+        Args:
+            examples: all clips of all classes, with captions if the method reads them.
+
+        Raises:
+            ClassifierError: there are fewer than two classes, or the method cannot be fitted on these clips.
+            DataError: one clip is in two classes.
+        """
+        known = getattr(self, "model_", None)
+        if len(set(examples.labels)) < 2:
+            raise ClassifierError("the clips are of one class; at least two classes are needed")
+        if known is None:
+            self.backbone_ = self._backbone_name
+            learner = learning.suited(Learner.named(self.method, self._options()), self._backbone, own_captions=False)
+            return self._learn(examples, None, learner, None, seed=0)
+        texts = {str(label): text for label, text in self._texts()}
+        new = sorted({str(label) for label in examples.labels} - texts.keys())
+        count = len(known.classes.texts[0].explanations)  # every class needs as many
+        plain = (replace(text, explanations=text.explanations[:count]) for text in class_texts(new))
+        texts |= dict(zip(new, plain, strict=True))
         return self._learn(examples, texts, known.learner, known.choices, seed=int(known.support.seeds))
 
     def remove_class(self, label: Value) -> Self:

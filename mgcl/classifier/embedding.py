@@ -56,6 +56,13 @@ def embedded(
     clips = ClipFeatures(unit(features.segments), unit(features.clip), None)
     if captions is not None:
         return replace(clips, caption=embedded_sentences(captions, backbone)), captions
+    return captioned(clips, backbone, choices)
+
+
+def captioned(
+    clips: ClipFeatures, backbone: Backbone, choices: Float[Tensor, "k d"] | None
+) -> tuple[ClipFeatures, Sequence[str] | None]:
+    """Caption clips by the nearest of the backbone's captions. Arguments and result as in ``embedded``."""
     if choices is None:
         return clips, None
     rows = nearest_captions(clips.clip.numpy(), choices.numpy())

@@ -1,18 +1,15 @@
 """An html page of the reasons for answers. It is self-contained and fetches nothing from the network."""
 
 import base64
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
-import soundfile
-
 from mgcl.classifier.figures import alignment, file_name, shares, transport
 from mgcl.classifier.reasons import Reasons, Share
 from mgcl.classifier.sounds import Sound
+from mgcl.classifier.wav import as_wav
 from mgcl.reporting.page import inline, templates
 
 _STRONGEST = 8
@@ -67,18 +64,11 @@ def why(reasons: Reasons, sound: Sound, sample_rate: int, *, name: str) -> str:
     named = [replace(figure, name=f"{name}-{figure.name}") for figure in figures if figure]
     return _TEMPLATES.get_template("why.html").render(
         reasons=reasons,
-        recording=_as_wav(sound, sample_rate),
+        recording=base64.b64encode(as_wav(sound.waveform, sample_rate)).decode(),
         figures=[(figure.caption, inline(figure)) for figure in named],
         tables=list(_tables(reasons)),
         json=json.dumps(reasons.to_json(), indent=1, ensure_ascii=False),
     )
-
-
-def _as_wav(sound: Sound, sample_rate: int) -> str:
-    """Encode the sound as a wav file of 16 bits per sample, in base64."""
-    file, most = io.BytesIO(), max(1.0, float(np.abs(sound.waveform).max()))
-    soundfile.write(file, sound.waveform / most, sample_rate, format="WAV", subtype="PCM_16")
-    return base64.b64encode(file.getvalue()).decode()
 
 
 def _tables(reasons: Reasons) -> Iterator[_Table]:

@@ -76,3 +76,15 @@ def decoded_blocks(
             if end is not None and missing <= 0:
                 break
         yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
+
+
+def samples_of(path: Path, sample_rate: int, channels: str, *, start: float, end: float) -> Samples:
+    """Decode a stretch of a recording at once, shape (samples,). Arguments and errors as in ``decoded_blocks``.
+
+    Raises:
+        DataError: also if the file holds nothing there.
+    """
+    samples = np.concatenate(list(decoded_blocks(path, sample_rate, channels, start=start, end=end)))
+    if not len(samples):
+        raise DataError(f"{path}: holds nothing from {start:g} to {end:g} s")
+    return samples

@@ -16,7 +16,10 @@ from mgcl.cli import (
     evaluate,
     explain,
     extract,
+    find,
     fit,
+    index,
+    label,
     live,
     model,
     predict,
@@ -32,8 +35,8 @@ from mgcl.cli import (
 from mgcl.errors import flag_names, run_and_exit
 
 _COMMANDS = (
-    fit, predict, detect, live, evaluate, model, demo, weights, data, caption, explain, extract, bank, similarities,
-    sweep, report, status, ui, sync, pretrain,
+    fit, predict, detect, live, index, find, label, evaluate, model, demo, weights, data, caption, explain, extract,
+    bank, similarities, sweep, report, status, ui, sync, pretrain,
 )  # fmt: skip
 
 

@@ -27,6 +27,20 @@ def found_clips(given: Sequence[str]) -> tuple[list[str], int]:
     return [clip for each in found if not isinstance(each, DataError) for clip in each], len(wrong)
 
 
+def openable(paths: Sequence[Path]) -> tuple[list[Path], float, list[DataError]]:
+    """The recordings that can be opened, their seconds in all, and the errors of the others."""
+    from mgcl.audio.excerpt import duration
+
+    there, seconds, faults = [], 0.0, []
+    for path in paths:
+        try:
+            seconds += duration(path)
+            there.append(path)
+        except DataError as error:
+            faults.append(error)
+    return there, seconds, faults
+
+
 def _found(given: str) -> list[str] | DataError:
     """The files that an argument stands for, in a fixed order; an error, not raised, if there are none."""
     from mgcl.audio.formats import PYAV, SUFFIXES

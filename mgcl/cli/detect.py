@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgcl.cli.clips import found_clips
+from mgcl.cli.clips import found_clips, openable
 from mgcl.cli.commands import Commands, add_model, check_out, open_model, warnings_as_lines
 from mgcl.errors import DataError, MgclError, with_flags
 
@@ -74,7 +74,9 @@ def _detect(flags: argparse.Namespace) -> int:
     classifier = open_model(flags)
     rules = _rules(flags, classifier)
     with resumed(_log(flags.out), _settings(flags, classifier, rules)) as survey:
-        todo, seconds, faults = _todo([path for path in map(Path, paths) if not (path.is_file() and survey.has(path))])
+        todo, seconds, faults = openable(
+            [path for path in map(Path, paths) if not (path.is_file() and survey.has(path))]
+        )
         if done := len(paths) - len(todo) - len(faults):
             print(f"{done} of {len(paths)} recordings were done before", file=sys.stderr)
         for fault in faults:
@@ -158,20 +160,6 @@ def _settings(flags: argparse.Namespace, classifier: "FewShotClassifier", rules:
 
 def _log(out: Path | None) -> Path | None:
     return out and out.with_name(f"{out.name}.progress.jsonl")
-
-
-def _todo(paths: Sequence[Path]) -> tuple[list[Path], float, list[DataError]]:
-    """The recordings that can be opened, their seconds in all, and the errors of the others."""
-    from mgcl.audio.excerpt import duration
-
-    todo, seconds, faults = [], 0.0, []
-    for path in paths:
-        try:
-            seconds += duration(path)
-            todo.append(path)
-        except DataError as error:
-            faults.append(error)
-    return todo, seconds, faults
 
 
 def _write(flags: argparse.Namespace, found: "Mapping[str, Found]", paths: Sequence[str], *, highest: float) -> None:

@@ -1,7 +1,6 @@
 """The demo as a visitor meets it: in a headless browser, where there is one, and through gradio's client."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +14,7 @@ import pytest
 
 from mgcl import FewShotClassifier
 from mgcl.cli import main
+from tests.browsing import SECONDS, browser
 from tests.commands import run_here
 from tests.generated_sounds import write_sounds
 from tests.integration.conftest import ROOT, free_port
@@ -22,9 +22,7 @@ from tests.integration.conftest import ROOT, free_port
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MGCL = [sys.executable, "-c", "from mgcl.cli import main; main()"]
-SECONDS = 120
 
 
 @pytest.fixture(scope="module")
@@ -108,20 +106,6 @@ def test_a_taken_port_and_what_is_no_model_are_one_sentence(model, tmp_path) -> 
     said = run_here(lambda: main(["demo", str(tmp_path / "none"), "--no-browser", "--port", str(free_port())]))
     assert (said.returncode, said.stderr.count("\n")) == (2, 1)
     assert "a model is a folder that `mgcl fit` wrote" in said.stderr
-
-
-@contextmanager
-def browser(*flags: str) -> "Iterator[Page]":
-    """A page in a headless chromium; every address that it asks for, and every error, is noted in its context."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("there is no chromium")
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *flags])
-        page = chromium.new_page(viewport={"width": 1300, "height": 1000})
-        page.set_default_timeout(1000 * SECONDS)
-        yield page
-        chromium.close()
 
 
 def give(page: "Page", clip: Path) -> None:
