@@ -81,8 +81,8 @@ def start(
         device: device of the backbone.
 
     Raises:
-        ClassifierError: the classifier was fitted with captions of the user's, gives several labels per clip or has labels
-            that are no text, or there is no class.
+        ClassifierError: the classifier was fitted with captions of the user's, gives several labels per clip or has
+            labels that are no text, or there is no class.
         DataError: the classifier is of another backbone than the index, or the index has no windows.
     """
     index.check_any()
