@@ -104,6 +104,7 @@ def started_on(place: Place, node: str) -> int:
     return sum(log.read_text().count(f"started on {node},") for log in logs)
 
 
+@pytest.mark.timeout(1500)
 def test_a_job_is_requeued_and_outlives_a_node(slurm: Slurm, place: Place) -> None:
     command = place.command(*SLOW)
     job = slurm.start(place, command, restarts=0)
