@@ -19,6 +19,7 @@ from mgcl.parameters import from_flat
 from mgcl.records import Trial, TrialResult
 from mgcl.tasks import Measured, Setup, Task
 from mgcl.transport.pairwise import ComputedSimilarities, SimilarityStore
+from mgcl.transport.sinkhorn import compiled
 
 
 def similarity_store(
@@ -76,7 +77,7 @@ def run_trial(
         scores=scores,
         convergence=measured.convergence,
         seconds=time.perf_counter() - started,
-        device=device,
+        device=f"{device}, compiled transport" if compiled(device) else device,
         stack=stack,
         host=platform.node(),
         confusions=measured.confusions,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from mgcl import records
 from mgcl.transport import tiles
 from mgcl.transport.matching import Matching
 from mgcl.transport.similarity import Matched, Similarity, matched
-from mgcl.transport.sinkhorn import iteration_limit
+from mgcl.transport.sinkhorn import compiled, iteration_limit
 
 # Version of the numbers: increase it whenever the same input gives other numbers.
 _KERNEL = 1
@@ -84,7 +85,8 @@ class SimilarityStore:
         return pairs
 
     def _tile(self, i: int, j: int, matching: Matching) -> NDArray[np.float32]:
-        name, about = _identity(self._digest, self._device.type, matching)
+        device = self._device.type
+        name, about = _identity(self._digest, device, matching, compiled(device))
         if (name, i, j) not in self._open:
             if len(self._open) >= _OPEN_TILES:
                 self._open.clear()
@@ -126,7 +128,7 @@ class ComputedSimilarities(SimilarityStore):
 
 
 @lru_cache(maxsize=64)
-def _identity(digest: str, device: str, matching: Matching) -> tuple[str, Mapping[str, object]]:
+def _identity(digest: str, device: str, matching: Matching, compiled: bool) -> tuple[str, Mapping[str, object]]:
     """Return a store's name, and all settings that change its numbers. Entropy weight and gradient do not."""
     solver: dict[str, object] = {}
     if matching.kind == "transport":
@@ -135,6 +137,7 @@ def _identity(digest: str, device: str, matching: Matching) -> tuple[str, Mappin
             "tolerance": matching.tolerance,
             "max_iterations": matching.max_iterations or iteration_limit(matching.epsilon),
         }
+        solver |= {"solver": f"numba {version('numba')}"} if compiled else {}
     about = {
         "bank": digest,
         "kind": matching.kind,

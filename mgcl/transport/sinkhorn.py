@@ -1,12 +1,15 @@
 """Entropic optimal transport by Sinkhorn's iteration, for many small problems at once, in float32 or wider."""
 
+import os
 from itertools import repeat
 from typing import NamedTuple, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mgcl.errors import MgclError
 from mgcl.transport.gradient import attach_exact_gradient
 from mgcl.transport.matching import Gradient
 
@@ -29,6 +32,18 @@ class Transport(NamedTuple):
 def iteration_limit(epsilon: float) -> int:
     """Default iteration limit: 100 at epsilon >= 0.1, else 2,000."""
     return 100 if epsilon >= 0.1 else 2000
+
+
+def compiled(device: str) -> bool:
+    """Whether float32 problems on a device are solved by the compiled kernel: on a CPU if MGCL_TRANSPORT is "compiled".
+
+    Raises:
+        MgclError: ``MGCL_TRANSPORT`` is neither "torch", its default, nor "compiled".
+    """
+    given = os.environ.get("MGCL_TRANSPORT", "torch")
+    if given not in ("torch", "compiled"):
+        raise MgclError(f"MGCL_TRANSPORT must be torch or compiled, got {given!r}")
+    return given == "compiled" and device == "cpu"
 
 
 def sinkhorn(
@@ -101,6 +116,8 @@ def solve(
     """
     _check(epsilon, max_iterations, tolerance)
     n, m, count = cost.shape
+    if cost.dtype == torch.float32 and compiled(cost.device.type):
+        return _solve_compiled(cost, marginals, epsilon, max_iterations, tolerance)
     tile = max(1, (_CPU_TILE if cost.device.type == "cpu" else _GPU_TILE) // (n * m))
     p, q = marginals or (cost.new_full((n, 1), 1 / n).expand(n, count), cost.new_full((m, 1), 1 / m).expand(m, count))
     plan = torch.empty_like(cost, memory_format=torch.contiguous_format)
@@ -125,6 +142,28 @@ def solve(
         left = ((now > tolerance) & (spent < max_iterations)).nonzero()[:, 0]
         going, cost = going[left], _chosen(cost, left)
         start, p, q = (whole.index_select(-1, left) for whole in (start, p, q))
+    return Transport(plan, error, iterations, error <= tolerance)
+
+
+def _solve_compiled(
+    cost: Tensor, marginals: tuple[Tensor, Tensor] | None, epsilon: float, max_iterations: int, tolerance: float
+) -> Transport:
+    """Solve on a CPU in float32 with the compiled kernel, round by round as ``solve`` does."""
+    from mgcl.transport.compiled import run_round  # numba takes a second to import
+
+    n, m, count = cost.shape
+    p, q = marginals or (cost.new_full((n, count), 1 / n), cost.new_full((m, count), 1 / m))
+    plan, error = torch.empty_like(cost), cost.new_empty(count)
+    iterations = torch.empty(count, dtype=torch.int64)
+    going, potentials, spent = torch.arange(count), cost.new_empty(n + m, count), 0
+    arrays = [each.numpy() for each in (cost, p, q)]
+    while going.numel():
+        steps = min(_ROUND, max_iterations - spent)
+        state = potentials.numpy(), spent == 0, steps, np.float32(epsilon), np.float32(tolerance)
+        run_round(*arrays, going.numpy(), *state, plan.numpy(), error.numpy())
+        spent += steps
+        iterations[going] = spent
+        going = going[(error[going] > tolerance) & (spent < max_iterations)]
     return Transport(plan, error, iterations, error <= tolerance)
 
 
