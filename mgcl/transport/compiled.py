@@ -32,7 +32,7 @@ _options: Any = {"cache": True, "error_model": "numpy", "fastmath": {"contract"}
 @numba.njit(
     "void(f4[:,:,:], f4[:,:], f4[:,:], i8[:], f4[:,:], b1, i8, f4, f4, f4[:,:,:], f4[:])",
     **_options,
-)  # type: ignore[untyped-decorator]
+)
 def run_round(  # noqa: C901  the steps share their arrays
     cost: Floats,
     p: Floats,

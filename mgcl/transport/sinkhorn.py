@@ -156,11 +156,22 @@ def _solve_compiled(
     plan, error = torch.empty_like(cost), cost.new_empty(count)
     iterations = torch.empty(count, dtype=torch.int64)
     going, potentials, spent = torch.arange(count), cost.new_empty(n + m, count), 0
-    arrays = [each.numpy() for each in (cost, p, q)]
+    costs, rows, columns = (each.numpy() for each in (cost, p, q))
     while going.numel():
         steps = min(_ROUND, max_iterations - spent)
-        state = potentials.numpy(), spent == 0, steps, np.float32(epsilon), np.float32(tolerance)
-        run_round(*arrays, going.numpy(), *state, plan.numpy(), error.numpy())
+        run_round(
+            costs,
+            rows,
+            columns,
+            going.numpy(),
+            potentials.numpy(),
+            first=spent == 0,
+            steps=steps,
+            epsilon=np.float32(epsilon),
+            tolerance=np.float32(tolerance),
+            plan=plan.numpy(),
+            error=error.numpy(),
+        )
         spent += steps
         iterations[going] = spent
         going = going[(error[going] > tolerance) & (spent < max_iterations)]

@@ -19,7 +19,11 @@ import pytest
 from tests.integration.conftest import ROOT, SLOW, Place, wait_until
 from tests.integration.namespaces import ip, link, machine
 
-BRIDGE, GATEWAY, NODES = "mgcl-slurm", "10.78.0.1", {"mgcl-a": "10.78.0.11", "mgcl-b": "10.78.0.12"}
+# Names and addresses are this process's own: several may run this test at once.
+PID = os.getpid()
+BRIDGE, FIRST, SECOND = f"mgcl-{PID}", f"a-{PID}", f"b-{PID}"
+SUBNET = f"10.{64 + PID % 64}.{PID // 64 % 250}"
+GATEWAY, NODES = f"{SUBNET}.1", {FIRST: f"{SUBNET}.11", SECOND: f"{SUBNET}.12"}
 SRUN = """#!/usr/bin/env python
 import os, pathlib, signal, subprocess, sys
 flags = [word for word in sys.argv[1:] if word.startswith("--")]
@@ -54,9 +58,9 @@ class Slurm:
         """The job's first shell, on its first node; SLURM runs a copy of the file."""
         script = shutil.copy(ROOT / "sweeps" / "slurm.sbatch", self.folder / "script")
         path = f"{self.folder}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-        slurm = {"JOB_ID": str(os.getpid()), "JOB_NODELIST": ",".join(NODES), "CPUS_ON_NODE": "1"}
+        slurm = {"JOB_ID": str(PID), "JOB_NODELIST": ",".join(NODES), "CPUS_ON_NODE": "1"}
         slurm |= {"RESTART_COUNT": str(restarts)}
-        first = (self.folder / "mgcl-a").read_text()
+        first = (self.folder / FIRST).read_text()
         place_ = {"MGCL_HOME": str(place.folder / "home"), "PYTHONPATH": str(ROOT), "PATH": path}
         process = subprocess.Popen(
             ["nsenter", "-n", "-u", "-t", first, "bash", script, *command],
@@ -75,7 +79,7 @@ class Slurm:
 def slurm(tmp_path: Path) -> Iterator[Slurm]:
     if os.geteuid() or not shutil.which("ip") or not shutil.which("nsenter"):
         pytest.skip("network namespaces need root, iproute2 and nsenter")
-    folders = [Path(f"/tmp/mgcl-{os.getpid()}-{restarts}") for restarts in range(2)]  # noqa: S108
+    folders = [Path(f"/tmp/mgcl-{PID}-{restarts}") for restarts in range(2)]  # noqa: S108
     prepare = "\n".join(f"mkdir -p {each} && mount -t tmpfs tmpfs {each}" for each in folders)  # a node's own disk
     (tmp_path / "slurm").mkdir()
     with ExitStack() as stack:
@@ -113,12 +117,12 @@ def test_a_job_is_requeued_and_outlives_a_node(slurm: Slurm, place: Place) -> No
     said = job.communicate(timeout=120)[0]
     assert job.returncode == 130 and (slurm.folder / "requeued").exists(), said
     assert "2 of 2 nodes run Ray" in said
-    done, before = place.complete_runs(), started_on(place, "mgcl-b")
+    done, before = place.complete_runs(), started_on(place, SECOND)
     assert 0 < done < 12, said
 
     job = slurm.start(place, command, restarts=1)
-    wait_until(lambda: started_on(place, "mgcl-b") > before, job)
-    slurm.nodes["mgcl-b"].kill()
+    wait_until(lambda: started_on(place, SECOND) > before, job)
+    slurm.nodes[SECOND].kill()
     said = job.communicate(timeout=300)[0]
     assert job.returncode == 0, said
     assert f"12 trials, {done} recorded, {12 - done} to run" in said
