@@ -1,4 +1,4 @@
-"""Folder of everything generated, by default ``.mgcl`` in the working directory, and its limit for similarities."""
+"""Settings from the environment: the folder of everything generated, its limit for similarities, the solver."""
 
 import os
 from pathlib import Path
@@ -25,3 +25,15 @@ def similarity_limit() -> float:
     if not limit > 0:
         raise MgclError(f"MGCL_SIMILARITY_GB must be a positive number of gigabytes, got {given!r}")
     return limit * 1e9
+
+
+def compiled_transport() -> bool:
+    """Whether ``MGCL_TRANSPORT`` asks for the compiled kernel on CPUs; by default torch solves transport.
+
+    Raises:
+        MgclError: the variable is neither "torch" nor "compiled".
+    """
+    given = os.environ.get("MGCL_TRANSPORT", "torch")
+    if given not in ("torch", "compiled"):
+        raise MgclError(f"MGCL_TRANSPORT must be torch or compiled, got {given!r}")
+    return given == "compiled"

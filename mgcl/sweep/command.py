@@ -17,7 +17,7 @@ from mgcl.errors import SweepError, flag_names, run_and_exit, with_flags
 from mgcl.extraction.generated import sounds_of
 from mgcl.extras import missing as not_installed
 from mgcl.features import FeatureBank
-from mgcl.home import home, similarity_limit
+from mgcl.home import compiled_transport, home, similarity_limit
 from mgcl.methods.variants import GROUPS, VARIANTS
 from mgcl.progress import at_work
 from mgcl.records import PlannedTrial, Trial, TrialRun
@@ -72,7 +72,8 @@ def check(flags: argparse.Namespace) -> None:
         raise SweepError("--local runs trials in this process: leave --address, --workers and --gpus-per-trial out")
     if flags.prices and not flags.plan:
         raise SweepError("--prices says what a sweep would cost, before it runs: give --plan too")
-    similarity_limit()  # a bad value is refused here once, not by every worker
+    similarity_limit()  # a bad value of these two is refused here once, not by every worker
+    compiled_transport()
 
 
 def swept(sweep: Sweep, flags: argparse.Namespace, banks: Mapping[str, FeatureBank]) -> int:

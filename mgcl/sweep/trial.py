@@ -15,11 +15,11 @@ import torch
 from mgcl.catalogue import load
 from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
+from mgcl.home import compiled_transport
 from mgcl.parameters import from_flat
 from mgcl.records import Trial, TrialResult
 from mgcl.tasks import Measured, Setup, Task
 from mgcl.transport.pairwise import ComputedSimilarities, SimilarityStore
-from mgcl.transport.sinkhorn import compiled
 
 
 def similarity_store(
@@ -77,7 +77,7 @@ def run_trial(
         scores=scores,
         convergence=measured.convergence,
         seconds=time.perf_counter() - started,
-        device=f"{device}, compiled transport" if compiled(device) else device,
+        device=f"{device}, compiled transport" if device == "cpu" and compiled_transport() else device,
         stack=stack,
         host=platform.node(),
         confusions=measured.confusions,

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from mgcl import records
+from mgcl.home import compiled_transport
 from mgcl.transport import tiles
 from mgcl.transport.matching import Matching
 from mgcl.transport.similarity import Matched, Similarity, matched
-from mgcl.transport.sinkhorn import compiled, iteration_limit
+from mgcl.transport.sinkhorn import iteration_limit
 
 # Version of the numbers: increase it whenever the same input gives other numbers.
 _KERNEL = 1
@@ -86,7 +87,7 @@ class SimilarityStore:
 
     def _tile(self, i: int, j: int, matching: Matching) -> NDArray[np.float32]:
         device = self._device.type
-        name, about = _identity(self._digest, device, matching, compiled(device))
+        name, about = _identity(self._digest, device, matching, device == "cpu" and compiled_transport())
         if (name, i, j) not in self._open:
             if len(self._open) >= _OPEN_TILES:
                 self._open.clear()

@@ -1,6 +1,5 @@
 """Entropic optimal transport by Sinkhorn's iteration, for many small problems at once, in float32 or wider."""
 
-import os
 from itertools import repeat
 from typing import NamedTuple, get_args
 
@@ -9,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mgcl.errors import MgclError
+from mgcl.home import compiled_transport
 from mgcl.transport.gradient import attach_exact_gradient
 from mgcl.transport.matching import Gradient
 
@@ -32,18 +31,6 @@ class Transport(NamedTuple):
 def iteration_limit(epsilon: float) -> int:
     """Default iteration limit: 100 at epsilon >= 0.1, else 2,000."""
     return 100 if epsilon >= 0.1 else 2000
-
-
-def compiled(device: str) -> bool:
-    """Whether float32 problems on a device are solved by the compiled kernel: on a CPU if MGCL_TRANSPORT is "compiled".
-
-    Raises:
-        MgclError: ``MGCL_TRANSPORT`` is neither "torch", its default, nor "compiled".
-    """
-    given = os.environ.get("MGCL_TRANSPORT", "torch")
-    if given not in ("torch", "compiled"):
-        raise MgclError(f"MGCL_TRANSPORT must be torch or compiled, got {given!r}")
-    return given == "compiled" and device == "cpu"
 
 
 def sinkhorn(
@@ -116,7 +103,7 @@ def solve(
     """
     _check(epsilon, max_iterations, tolerance)
     n, m, count = cost.shape
-    if cost.dtype == torch.float32 and compiled(cost.device.type):
+    if cost.dtype == torch.float32 and cost.device.type == "cpu" and compiled_transport():
         return _solve_compiled(cost, marginals, epsilon, max_iterations, tolerance)
     tile = max(1, (_CPU_TILE if cost.device.type == "cpu" else _GPU_TILE) // (n * m))
     p, q = marginals or (cost.new_full((n, 1), 1 / n).expand(n, count), cost.new_full((m, 1), 1 / m).expand(m, count))
