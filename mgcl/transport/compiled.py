@@ -81,19 +81,24 @@ def run_round(  # noqa: C901  the steps share their arrays
     for start in range(0, len(going), _LANES):
         for w in range(_LANES):
             b = going[min(start + w, len(going) - 1)]  # lanes without a problem repeat the last one
+            for i in range(n):
+                row[i, w] = p[i, b]
+                f[i, w] = _INFINITY if first else potentials[i, b]
+                for j in range(m):
+                    kernel[i * m + j, w] = cost[i, j, b]
             for j in range(m):
                 column[j, w] = q[j, b]
                 g[j, w] = _INFINITY if first else potentials[n + j, b]
+        if first:
             for i in range(n):
-                row[i, w] = p[i, b]
-                least = _INFINITY
                 for j in range(m):
-                    kernel[i * m + j, w] = cost[i, j, b]
-                    least = min(least, cost[i, j, b])
-                f[i, w] = least if first else potentials[i, b]
-                if first:
-                    for j in range(m):
-                        g[j, w] = min(g[j, w], cost[i, j, b] - least)
+                    for w in range(_LANES):
+                        each = kernel[i * m + j, w]
+                        f[i, w] = each if each < f[i, w] else f[i, w]
+                for j in range(m):
+                    for w in range(_LANES):
+                        each = kernel[i * m + j, w] - f[i, w]
+                        g[j, w] = each if each < g[j, w] else g[j, w]
         for i in range(n):
             for j in range(m):
                 k = i * m + j
@@ -105,15 +110,17 @@ def run_round(  # noqa: C901  the steps share their arrays
                     z = ((((_P0 * y + _P1) * y + _P2) * y + _P3) * y + _P4) * y + _P5
                     kernel[k, w] = z * y * y + y + _ONE
                     exponent[k, w] = (np.int32(whole) + np.int32(127)) << np.int32(23)
-        row_sum[:] = 0
-        for i in range(n):
-            for j in range(m):
-                for w in range(_LANES):
-                    kernel[i * m + j, w] *= power[i * m + j, w]
-                    row_sum[i, w] += kernel[i * m + j, w]
+        for k in range(n * m):
+            for w in range(_LANES):
+                kernel[k, w] *= power[k, w]
+        v[:] = 1
         for _ in range(steps):
             column_sum[:] = 0
-            for i in range(n):
+            for i in range(n):  # both halves of an iteration while the row is in the cache
+                row_sum[i] = 0
+                for j in range(m):
+                    for w in range(_LANES):
+                        row_sum[i, w] += kernel[i * m + j, w] * v[j, w]
                 for w in range(_LANES):
                     u[i, w] = row[i, w] / row_sum[i, w]
                 for j in range(m):
@@ -122,11 +129,11 @@ def run_round(  # noqa: C901  the steps share their arrays
             for j in range(m):
                 for w in range(_LANES):
                     v[j, w] = column[j, w] / column_sum[j, w]
-            row_sum[:] = 0
-            for i in range(n):
-                for j in range(m):
-                    for w in range(_LANES):
-                        row_sum[i, w] += kernel[i * m + j, w] * v[j, w]
+        row_sum[:] = 0
+        for i in range(n):
+            for j in range(m):
+                for w in range(_LANES):
+                    row_sum[i, w] += kernel[i * m + j, w] * v[j, w]
         worst[:] = 0
         for i in range(n):
             for w in range(_LANES):
