@@ -7,8 +7,8 @@ from ray.autoscaler._private.resource_demand_scheduler import _default_utilizati
 
 
 def score(
-    node_resources: Mapping[str, float],
-    resources: Sequence[Mapping[str, float]],
+    node_resources: Mapping[str, Any],
+    resources: Sequence[Mapping[str, Any]],
     node_type: str,
     *,
     node_availability_summary: Any,
@@ -28,7 +28,10 @@ def score(
         The score, or None if no actor fits on such a machine.
     """
     own = _default_utilization_scorer(
-        node_resources, resources, node_type, node_availability_summary=node_availability_summary
+        dict(node_resources),
+        [dict(each) for each in resources],
+        node_type,
+        node_availability_summary=node_availability_summary,
     )
     latest = node_availability_summary.node_availabilities.get(node_type)
     return None if own is None else (latest is None or latest.is_available, *own)

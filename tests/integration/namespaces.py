@@ -60,7 +60,7 @@ def machine(
             yield first
     finally:
         first.kill()
-        first.wait()
+        first.communicate()
 
 
 def ip(*words: str) -> None:
