@@ -72,6 +72,8 @@ def check(flags: argparse.Namespace) -> None:
         raise SweepError("--local runs trials in this process: leave --address, --workers and --gpus-per-trial out")
     if flags.prices and not flags.plan:
         raise SweepError("--prices says what a sweep would cost, before it runs: give --plan too")
+    if flags.prices:
+        prices.rented(flags.prices)  # a file without prices is refused before anything is planned
     similarity_limit()  # a bad value of these two is refused here once, not by every worker
     compiled_transport()
 
