@@ -53,7 +53,7 @@ def _status(flags: argparse.Namespace) -> int:
         print(progress.note)
     print(f"started on {progress.host}, {datetime.fromtimestamp(progress.started):%Y-%m-%d %H:%M:%S}")
     if progress.at_work:
-        print(pace(progress, running, runs, missing, now=time.time()))
+        print("\n".join([pace(progress, running, runs, missing, now=time.time()), *refusals(progress)]))
     elif missing and progress.ended:
         print("its driver has ended; the same command runs the rest")
     elif missing:
@@ -126,6 +126,11 @@ def pace(
     under_way = [(max(now - since, 0.0), each) for *_, since in running]
     left = time_left(sum(took), under_way, [each] * (missing - len(running)), elapsed=now - began)
     return f"{60 * len(ended) / max(now - began, 1.0):.1f} trials a minute, about {_duration(left)} left"
+
+
+def refusals(progress: "Progress") -> list[str]:
+    """Lines that name the machines which workers wait for and the cluster's cloud refuses."""
+    return [f"workers wait for machines, and the cloud refuses {each}" for each in progress.lacking]
 
 
 def _standing(name: str, uri: str) -> list[str]:

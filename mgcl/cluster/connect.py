@@ -27,7 +27,7 @@ os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**29))
 import ray
 from ray._common.utils import get_default_ray_temp_dir
 
-from mgcl.cluster.machines import Machines
+from mgcl.cluster.machines import Machines, room
 from mgcl.errors import ENDINGS, ClusterError
 from mgcl.progress import at_work
 
@@ -173,7 +173,7 @@ def _offer(machines: Machines, context: Any) -> Cluster:
         share = 0.0
     elif not gpus and machines.address and machines.gpus_per_actor is None:
         print("the cluster shows no GPU: running on CPUs; ask for a share of those that it may start")
-    slots = machines.actors or sum(_fit(node, share) for node in nodes)
+    slots = machines.actors or sum(room(node, share) for node in nodes)
     if not slots:
         if not machines.address:
             raise ClusterError(
@@ -185,14 +185,6 @@ def _offer(machines: Machines, context: Any) -> Cluster:
         )
     session = Path(context.address_info["session_dir"])
     return Cluster(context.dashboard_url or None, slots, share, session)
-
-
-def _fit(node: Mapping[str, float], share: float) -> int:
-    """Return the number of actors that a node has room for. A fraction of a GPU must be on one device."""
-    cpus, gpus = node.get("CPU", 0.0), node.get("GPU", 0.0)
-    if not share:
-        return int(cpus)
-    return int(min(cpus, gpus * int(1 / share) if share <= 1 else gpus // share))
 
 
 @contextmanager

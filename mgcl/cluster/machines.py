@@ -1,5 +1,6 @@
 """Machines that actors run on, as a user requests them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mgcl.errors import ClusterError
@@ -44,3 +45,16 @@ def _fault(address: str | None) -> str | None:
         )
     host, _, port = address.rpartition(":")
     return None if host and port.isdecimal() and int(port) < 2**16 else "there; give auto or host:port"
+
+
+def room(node: Mapping[str, float], share: float) -> int:
+    """Return the number of actors that a node has room for. A fraction of a GPU must be on one device.
+
+    Args:
+        node: resources of the node: "CPU" and "GPU".
+        share: share of a GPU per actor, besides its one CPU.
+    """
+    cpus, gpus = node.get("CPU", 0.0), node.get("GPU", 0.0)
+    if not share:
+        return int(cpus)
+    return int(min(cpus, gpus * int(1 / share) if share <= 1 else gpus // share))

@@ -20,6 +20,7 @@ from ray import tune
 from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from mgcl.cluster.capacity import refused
 from mgcl.cluster.connect import Cluster
 from mgcl.cluster.queue import Held, Outcome, Queue
 from mgcl.errors import ENDINGS, ClusterError
@@ -53,7 +54,7 @@ def run_on_workers(
     worker: Worker,
     there: Cluster,
     on_outcome: Callable[[Outcome], None],
-    on_progress: Callable[[Sequence[Held]], None],
+    on_progress: Callable[[Sequence[Held], Sequence[str]], None],
 ) -> None:
     """Run trials on the connected cluster; return when all have ended, or after Ctrl-C.
 
@@ -62,7 +63,8 @@ def run_on_workers(
         worker: runs trials; every worker process gets a copy of it.
         there: the cluster, which gives the number of workers and their share of a GPU.
         on_outcome: called in this process with each outcome as it arrives; an error that it raises stops the sweep.
-        on_progress: called every few seconds with the running trials.
+        on_progress: called every few seconds with the running trials and, if workers wait for a machine, with what the
+            cluster's cloud refuses.
 
     Raises:
         ClusterError: workers die before they take a trial, or the queue's process died.
@@ -132,9 +134,9 @@ class _Listener(tune.Callback):
         trials: int,
         there: Cluster,
         on_outcome: Callable[[Outcome], None],
-        on_progress: Callable[[Sequence[Held]], None],
+        on_progress: Callable[[Sequence[Held], Sequence[str]], None],
     ) -> None:
-        self._queue, self._left = queue, trials
+        self._queue, self._left, self._workers = queue, trials, there.slots
         self._gpus = f" and {there.gpus_per_slot:g} of a GPU" if there.gpus_per_slot else ""
         self._on_outcome, self._on_progress = on_outcome, on_progress
         self._told = self._at_work = time.monotonic()
@@ -175,12 +177,14 @@ class _Listener(tune.Callback):
             return
         self._told = now
         held = self._ask("held") or ()
-        self._on_progress(held)
+        lacking = refused() if len(held) < min(self._workers, self._left) else ()
+        self._on_progress(held, lacking)
         if held:
             self._at_work = now
         elif now - self._at_work > _PATIENCE_SECONDS:
             self._at_work = now
-            Bar.write(f"waiting for a worker: no node has a free CPU{self._gpus} yet", file=sys.stderr)
+            why = f"; the cloud refuses {'; '.join(lacking)}" if lacking else ""
+            Bar.write(f"waiting for a worker: no node has a free CPU{self._gpus} yet{why}", file=sys.stderr)
 
     def _wind_up(self, now: float) -> None:
         """Start no further trial, and give running trials a few seconds to end."""

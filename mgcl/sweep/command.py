@@ -22,6 +22,7 @@ from mgcl.methods.variants import GROUPS, VARIANTS
 from mgcl.progress import at_work
 from mgcl.records import PlannedTrial, Trial, TrialRun
 from mgcl.reporting import blocks, printing, report, tables
+from mgcl.sweep import prices
 from mgcl.sweep.driver import Todo, count, missing, run, state
 from mgcl.sweep.estimates import estimator
 from mgcl.sweep.flags import (
@@ -69,6 +70,10 @@ def check(flags: argparse.Namespace) -> None:
         raise SweepError(f"a sweep needs {lacking}")
     if flags.local and machines(flags) != Machines():
         raise SweepError("--local runs trials in this process: leave --address, --workers and --gpus-per-trial out")
+    if flags.prices and not flags.plan:
+        raise SweepError("--prices says what a sweep would cost, before it runs: give --plan too")
+    if flags.prices:
+        prices.rented(flags.prices)  # a file without prices is refused before anything is planned
     similarity_limit()  # a bad value is refused here once, not by every worker
 
 
@@ -97,7 +102,9 @@ def swept(sweep: Sweep, flags: argparse.Namespace, banks: Mapping[str, FeatureBa
 
     uri = flags.tracking_uri or default_uri()
     if flags.plan:
-        _print_plan(chosen, recorded_runs(sweep.name, uri), flags.workers or cpu_count())
+        left = _print_plan(chosen, recorded_runs(sweep.name, uri), flags.workers or cpu_count())
+        if flags.prices:
+            print(_price(prices.rented(flags.prices), left, where))
         return 0
     report.prepare(sweep.name, Path(flags.out))
     with at_work("opening the record of runs"):
@@ -161,18 +168,32 @@ def _only(keys: Sequence[str] | None, planned: Sequence[PlannedTrial]) -> Sequen
     return [each for each in planned if each.trial.key in keys] if keys else planned
 
 
-def _print_plan(planned: Sequence[PlannedTrial], runs: Sequence[TrialRun], workers: int) -> None:
+def _print_plan(planned: Sequence[PlannedTrial], runs: Sequence[TrialRun], workers: int) -> list[float | None]:
+    """Print the plan; return the expected seconds of each missing trial, None where they are not known."""
     recorded = {run.key: run for run in runs}
     for each in planned:
         print(f"{state(each, recorded):8}{each.trial.key}  {_place(each.trial)}  {', '.join(each.variants)}")
     counts = count(planned, recorded)
     left = [each.trial for each in planned if state(each, recorded) == "missing"]
-    seconds = [each for each in map(estimator([each.trial for each in planned], runs), left) if each is not None]
+    expected = [*map(estimator([each.trial for each in planned], runs), left)]
+    seconds = [each for each in expected if each is not None]
     about = datetime.timedelta(seconds=round(max([sum(seconds) / workers, *seconds])))
     print(
         f"{len(planned)} trials: {counts['done']} done, {counts['missing']} missing, {counts['failed']} failed"
         + (f"; about {about} to go on {workers} workers" if seconds else "")
     )
+    return expected
+
+
+def _price(machines: prices.Rented, expected: Sequence[float | None], where: Machines) -> str:
+    """What the missing trials would cost on rented machines, in words."""
+    seconds = [each for each in expected if each is not None]
+    if not expected:
+        return "no trial is missing: nothing to pay for"
+    if len(seconds) < len(expected):
+        return "no price: nothing is known of how long these trials take; run one of them first (--only KEY)"
+    share = 1.0 if where.gpus_per_actor is None else where.gpus_per_actor
+    return prices.estimate(machines, seconds, workers=where.actors or len(seconds), share=share)
 
 
 def _place(trial: Trial) -> str:
@@ -227,6 +248,9 @@ def add_run_flags(parser: argparse.ArgumentParser, what: Any) -> None:
     """Add the flags that say whether and where trials run, ``what`` being the group of what to run."""
     what.add_argument("--plan", action="store_true", help="list done, missing and failed trials; run nothing")
     what.add_argument("--retry", choices=["failed"], help="run failed trials again")
+    what.add_argument(
+        "--prices", metavar="FILE", type=Path, help="with --plan: a cluster file, for the estimated price"
+    )
     where = parser.add_argument_group("where")
     where.add_argument("--local", action="store_true", help="in this process, one by one, without Ray: for a debugger")
     add_machine_flags(where)

@@ -66,11 +66,12 @@ class Recorder:
         """Print a line above the bar."""
         self._bar.write(words)
 
-    def report(self, held: Sequence[Held] = (), *, ended: bool = False) -> None:
+    def report(self, held: Sequence[Held] = (), lacking: Sequence[str] = (), *, ended: bool = False) -> None:
         """Show the time left, and store the progress for ``mgcl status`` if the store answers.
 
         Args:
             held: trials that workers are running.
+            lacking: machines that workers wait for and the cluster's cloud refuses, in its words.
             ended: whether the driver has ended.
         """
         self._bar.expect(self._pace.seconds_left(held, time.time()), began=self._pace.began)
@@ -80,7 +81,9 @@ class Recorder:
             ]
             with suppress(TrackingError):
                 self._store.tell(
-                    Progress([*self._planned], platform.node(), self._started, time.time(), running, ended)
+                    Progress(
+                        [*self._planned], platform.node(), self._started, time.time(), running, ended, lacking=lacking
+                    )
                 )
 
     def close(self) -> None:

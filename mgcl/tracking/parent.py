@@ -38,6 +38,8 @@ class Progress:
     ended: bool = False
     note: str = ""
     """Problem of the parent run that held the report: it was deleted, or is missing. Empty: there is none."""
+    lacking: Sequence[str] = ()
+    """Machines that workers wait for and the cluster's cloud refuses, in its words."""
 
     @property
     def at_work(self) -> bool:

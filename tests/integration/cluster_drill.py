@@ -18,14 +18,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import requests
 import yaml
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))  # started as a script
+
+from tests.integration.namespaces import link, machine  # noqa: E402
+
 MARKS = "# >>> your cloud", "# <<< your cloud"
 BRIDGE, HOST, HEAD, WORKER = "mgcl-drill", "10.77.0.1", "10.77.0.11", "10.77.0.12"
 SWEEP = (
@@ -33,21 +36,14 @@ SWEEP = (
     "--ways 3 --episodes 4 --queries 5 --variants full zero-shot prototypical without-cache"
 )
 
-# What runs as the first process of a machine. Its address comes from outside, once the namespace exists.
-MACHINE = """
-set -e
-hostname {name}
+# Folders of a machine: its own home and /tmp/ray, the interpreter, and what all machines share.
+FOLDERS = """
 mount --bind {python} {folder}/python
 mount --bind {folder}/home /root
 mkdir -p {python} && mount --bind {folder}/python {python}  # it may lie in root's home, hidden now
 mkdir -p /tmp/ray && mount --bind {folder}/ray /tmp/ray
 mount -t tmpfs tmpfs /mnt && mkdir /mnt/mgcl && mount --bind {shared} /mnt/mgcl
 mount -t tmpfs tmpfs /run && mkdir /run/sshd
-echo ready && read -r address
-ip link set lo up
-ip address add $address/24 dev eth0 && ip link set eth0 up
-ip route add default via {gateway} && ip route add unreachable 169.254.0.0/16  # no cloud to ask who we are
-exec "$(command -v sshd)" -D -e -f {sshd}
 """
 SSHD = """
 HostKey {key}
@@ -80,42 +76,14 @@ def local_variant(text: str, key: Path, environment: Path) -> dict[str, object]:
     }
 
 
-@contextmanager
-def link(name: str, *kind: str) -> Iterator[None]:
-    """A network link of this machine, up; it may outlive what used it, so it is deleted by name."""
-    run("ip", "link", "add", name, *kind)
-    try:
-        run("ip", "link", "set", name, "up")
-        yield
-    finally:
-        run("ip", "link", "delete", name)
-
-
-@contextmanager
-def machine(name: str, address: str, work: Path) -> Iterator[None]:
-    """A namespace with an sshd; whatever runs in it dies with it."""
+def ssh_machine(name: str, address: str, work: Path) -> AbstractContextManager[object]:
+    """A machine with an sshd."""
     folder = work / name
     for part in ("home", "ray", "python"):
         (folder / part).mkdir(parents=True)
-    script = MACHINE.format(
-        name=name, folder=folder, shared=work / "shared", python=sys.base_prefix, gateway=HOST, sshd=work / "sshd"
-    )
-    unshare = ["unshare", "--net", "--pid", "--mount", "--uts", "--mount-proc", "--fork", "--kill-child"]
-    with (folder / "log").open("w") as log:
-        first = subprocess.Popen(
-            [*unshare, "bash", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-        )
-    assert first.stdin is not None and first.stdout is not None
-    try:
-        assert first.stdout.readline() == "ready\n", (folder / "log").read_text()
-        with link(name, "type", "veth", "peer", "name", "eth0", "netns", str(first.pid)):
-            run("ip", "link", "set", name, "master", BRIDGE)
-            first.stdin.write(f"{address}\n")
-            first.stdin.flush()
-            yield
-    finally:
-        first.kill()
-        first.wait()
+    folders = FOLDERS.format(folder=folder, shared=work / "shared", python=sys.base_prefix)
+    sshd = f'"$(command -v sshd)" -D -e -f {work / "sshd"}'
+    return machine(name, address, bridge=BRIDGE, gateway=HOST, prepare=folders, command=sshd, log=folder / "log")
 
 
 def run(*command: str, **options) -> str:
@@ -226,7 +194,7 @@ def main() -> None:
         (work / "cluster.yaml").write_text(yaml.safe_dump(config))
         with link(BRIDGE, "type", "bridge"):
             run("ip", "address", "add", f"{HOST}/24", "dev", BRIDGE)
-            with machine("mgcl-head", HEAD, work), machine("mgcl-worker", WORKER, work):
+            with ssh_machine("mgcl-head", HEAD, work), ssh_machine("mgcl-worker", WORKER, work):
                 drill(work)
     print("the drill passed")
 

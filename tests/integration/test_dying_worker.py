@@ -40,7 +40,7 @@ try:
     with cluster(Machines(sys.argv[3], actors=1), cpus=1) as there:
         take = lambda outcome: seen.setdefault(outcome.key, outcome.error)
         worker = Worker({}, pathlib.Path(sys.argv[1]), 0.0)
-        workers.run_on_workers(trials, worker, there, take, lambda held: None)
+        workers.run_on_workers(trials, worker, there, take, lambda *_: None)
 except ClusterError as error:
     print(error, file=sys.stderr)
     sys.exit(2)

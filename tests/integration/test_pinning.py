@@ -43,7 +43,7 @@ for share in (0.5, 1.0):
     home.mkdir()
     take = lambda outcome: seen.append(json.loads(outcome.error))
     there = Cluster(None, int(2 / share), gpus_per_slot=share, session=folder)
-    workers.run_on_workers(trials, Worker({}, home, share), there, take, lambda held: None)
+    workers.run_on_workers(trials, Worker({}, home, share), there, take, lambda *_: None)
     print(json.dumps(seen))
 """
 

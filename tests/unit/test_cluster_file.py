@@ -1,23 +1,37 @@
 """cluster.yaml by Ray's own schema, and what it promises: only ssh is open, tokens everywhere, no trial on the head."""
 
 import copy
+import json
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from jsonschema import ValidationError
+from ray.autoscaler._private.loader import load_function_or_class
+from ray.autoscaler._private.node_provider_availability_tracker import (
+    NodeAvailabilitySummary,
+    NodeProviderAvailabilityTracker,
+)
+from ray.autoscaler._private.resource_demand_scheduler import get_nodes_for
 from ray.autoscaler._private.util import prepare_config, validate_config
+from ray.autoscaler.node_launch_exception import NodeLaunchException
 
+from mgcl.cli.status import refusals as refusal_lines
+from mgcl.cluster.capacity import refusals
+from mgcl.sweep.prices import rented as rented_machines
+from mgcl.tracking.parent import Progress
 from tests.integration.cluster_drill import HEAD, WORKER, local_variant, marked_block
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "cluster.yaml").read_text()
 CONFIG: dict[str, Any] = yaml.safe_load(TEXT)
 HEAD_STARTS = " ".join(CONFIG["head_start_ray_commands"])
+KINDS = tuple(each for each in CONFIG["available_node_types"] if each != "head")
 WORKER_STARTS = " ".join(CONFIG["worker_start_ray_commands"])
 
 
@@ -38,7 +52,7 @@ def test_ray_accepts_it_with_the_marked_block_replaced() -> None:
     assert local["setup_commands"][:-1] == [each for each in CONFIG["setup_commands"] if "/uv" not in each]
 
 
-@pytest.mark.parametrize("place", [(), ("auth",), ("available_node_types", "gpu")])
+@pytest.mark.parametrize("place", [(), ("auth",), ("available_node_types", "gpu-1-l4")])
 def test_ray_refuses_a_misspelt_key(place: tuple[str, ...]) -> None:
     config = copy.deepcopy(CONFIG)
     inner = config
@@ -86,7 +100,7 @@ def rented(tmp_path_factory: pytest.TempPathFactory) -> Rented:
         config = prepare_config(yaml.safe_load(TEXT.replace("ami-FILL-IN", image)))
         config = bootstrap_aws(AWSNodeProvider.fillout_available_node_types_resources(config))
         provider = AWSNodeProvider(config["provider"], config["cluster_name"])
-        for name, kind in (("head", "head"), ("gpu", "worker")):
+        for name, kind in (("head", "head"), *((each, "worker") for each in KINDS)):
             tags = {"ray-node-type": kind, "ray-node-name": name, "ray-user-node-type": name}
             provider.create_node(config["available_node_types"][name]["node_config"], tags, 1)
         groups = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["mgcl"]}])["SecurityGroups"]
@@ -100,9 +114,9 @@ def test_nothing_is_open_but_ssh(rented: Rented) -> None:
     assert "host" not in WORKER_STARTS
 
 
-def test_the_gpu_is_on_spot_and_every_machine_is_in_the_group(rented: Rented) -> None:
-    lifecycles = {machine["InstanceType"]: machine.get("InstanceLifecycle") for machine in rented.machines}
-    assert lifecycles == {"m6i.large": None, "g6.xlarge": "spot"}
+def test_gpus_are_on_spot_but_for_the_last_kind_and_every_machine_is_in_the_group(rented: Rented) -> None:
+    lifecycles = [(machine["InstanceType"], machine.get("InstanceLifecycle")) for machine in rented.machines]
+    assert lifecycles == [("m6i.large", None), ("g6.xlarge", "spot"), ("g5.xlarge", "spot"), ("g6.xlarge", None)]
     for machine in rented.machines:
         assert [group["GroupName"] for group in machine["SecurityGroups"]] == ["mgcl"]
         assert all(disk["Ebs"]["DeleteOnTermination"] for disk in machine["BlockDeviceMappings"])
@@ -132,16 +146,56 @@ def test_trials_run_on_rented_gpus_alone() -> None:
     types = CONFIG["available_node_types"]
     assert types[CONFIG["head_node_type"]]["resources"] == {"CPU": 0, "GPU": 0}
     assert "--num-cpus=0" in HEAD_STARTS
-    workers = prepare_config(copy.deepcopy(CONFIG))["available_node_types"]["gpu"]
-    assert (workers["min_workers"], workers["max_workers"]) == (0, CONFIG["max_workers"])
+    for kind in KINDS:
+        workers = prepare_config(copy.deepcopy(CONFIG))["available_node_types"][kind]
+        assert (workers["min_workers"], workers["max_workers"]) == (0, CONFIG["max_workers"])
     assert CONFIG["idle_timeout_minutes"] == 5
 
 
 def test_what_it_costs_stands_at_the_top_and_adds_up() -> None:
-    top = TEXT.split("# >>> your cloud")[0]
-    assert "max_workers: 4\n" in top
-    head, worker, disks, all_of_it = map(float, re.findall(r"(?:head|worker|disks|=) (\d\.\d\d)", top))
-    assert all_of_it == pytest.approx(head + CONFIG["max_workers"] * worker + disks)
+    machines = rented_machines(ROOT / "cluster.yaml")
+    text = re.search(r"dearest worker: (.+?) \+ (\d+) x (.+?) = (.+?)\. ", TEXT)
+    head, most, dearest, all_of_it = map(float, text.groups())
+    assert (head, most, dearest) == (machines.head, machines.most, max(machines.workers.values()))
+    assert all_of_it == pytest.approx(head + most * dearest)
+    assert set(machines.workers) == set(KINDS)
+
+
+def refusing(*kinds: str) -> NodeAvailabilitySummary:
+    """Ray's own record of a cloud that has none of some kinds."""
+    tracker = NodeProviderAvailabilityTracker()
+    for kind in kinds:
+        why = NodeLaunchException("InsufficientInstanceCapacity", f"no\n  {kind} today", None)
+        tracker.update_node_availability(kind, int(time.time()), why)
+    return tracker.summary()
+
+
+@pytest.mark.parametrize(
+    "refused, rented",
+    [
+        ((), {"gpu-3-spot-l4": 3}),
+        (("gpu-3-spot-l4",), {"gpu-2-spot-a10g": 3}),
+        (("gpu-3-spot-l4", "gpu-2-spot-a10g"), {"gpu-1-l4": 3}),
+        (KINDS, {"gpu-3-spot-l4": 3}),
+    ],
+)
+def test_the_next_kind_is_rented_where_one_is_refused(refused: tuple[str, ...], rented: dict[str, int]) -> None:
+    """By Ray's own planning, with the scorer that the file names: twelve trials on a quarter of a GPU each."""
+    (named,) = re.findall(r"RAY_AUTOSCALER_UTILIZATION_SCORER=([\w.]+);", HEAD_STARTS)
+    scorer = partial(load_function_or_class(named), node_availability_summary=refusing(*refused))
+    types = prepare_config(copy.deepcopy(CONFIG))["available_node_types"]
+    waiting = [{"CPU": 1, "GPU": 0.25}] * 12
+    assert get_nodes_for(types, {}, "head", CONFIG["max_workers"], waiting, scorer) == (rented, [])
+    assert get_nodes_for(types, {}, "head", 4, [{"CPU": 1, "GPU": 2.0}], scorer) == ({}, [{"CPU": 1, "GPU": 2.0}])
+
+
+def test_a_refusal_is_told_in_the_clouds_words() -> None:
+    report = {"node_availability_summary": asdict(refusing("gpu-1-l4"))}
+    told = refusals(json.dumps({"time": 1.0, "autoscaler_report": report}).encode())
+    assert told == ("gpu-1-l4: InsufficientInstanceCapacity (no gpu-1-l4 today)",)
+    progress = Progress([], "head", 0.0, 1.0, (), lacking=told)
+    assert refusal_lines(progress) == [f"workers wait for machines, and the cloud refuses {told[0]}"]
+    assert refusals(None) == refusals(b"{}") == ()
 
 
 def test_its_page_uses_what_is_there() -> None:

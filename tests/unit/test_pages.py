@@ -42,6 +42,8 @@ def check(command: list[str]) -> None:
         check_install(rest)
     elif program == "ray":
         check_ray(rest)
+    elif program == "sbatch":
+        check_sbatch(rest)
     else:
         assert program in SHELL, f"no parser for {program}"
 
@@ -63,6 +65,17 @@ def check_sweep(file: str, flags: list[str]) -> None:
         found["_parser"]().parse_args(flags)
     else:
         assert not flags
+
+
+def check_sbatch(words: list[str]) -> None:
+    """SLURM's own options, then the file, then a command or, for an array, a file of commands."""
+    options = [word for word in words if word.startswith("-")][: words.index("sweeps/slurm.sbatch")]
+    script, *command = words[next(i for i, word in enumerate(words) if not word.startswith("-")) :]
+    assert (ROOT / script).is_file()
+    if any(option.startswith("--array=") for option in options):
+        assert len(command) == 1
+    else:
+        check([*command, "--address", "host:1"])
 
 
 def check_install(arguments: list[str]) -> None:
