@@ -8,6 +8,7 @@ EXTRAS: Mapping[str, str] = {
     "ray": "sweep",
     "sqlalchemy": "sweep",
     "tenacity": "sweep",
+    "yaml": "sweep",
     "optuna": "search",
     "gradio": "demo",
     "laion_clap": "laion",

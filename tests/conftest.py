@@ -103,6 +103,14 @@ def zero_shot_bank(tmp_path_factory: pytest.TempPathFactory) -> "FeatureBank":
 
 
 @pytest.fixture(scope="session")
+def phrase_bank(zero_shot_bank: "FeatureBank", tmp_path_factory: pytest.TempPathFactory) -> "FeatureBank":
+    """Small: its clips, each asked for one phrase."""
+    from tests.generated_zero_shot_bank import write_phrase_bank
+
+    return write_phrase_bank(tmp_path_factory.mktemp("banks") / "phrases", zero_shot_bank)
+
+
+@pytest.fixture(scope="session")
 def real_bank() -> "FeatureBank":
     """The ESC-10 bank of real recordings; a clone does not have it."""
     if not REAL_BANK.is_dir():

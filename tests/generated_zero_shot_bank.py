@@ -71,3 +71,15 @@ def write_zero_shot_bank(
             **{f"{name}_prompt_embedding": near(classes) for name in sentences},
         },
     )
+
+
+def write_phrase_bank(path: Path, bank: FeatureBank) -> FeatureBank:
+    """Write a bank of queries: each clip of such a bank asks for one phrase, and has the events of that phrase."""
+    rows = [row for row, events in enumerate(bank.events) if events]
+    labels = [bank.events[row][row % len(bank.events[row])].label for row in rows]
+    events = [[e for e in bank.events[row] if e.label == label] for row, label in zip(rows, labels, strict=True)]
+    clips = {"clip_id": [f"query_{row}" for row in rows], "label": labels, "events": events}
+    vectors = {"clip_embedding": bank.clip_embeddings[rows], "segment_embeddings": bank.segment_embeddings[rows]}
+    classes = {name: bank.classes[name].to_pylist() for name in ("label", "prompt", "explanations")}
+    classes |= {"prompt_embedding": bank.prompt_embeddings, "explanation_embeddings": bank.explanation_embeddings}
+    return write_bank(path, bank.header, clips | vectors, classes)

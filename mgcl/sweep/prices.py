@@ -32,7 +32,7 @@ def rented(file: Path) -> Rented:
     Raises:
         SweepError: the file cannot be read, or lacks a price; the message names it.
     """
-    import yaml  # Ray, which this file is for, brings it
+    import yaml
 
     try:
         config = yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -73,8 +73,9 @@ def task(name):
 
 
 @pytest.fixture
-def cells(name, task, bank, audio_visual_bank, zero_shot_bank):
-    fitting = next(each for each in (bank, audio_visual_bank, zero_shot_bank) if not each.lacks(task.READS))
+def cells(name, task, bank, audio_visual_bank, zero_shot_bank, phrase_bank):
+    banks = (bank, audio_visual_bank, zero_shot_bank, phrase_bank)
+    fitting = next(each for each in banks if not each.lacks(task.READS))
     return task.cells(task.Draws(**DRAWN.get(name, {})), fitting)
 
 

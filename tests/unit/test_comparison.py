@@ -10,7 +10,7 @@ import torch
 from mgcl.classifier import comparison
 from mgcl.classifier.comparison import compared
 from mgcl.cli import main
-from mgcl.cli.fit import _options
+from mgcl.cli.fit_input import options
 from mgcl.errors import ClassifierError, MgclError
 from mgcl.methods.method import ClipFeatures, Support
 from mgcl.transport.cost import unit
@@ -76,10 +76,10 @@ def flags(**given: object) -> argparse.Namespace:
 
 
 def test_options_are_those_of_the_method_in_either_form() -> None:
-    assert _options(flags(method="ridge", option=[["ridge=0.5"]])) == {"ridge": 0.5}
-    assert _options(flags(option=[["alpha", "2"], ["fusion=audio"]])) == {"alpha": 2, "fusion": "audio"}
-    assert _options(flags(audio_only=True)) == {"fusion": "audio"}
-    assert _options(flags(method="ridge", audio_only=True)) == {}
+    assert options(flags(method="ridge", option=[["ridge=0.5"]])) == {"ridge": 0.5}
+    assert options(flags(option=[["alpha", "2"], ["fusion=audio"]])) == {"alpha": 2, "fusion": "audio"}
+    assert options(flags(audio_only=True)) == {"fusion": "audio"}
+    assert options(flags(method="ridge", audio_only=True)) == {}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_options_are_those_of_the_method_in_either_form() -> None:
 )
 def test_options_that_the_method_has_not_are_refused(given, words) -> None:
     with pytest.raises(MgclError, match=words):
-        _options(flags(**given))
+        options(flags(**given))
 
 
 def test_a_method_that_is_none_is_refused_before_anything_is_read(tmp_path: Path, capsys) -> None:

@@ -87,25 +87,8 @@ def test_detections_are_scored_by_the_metrics_of_the_segments_cosines(zero_shot_
     assert figures["segment-F1"] == pytest.approx(counts.f1(*found))
 
 
-@pytest.fixture(scope="module")
-def queries(zero_shot_bank, tmp_path_factory):
-    """A bank whose clips each ask for one phrase of theirs."""
-    bank = zero_shot_bank
-    rows = [row for row, events in enumerate(bank.events) if events]
-    labels = [bank.events[row][row % len(bank.events[row])].label for row in rows]
-    clips = {
-        "clip_id": [f"query_{row}" for row in rows],
-        "label": labels,
-        "events": [[e for e in bank.events[row] if e.label == label] for row, label in zip(rows, labels, strict=True)],
-        "clip_embedding": bank.clip_embeddings[rows],
-        "segment_embeddings": bank.segment_embeddings[rows],
-    }
-    classes = {name: bank.classes[name].to_pylist() for name in ("label", "prompt", "explanations")}
-    classes |= {"prompt_embedding": bank.prompt_embeddings, "explanation_embeddings": bank.explanation_embeddings}
-    return write_bank(tmp_path_factory.mktemp("queries") / "bank", bank.header, clips, classes)
-
-
-def test_a_phrase_is_grounded_by_its_own_cosines_at_fifty_thresholds(queries) -> None:
+def test_a_phrase_is_grounded_by_its_own_cosines_at_fifty_thresholds(phrase_bank) -> None:
+    queries = phrase_bank
     trial = trial_of("grounding", queries, "zero-shot")
     found = grounding.METRICS[0].figure(run_trial(trial, queries).scores)
     own = unit(queries.prompt_embeddings)[[queries.row_of_class[each] for each in queries.clips["label"].to_pylist()]]
