@@ -44,8 +44,9 @@ settings.load_profile("patient")
 ROOT = Path(__file__).parents[1]
 REAL_BANK = Path(__file__).parents[2] / "shared" / "data" / "esc10-bank"
 # Files whose tests take the longest start first, so that no core idles at the end.
-LONGEST = ("test_sweep_faults.py", "test_sweep.py", "test_search.py", "test_drill.py", "test_backbones.py",
-           "test_classifier.py", "test_extraction_faults.py", "test_real_bank.py", "test_pairwise.py")  # fmt: skip
+LONGEST = ("test_slurm.py", "test_sweep_faults.py", "test_sweep.py", "test_search.py", "test_drill.py",
+           "test_backbones.py", "test_classifier.py", "test_extraction_faults.py", "test_real_bank.py",
+           "test_pairwise.py")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

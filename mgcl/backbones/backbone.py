@@ -59,7 +59,7 @@ class Facts(Protocol):
 
 def reads_text(about: Facts) -> bool:
     """Whether a backbone has a text side. Without one there is no contrast, and its logit scale is 0."""
-    return about.logit_scale > 0
+    return about.logit_scale != 0
 
 
 def facts(backbone: Facts) -> Facts:

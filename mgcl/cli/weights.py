@@ -68,7 +68,8 @@ def _with_weights() -> list[str]:
 def _published(backbone: str) -> "tuple[Published, ...]":
     if backbone not in names("backbone") or not hasattr(load("backbone", backbone), "PUBLISHED"):
         known = ", ".join(_with_weights())
-        why = "comes with mgcl" if backbone in names("backbone") else "is no backbone"
+        named = "takes whatever model `--weights OWNER/NAME@COMMIT` names" if backbone != "tiny" else "comes with mgcl"
+        why = named if backbone in names("backbone") else "is no backbone"
         raise BackboneError(f"{backbone}: {why}; those whose weights are fetched: {known}")
     found: tuple[Published, ...] = load("backbone", backbone).PUBLISHED
     return found

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 import ray
@@ -196,7 +197,8 @@ class _Listener(tune.Callback):
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002
         """Report a dead worker to the queue. Tune starts another worker in its place."""
-        error = str(trial.get_error() or "died")
+        # Tune writes the error here at once, and copies it to where `trial.get_error` reads some time later.
+        error = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else "died"
         if self._ask("lost", trial.config["worker"], error):
             Bar.write("a worker died; its trial waits for another", file=sys.stderr)
             return
