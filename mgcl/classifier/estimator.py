@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from mgcl import backbones
-from mgcl.classifier import arguments, hub, labels, learning, storage
+from mgcl.classifier import arguments, hub, kept_sounds, labels, learning, storage
 from mgcl.classifier.answers import Answer
 from mgcl.classifier.arguments import Captions
 from mgcl.classifier.calibration import check_enough
@@ -242,6 +242,7 @@ class FewShotClassifier(Changing, ClassifierMixin, BaseEstimator):  # type: igno
         if self.weights is not None:
             own["weights"] = storage.portable_weights(self.weights, Path(folder))
         storage.write(self._model, {"estimator": own, "fingerprint": self._backbone.fingerprint}, Path(folder))
+        kept_sounds.forget(Path(folder), self._model.all_examples.digests)
 
     @classmethod
     def load(

@@ -4,9 +4,13 @@ import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
+from markupsafe import Markup
+
 from mgcl.classifier.figures import alignment, file_name, shares, transport
+from mgcl.classifier.kept_sounds import kept
 from mgcl.classifier.reasons import Reasons, Share
 from mgcl.classifier.sounds import Sound
 from mgcl.classifier.wav import as_wav
@@ -21,19 +25,20 @@ class _Table(NamedTuple):
     rows: Sequence[Sequence[str]]
 
 
-def html(explained: Sequence[tuple[Reasons, Sound]], sample_rate: int) -> str:
+def html(explained: Sequence[tuple[Reasons, Sound]], sample_rate: int, model: Path | None = None) -> str:
     """Render the page, one section per clip.
 
     Args:
         explained: reasons and embedded sound of every clip.
         sample_rate: sample rate of the sounds, in Hz.
+        model: folder of the model, whose kept sounds are played beside the support clips; None: there are none.
     """
     sections = [
         (
             title(reasons),
             reasons.answer.clip,
             _classes(reasons),
-            why(reasons, sound, sample_rate, name=f"clip-{number}"),
+            why(reasons, sound, sample_rate, name=f"clip-{number}", model=model),
         )
         for number, (reasons, sound) in enumerate(explained, start=1)
     ]
@@ -47,7 +52,7 @@ def title(reasons: Reasons) -> str:
     return f"{name}: {answer.words} ({nearest}{100 * answer.probability:.0f} %)"
 
 
-def why(reasons: Reasons, sound: Sound, sample_rate: int, *, name: str) -> str:
+def why(reasons: Reasons, sound: Sound, sample_rate: int, *, name: str, model: Path | None = None) -> str:
     """Render one clip's figures, tables and json as an html fragment.
 
     Args:
@@ -55,6 +60,7 @@ def why(reasons: Reasons, sound: Sound, sample_rate: int, *, name: str) -> str:
         sound: the sound that was embedded.
         sample_rate: sample rate of the sound, in Hz.
         name: name of the clip within its page: letters, digits and dashes.
+        model: as in ``html``.
     """
     figures = (
         shares(reasons),
@@ -66,15 +72,20 @@ def why(reasons: Reasons, sound: Sound, sample_rate: int, *, name: str) -> str:
         reasons=reasons,
         recording=base64.b64encode(as_wav(sound.waveform, sample_rate)).decode(),
         figures=[(figure.caption, inline(figure)) for figure in named],
-        tables=list(_tables(reasons)),
+        tables=list(_tables(reasons, model)),
         json=json.dumps(reasons.to_json(), indent=1, ensure_ascii=False),
     )
 
 
-def _tables(reasons: Reasons) -> Iterator[_Table]:
+def _tables(reasons: Reasons, model: Path | None) -> Iterator[_Table]:
     if reasons.support:
         clips = [replace(share, name=file_name(share.name)) for share in reasons.support[:_STRONGEST]]
-        yield _of_shares("Strongest support clips", "clip", clips)
+        table = _of_shares("Strongest support clips", "clip", clips)
+        players = [_player(model, share) for share in clips] if model else []
+        if any(players):
+            rows = [[*row, player] for row, player in zip(table.rows, players, strict=True)]
+            table = table._replace(columns=[*table.columns, "its sound"], rows=rows)
+        yield table
     if reasons.sentences:
         yield _of_shares("Strongest explanations", "explanation", reasons.sentences[:_STRONGEST])
 
@@ -94,6 +105,14 @@ def _classes(reasons: Reasons) -> _Table:
 def _of_shares(name: str, what: str, given: Sequence[Share]) -> _Table:
     rows = [[share.name, str(share.label), *_numbers(share.parts)] for share in given]
     return _Table(name, [what, "class", *map(_words, given[0].parts), "sum"], rows)
+
+
+def _player(model: Path, share: Share) -> Markup:
+    """A player of the clip's sound; empty if it was not kept."""
+    sound = kept(model, share.digest)
+    encoded = base64.b64encode(sound or b"").decode()
+    player = '<audio controls preload="none" src="data:audio/flac;base64,{}"></audio>'
+    return Markup(player).format(encoded) if sound else Markup()  # noqa: S704 - the player alone; format escapes
 
 
 def _numbers(parts: Mapping[str, float]) -> list[str]:

@@ -23,6 +23,8 @@ class Share:
     """Class of the clip or of the sentence."""
     parts: Mapping[str, float]
     """Score part -> share of the logit."""
+    digest: str = ""
+    """Digest of the clip's sound (``Sound.digest``); empty: it is a sentence."""
 
     @property
     def total(self) -> float:
@@ -98,8 +100,8 @@ def reasons(
     shares = learner.shares(fitted, clip, model.support)
     explanations = {label: _texts(model, row, shares.sentence_embeddings[row]) for row, label in enumerate(labels)}
     support = [
-        Share(name, label, {part: float(each[row]) for part, each in shares.support.items()})
-        for row, (name, label) in enumerate(zip(examples.names, examples.labels, strict=True))
+        Share(name, label, {part: float(each[row]) for part, each in shares.support.items()}, digest)
+        for row, (name, label, digest) in enumerate(zip(examples.names, examples.labels, examples.digests, strict=True))
     ]
     sentences = [
         Share(sentence, label, {part: float(each[row, column]) for part, each in shares.sentences.items()})

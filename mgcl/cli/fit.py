@@ -25,6 +25,7 @@ from mgcl.methods.variants import DEFAULT_METHOD, WITHOUT_TEXT
 
 if TYPE_CHECKING:
     from mgcl import FewShotClassifier
+    from mgcl.data.dataset import AudioFile
 
 
 def add(commands: Commands) -> None:
@@ -116,6 +117,11 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="print how many of these clips each method recognises when it is fitted without them",
     )
+    fit.add_argument(
+        "--keep-sounds",
+        action="store_true",
+        help="keep the clips' sounds in the model's folder, so that the page of `mgcl predict --explain` plays them",
+    )
     fit.set_defaults(job=_fit, called={"reject_label": "--none-of-these"})
 
 
@@ -162,6 +168,7 @@ def _fit(flags: argparse.Namespace) -> int:
     _print_comparison(flags, classifier)
     replaced = (flags.out / "model.json").exists()
     classifier.save(flags.out)
+    _keep_sounds(flags, classifier, files)
     if replaced:
         print(f"{flags.out}: held a model, which this one has replaced")
     _say(classifier, flags.out)
@@ -193,8 +200,17 @@ def _update(flags: argparse.Namespace) -> int:
     new = len(classifier.model_.all_examples.names) - before
     print(f"{flags.update}: held {before} {'labels' if several else 'clips'}, and {new} are new")
     classifier.save(flags.out)
+    _keep_sounds(flags, classifier, files)
     _say(classifier, flags.out)
     return 0
+
+
+def _keep_sounds(flags: argparse.Namespace, classifier: "FewShotClassifier", files: "Sequence[AudioFile]") -> None:
+    if flags.keep_sounds:
+        from mgcl.classifier.kept_sounds import keep
+
+        clips, _ = fit_input.clips(files, several=classifier.multi_label)
+        keep(flags.out, map(classifier.sound, clips), classifier.sample_rate_)
 
 
 def _say(classifier: "FewShotClassifier", out: Path) -> None:

@@ -95,7 +95,7 @@ def _predict(flags: argparse.Namespace) -> int:
     if classifier.one_window or flags.explain:
         _say_what_was_cropped(answered, classifier.seconds_)
     if explained:
-        _write_page(explained, classifier.sample_rate_, flags.explain)
+        _write_page(explained, classifier.sample_rate_, flags)
     return 1 if failed else 0
 
 
@@ -109,11 +109,12 @@ def _say_what_was_cropped(answers: "Sequence[Answer]", seconds: float) -> None:
         )
 
 
-def _write_page(explained: "Sequence[tuple[Reasons, Sound]]", sample_rate: int, out: Path) -> None:
+def _write_page(explained: "Sequence[tuple[Reasons, Sound]]", sample_rate: int, flags: argparse.Namespace) -> None:
     from mgcl.classifier.page import html
 
+    out, model = flags.explain, Path(flags.model)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(html(explained, sample_rate), encoding="utf-8")
+    out.write_text(html(explained, sample_rate, model), encoding="utf-8")
     print(f"why: {out}", file=sys.stderr)
 
 

@@ -1,5 +1,7 @@
 """Pictures and the page of an answer's reasons: what they show, of models of every kind; a page is whole by itself."""
 
+import copy
+import io
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -11,10 +13,12 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from mgcl import FewShotClassifier
 from mgcl.classifier import figures
+from mgcl.classifier.kept_sounds import keep, kept
 from mgcl.classifier.page import html, title, why
 from mgcl.classifier.reasons import Reasons
 from mgcl.classifier.sounds import Sound
@@ -227,3 +231,20 @@ def test_a_tables_parts_sum_to_the_logit_and_support_is_pointed_out(reasons, sou
     assert "This very sound" not in page
     known = replace(reasons, answer=replace(reasons.answer, in_support=True))
     assert "This very sound is one of the support clips" in why(known, sound, RATE, name="clip")
+
+
+@pytest.mark.usefixtures("drawn_already")
+def test_kept_sounds_are_played_beside_their_clips_and_go_with_them(
+    reasons, sound, classifier, sounds, tmp_path
+) -> None:
+    classifier.save(tmp_path)
+    assert "its sound" not in html([(reasons, sound)], RATE, tmp_path)
+    keep(tmp_path, (classifier.sound(path) for path in sounds["hum"]), RATE)
+    page = html([(reasons, sound)], RATE, tmp_path)
+    assert page.count("data:audio/flac;base64,") == 2
+    assert Parsed(page).fetched == []
+    heard, rate = soundfile.read(io.BytesIO(kept(tmp_path, classifier.sound(sounds["hum"][0]).digest)))
+    assert rate == RATE
+    assert np.abs(heard - classifier.sound(sounds["hum"][0]).waveform).max() < 1e-4
+    copy.copy(classifier).remove_class("hum").save(tmp_path)
+    assert not list(tmp_path.rglob("*.flac"))
