@@ -75,6 +75,8 @@ class Reasons:
     def to_json(self) -> dict[str, Any]:
         """The reasons as a json object; classes become strings, since they are keys."""
         content: dict[str, Any] = _keys_as_text(asdict(self))
+        for share in (*content["support"], *content["sentences"]):
+            del share["digest"]
         return content
 
 
