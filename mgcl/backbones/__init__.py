@@ -41,11 +41,12 @@ def default(weights: str | None = None) -> Choice:
         return Choice("tiny", f"backbone: tiny, of which the weights {weights} are; `backbone` names another")
     from mgcl.backbones import efficientat
 
-    if efficientat.is_here():
+    if not (absent := efficientat.absent()):
         return Choice("efficientat", "backbone: efficientat, which knows recordings, as its weights are here")
-    missing = sum(each.bytes or 0 for each in efficientat.PUBLISHED) / 1e6
+    megabytes = sum(each.bytes or 0 for each in efficientat.PUBLISHED) / 1e6
     return Choice(
         "tiny",
-        "backbone: tiny, which knows generated sounds alone: the weights of efficientat, which knows recordings, are "
-        f"not here; `mgcl weights fetch efficientat` fetches them ({missing:.0f} MB)",
+        "backbone: tiny, which knows generated sounds alone: of efficientat, which knows recordings, "
+        f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not here; `mgcl weights fetch efficientat` "
+        f"fetches what is missing (at most {megabytes:.0f} MB) into $MGCL_HOME, by default .mgcl of this folder",
     )

@@ -139,10 +139,12 @@ def load(weights: str | None = None, device: str = "cpu") -> EfficientAt:
     return probed(EfficientAt(tagger, encoder, tokenizer, name, device))
 
 
-def is_here() -> bool:
-    """Whether the weights are on this machine, or environment variables name them. Nothing is loaded."""
+def absent() -> tuple[str, ...]:
+    """What is not on this machine, and is named by no environment variable, in words. Nothing is loaded."""
     tagger = os.environ.get(_WEIGHTS) or copy_of("efficientat", TAGGER)
-    return bool(tagger and (os.environ.get(_TEXT) or copy_of("efficientat", ENCODER)))
+    encoder = os.environ.get(_TEXT) or copy_of("efficientat", ENCODER)
+    parts = {f"the tagger ({_WEIGHTS})": tagger, f"the sentence encoder ({_TEXT})": encoder}
+    return tuple(part for part, there in parts.items() if not there)
 
 
 def _tagger(file: Path) -> MobileNet:
@@ -169,7 +171,7 @@ def _tagger(file: Path) -> MobileNet:
 
 def _encoder(source: str) -> tuple[Any, Any]:
     """Load a sentence encoder and its tokenizer. The layer that some encoders have for BERT's own task is removed."""
-    from transformers import AutoModel, AutoTokenizer  # takes seconds to import, and is_here does not need it
+    from transformers import AutoModel, AutoTokenizer  # takes seconds to import, and `absent` does not need it
 
     tokenizer = load_part(AutoTokenizer, source)
     encoder = load_model(AutoModel, source, "cpu", unused="pooler.")

@@ -51,7 +51,7 @@ def transport(reasons: Reasons, sound: Sound, sample_rate: int) -> Figure:
         "how the fine contrast's transport plan matches the clip's segments (columns) with the explanations (rows) of "
         "the two most probable classes."
     )
-    caption = plans if panels else "the clip's spectrogram; this model transports nothing, so there is no plan to show."
+    caption = plans if panels else "the clip's spectrogram. The model's method gives no transport plans to show."
     end = reasons.segment_times[-1] + reasons.segment_times[0]
     with style.context(["default", STYLE]):
         return finish("transport", f"When: {caption}", over_time(Excerpt(sound.waveform, sample_rate), panels, end))

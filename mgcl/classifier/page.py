@@ -79,7 +79,7 @@ def why(reasons: Reasons, sound: Sound, sample_rate: int, *, name: str, model: P
 
 def _tables(reasons: Reasons, model: Path | None) -> Iterator[_Table]:
     if reasons.support:
-        clips = [replace(share, name=file_name(share.name)) for share in reasons.support[:_STRONGEST]]
+        clips = [replace(share, name=file_name(share.name)) for share in _own_first(reasons, reasons.support)]
         table = _of_shares("Strongest support clips", "clip", clips)
         players = [_player(model, share) for share in clips] if model else []
         if any(players):
@@ -87,7 +87,7 @@ def _tables(reasons: Reasons, model: Path | None) -> Iterator[_Table]:
             table = table._replace(columns=[*table.columns, "its sound"], rows=rows)
         yield table
     if reasons.sentences:
-        yield _of_shares("Strongest explanations", "explanation", reasons.sentences[:_STRONGEST])
+        yield _of_shares("Strongest explanations", "explanation", _own_first(reasons, reasons.sentences))
 
 
 def _classes(reasons: Reasons) -> _Table:
@@ -105,6 +105,11 @@ def _classes(reasons: Reasons) -> _Table:
 def _of_shares(name: str, what: str, given: Sequence[Share]) -> _Table:
     rows = [[share.name, str(share.label), *_numbers(share.parts)] for share in given]
     return _Table(name, [what, "class", *map(_words, given[0].parts), "sum"], rows)
+
+
+def _own_first(reasons: Reasons, given: Sequence[Share]) -> Sequence[Share]:
+    """The strongest shares, those of the most probable class before those of others."""
+    return sorted(given, key=lambda share: share.label != reasons.ranking[0])[:_STRONGEST]
 
 
 def _player(model: Path, share: Share) -> Markup:

@@ -67,6 +67,11 @@ class Reasons:
         return next(iter((*shared, *self.explanations[label])), None)
 
     @property
+    def strongest_clips(self) -> tuple[Share, ...]:
+        """Shares of the support clips of the most probable class, in descending order."""
+        return tuple(each for each in self.support if each.label == self.ranking[0])
+
+    @property
     def ranking(self) -> list[Value]:
         """The classes, the most probable first."""
         probabilities = self.answer.probabilities

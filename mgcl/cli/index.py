@@ -58,7 +58,8 @@ def _index(flags: argparse.Namespace) -> int:
             print(f"{done} of {len(paths)} recordings were done before", file=sys.stderr)
         for fault in faults:
             print(f"error: {with_flags(fault, flags.called)}", file=sys.stderr)
-        with Bar(desc="embedding", unit="window", total=max(1, round(seconds / header.hop))) as bar:
+        total = round(seconds / header.hop) - sum(map(building.begun, todo))
+        with Bar(desc="embedding", unit="window", total=max(1, total), disable=not todo) as bar:
             for _, error in building.embed(backbone, todo, watch=bar.update):
                 if error is not None:
                     faults.append(error)

@@ -33,10 +33,10 @@ COLUMNS = {"phrases": Coordinate(int, "different ones, each asked of one clip or
 POOLED: Mapping[str, Coordinate] = {}
 SETTING: Mapping[str, Coordinate] = {}
 WORDS = Words(
-    unit="query",
+    unit="clip",
     devices_caveat=": figures may differ in the last digit",
-    p_caveat="A query's number is its share of the figure (jackknife). It says whether other queries would show a "
-    "difference.",
+    p_caveat="A clip asks for one phrase, and counts by its share of the figure (jackknife). The test says whether "
+    "other clips would show a difference.",
 )
 PRESETS: Mapping[str, Mapping[str, Value]] = {}
 

@@ -143,7 +143,7 @@ def test_what_a_model_does_not_have_is_not_drawn(sounds, options, sound, shares,
     less = fitted(sounds, **options).explain(HUM)
     assert less.plans == {}
     alone = figures.transport(less, sound, RATE)
-    assert "this model transports nothing" in alone.caption
+    assert "gives no transport plans" in alone.caption
     assert height(alone.png) < height(transport.png) / 2
     drawn, whole = figures.shares(less), height(shares.png)
     assert height(drawn.png) == whole if less.support and less.sentences else height(drawn.png) < whole

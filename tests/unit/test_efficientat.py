@@ -175,7 +175,7 @@ def test_where_none_is_named_it_is_taken_if_its_weights_are_here(weights: str, m
     monkeypatch.setenv("MGCL_HOME", str(tmp_path / "home"))
     name, why = default()
     assert name == "tiny"
-    assert "`mgcl weights fetch efficientat` fetches them (95 MB)" in why
+    assert "`mgcl weights fetch efficientat` fetches what is missing (at most 95 MB)" in why
     monkeypatch.setenv("MGCL_EFFICIENTAT_WEIGHTS", weights)
     assert default().name == "efficientat"
     assert default("elsewhere").name == "tiny"

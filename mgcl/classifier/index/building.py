@@ -110,6 +110,10 @@ class Building:
             except DataError as error:
                 yield path, error
 
+    def begun(self, path: Path) -> int:
+        """Number of windows of a recording that an earlier run has embedded."""
+        return self._progress[_key(path)].windows if self._known(path) else 0
+
     def _begun(self, path: Path) -> tuple[State, int]:
         """State of a recording as it is now, and the number of its windows that are embedded already.
 
@@ -124,7 +128,7 @@ class Building:
             state = _state(path)
         except OSError as error:
             raise DataError(f"{path}: {error.strerror}; leave it out") from None
-        return state, self._progress[_key(path)].windows if self._known(path) else 0
+        return state, self.begun(path)
 
     def _known(self, path: Path) -> State | None:
         """State in the index of a recording that has not changed since; None: there is none."""
