@@ -12,6 +12,8 @@ from unittest.mock import patch
 import jaxtyping
 import pytest
 
+from mgcl import cli
+
 
 def run_here(
     job: Callable[[], object], *, folder: Path = Path(), stdin: str = "", **environment: str | Path
@@ -38,3 +40,11 @@ def run_here(
     ):
         job()
     return CompletedProcess((), left.value.code or 0, out.getvalue(), errors.getvalue())
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of ``mgcl`` with these words, in this process and where it is."""
+    with pytest.raises(SystemExit) as left:
+        cli.main([str(word) for word in words])
+    captured = capsys.readouterr()
+    return int(left.value.code or 0), captured.out, captured.err

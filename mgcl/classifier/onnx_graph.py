@@ -101,11 +101,13 @@ def export_onnx(classifier: Fitted, file: Path) -> float:
 
 
 def _refuse_unfixed(model: Model) -> None:
-    """Refuse a method that reads captions, or whose operations depend on the clip.
+    """Refuse several labels per clip, and a method that reads captions or whose operations depend on the clip.
 
     Raises:
-        ClassifierError: the method is such a one.
+        ClassifierError: the model is such a one.
     """
+    if model.several is not None:
+        raise ClassifierError("a model of several labels per clip cannot be written as a graph; fit one label per clip")
     name, parameters = model.learner.name, model.learner.parameters
     if model.learner.needs_captions:
         raise ClassifierError(f"the method {name} reads a caption of each clip; fit again with {_FIXED}")

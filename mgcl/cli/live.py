@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 
 from mgcl.cli.commands import Commands, add_model, open_model
-from mgcl.cli.predict import certainty
+from mgcl.cli.predict import certainty, named
 from mgcl.errors import MgclError
 
 
@@ -40,7 +40,7 @@ def _live(flags: argparse.Namespace) -> int:
     blocks = microphone(classifier.sample_rate_, flags.microphone, warn=_warn)
     with suppress(KeyboardInterrupt):
         for answer in classifier.live(blocks, every=flags.every, length=flags.window):
-            label = "silence" if answer.silent else answer.label
+            label = "silence" if answer.silent else named(answer)
             print(f"{answer.stop:.1f}\t{label}\t{'-' if answer.silent else certainty(answer, 3)}", flush=True)
     return 0
 

@@ -177,6 +177,11 @@ def _explained(
         yield reasons.answer
 
 
+def named(answer: "Answer") -> str:
+    """The answer's label as text; "-" for a clip that has none of several."""
+    return "-" if answer.label == "" else str(answer.label)
+
+
 def certainty(answer: "Answer", digits: int) -> str:
     """Probabilities of the answer's labels as text; "-" for a clip that is given no class."""
     from mgcl.data.folder import SEPARATOR
@@ -190,9 +195,7 @@ Show = Callable[["Answer"], None]
 def _as_text(_classifier: "FewShotClassifier", *, windows: bool) -> Show:
     def show(answer: "Answer") -> None:
         start = f"\t{answer.start:.2f}" if windows else ""
-        print(
-            f"{answer.clip}{start}\t{'-' if answer.label == '' else answer.label}\t{certainty(answer, 3)}", flush=True
-        )
+        print(f"{answer.clip}{start}\t{named(answer)}\t{certainty(answer, 3)}", flush=True)
 
     return show
 

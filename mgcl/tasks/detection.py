@@ -13,6 +13,7 @@ from mgcl import records
 from mgcl.errors import SweepError
 from mgcl.records import Value
 from mgcl.tasks import Coordinate, Measured, Metric, Setup, Summary, Words, flag
+from mgcl.tasks._text_rows import unfit as unfit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,13 +129,6 @@ def _events(bank: FeatureBank) -> list[tuple[Event, ...]]:
     from mgcl.metrics.detection import joined
 
     return [joined(each, bank.header.seconds) for each in bank.events]
-
-
-def unfit(_cell: Cell, parameters: Any) -> str:
-    """Reason to leave out a method that learns from clips, or names no class texts; empty if it can run."""
-    if getattr(parameters, "least_shots", 1):
-        return "learns from labelled clips: left out"
-    return "names no class texts: left out" if getattr(parameters, "texts", None) == "" else ""
 
 
 def place(cell: Cell) -> dict[str, Value]:

@@ -15,6 +15,7 @@ from mgcl.errors import SweepError
 from mgcl.events import Event
 from mgcl.records import Value
 from mgcl.tasks import Coordinate, Measured, Metric, Setup, Words
+from mgcl.tasks._text_rows import unfit as unfit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,13 +83,6 @@ def cells(_draws: Draws, bank: FeatureBank, only: Sequence[Any] | None = None) -
     if len(phrases) < 2 or not any(bank.events):
         raise SweepError(f"{bank.path}: needs two queries and an event; name another")
     return (Cell(len(set(phrases))),)
-
-
-def unfit(_cell: Cell, parameters: Any) -> str:
-    """Reason to leave out a method that learns from clips, or names no class texts; empty if it can run."""
-    if getattr(parameters, "least_shots", 1):
-        return "learns from labelled clips: left out"
-    return "names no class texts: left out" if getattr(parameters, "texts", None) == "" else ""
 
 
 def place(cell: Cell) -> dict[str, Value]:

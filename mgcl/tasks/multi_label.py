@@ -10,6 +10,7 @@ from mgcl import records
 from mgcl.errors import SweepError
 from mgcl.records import Value
 from mgcl.tasks import Coordinate, Measured, Metric, Setup, Words
+from mgcl.tasks._text_rows import unfit as unfit
 
 if TYPE_CHECKING:
     from mgcl.features import FeatureBank
@@ -62,13 +63,6 @@ def cells(_draws: Draws, bank: FeatureBank, only: Sequence[Any] | None = None) -
     if not found or len(bank.clips) < 2:
         raise SweepError(f"{bank.path}: needs two clips and a label; name another bank")
     return (Cell(len(found)),)
-
-
-def unfit(_cell: Cell, parameters: Any) -> str:
-    """Reason to leave out a method that learns from clips, or names no class texts; empty if it can run."""
-    if getattr(parameters, "least_shots", 1):
-        return "learns from labelled clips: left out"
-    return "names no class texts: left out" if getattr(parameters, "texts", None) == "" else ""
 
 
 def place(cell: Cell) -> dict[str, Value]:

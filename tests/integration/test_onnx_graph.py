@@ -66,3 +66,10 @@ def test_a_graph_is_not_kept_without_a_check(tmp_path, monkeypatch) -> None:
     with pytest.raises(ClassifierError, match=r"exporting needs onnx: pip install 'mgcl\[onnx\]'"):
         onnx_graph.export_onnx(fitted("prototypical", backbone="tiny"), tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_several_labels_per_clip_are_refused(tmp_path) -> None:
+    classifier = FewShotClassifier(method="logistic_regression", multi_label=True)
+    classifier.fit(SUPPORT, [[label] for label in LABELS])
+    with pytest.raises(ClassifierError, match="several labels per clip cannot be written as a graph"):
+        onnx_graph.export_onnx(classifier, tmp_path / "model.onnx")

@@ -1,4 +1,4 @@
-"""A bank as a user would hold it before the import."""
+"""A bank as a user would hold it before the import, and a saved classifier."""
 
 from pathlib import Path
 
@@ -23,3 +23,15 @@ def material(bank, tmp_path) -> dict[str, Path]:
     pd.concat([classes, sentences], axis=1).to_csv(tmp_path / "classes.csv", index=False)
     files = {"arrays": "arrays.npz", "clips": "clips.csv", "classes": "classes.csv", "out": "bank"}
     return {name: tmp_path / file for name, file in files.items()}
+
+
+@pytest.fixture(scope="session")
+def saved_model(tmp_path_factory) -> Path:
+    """A classifier of two classes on tiny, of two clips each."""
+    from mgcl import FewShotClassifier
+    from tests.generated_sounds import RATE, waveform
+
+    clips = [(waveform(kind, number), RATE) for kind in ("hum", "hiss") for number in range(2)]
+    folder = tmp_path_factory.mktemp("models") / "model"
+    FewShotClassifier("tiny", method="prototypical").fit(clips, ["hum", "hum", "hiss", "hiss"]).save(folder)
+    return folder

@@ -331,6 +331,11 @@ def test_what_is_wrong_is_one_line(index, tmp_path, capsys) -> None:
     clips = [[(waveform(kind, 50 + number), RATE) for number in range(2)] for kind in ("beeps", "hum")]
     FewShotClassifier("others").fit([*clips[0], *clips[1]], ["beeps"] * 2 + ["hum"] * 2).save(tmp_path / "other")
     FewShotClassifier("bands").fit([*clips[0], *clips[1]], [1, 1, 2, 2]).save(tmp_path / "numbers")
+    several = FewShotClassifier("bands", method="prototypical", multi_label=True)
+    several.fit([*clips[0], *clips[1]], [["beeps"]] * 2 + [["hum"]] * 2).save(tmp_path / "several")
+    rejecting = FewShotClassifier("bands", method="prototypical", reject_label="none")
+    rejecting.fit([*clips[0], *clips[1]], ["beeps"] * 2 + ["hum"] * 2, background=[(waveform("siren", 1), RATE)])
+    rejecting.save(tmp_path / "rejecting")
     (tmp_path / "labels.csv").write_text("path,label\n")
     for arguments, expected in (
         ((tmp_path, "--classes", "dog"), "no index of recordings; `mgcl index` makes one"),
@@ -338,6 +343,8 @@ def test_what_is_wrong_is_one_line(index, tmp_path, capsys) -> None:
         ((index.path, "--model", tmp_path), "a model is a folder that `mgcl fit` wrote"),
         ((index.path, "--model", tmp_path / "other"), "and the model with others of ffffffffffffffff"),
         ((index.path, "--model", tmp_path / "numbers"), "the model's classes are numbers"),
+        ((index.path, "--model", tmp_path / "several"), "the model gives a clip several labels"),
+        ((index.path, "--model", tmp_path / "rejecting"), "the model has a background of its own"),
         ((index.path, "--model", tmp_path / "other", "--out", tmp_path / "other"), "is --model, whose clips"),
         ((index.path, "--classes", "dog", "--labels", tmp_path / "labels.csv"), "name another --labels"),
         ((index.path, "--classes", "dog", "--out", tmp_path / "labels.csv"), "is a file; name another place"),

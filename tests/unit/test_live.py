@@ -3,7 +3,6 @@
 import itertools
 import sys
 import types
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,27 +10,12 @@ import pytest
 from mgcl import FewShotClassifier
 from mgcl.classifier import microphone as microphones
 from mgcl.classifier.stretches import decoded_blocks
-from mgcl.cli import main
 from mgcl.errors import ClassifierError
-from tests.generated_sounds import RATE, waveform, write_sounds
+from tests.commands import run
+from tests.generated_sounds import waveform, write_sounds
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    clips = [(waveform(kind, number), RATE) for kind in ("hum", "hiss") for number in range(2)]
-    folder = tmp_path_factory.mktemp("models") / "model"
-    FewShotClassifier("tiny", method="prototypical").fit(clips, ["hum", "hum", "hiss", "hiss"]).save(folder)
-    return folder
-
-
-def run(capsys, *words: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as left:
-        main([str(word) for word in words])
-    captured = capsys.readouterr()
-    return int(left.value.code or 0), captured.out, captured.err
-
-
-def test_every_window_has_its_line_until_ctrl_c(folder, tmp_path, capsys, monkeypatch) -> None:
+def test_every_window_has_its_line_until_ctrl_c(saved_model, tmp_path, capsys, monkeypatch) -> None:
     path = write_sounds(tmp_path, ("hiss",), clips=1, first=7)["hiss"][0]
 
     def file(rate, device, *, warn):
@@ -42,19 +26,19 @@ def test_every_window_has_its_line_until_ctrl_c(folder, tmp_path, capsys, monkey
         raise KeyboardInterrupt
 
     monkeypatch.setattr(microphones, "microphone", file)
-    code, output, error = run(capsys, "live", folder, "--every", 1, "--window", 1, "--microphone", "2")
+    code, output, error = run(capsys, "live", saved_model, "--every", 1, "--window", 1, "--microphone", "2")
     lines = [line.split("\t") for line in output.splitlines()]
     assert code == 0
     assert [line[:2] for line in lines] == [["1.0", "hiss"], ["2.0", "hiss"], ["3.0", "silence"], ["4.0", "silence"]]
     assert float(lines[0][2]) > 0.5
     assert lines[2][2] == "-"
     assert error == "warning: 3 blocks of sound were lost: this machine is too slow; raise --every\n"
-    code, _, error = run(capsys, "live", folder, "--window", 60)
+    code, _, error = run(capsys, "live", saved_model, "--window", 60)
     assert (code, error.startswith("error: a window has")) == (2, True)
 
 
-def test_an_answer_does_not_wait_for_later_sound(folder) -> None:
-    classifier = FewShotClassifier.load(folder)
+def test_an_answer_does_not_wait_for_later_sound(saved_model) -> None:
+    classifier = FewShotClassifier.load(saved_model)
     heard = []
 
     def blocks():

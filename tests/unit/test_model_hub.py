@@ -5,7 +5,6 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
-from pathlib import Path
 
 import huggingface_hub
 import pytest
@@ -13,9 +12,9 @@ from huggingface_hub import constants
 
 from mgcl import FewShotClassifier
 from mgcl.classifier import hub as hub_models
-from mgcl.cli import main
 from mgcl.errors import BackboneError, ClassifierError
-from tests.generated_sounds import RATE, waveform, write_sounds
+from tests.commands import run
+from tests.generated_sounds import write_sounds
 from tests.integration.test_weights_command import Handler, Site
 
 COMMIT = 40 * "0"
@@ -78,30 +77,15 @@ def server(monkeypatch, tmp_path) -> Iterator[Site]:
         thread.join()
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    clips = [(waveform(kind, number), RATE) for kind in ("hum", "hiss") for number in range(2)]
-    folder = tmp_path_factory.mktemp("models") / "model"
-    FewShotClassifier("tiny", method="prototypical").fit(clips, ["hum", "hum", "hiss", "hiss"]).save(folder)
-    return folder
-
-
-def run(capsys, *words: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as left:
-        main([str(word) for word in words])
-    captured = capsys.readouterr()
-    return int(left.value.code or 0), captured.out, captured.err
-
-
-def test_a_pushed_model_is_opened_at_its_commit_and_then_without_the_hub(server, model, tmp_path, capsys) -> None:
-    code, output, _ = run(capsys, "model", "push", model, "owner/sounds")
+def test_a_pushed_model_is_opened_at_its_commit_and_then_without_the_hub(server, saved_model, tmp_path, capsys) -> None:
+    code, output, _ = run(capsys, "model", "push", saved_model, "owner/sounds")
     assert (code, output) == (0, f"mgcl predict {NAME} CLIP ...\n")
     assert json.loads(server.pages["created"])["visibility"] == "private"
     card = server.pages[f"/owner/sounds/resolve/{COMMIT}/README.md"].decode()
     assert card.startswith("---\nlibrary_name: mgcl\n")
     assert "# sounds\n" in card
     clip = write_sounds(tmp_path / "new", ("hum",), clips=1, first=7)["hum"][0]
-    expected = run(capsys, "predict", model, clip)[1]
+    expected = run(capsys, "predict", saved_model, clip)[1]
     assert run(capsys, "predict", NAME, clip)[:2] == (0, expected)
     server.pages.clear()
     assert run(capsys, "predict", NAME, clip)[:2] == (0, expected)
@@ -112,12 +96,12 @@ def test_a_pushed_model_is_opened_at_its_commit_and_then_without_the_hub(server,
 
 
 @pytest.mark.usefixtures("server")
-def test_what_cannot_be_pushed_or_opened_is_named_with_what_to_do(model, monkeypatch) -> None:
+def test_what_cannot_be_pushed_or_opened_is_named_with_what_to_do(saved_model, monkeypatch) -> None:
     with pytest.raises(ClassifierError, match="sounds: a repository of the hub is OWNER/NAME"):
-        hub_models.push(model, "sounds")
+        hub_models.push(saved_model, "sounds")
     monkeypatch.setenv("HF_TOKEN", "hf_may_read")
     with pytest.raises(ClassifierError, match=r"does not take the model .* log in with `hf auth login`"):
-        hub_models.push(model, "owner/sounds")
+        hub_models.push(saved_model, "owner/sounds")
     with pytest.raises(BackboneError, match="the hub does not give it"):
         FewShotClassifier.load(NAME)
     with pytest.raises(BackboneError, match="name its commit, owner/sounds@COMMIT"):

@@ -81,24 +81,15 @@ def start(
         device: device of the backbone.
 
     Raises:
-        ClassifierError: the classifier was fitted with captions of the user's, gives several labels per clip or has
-            labels that are no text, or there is no class.
+        ClassifierError: the classifier was fitted with captions of the user's, gives several labels per clip, has a
+            background or labels that are no text, or there is no class.
         DataError: the classifier is of another backbone than the index, or the index has no windows.
     """
     index.check_any()
     backbone = backbone_of(index.header, index.path, weights=weights, device=device)
     known: list[str] = []
     if hasattr(classifier, "model_"):
-        labels = classifier.model_.classes.labels
-        known = [label for label in labels if isinstance(label, str)]
-        if len(known) < len(labels):
-            raise ClassifierError("the model's classes are numbers, and labels are text: fit it with text as labels")
-        if classifier.multi_label:
-            raise ClassifierError(
-                "the model gives a clip several labels, and here a window has one: fit one label per clip"
-            )
-        if classifier.model_.own_captions:
-            raise ClassifierError("the model was fitted with captions of your own, which a window lacks: fit without")
+        known = _classes(classifier)
         if (own := classifier._backbone).fingerprint != backbone.fingerprint:
             raise DataError(
                 f"{index.path}: made with the backbone {index.header.backbone} of fingerprint {backbone.fingerprint}, "
@@ -110,6 +101,27 @@ def start(
         raise ClassifierError("there is no class to label: name one (`classes`), or a model that knows one (`model`)")
     prompts, _ = embedded_classes(class_texts(classes), backbone)
     return Start(index, classifier, classes, prompts)
+
+
+def _classes(classifier: FewShotClassifier) -> list[str]:
+    """Classes of a fitted classifier.
+
+    Raises:
+        ClassifierError: it cannot learn from windows with one label each.
+    """
+    model = classifier.model_
+    known = [label for label in model.classes.labels if isinstance(label, str)]
+    if len(known) < len(model.classes.labels):
+        raise ClassifierError("the model's classes are numbers, and labels are text: fit it with text as labels")
+    if model.several is not None:
+        raise ClassifierError("the model gives a clip several labels, and here a window has one: fit one per clip")
+    if model.background is not None:
+        raise ClassifierError(
+            f"the model has a background of its own, and here {BACKGROUND!r} is a class: fit it without `background`"
+        )
+    if model.own_captions:
+        raise ClassifierError("the model was fitted with captions of your own, which a window lacks: fit without")
+    return known
 
 
 def fitted(begun: Start, rows: Rows, labels: Sequence[str]) -> FewShotClassifier | None:
