@@ -18,10 +18,12 @@ STUDY = PartsStudy(
     },
     seeds=(0, 1, 2),
     share=1 / 6,
-    sweep=Sweep(
-        name="pretraining",
-        draws=few_shot.Draws(ways=(5,), shots=(1, 5), episodes=100, queries=15),
-        variants=("zero-shot", "full", "prototypical"),
+    sweeps=(
+        Sweep(
+            name="classification",
+            draws=few_shot.Draws(ways=(5,), shots=(1, 5), episodes=100, queries=15),
+            variants=("zero-shot", "full", "prototypical"),
+        ),
     ),
 )
 

@@ -60,7 +60,7 @@ def add(commands: Commands) -> None:
     generate.add_argument(
         "--split",
         default="evaluation",
-        help="evaluation (default), development (not of sets for zero-shot tasks), or training (of soundscapes)",
+        help="evaluation (default), development, or training (not of scenes)",
     )
     generate.add_argument(
         "--clips",
@@ -147,11 +147,9 @@ def _soundscapes(flags: argparse.Namespace, workers: int) -> "Dataset":
 
 
 def _set(flags: argparse.Namespace, workers: int) -> "Dataset":
-    if flags.split != "evaluation":
-        raise DataError(f"`split` {flags.split}: {flags.name} has evaluation classes alone; leave it out")
     module = load("dataset", flags.name)
     clips = module.KIND.clips if flags.clips is None else flags.clips
-    written: Dataset = module.generate(flags.root, clips=clips, seed=flags.seed, workers=workers)
+    written: Dataset = module.generate(flags.root, split=flags.split, clips=clips, seed=flags.seed, workers=workers)
     return written
 
 

@@ -26,6 +26,7 @@ def add(commands: Commands) -> None:
         ("codebook", "clip and sentence are plain means"),
         ("locality", "the last block attends"),
         ("hard-negatives", "negatives weigh alike"),
+        ("standardised", "frames and words keep the means and scales that they get"),
     ):
         pretrain.add_argument(f"--without-{part}", action="store_true", help=what)
     pretrain.add_argument("--without-mlp", action="store_true", help="the last block is MGA-CLAP's, which has no MLP")
@@ -52,6 +53,7 @@ def _pretrain(flags: argparse.Namespace) -> int:
         codebook=not flags.without_codebook,
         local=not flags.without_locality,
         hardness=0.0 if flags.without_hard_negatives else Plan.hardness,
+        standardised=not flags.without_standardised,
         mlp=not flags.without_mlp,
         soft_targets=flags.soft_targets,
         codebook_from_data=flags.codebook_from_data,

@@ -20,6 +20,7 @@ from mgcl.errors import BackboneError
 from mgcl.files import replacing
 from mgcl.pretraining.codewords import Usage, usage
 from mgcl.pretraining.corpus import Corpus, texts
+from mgcl.pretraining.standards import Standards
 from mgcl.progress import Bar
 from mgcl.records import digest
 from mgcl.seeding import generator, seed_of
@@ -55,6 +56,8 @@ class Plan:
     """Whether a clip that a batch has several times is a positive of each of its captions there."""
     score_temperature: float = Config.score_temperature
     """Divisor of the scores of codewords; the published one is 1,000 at d = 1,024 and 4,096 codewords."""
+    standardised: bool = True
+    """Whether frames, and words, have mean 0 and variance 1 in each dimension over a batch."""
     codebook_rate: float = 1.0
     """Factor of the codebook's learning rate."""
     codebook_from_data: bool = False
@@ -83,9 +86,10 @@ _LATER = {
     "mlp": True,
     "regularisation": 0.0,
     "soft_targets": False,
-    "score_temperature": Config.score_temperature,
+    "score_temperature": 30.0,
     "codebook_rate": 1.0,
     "codebook_from_data": False,
+    "standardised": False,
 }
 """Settings that older plans lack, and what those did; there they are no part of the digest, which stays the same."""
 
@@ -113,19 +117,20 @@ def train(plan: Plan, corpus: Corpus, folder: Path, *, every: int = 100) -> tupl
         score_temperature=plan.score_temperature,
     )
     model = make_model(config)
+    standards = Standards(config.embedding_dim) if plan.standardised else None
     if plan.codebook_from_data:
-        _start_from_data(model, _batch(plan, corpus, tokenizer, 0))
+        _start_from_data(model, _batch(plan, corpus, tokenizer, 0), standards)
     groups = _groups(model, plan)
     optimiser = torch.optim.AdamW(groups, fused=True)
     schedule = OneCycleLR(optimiser, [group["lr"] for group in groups], plan.steps, pct_start=0.08)
     checkpoint = folder / "checkpoint.pt"
-    first = _resume(checkpoint, model, optimiser, schedule)
+    first = _resume(checkpoint, model, standards, optimiser, schedule)
     model.train()
     losses: deque[float] = deque(maxlen=20)
     with Bar(range(first, plan.steps), initial=first, total=plan.steps, unit="step") as bar:
         for step in bar:
             batch = _batch(plan, corpus, tokenizer, step)
-            frames, words = _grains(model, batch)
+            frames, words = _grains(model, batch, standards)
             loss = _loss(model, frames, words, batch, plan)
             optimiser.zero_grad()
             torch.autograd.backward(loss)
@@ -138,8 +143,10 @@ def train(plan: Plan, corpus: Corpus, folder: Path, *, every: int = 100) -> tupl
             if step % 20 == 0:
                 bar.set_postfix_str(f"loss {np.mean(losses):.3f}, temperature {model.temp.item():.3f}")
             if (step + 1) % every == 0 or step + 1 == plan.steps:
-                _keep(checkpoint, model, optimiser, schedule, step + 1)
+                _keep(checkpoint, model, standards, optimiser, schedule, step + 1)
                 _log(folder / USAGE, step + 1, usage(model, frames, words, batch.present))
+    if standards is not None:
+        standards.fold(model)
     return model.eval(), config, tokenizer
 
 
@@ -151,9 +158,12 @@ class _Batch(NamedTuple):
     """Numbers of the clips; those of mixed clips are negative and differ."""
 
 
-def _grains(model: Grained, batch: _Batch) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b m d"]]:
+def _grains(
+    model: Grained, batch: _Batch, standards: Standards | None
+) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b m d"]]:
     with torch.autocast("cpu", torch.bfloat16):
-        return model.frames(batch.log_mel), model.words(batch.tokens, batch.present)
+        frames, words = model.frames(batch.log_mel), model.words(batch.tokens, batch.present)
+    return (frames, words) if standards is None else (standards.frames(frames), standards.words(words, batch.present))
 
 
 def _loss(model: Grained, frames: Tensor, words: Tensor, batch: _Batch, plan: Plan) -> Tensor:
@@ -175,20 +185,33 @@ def _log(file: Path, step: int, found: Usage | None) -> None:
         stream.write(lines + ",".join(f"{value:.6g}" for value in row.values()) + "\n")
 
 
-def _resume(file: Path, model: Grained, optimiser: torch.optim.Optimizer, schedule: OneCycleLR) -> int:
+def _resume(
+    file: Path, model: Grained, standards: Standards | None, optimiser: torch.optim.Optimizer, schedule: OneCycleLR
+) -> int:
     """Load a checkpoint, if there is one, and return the number of steps that are done."""
     if not file.exists():
         return 0
     stored = torch.load(file, weights_only=True)
     model.load_state_dict(stored["model"])
+    if standards is not None:
+        standards.load_state_dict(stored["standards"])
     optimiser.load_state_dict(stored["optimiser"])
     schedule.load_state_dict(stored["schedule"])
     return int(stored["steps"])
 
 
-def _keep(file: Path, model: Grained, optimiser: torch.optim.Optimizer, schedule: OneCycleLR, steps: int) -> None:
+def _keep(
+    file: Path,
+    model: Grained,
+    standards: Standards | None,
+    optimiser: torch.optim.Optimizer,
+    schedule: OneCycleLR,
+    steps: int,
+) -> None:
     """Write a checkpoint."""
     state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}
+    if standards is not None:
+        state["standards"] = standards.state_dict()
     with replacing(file) as draft:
         torch.save(state | {"steps": steps}, draft)
 
@@ -209,12 +232,12 @@ def _groups(model: Grained, plan: Plan) -> list[dict[str, Any]]:
     return groups
 
 
-def _start_from_data(model: Grained, batch: _Batch) -> None:
+def _start_from_data(model: Grained, batch: _Batch, standards: Standards | None) -> None:
     """Set codewords to frames and words, in turn, minus their mean, at the length of random codewords, sqrt(d)."""
     if model.codebook is None:
         return
     with torch.no_grad():
-        frames, words = _grains(model, batch)
+        frames, words = _grains(model, batch, standards)
         half = len(model.codebook) // 2
         parts = (frames.flatten(0, 1), half), (words[batch.present], len(model.codebook) - half)
         drawn = [grains[torch.randint(len(grains), (count,))] for grains, count in parts]

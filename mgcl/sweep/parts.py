@@ -1,7 +1,7 @@
 """Ablation of the tiny model's objective: models trained with and without its parts, judged on development classes."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
@@ -10,8 +10,8 @@ import pandas as pd
 from joblib import cpu_count
 
 from mgcl.backbones import tiny
-from mgcl.data import soundscapes
-from mgcl.data.soundscapes.recipes import VERSION
+from mgcl.catalogue import load
+from mgcl.data.soundscapes import recipes, sets
 from mgcl.errors import run_and_exit
 from mgcl.extraction.extract import extract
 from mgcl.features import FeatureBank
@@ -22,7 +22,10 @@ from mgcl.reporting import report
 from mgcl.reporting.statistics import t_interval
 from mgcl.sweep.grid import Sweep, plan
 from mgcl.sweep.trial import run_trial, similarity_store
+from mgcl.tasks import Metric
 from mgcl.tracking.runs import row_and_column
+
+_SPLIT = "development"
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,12 @@ class PartsStudy:
 
     name: str
     rows: Mapping[str, Plan]
+    """Name of a row -> its training. The first row is what the others are compared with."""
     seeds: tuple[int, ...]
     share: float
     """Share of the full run's training steps, in 0..1."""
-    sweep: Sweep
-    """Sweep that judges a model; its feature bank is made with the model."""
+    sweeps: tuple[Sweep, ...]
+    """Sweeps that judge a model, each on the generated set of its task."""
 
 
 def main(study: PartsStudy, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -52,6 +56,8 @@ def main(study: PartsStudy, arguments: Sequence[str] | None = None) -> NoReturn:
 def run_parts(study: PartsStudy, home: Path, reports: Path, *, workers: int) -> Path:
     """Train missing models, judge all models, and write ``report.md`` and ``models.csv``; resumes an interrupted study.
 
+    The report is written after each row, with the rows until then.
+
     Args:
         study: the study.
         home: folder for corpus, checkpoints, weights and banks.
@@ -61,56 +67,76 @@ def run_parts(study: PartsStudy, home: Path, reports: Path, *, workers: int) -> 
     Returns:
         The report's folder.
     """
-    name = f"soundscapes-development-{VERSION}"
-    dataset = soundscapes.generate(home / "data" / name, split="development", workers=workers)
+    folder = report.prepare(study.name, reports)
     found: list[dict[str, object]] = []
+    drawn: dict[str, str] = {}
     for row, objective in study.rows.items():
         for seed in study.seeds:
             chosen = replace(objective, steps=round(study.share * objective.steps), seed=seed)
-            folder = home / "parts" / f"{row}-{seed}-{chosen.digest}"
-            if not (folder / tiny.CAPTIONS).exists():
+            model = home / "parts" / f"{row}-{seed}-{chosen.digest}"
+            if not (model / tiny.CAPTIONS).exists():
                 print(f"{row}, seed {seed}: {chosen.steps} steps", flush=True)
-                pretrain(chosen, home / "pretraining", folder, workers=workers)
-            if not (folder / "bank").exists():
-                extract(dataset, tiny.load(str(folder)), folder / "bank")
-            found.append({"row": row, "seed": seed, "steps": chosen.steps, **_judge(study.sweep, folder / "bank")})
-    return _write(study, pd.DataFrame(found), _drawn(study.sweep, folder / "bank"), reports)
-
-
-def _judge(sweep: Sweep, path: Path) -> dict[str, float]:
-    """Name of a variant and column -> figure by the task's ranked metric, in its printed unit."""
-    bank = FeatureBank.open(path)
-    similarities, metric = similarity_store(bank), sweep.task.METRICS[0]
-    return {
-        row_and_column(each): metric.factor
-        * metric.figure(run_trial(each.trial, bank, similarities=similarities).scores)
-        for each in plan(sweep, bank)
-    }
-
-
-def _drawn(sweep: Sweep, path: Path) -> str:
-    """Short description of the draws that a model is judged on."""
-    return sweep.task.heading(sweep.task.place(plan(sweep, FeatureBank.open(path))[0].trial.cell))
-
-
-def _write(study: PartsStudy, models: pd.DataFrame, drawn: str, reports: Path) -> Path:
-    folder = report.prepare(study.name, reports)
-    models.to_csv(folder / "models.csv", index=False, lineterminator="\n", float_format="%.4f")
-    measured = [column for column in models if column not in ("row", "seed", "steps")]
-    cells = {row: [_cell(each[column]) for column in measured] for row, each in models.groupby("row", sort=False)}
-    table = pd.DataFrame.from_dict(cells, orient="index", columns=measured).to_markdown(disable_numparse=True)
-    metric = study.sweep.task.METRICS[0]
-    about = (
-        f"The tiny model trained with parts of its objective for {models['steps'].iloc[0]:,} steps "
-        f"({study.share:.0%} of the full run's), seeds {', '.join(map(str, study.seeds))}, and "
-        f"judged on the development classes. {metric.name.capitalize()} in {metric.symbol}: mean ± 95 % t interval "
-        f"over the seeds; {drawn}."
-    )
-    lines = (f"# {study.name}", about, table)
-    (folder / "report.md").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+                pretrain(chosen, home / "pretraining", model, workers=workers)
+            for sweep in study.sweeps:
+                bank = _bank(sweep, model, home / "data", workers)
+                drawn[sweep.name] = sweep.task.heading(sweep.task.place(plan(sweep, bank)[0].trial.cell))
+                about = {"row": row, "seed": seed, "steps": chosen.steps, "task": sweep.name}
+                found += [about | each for each in _judged(sweep, bank)]
+        _write(study, pd.DataFrame(found), drawn, folder)
     return folder
 
 
-def _cell(figures: "pd.Series[float]") -> str:
+def _bank(sweep: Sweep, model: Path, data: Path, workers: int) -> FeatureBank:
+    """The bank of a model's outputs for the development classes' set of a sweep's task."""
+    name = sweep.task.GENERATED
+    version = recipes.VERSION if name == "soundscapes" else sets.VERSION
+    path = model / f"{name}-bank"
+    if not path.exists():
+        dataset = load("dataset", name).generate(data / f"{name}-{_SPLIT}-{version}", split=_SPLIT, workers=workers)
+        extract(dataset, tiny.load(str(model)), path)
+    return FeatureBank.open(path)
+
+
+def _judged(sweep: Sweep, bank: FeatureBank) -> Iterator[dict[str, object]]:
+    """Yield the figures of all rows, columns and metrics of a sweep."""
+    similarities = similarity_store(bank)
+    for each in plan(sweep, bank):
+        scores = run_trial(each.trial, bank, similarities=similarities).scores
+        for metric in sweep.task.METRICS:
+            yield {"column": row_and_column(each), "metric": metric.name, "figure": metric.figure(scores)}
+
+
+def _write(study: PartsStudy, models: pd.DataFrame, drawn: Mapping[str, str], folder: Path) -> None:
+    models.to_csv(folder / "models.csv", index=False, lineterminator="\n", float_format="%.5g")
+    first = next(iter(study.rows))
+    lines = [
+        f"# {study.name}",
+        f"The tiny model trained with parts of its objective for {models['steps'].iloc[0]:,} steps ({study.share:.0%} "
+        f"of the full run's), seeds {', '.join(map(str, study.seeds))}, and judged on the development classes: mean ± "
+        "95 % t interval over the seeds. Models of one seed saw the same batches, so their differences are paired.",
+    ]
+    for sweep in study.sweeps:
+        figures = models[models["task"] == sweep.name]
+        place = ["seed", "column", "metric"]
+        others = figures[figures["row"] != first].set_index(["row", *place])["figure"]
+        lines += [f"## {sweep.name.replace('_', ' ').capitalize()}", f"{drawn[sweep.name].capitalize()}."]
+        lines += [_table(sweep, figures)]
+        if not others.empty:
+            gains = others.sub(figures[figures["row"] == first].set_index(place)["figure"])
+            lines += [f"Differences from {first}:", _table(sweep, gains.reset_index(), sign="+")]
+    (folder / "report.md").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _table(sweep: Sweep, figures: pd.DataFrame, *, sign: str = "") -> str:
+    """A row per training, a column per row, column and metric of the sweep; mean and interval over the seeds."""
+    metrics = {metric.name: metric for metric in sweep.task.METRICS}
+    cells = {
+        (row, f"{column}, {metrics[name].title}"): _cell(metrics[name], each["figure"], sign)
+        for (row, column, name), each in figures.groupby(["row", "column", "metric"], sort=False)
+    }
+    return pd.Series(cells).unstack(sort=False).to_markdown(disable_numparse=True)
+
+
+def _cell(metric: Metric, figures: "pd.Series[float]", sign: str) -> str:
     estimate = t_interval(list(figures))
-    return f"{estimate.mean:.2f} ± {estimate.half_width:.2f}"
+    return f"{metric.text(estimate.mean, sign)} ± {metric.text(estimate.half_width)}"

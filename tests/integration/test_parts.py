@@ -4,9 +4,11 @@ import functools
 
 import pandas as pd
 
-from mgcl.data import soundscapes
+from mgcl.data import soundscape_events, soundscapes
 from mgcl.pretraining.training import Plan
+from mgcl.sweep import Sweep
 from mgcl.sweep.parts import PartsStudy, run_parts
+from mgcl.tasks import detection
 from tests import cases
 
 SMALL = Plan(steps=6, batch=8, clips=100)
@@ -15,25 +17,30 @@ STUDY = PartsStudy(
     rows={"plain": Plan(steps=6, batch=8, clips=100, codebook=False, local=False, hardness=0.0), "whole": SMALL},
     seeds=(0, 1),
     share=1 / 3,
-    sweep=cases.sweep("parts", ("zero-shot", "full"), ways=(5,), shots=(1,), episodes=3, queries=5),
+    sweeps=(
+        cases.sweep("classification", ("zero-shot", "full"), ways=(5,), shots=(1,), episodes=3, queries=5),
+        Sweep("detection", detection.Draws(), ("zero-shot",), reference="zero-shot", baselines=()),
+    ),
 )
 
 
 def test_every_row_is_trained_once_a_seed_and_judged(tmp_path, capsys, monkeypatch) -> None:
-    monkeypatch.setattr(soundscapes, "generate", functools.partial(soundscapes.generate, clips=6))
+    for module, clips in ((soundscapes, 6), (soundscape_events, 4)):
+        monkeypatch.setattr(module, "generate", functools.partial(module.generate, clips=clips))
     folder = run_parts(STUDY, tmp_path / "home", tmp_path / "reports", workers=2)
     models = pd.read_csv(folder / "models.csv")
-    assert models[["row", "seed", "steps"]].values.tolist() == [
-        ["plain", 0, 2], ["plain", 1, 2], ["whole", 0, 2], ["whole", 1, 2],
-    ]  # fmt: skip
-    accuracies = models[["zero-shot 5-way 1-shot", "full 5-way 1-shot"]]
-    assert ((accuracies > 0) & (accuracies <= 100)).all().all()
+    trained = models[["row", "seed", "steps"]].drop_duplicates().values.tolist()
+    assert trained == [["plain", 0, 2], ["plain", 1, 2], ["whole", 0, 2], ["whole", 1, 2]]
+    accuracies = models[models["task"] == "classification"]
+    assert set(accuracies["column"]) == {"zero-shot 5-way 1-shot", "full 5-way 1-shot"}
+    assert accuracies["figure"].between(0, 1, inclusive="right").all()
+    psds = models[models["metric"] == "PSDS2"].groupby("row")["figure"].mean()
+    gain = psds["whole"] - psds["plain"]
     report = (folder / "report.md").read_text()
     assert "for 2 steps (33% of the full run's)" in report
-    assert [line.split("|")[1].strip() for line in report.splitlines() if "±" in line and line[0] == "|"] == [
-        "plain",
-        "whole",
-    ]
+    tables = [line.split("|") for line in report.splitlines() if "±" in line and line[0] == "|"]
+    assert [row[1].strip() for row in tables] == ["plain", "whole", "whole"] * 2
+    assert tables[-1][4].strip().startswith(f"{gain:+.3f} ±")
     assert "plain, seed 0: 2 steps" in capsys.readouterr().out
 
     run_parts(STUDY, tmp_path / "home", tmp_path / "reports", workers=2)

@@ -31,7 +31,7 @@ def weights(model) -> dict[str, torch.Tensor]:
 
 
 def loss(model, batch, plan) -> float:
-    return float(training._loss(model, *training._grains(model, batch), batch, plan))
+    return float(training._loss(model, *training._grains(model, batch, None), batch, plan))
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(corpus, tmp_path, monkeypatch) -> None:
@@ -82,9 +82,9 @@ def test_parts_can_be_switched_off(corpus, tmp_path, change, absent) -> None:
 def test_another_plan_is_another_run_and_older_ones_keep_theirs() -> None:
     changes = ({"seed": 1}, {"codebook": False}, {"hardness": 0.0}, {"mlp": False}, {"regularisation": 1.0})
     changes += ({"soft_targets": True}, {"score_temperature": 10.0}, {"codebook_rate": 30.0})
-    changes += ({"codebook_from_data": True},)
-    assert len({Plan().digest, *(Plan(**each).digest for each in changes)}) == 10
-    assert Plan().digest == "a54997af"
+    changes += ({"codebook_from_data": True}, {"standardised": False})
+    assert len({Plan().digest, *(Plan(**each).digest for each in changes)}) == 11
+    assert Plan(standardised=False, score_temperature=30.0).digest == "a54997af"
 
 
 def test_the_later_parts_of_the_objective_change_the_loss_alone(corpus, tmp_path) -> None:
@@ -94,7 +94,7 @@ def test_the_later_parts_of_the_objective_change_the_loss_alone(corpus, tmp_path
     with torch.no_grad():
         plain = loss(model, batch, plan)
         assert loss(model, batch, replace(plan, soft_targets=True)) != plain
-        frames, words = training._grains(model, batch)
+        frames, words = training._grains(model, batch, None)
         added = 0.0
         for each in (model.aggregate(frames), model.aggregate(words, batch.present)):
             added += float(each.abs().mean() / each.square().sum().sqrt())

@@ -17,6 +17,7 @@ from mgcl.errors import BankError, DataError
 from mgcl.events import Event
 from mgcl.extraction.extract import extract
 from mgcl.extraction.generated import SETS, generated_bank
+from mgcl.language.explanations import explanations
 from tests.generated_backbone import Bands
 
 EVENTS, TAGS, CAPTIONS, PHRASES = SETS
@@ -116,10 +117,17 @@ def test_another_set_in_the_folder_and_wrong_counts_are_refused(root, tmp_path) 
         generated_bank(EVENTS, tmp_path, make=False)
 
 
-def test_the_command_refuses_another_split(tmp_path, capsys) -> None:
-    with pytest.raises(SystemExit):
-        main(["data", "generate", EVENTS, "--root", str(tmp_path / "x"), "--split", "training"])
-    assert "--split training: soundscape_events has evaluation classes alone" in capsys.readouterr().err
+def test_another_split_has_other_classes_and_another_name(tmp_path, capsys) -> None:
+    folder = tmp_path / "set"
+    with pytest.raises(SystemExit, match="0"):
+        main(["data", "generate", EVENTS, "--root", str(folder), "--split", "development", "--clips", "2"])
+    assert "soundscape_events-development" in capsys.readouterr().out
+    found = load("dataset", EVENTS).read(folder)
+    assert (found.name, found.revision) == (f"{EVENTS}-development", "1.0.2")
+    assert {*found.classes} <= {recipe.label for recipe in class_recipes("development")}
+    assert {*found.classes} <= {*explanations(found.name)} == {*explanations("soundscapes")}
+    with pytest.raises(DataError, match="`split` test: choose evaluation, development, training"):
+        load("dataset", EVENTS).generate(tmp_path / "other", split="test")
 
 
 @pytest.mark.parametrize(

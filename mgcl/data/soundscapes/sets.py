@@ -1,4 +1,4 @@
-"""Generated sets for zero-shot tasks: mixtures of the evaluation classes, with the truth in tables beside them.
+"""Generated sets for zero-shot tasks: mixtures of named classes, with the truth in tables beside them.
 
 A folder has ``audio``, ``events.csv`` (filename, onset, offset, event_label, as in DCASE) and, for retrieval,
 ``captions.csv`` (file_name, caption_1 ..., as in Clotho). All sets are written by ``write``; their modules, e.g.
@@ -19,7 +19,7 @@ from mgcl.data._annotations import DCASE, listed_once, read_events
 from mgcl.data.dataset import AudioFile, Dataset, Window, complete, read_table
 from mgcl.data.soundscapes.descriptions import describe_order
 from mgcl.data.soundscapes.mixture import SECONDS, mix
-from mgcl.data.soundscapes.recipes import class_recipes
+from mgcl.data.soundscapes.recipes import SPLITS, class_recipes
 from mgcl.data.soundscapes.sources import SAMPLE_RATE
 from mgcl.errors import DataError
 from mgcl.events import Event
@@ -58,35 +58,41 @@ class Kind:
 
 
 def generator_of(kind: Kind, read: Callable[[Path], Dataset]) -> Callable[..., Dataset]:
-    """The function ``generate(root, *, clips, seed, workers)`` of a set's module.
+    """The function ``generate(root, *, split, clips, seed, workers)`` of a set's module.
 
     It writes the set, unless the folder holds it already, and reads it. Without ``clips`` it writes as many as the set
-    has; ``seed`` is 0 and ``workers`` (processes) 1 by default. Errors are those of ``write`` and ``read``.
+    has; ``split`` is "evaluation", ``seed`` 0 and ``workers`` (processes) 1 by default. Errors are those of ``write``
+    and ``read``.
     """
 
-    def generate(root: Path, *, clips: int = kind.clips, seed: int = 0, workers: int = 1) -> Dataset:
-        write(root, kind, clips=clips, seed=seed, workers=workers)
+    def generate(
+        root: Path, *, split: str = "evaluation", clips: int = kind.clips, seed: int = 0, workers: int = 1
+    ) -> Dataset:
+        write(root, kind, split=split, clips=clips, seed=seed, workers=workers)
         return read(root)
 
     return generate
 
 
-def write(root: Path, kind: Kind, *, clips: int, seed: int, workers: int) -> None:
+def write(root: Path, kind: Kind, *, split: str = "evaluation", clips: int, seed: int, workers: int) -> None:
     """Write a set. A folder that holds it already is left as it is.
 
     Args:
         root: folder to make.
         kind: set to write.
+        split: whose classes sound: "evaluation", "development" or "training".
         clips: number of clips.
         seed: seed of everything that is drawn.
         workers: number of processes; 1: this process.
 
     Raises:
-        DataError: ``clips`` is less than 1, or the folder holds something else.
+        DataError: there is no such split, ``clips`` is less than 1, or the folder holds something else.
     """
+    if split not in SPLITS:
+        raise DataError(f"`split` {split}: choose {', '.join(SPLITS)}")
     if clips < 1:
         raise DataError(f"`clips` {clips}: at least 1")
-    stamp = f"{VERSION}.{seed}.{clips}"
+    stamp = f"{'' if split == SPLITS[0] else f'{split} '}{VERSION}.{seed}.{clips}"
     if root.exists():
         if (root / kind.stamp).is_file() and (root / kind.stamp).read_text(encoding="utf-8").strip() == stamp:
             return
@@ -98,7 +104,7 @@ def write(root: Path, kind: Kind, *, clips: int, seed: int, workers: int) -> Non
     captions: list[tuple[object, ...]] = []
     with _pool(workers) as pool:
         starts = range(0, clips, _AT_ONCE)
-        jobs = [pool.submit(_write, partial, kind, seed, range(s, min(s + _AT_ONCE, clips))) for s in starts]
+        jobs = [pool.submit(_write, partial, kind, split, seed, range(s, min(s + _AT_ONCE, clips))) for s in starts]
         with Bar(total=clips, desc=f"generating {kind.name}", unit="clip") as bar:
             for job in jobs:
                 written = job.result()
@@ -147,20 +153,27 @@ def read_captions(root: Path, kind: Kind, truth: Mapping[Path, tuple[Event, ...]
 
 def dataset(root: Path, kind: Kind, files: Iterable[AudioFile]) -> Dataset:
     """The data set of a set's clips, with its revision and its window: the first 10 s, filled with silence."""
-    revision = (root / kind.stamp).read_text(encoding="utf-8").strip()
+    *split, revision = (root / kind.stamp).read_text(encoding="utf-8").split()
     listed = complete(files, table=_EVENTS)
-    return Dataset(kind.name, revision, "CC0-1.0", listed, window=Window(SECONDS, "zeros", "first"))
+    return Dataset(_named(kind, *split), revision, "CC0-1.0", listed, window=Window(SECONDS, "zeros", "first"))
+
+
+def _named(kind: Kind, split: str = SPLITS[0]) -> str:
+    """Name of the data set; that of evaluation classes is the set's."""
+    return kind.name if split == SPLITS[0] else f"{kind.name}-{split}"
 
 
 def _pool(workers: int) -> Executor:
     return ProcessPoolExecutor(workers, get_context("spawn")) if workers > 1 else ThreadPoolExecutor(1)
 
 
-def _write(root: Path, kind: Kind, seed: int, numbers: range) -> list[tuple[str, tuple[Event, ...], tuple[str, ...]]]:
+def _write(
+    root: Path, kind: Kind, split: str, seed: int, numbers: range
+) -> list[tuple[str, tuple[Event, ...], tuple[str, ...]]]:
     """Write clips, and return their names, events and captions."""
-    recipes, written = class_recipes("evaluation"), []
+    recipes, written = class_recipes(split), []
     for number in numbers:
-        random = generator("mixture", VERSION, kind.name, seed, number)
+        random = generator("mixture", VERSION, _named(kind, split), seed, number)
         # every class is the first of as many clips, so that none is missing
         first, count = number % len(recipes), int(random.integers(kind.sounds[0], kind.sounds[1] + 1))
         others = [place for place in range(len(recipes)) if kind.repeats or place != first]

@@ -34,7 +34,8 @@ def explanations(dataset: str) -> Mapping[str, ClassText]:
 
     The splits of one data set, e.g. "soundscapes" and "soundscapes-training", share a file.
     """
-    file = files(__package__).joinpath(f"{_SAME_CLASSES.get(dataset, dataset.split('-')[0])}.json")
+    name = dataset.split("-")[0]
+    file = files(__package__).joinpath(f"{_SAME_CLASSES.get(name, name)}.json")
     return _parse(file.name, file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
