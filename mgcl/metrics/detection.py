@@ -12,43 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mgcl.events import Event
 from mgcl.metrics.counts import Changes, Floats, Ints
-
-_DECIMALS = 6
-"""Times are compared to the microsecond, so that an exact match is not missed by rounding."""
-
-
-@dataclass(frozen=True)
-class Collars:
-    """How near the ends of a detection must be to those of an event (Mesaros et al., Applied Sciences 6:162, 2016).
-
-    Attributes:
-        onset: largest distance of the onsets, in seconds.
-        offset: largest distance of the offsets, in seconds.
-        offset_rate: the same as a share of the event's length; the larger of both holds.
-    """
-
-    onset: float = 0.2
-    offset: float = 0.2
-    offset_rate: float = 0.2
-
-
-@dataclass(frozen=True)
-class Intersections:
-    """How much a detection and an event must overlap (Bilen et al., ICASSP 2020).
-
-    Attributes:
-        detection: share of a detection that events of its class must cover, or it is a false alarm.
-        event: share of an event that such detections must cover, or it is missed.
-        trigger: share of a false alarm that events of another class must cover to have triggered it; None: not counted.
-    """
-
-    detection: float
-    event: float
-    trigger: float | None = None
+from mgcl.metrics.matching import DECIMALS, Collars, Counted, Intersections, Runs, by_collars, by_overlap
 
 
 @dataclass(frozen=True)
@@ -112,8 +79,8 @@ def overlap_changes(
         points: thresholds; None: all.
     """
 
-    def count(runs: _Runs, of: int, there: Mapping[int, Floats]) -> _Counted:
-        return _overlapping(runs, of, there, rule)
+    def count(runs: Runs, of: int, there: Mapping[int, Floats]) -> Counted:
+        return by_overlap(runs, of, there, rule)
 
     return _changes(scores, edges, events, classes, count, triggers=rule.trigger is not None, points=points)
 
@@ -123,8 +90,8 @@ def collar_changes(
 ) -> tuple[Changes, ...]:
     """Changes of every class's counts by collars, for event-based F1; arguments as in ``overlap_changes``."""
 
-    def count(runs: _Runs, of: int, there: Mapping[int, Floats]) -> _Counted:
-        return _matching(runs, there[of], rule)
+    def count(runs: Runs, of: int, there: Mapping[int, Floats]) -> Counted:
+        return by_collars(runs, there[of], rule)
 
     return _changes(scores, edges, events, classes, count, triggers=False)
 
@@ -147,8 +114,8 @@ def segment_changes(
         classes: as in ``overlap_changes``.
         length: length of a segment, in seconds.
     """
-    edges = np.round(edges, _DECIMALS)
-    bounds = np.round(np.arange(int(np.ceil(edges[-1] / length)) + 1) * length, _DECIMALS)
+    edges = np.round(edges, DECIMALS)
+    bounds = np.round(np.arange(int(np.ceil(edges[-1] / length)) + 1) * length, DECIMALS)
     touched = (edges[:-1] < bounds[1:, None]) & (edges[1:] > bounds[:-1, None])
     highest = np.stack([scores[:, frames].max(1) for frames in touched], axis=1)
     truth = np.zeros(highest.shape, bool)
@@ -166,26 +133,12 @@ def segment_changes(
     )
 
 
-@dataclass(frozen=True)
-class _Runs:
-    """Detections of one clip and class at all thresholds: number of the threshold, onset and offset of each."""
-
-    thresholds: int
-    row: Ints
-    onset: Floats
-    offset: Floats
-
-
-_Counted = tuple[Floats, Floats, Mapping[int, Floats]]
-"""At each threshold: hits, false alarms, and triggers of each other class that has any event."""
-
-
 def _changes(
     scores: Floats,
     edges: Floats,
     events: Sequence[Sequence[Event]],
     classes: Sequence[str],
-    count: Callable[[_Runs, int, Mapping[int, Floats]], _Counted],
+    count: Callable[[Runs, int, Mapping[int, Floats]], Counted],
     *,
     triggers: bool,
     points: Points | None = None,
@@ -212,7 +165,7 @@ def _of_clip(
     clip: int,
     of: int,
     there: Mapping[int, Floats],
-    count: Callable[[_Runs, int, Mapping[int, Floats]], _Counted],
+    count: Callable[[Runs, int, Mapping[int, Floats]], Counted],
     points: Points | None,
 ) -> list[Any]:
     """Rows of ``Changes`` of one clip: those of its counts, and those of each other class's triggers."""
@@ -221,10 +174,10 @@ def _of_clip(
     row, first = np.nonzero(steps == 1)
     onset, offset = edges[first], edges[np.nonzero(steps == -1)[1]]
     if points and len(row):
-        apart = np.round(onset[1:] - offset[:-1] - points.gap, _DECIMALS) > 0
+        apart = np.round(onset[1:] - offset[:-1] - points.gap, DECIMALS) > 0
         begins, ends = np.append(True, apart | (np.diff(row) > 0)), np.append(apart | (np.diff(row) > 0), True)
         row, onset, offset = row[begins], onset[begins], offset[ends]
-    hits, false_alarms, triggers = count(_Runs(len(thresholds), row, onset, offset), of, there)
+    hits, false_alarms, triggers = count(Runs(len(thresholds), row, onset, offset), of, there)
     hits, false_alarms = np.diff(hits, prepend=0), np.diff(false_alarms, prepend=0)
     rows = [(thresholds, clip, hits, false_alarms, 0, 0)]
     return rows + [(thresholds, clip, 0, 0, np.diff(each, prepend=0), other) for other, each in triggers.items()]
@@ -252,46 +205,3 @@ def _sorted(parts: Sequence[Any], reference: Floats) -> Changes:
         other[order].astype(np.intp),
         reference,
     )
-
-
-def _overlap(runs: _Runs, events: Floats) -> Floats:
-    """Seconds that each detection shares with each event, shape (detections, events)."""
-    ends = np.minimum(runs.offset[:, None], events[:, 1])
-    return np.asarray(np.maximum(ends - np.maximum(runs.onset[:, None], events[:, 0]), 0))
-
-
-def _overlapping(runs: _Runs, of: int, there: Mapping[int, Floats], rule: Intersections) -> _Counted:
-    events, length = there.get(of, np.zeros((0, 2))), runs.offset - runs.onset
-    shared = _overlap(runs, events)
-    right = np.round(shared.sum(1), _DECIMALS) >= np.round(rule.detection * length, _DECIMALS)
-    covered = np.zeros((runs.thresholds, len(events)))
-    np.add.at(covered, runs.row[right], shared[right])
-    needed = np.round(rule.event * (events[:, 1] - events[:, 0]), _DECIMALS)
-    hits = (np.round(covered, _DECIMALS) >= needed).sum(1).astype(float)
-    triggers = {}
-    for other in () if rule.trigger is None else there.keys() - {of}:
-        least = np.round((rule.trigger or 0.0) * length, _DECIMALS)
-        crossed = np.round(_overlap(runs, there[other]).sum(1), _DECIMALS) >= least
-        triggers[other] = np.bincount(runs.row[crossed & ~right], minlength=runs.thresholds).astype(float)
-    return hits, np.bincount(runs.row[~right], minlength=runs.thresholds).astype(float), triggers
-
-
-def _matching(runs: _Runs, events: Floats, rule: Collars) -> _Counted:
-    """Counts by collars: the largest matching of detections and events, each used once."""
-    collar = np.maximum(rule.offset, rule.offset_rate * (events[:, 1] - events[:, 0]))
-    near = np.round(np.abs(runs.onset[:, None] - events[:, 0]) - rule.onset, _DECIMALS) <= 0
-    near &= np.round(np.abs(runs.offset[:, None] - events[:, 1]) - collar, _DECIMALS) <= 0
-    hits = np.bincount(runs.row, near.sum(1), runs.thresholds).astype(float)
-    by_event = np.zeros((runs.thresholds, len(events)), int)
-    np.add.at(by_event, runs.row, near)
-    shared = np.bincount(runs.row, near.sum(1) > 1, runs.thresholds) + (by_event > 1).any(1)
-    for row in np.flatnonzero(shared):
-        hits[row] = _largest_matching(near[runs.row == row])
-    return hits, np.bincount(runs.row, minlength=runs.thresholds) - hits, {}
-
-
-def _largest_matching(near: NDArray[np.bool_]) -> int:
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import maximum_bipartite_matching
-
-    return int((maximum_bipartite_matching(csr_array(near)) >= 0).sum())

@@ -9,7 +9,7 @@ import numpy as np
 
 from mgcl.events import Event
 from mgcl.metrics.counts import Changes, Floats
-from mgcl.metrics.detection import Intersections
+from mgcl.metrics.matching import Intersections
 
 _HOUR = 3600.0
 _AT_ONCE = 1 << 21

@@ -164,6 +164,7 @@ def run(setup: Setup, stack: int) -> Measured:
 
     from mgcl.metrics import detection as counting
     from mgcl.metrics.jackknife import jackknife
+    from mgcl.metrics.matching import Collars
     from mgcl.metrics.psds import PSDS1, PSDS1_A, PSDS2, psds
     from mgcl.tasks import _class_texts as class_texts
 
@@ -186,7 +187,7 @@ def run(setup: Setup, stack: int) -> Measured:
                     return psds(counted, events, classes, seconds, of, weights)
 
                 scores[name] = jackknife(figure, len(events))
-    collars = counting.Collars(cell.collar, cell.collar, cell.offset_rate)
+    collars = Collars(cell.collar, cell.collar, cell.offset_rate)
     both = {
         "event": counting.collar_changes(frames, edges, events, classes, collars),
         "segment": counting.segment_changes(frames, edges, events, classes, cell.segment),

@@ -112,6 +112,7 @@ def run(setup: Setup, stack: int) -> Measured:
 
     from mgcl.metrics import detection as counting
     from mgcl.metrics.jackknife import jackknife
+    from mgcl.metrics.matching import Intersections
     from mgcl.metrics.psds import Psds, psds
     from mgcl.tasks import _class_texts as class_texts
 
@@ -130,7 +131,7 @@ def run(setup: Setup, stack: int) -> Measured:
     points = counting.Points((np.arange(_THRESHOLDS)[::-1] + 0.5) / _THRESHOLDS, _GAP)
     scores = {}
     for name, share in OVERLAPS.items():
-        rule = counting.Intersections(share, share)
+        rule = Intersections(share, share)
         changes = counting.overlap_changes(frames, edges, events, [_QUERIED], rule, points)
         parameters = Psds(rule, max_efpr=_MOST_FALSE_ALARMS)
 

@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score
 
 from mgcl.events import Event
 from mgcl.metrics import counts, detection, psds, ranking
+from mgcl.metrics.matching import Collars, Intersections
 
 RECORDED = json.loads(Path(__file__).with_name("sound_events.json").read_text())
 CASES = {case["name"]: case for case in RECORDED["cases"]}
@@ -31,7 +32,7 @@ def test_psds(case, name) -> None:
     recorded, scores, events, classes = case
     rule = RECORDED["parameters"][name]
     parameters = psds.Psds(
-        detection.Intersections(rule["dtc"], rule["gtc"], rule["cttc"]),
+        Intersections(rule["dtc"], rule["gtc"], rule["cttc"]),
         rule["alpha_ct"],
         rule["alpha_st"],
         rule["max_efpr"],
@@ -45,7 +46,7 @@ def test_psds(case, name) -> None:
 
 def test_all_thresholds_as_operating_points_are_all_thresholds(case) -> None:
     _, scores, events, classes = case
-    rule, seconds = detection.Intersections(0.5, 0.5, 0.3), np.full(len(events), RECORDED["seconds"])
+    rule, seconds = Intersections(0.5, 0.5, 0.3), np.full(len(events), RECORDED["seconds"])
     parameters = psds.Psds(rule, 1.0, 1.0, 3000.0)
     points = detection.Points(np.unique(scores)[::-1])
     found = [
@@ -60,7 +61,7 @@ def test_all_thresholds_as_operating_points_are_all_thresholds(case) -> None:
 def test_a_short_gap_is_closed_at_every_operating_point_by_itself() -> None:
     scores = np.array([[0.9, 0.3, 0.9, 0.3, 0.3, 0.9, 0.1, 0.1]])[..., None]
     events, edges = [[Event(0.0, 1.5, "a"), Event(2.5, 3.0, "a")]], np.arange(9) / 2
-    rule = detection.Intersections(0.7, 0.7)
+    rule = Intersections(0.7, 0.7)
 
     def counted(gap: float, *thresholds: float) -> list[tuple[float, float]]:
         points = detection.Points(np.array(thresholds), gap)
@@ -79,7 +80,7 @@ def test_a_resample_has_the_psds_of_its_clips(monkeypatch) -> None:
     scores, classes, seconds = np.array(recorded["scores"]), recorded["classes"], np.full(len(events), 10.0)
     rows = np.array([[0, 1, 2, 3, 4, 5, 6, 7], [0, 0, 3, 5, 5, 5, 6, 7], [2, 2, 2, 2, 2, 2, 2, 2]])
     weights = np.stack([np.bincount(each, minlength=8) for each in rows]).astype(float)
-    parameters = psds.Psds(detection.Intersections(0.5, 0.5, 0.3), 1.0, 1.0, 3000.0)
+    parameters = psds.Psds(Intersections(0.5, 0.5, 0.3), 1.0, 1.0, 3000.0)
     changes = detection.overlap_changes(scores, EDGES, events, classes, parameters.rule)
     monkeypatch.setattr(psds, "_AT_ONCE", 1)
     found = psds.psds(changes, events, classes, seconds, parameters, weights)
@@ -95,7 +96,7 @@ def test_a_resample_has_the_psds_of_its_clips(monkeypatch) -> None:
 def test_f1(case, kind) -> None:
     recorded, scores, events, classes = case
     if kind == "event":
-        changes = detection.collar_changes(scores, EDGES, events, classes, detection.Collars())
+        changes = detection.collar_changes(scores, EDGES, events, classes, Collars())
     else:
         changes = detection.segment_changes(scores, EDGES, events, classes)
     found = np.array([[each.sum() for each in counts.counts_at(one, 0.555)] for one in changes])
