@@ -68,7 +68,7 @@ def push(folder: Path, repository: str, *, private: bool = True) -> str:
     except (*HUB_ERRORS, HFValidationError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ClassifierError(
-            f"{repository}: the hub does not take the model ({reason}); log in with `hf auth login`, with a token that "
-            "may write there, and check the name"
+            f"{repository}: the hub does not take the model ({reason}); run the command where there is a network, "
+            "log in with `hf auth login`, with a token that may write there, and check the name"
         ) from None
     return f"{PREFIX}{repository}@{made.oid}"

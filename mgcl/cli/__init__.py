@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for command in _COMMANDS:
         command.add(commands)
-    flags = parser.parse_args(arguments)
+    flags, unknown = parser.parse_known_args(arguments)
+    if unknown:  # argparse would print the usage of `mgcl`, which lists none of the command's flags
+        commands.choices[flags.command].error(f"unrecognized arguments: {' '.join(unknown)}")
     flags.typed = sys.argv[1:] if arguments is None else [*arguments]
     flags.called = flag_names(commands.choices[flags.command]) | getattr(flags, "called", {})
     run_and_exit(functools.partial(flags.job, flags), flags.called, command=f"mgcl {flags.command}")

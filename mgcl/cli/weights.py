@@ -44,6 +44,7 @@ def _fetch(flags: argparse.Namespace) -> int:
 def _list(_flags: argparse.Namespace) -> int:
     import pandas as pd
 
+    from mgcl.backbones._weights import chosen
     from mgcl.published_weights import copy_of
 
     rows = [
@@ -58,6 +59,9 @@ def _list(_flags: argparse.Namespace) -> int:
         for weights in _published(backbone)
     ]
     print(pd.DataFrame(rows, columns=["backbone", "weights", "size", "licence", "where"]).to_markdown(index=False))
+    for backbone in names("backbone"):
+        if named := chosen(backbone, None, ""):
+            print(f"{backbone} takes {named} unless `--weights` is given: $MGCL_{backbone.upper()}_WEIGHTS names it")
     return 0
 
 

@@ -86,7 +86,12 @@ def labelled(root: Path, *, least: int = 2, several: bool = False) -> tuple[Audi
     classes = sorted({label for file in files for label in file.classes})
     if len(classes) < least:
         found = ", ".join(classes) or "none"
-        raise DataError(f"{root}: at least {least} classes are needed, each in a folder of its own; found: {found}")
+        needed = (
+            "a class is needed, its clips in a folder"
+            if least == 1
+            else f"at least {least} classes are needed, each in a folder"
+        )
+        raise DataError(f"{root}: {needed} of its own; found: {found}")
     return files
 
 

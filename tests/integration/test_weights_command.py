@@ -183,8 +183,10 @@ def test_files_of_the_hub_are_fetched_and_checked_by_its_digests(site, tmp_path,
 @pytest.mark.usefixtures("hub")
 def test_every_backbone_is_listed_with_what_it_needs(monkeypatch, tmp_path, capsys) -> None:
     monkeypatch.setenv("MGCL_HOME", str(tmp_path))
+    monkeypatch.setenv("MGCL_MS_CLAP_WEIGHTS", "here.pth")
     code, output, _ = run(capsys, "weights", "list")
     assert code == 0
+    assert output.endswith("ms_clap takes here.pth unless `--weights` is given: $MGCL_MS_CLAP_WEIGHTS names it\n")
     for backbone in set(names("backbone")) - {"tiny", "transformers_audio"}:
         for weights in load("backbone", backbone).PUBLISHED:
             (line,) = [line for line in output.splitlines() if weights.name in line and f" {backbone} " in line]

@@ -25,6 +25,13 @@ def test_the_former_name_of_a_command_says_the_new_one(capsys) -> None:
     )
 
 
+def test_an_unknown_flag_prints_the_usage_of_its_command(capsys) -> None:
+    code, _, error = run(capsys, "bank", "info", "somewhere", "--colour", "red")
+    assert code == 2
+    assert error.startswith("usage: mgcl bank")
+    assert error.endswith("error: unrecognized arguments: --colour red\n")
+
+
 def test_bank_info(bank, capsys) -> None:
     code, output, _ = run(capsys, "bank", "info", bank.path)
     assert code == 0
