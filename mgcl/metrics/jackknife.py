@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-MOST = 500
-"""Largest number of units; of more clips, every ``MOST``-th one is in the same unit."""
+MOST, _FEWEST = 500, 20
+"""Largest and least number of units; of more clips, every ``MOST``-th one is in the same unit."""
+_PAIRS = 1 << 26
+"""Pairs of clip and class that all units together read, before there are fewer units."""
 
 
 def jackknife(figure: Callable[[Floats], Floats], clips: int, most: int = MOST) -> Floats:
@@ -34,3 +36,14 @@ def jackknife(figure: Callable[[Floats], Floats], clips: int, most: int = MOST) 
     figures = figure(weights)
     without = figures[1:]
     return np.asarray(figures[0] + (units - 1) * (without.mean() - without))
+
+
+def affordable(clips: int, classes: int) -> int:
+    """Number of units for a figure over all thresholds: ``MOST``, and fewer where that would take hours.
+
+    It depends on the data set alone, so that rows keep their units in common.
+
+    >>> affordable(240, 30), affordable(5_000, 100), affordable(15_000, 400)
+    (500, 134, 20)
+    """
+    return max(_FEWEST, min(MOST, _PAIRS // (clips * classes)))

@@ -163,7 +163,7 @@ def run(setup: Setup, stack: int) -> Measured:
     import numpy as np
 
     from mgcl.metrics import detection as counting
-    from mgcl.metrics.jackknife import jackknife
+    from mgcl.metrics.jackknife import affordable, jackknife
     from mgcl.metrics.matching import Collars
     from mgcl.metrics.psds import PSDS1, PSDS1_A, PSDS2, psds
     from mgcl.tasks import _class_texts as class_texts
@@ -186,7 +186,7 @@ def run(setup: Setup, stack: int) -> Measured:
                 def figure(weights: NDArray[np.float64], of: Any = each, counted: Any = changes) -> Any:
                     return psds(counted, events, classes, seconds, of, weights)
 
-                scores[name] = jackknife(figure, len(events))
+                scores[name] = jackknife(figure, len(events), affordable(len(events), len(classes)))
     collars = Collars(cell.collar, cell.collar, cell.offset_rate)
     both = {
         "event": counting.collar_changes(frames, edges, events, classes, collars),
