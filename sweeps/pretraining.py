@@ -5,26 +5,30 @@ python sweeps/pretraining.py
 It may be stopped: the same command goes on from the newest checkpoint. Models and banks stay in $MGCL_HOME/parts.
 """
 
+from dataclasses import replace
+
 from mgcl.pretraining.training import Plan
 from mgcl.sweep import Sweep
 from mgcl.sweep.parts import PartsStudy, main
 from mgcl.tasks import detection, few_shot, retrieval
 
 FIRST = {"standardised": False, "score_temperature": 30.0}
-"""What the first tiny model was trained with; its codebook did not learn (docs/demo-model.md)."""
+"""What the first tiny model was trained with; its codebook did not learn (reports/LOG.md)."""
+PLAIN = Plan(codebook=False, local=False, mlp=True, hardness=0.0, regularisation=0.0, soft_targets=False)
+MGA = replace(PLAIN, codebook=True, local=True, hardness=Plan.hardness)
 
 STUDY = PartsStudy(
     name="pretraining",
     rows={
-        "plain contrastive": Plan(codebook=False, local=False, hardness=0.0, **FIRST),
-        "+ standardised": Plan(codebook=False, local=False, hardness=0.0),
-        "+ codebook": Plan(local=False, hardness=0.0),
-        "+ locality": Plan(hardness=0.0),
-        "+ hard negatives": Plan(),
-        "as first shipped": Plan(**FIRST),
-        "locality without codebook": Plan(codebook=False, hardness=0.0),
-        "+ published block": Plan(mlp=False),
-        "+ regularisation, soft targets": Plan(mlp=False, regularisation=1.0, soft_targets=True),
+        "plain contrastive": replace(PLAIN, **FIRST),
+        "+ standardised": PLAIN,
+        "+ codebook": replace(PLAIN, codebook=True),
+        "+ locality": replace(PLAIN, codebook=True, local=True),
+        "+ hard negatives": MGA,
+        "+ published block": replace(MGA, mlp=False),
+        "+ regularisation, soft targets": Plan(),
+        "as first shipped": replace(MGA, **FIRST),
+        "locality without codebook": replace(PLAIN, local=True),
     },
     seeds=(0, 1, 2),
     share=1.0,

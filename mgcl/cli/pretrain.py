@@ -27,14 +27,12 @@ def add(commands: Commands) -> None:
         ("locality", "the last block attends"),
         ("hard-negatives", "negatives weigh alike"),
         ("standardised", "frames and words keep the means and scales that they get"),
+        ("soft-targets", "a clip drawn twice is a positive of one of its captions alone"),
     ):
         pretrain.add_argument(f"--without-{part}", action="store_true", help=what)
-    pretrain.add_argument("--without-mlp", action="store_true", help="the last block is MGA-CLAP's, which has no MLP")
+    pretrain.add_argument("--with-mlp", action="store_true", help="the last block has an MLP, as one that attends has")
     pretrain.add_argument(
-        "--soft-targets", action="store_true", help="a clip drawn twice is a positive of both captions"
-    )
-    pretrain.add_argument(
-        "--regularisation", type=float, metavar="W", help="weight of the embeddings' mean absolute value (default: 0)"
+        "--regularisation", type=float, metavar="W", help="weight of the embeddings' mean absolute value (default: 1)"
     )
     pretrain.add_argument("--score-temperature", type=float, metavar="T", help="of codewords (default: as shipped)")
     pretrain.add_argument("--codebook-rate", type=float, metavar="F", help="times the learning rate (default: 1)")
@@ -54,8 +52,8 @@ def _pretrain(flags: argparse.Namespace) -> int:
         local=not flags.without_locality,
         hardness=0.0 if flags.without_hard_negatives else Plan.hardness,
         standardised=not flags.without_standardised,
-        mlp=not flags.without_mlp,
-        soft_targets=flags.soft_targets,
+        mlp=flags.with_mlp or flags.without_locality,
+        soft_targets=not flags.without_soft_targets,
         codebook_from_data=flags.codebook_from_data,
         **{name: given for name in _NUMBERS if (given := getattr(flags, name)) is not None},
     )

@@ -48,11 +48,11 @@ class Plan:
     """How much more closer negatives weigh; 0: all negatives weigh the same."""
     mixed: float = 0.3
     """Share of clips that are mixed with another clip of the batch; their captions are joined."""
-    mlp: bool = True
-    """Whether a last block that passes values on has an MLP; the published one has not."""
-    regularisation: float = 0.0
-    """Weight of the embeddings' mean absolute value over their norm; the published training has 1."""
-    soft_targets: bool = False
+    mlp: bool = False
+    """Whether the last block has an MLP. One that attends must; the published one, which passes values on, has not."""
+    regularisation: float = 1.0
+    """Weight of the embeddings' mean absolute value over their norm."""
+    soft_targets: bool = True
     """Whether a clip that a batch has several times is a positive of each of its captions there."""
     score_temperature: float = Config.score_temperature
     """Divisor of the scores of codewords; the published one is 1,000 at d = 1,024 and 4,096 codewords."""
@@ -68,7 +68,7 @@ class Plan:
             if getattr(self, name) < 1:
                 raise BackboneError(f"`{name}` must be at least 1, got {getattr(self, name)}")
         if not self.mlp and not self.local:
-            raise BackboneError("`without_mlp` is of the block that passes values on; leave `without_locality` out")
+            raise BackboneError("`mlp`: a last block that attends has one; set it, or leave `local`")
         if not self.score_temperature > 0:
             raise BackboneError(f"`score_temperature` must be above 0, got {self.score_temperature}")
         for name in ("regularisation", "codebook_rate"):

@@ -1,6 +1,7 @@
 """The study of the objective's parts: trains what is missing, judges every model, writes its table."""
 
 import functools
+from dataclasses import replace
 
 import pandas as pd
 
@@ -14,7 +15,7 @@ from tests import cases
 SMALL = Plan(steps=6, batch=8, clips=100)
 STUDY = PartsStudy(
     name="parts",
-    rows={"plain": Plan(steps=6, batch=8, clips=100, codebook=False, local=False, hardness=0.0), "whole": SMALL},
+    rows={"plain": replace(SMALL, codebook=False, local=False, mlp=True, hardness=0.0), "whole": SMALL},
     seeds=(0, 1),
     share=1 / 3,
     sweeps=(
