@@ -17,6 +17,7 @@ from mgcl.features.gathered import Gathered, Vectors, float32_rows
 from mgcl.features.hashes import Hashes, check_hashes, hash_content, hash_shards, write_hashes
 from mgcl.features.header import Header
 from mgcl.features.opening import check_digests, open_files, stamp
+from mgcl.features.ranges import RemoteRows
 from mgcl.features.schema import CLASSES, CLIP_COLUMNS, CLIPS, HEADER, NAMED, columns_of
 from mgcl.features.shards import Shard
 from mgcl.language.captions import names_its_class
@@ -35,6 +36,7 @@ class FeatureBank:
         stamps: inode, size and time of change of the files when the bank was opened, by file name.
         recorded: digest that was recorded for these very files; None: there is none, so that it is computed on use.
         shards: what is known of the shards, in order; empty: the bank has one file of clips.
+        remote: reads the vectors that are still on storage; None: all are here.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class FeatureBank:
     stamps: Mapping[str, tuple[int, ...]]
     recorded: str | None = None
     shards: tuple[Shard, ...] = ()
+    remote: RemoteRows | None = None
 
     @classmethod
     def open(cls, path: str | Path, *, checked: bool = False) -> "FeatureBank":
@@ -61,7 +64,7 @@ class FeatureBank:
         """
         folder = Path(path).absolute()
         found = open_files(folder, checked=checked)
-        return cls(folder, found.header, found.files, found.classes, found.stamps, found.recorded, found.shards)
+        return cls(folder, **vars(found))
 
     @cached_property
     def clips(self) -> pa.Table:
@@ -76,7 +79,7 @@ class FeatureBank:
         Raises:
             BankError: a file was replaced or changed.
         """
-        if not stamp(self.path, self.files).items() <= self.stamps.items():
+        if not stamp(self.path, () if self.remote else self.files).items() <= self.stamps.items():
             raise BankError(
                 f"{self.path}: changed while it was in use; put it back, or start again with what it is now"
             )
@@ -91,6 +94,8 @@ class FeatureBank:
             BankError: a value is wrong or is not what was recorded; names the file and column.
             OSError: hashes are to be recorded, and the folder cannot be written.
         """
+        if self.remote:
+            raise BankError(f"{self.path}: has only the rows that were in use; check the bank at {self.remote.address}")
         check_bank(self.files, self.classes, self.header, str(self.path))
         if self.shards:
             check_digests(self.files, self.shards, self.header, self.path, self.files)
@@ -143,7 +148,9 @@ class FeatureBank:
         if column not in CLIP_COLUMNS:
             return read_column(self.classes, column)
         parts = [read_column(table, column) for table in self.files.values()]
-        return joined(parts) if self.shards else parts[0]
+        if not self.shards:
+            return parts[0]
+        return self.remote.filled(column, joined(parts)) if self.remote else joined(parts)
 
     def vectors(self, name: str) -> Vectors:
         """Return a column of clips that is not ragged, as float32 rows.
