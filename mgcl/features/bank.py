@@ -12,7 +12,7 @@ import pyarrow as pa
 from mgcl.errors import BankError
 from mgcl.events import Event
 from mgcl.features.checks import check_bank
-from mgcl.features.columns import Floats, Numbers, Ragged, as_float32, joined, read_column
+from mgcl.features.columns import Floats, Numbers, Ragged, as_float32, joined, read_column, shared_texts
 from mgcl.features.gathered import Gathered, Vectors, float32_rows
 from mgcl.features.hashes import Hashes, check_hashes, hash_content, hash_shards, write_hashes
 from mgcl.features.header import Header
@@ -225,7 +225,7 @@ class FeatureBank:
         if not self.lacks(["labels"]):
             return tuple(tuple(labels) for labels in self.clips["labels"].to_pylist())
         if not self.lacks(["label"]):
-            return tuple((label,) for label in self.clips["label"].to_pylist())
+            return tuple((label,) for label in shared_texts(self.clips["label"]))
         if not self.lacks(["events"]):
             return tuple(tuple(sorted({event.label for event in row})) for row in self.events)
         return ((),) * len(self.clips)
@@ -245,8 +245,11 @@ class FeatureBank:
         """Share of captions with a word of their class's name, 0..1; None: the bank lacks captions or labels."""
         if self.lacks(["caption", "label"]):
             return None
-        pairs = zip(self.clips["caption"].to_pylist(), self.clips["label"].to_pylist(), strict=True)
-        return float(np.mean([names_its_class(*pair) for pair in pairs]))
+        named = 0
+        for table in self.files.values():  # one by one, as sentences of a million clips fill memory
+            pairs = zip(table["caption"].to_pylist(), table["label"].to_pylist(), strict=True)
+            named += sum(names_its_class(*pair) for pair in pairs)
+        return named / len(self.clips)
 
     @cached_property
     def left_out(self) -> dict[str, str]:
@@ -257,7 +260,7 @@ class FeatureBank:
     @cached_property
     def row_of_clip(self) -> dict[str, int]:
         """Clip id -> row in the arrays of clips."""
-        return {clip_id: row for row, clip_id in enumerate(self.clips["clip_id"].to_pylist())}
+        return {clip_id: row for row, clip_id in enumerate(self._clip_ids)}
 
     @cached_property
     def row_of_class(self) -> dict[str, int]:
@@ -272,8 +275,12 @@ class FeatureBank:
             BankError: the bank has no column ``label``, because its clips may have several classes or none.
         """
         self._require("label")
-        columns = (self.clips[name].to_pylist() for name in ("clip_id", "label", "source", "fold"))
-        return tuple(Clip(*row) for row in zip(*columns, strict=True))
+        columns = self._clip_ids, *(shared_texts(self.clips[name]) for name in ("label", "source"))
+        return tuple(Clip(*row) for row in zip(*columns, self.clips["fold"].to_pylist(), strict=True))
+
+    @cached_property
+    def _clip_ids(self) -> list[str]:
+        return list(self.clips["clip_id"].to_pylist())
 
     @cached_property
     def digest(self) -> str:
