@@ -1,0 +1,287 @@
+"""Manifests: csv or parquet files with one row per clip, which are read as a stream.
+
+A manifest has a column path or url, and any of ``_COLUMNS``. A path is an audio file, or a member of a tar archive,
+ARCHIVE.tar::MEMBER. With ``offset`` a clip is a part of its file, and lasts ``seconds``, or to the file's end. Without
+it a clip is its whole file, and ``seconds`` states its length, so that no header is read for it.
+"""
+
+import hashlib
+import math
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mgcl.audio.formats import SUFFIXES, advice
+from mgcl.data._manifest_table import Table
+from mgcl.data._streamed import LISTING, MANIFEST, PARQUET, STATED, Streamed, of_manifest
+from mgcl.data._tar import member_of
+from mgcl.data._urls import is_url
+from mgcl.data.folder import SEPARATOR, clean_label
+from mgcl.errors import DataError
+
+_COLUMNS = ("path", "url", "offset", "seconds", "label", "labels", "caption", "source", "fold", "clip_id")
+_CALLED_ELSEWHERE = {
+    **dict.fromkeys(("start", "onset", "start_time", "begin_time"), "offset"),
+    **dict.fromkeys(("end", "end_time", "duration"), "seconds"),
+}
+"""Column of other lists -> the column of a manifest that says it, of the length instead of the end."""
+_IN_ARCHIVE = "::"
+_THREADS = 32
+"""Threads that look whether files are there: a disk on the network answers many at once."""
+
+Place = tuple[str, str | None, int | None, int | None]
+"""Columns path, member, begin and size of a listing."""
+
+
+def manifest(file: Path, root: Path | None = None) -> Streamed:
+    """The data set that a manifest lists.
+
+    Args:
+        file: the manifest, csv or parquet.
+        root: folder that its paths are relative to; None: its own.
+
+    Raises:
+        DataError: the file cannot be read, lacks a column, or has one that a manifest calls otherwise.
+    """
+    file = file.absolute()
+    table = Table.open(file, _COLUMNS)
+    _check_columns(table)
+    folder = (root or file.parent).absolute()
+    if not folder.is_dir():
+        raise DataError(f"`root` {folder}: no such folder")
+    with file.open("rb") as stream:
+        content = hashlib.file_digest(stream, "sha256").hexdigest()
+    return of_manifest(file, content, folder, lambda: _listed(table, str(folder)), table.rows)
+
+
+def unread(name: str) -> tuple[str, ...]:
+    """Columns that are not read, of the manifest of a data set ``manifest:FILE``."""
+    there = Table.open(Path(name.removeprefix(MANIFEST)), _COLUMNS).columns
+    return tuple(spelled for column, spelled in there.items() if column not in _COLUMNS)
+
+
+def _check_columns(table: Table) -> None:
+    found = ", ".join(table.columns.values())
+    if not {"path", "url"} & table.columns.keys():
+        holds = f"; a file that holds the audio itself is {PARQUET}FILE" if "audio" in table.columns else ""
+        raise DataError(f"{table.file}: no column 'path' or 'url'; it has {found}{holds}")
+    for name in table.columns:
+        if name in _CALLED_ELSEWHERE:
+            raise DataError(
+                f"{table.file}: column {name!r}: a manifest has `offset` (where a clip starts) and `seconds` (how long "
+                "it lasts); rename or compute them"
+            )
+    if not set(STATED) & table.columns.keys():
+        raise DataError(f"{table.file}: no column of {', '.join(map(repr, STATED))}; add one. It has {found}")
+
+
+def _listed(table: Table, root: str) -> Iterator[pa.RecordBatch]:
+    """List the rows of a manifest, and refuse at the end if files are missing."""
+    first, missing, lost = table.rows[1], 0, ""
+    wanted = [name for name in _COLUMNS if name in table.columns]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for batch in table.batches(wanted):
+            rows = _Rows(batch, table.rows[0], first)
+            listed = rows.listed(root)
+            absent = _absent(listed["path"], pool)
+            if absent and not missing:
+                row = next(row for row, path in enumerate(listed["path"].to_pylist()) if path in absent)
+                lost = f"{rows.where(row)}: {listed['path'][row]} is missing"
+            missing += len(absent)
+            first += batch.num_rows
+            yield listed
+    if missing:
+        others = f", one of {missing:,} files" if missing > 1 else ""
+        raise DataError(f"{lost}{others}; fetch it again, remove its row, or name the folder with `root` (now {root})")
+    if first == table.rows[1]:
+        raise DataError(f"{table.file}: no rows")
+
+
+def _absent(paths: pa.Array, pool: ThreadPoolExecutor) -> set[str]:
+    """Paths that are no files; threads look, each at a part of the paths."""
+    files = [path for path in pc.unique(paths).to_pylist() if not is_url(path)]
+    parts = (files[start::_THREADS] for start in range(min(_THREADS, len(files))))
+    found = pool.map(lambda part: [path for path in part if not os.path.isfile(path)], parts)  # noqa: PTH113
+    return {path for part in found for path in part}
+
+
+class _Rows:
+    """Some rows of a manifest.
+
+    Args:
+        batch: the rows, with columns of ``_COLUMNS``.
+        words: words before the number of a row.
+        first: number of the first row.
+    """
+
+    def __init__(self, batch: pa.RecordBatch, words: str, first: int) -> None:
+        self._batch, self._words, self._first = batch, words, first
+
+    def where(self, row: int) -> str:
+        """Name of a row, for messages."""
+        return f"{self._words} {self._first + row}"
+
+    def listed(self, root: str) -> pa.RecordBatch:
+        """Convert the rows to a listing.
+
+        Raises:
+            DataError: a value is wrong; names the row.
+        """
+        paths = self._texts("path")
+        if "url" in self._batch.schema.names:
+            paths = pc.coalesce(paths, self._texts("url"))
+        self._refuse(pc.is_null(paths), "no path; name an audio file, or remove the row")
+        start, seconds = self._numbers("offset", least=0.0), self._numbers("seconds")
+        columns = {
+            "clip_id": pc.coalesce(self._texts("clip_id"), _names(paths, start, seconds)),
+            **self._places(paths, root),
+            "start": start,
+            "seconds": seconds,
+            "label": pc.utf8_normalize(self._texts("label"), "NFC"),
+            "labels": self._labels(),
+            "caption": self._texts("caption"),
+            "source": self._texts("source"),
+            "fold": self._folds(),
+        }
+        nothing = pa.nulls(self._batch.num_rows)
+        return pa.record_batch([columns.get(each.name, nothing).cast(each.type) for each in LISTING], LISTING)
+
+    def _places(self, paths: pa.Array, root: str) -> dict[str, pa.Array]:
+        """Columns that say where the sounds are. A path that stands in many rows is found once."""
+        coded = paths.dictionary_encode()
+        found: list[Place] = []
+        for code, path in enumerate(coded.dictionary.to_pylist()):
+            try:
+                found.append(_place(path, root))
+            except DataError as error:
+                raise DataError(f"{self.where(pc.index(coded.indices, code).as_py())}: {error}") from None
+        columns = zip(*found, strict=True)
+        types = {name: LISTING.field(name).type for name in ("path", "member", "begin", "size")}
+        return {
+            name: pa.array(column, kind).take(coded.indices)
+            for (name, kind), column in zip(types.items(), columns, strict=True)
+        }
+
+    def _texts(self, name: str) -> pa.Array:
+        """A column as strings without surrounding white space; null where nothing is left."""
+        texts = pc.utf8_trim_whitespace(self._as(name, pa.string()))
+        return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+
+    def _numbers(self, name: str, *, least: float = math.ulp(0.0)) -> pa.Array:
+        """A column of seconds, each ``least`` or more."""
+        column = self._column(name)
+        if pa.types.is_string(column.type):
+            column = self._texts(name)
+        try:
+            numbers = pc.cast(column, pa.float64())
+        except pa.ArrowInvalid:
+            for row, text in enumerate(column.to_pylist()):
+                if text is not None and not _is_number(text):
+                    raise DataError(f"{self.where(row)}: {name} {text!r} is no number of seconds; mend it") from None
+            raise
+        except pa.ArrowNotImplementedError:
+            raise self._wrong_type(name, "numbers") from None
+        fits = pc.and_(pc.greater_equal(numbers, least), pc.is_finite(numbers))
+        for row in _first(pc.invert(fits)):
+            kind = "0 s or later" if least == 0 else "longer than 0 s"
+            raise DataError(f"{self.where(row)}: {name} {numbers[row].as_py():g}; it is {kind}, mend it")
+        return numbers
+
+    def _labels(self) -> pa.Array:
+        """The column labels: lists, or names with ``SEPARATOR`` between them; an empty cell is a clip without any."""
+        kind = LISTING.field("labels").type
+        if "labels" not in self._batch.schema.names:
+            return pa.nulls(self._batch.num_rows, kind)
+        column = self._column("labels")
+        if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+            texts = self._texts("labels").to_pylist()
+            lists = [[label for each in (text or "").split(SEPARATOR) if (label := clean_label(each))] for text in texts]
+            return pa.array(lists, kind)
+        return pc.fill_null(self._as("labels", kind), pa.scalar([], kind))
+
+    def _folds(self) -> pa.Array:
+        column = self._column("fold")
+        if pa.types.is_string(column.type):
+            column = self._texts("fold")
+        try:
+            folds = pc.cast(column, pa.int8())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            folds = pa.array([_fold(value) for value in column.to_pylist()], pa.int8())
+        wrong = pc.and_(pc.is_valid(column), pc.fill_null(pc.less(folds, 0), True))
+        for row in _first(wrong):
+            raise DataError(f"{self.where(row)}: fold {column[row].as_py()!r} is no integer from 0 to 127; mend it")
+        return folds
+
+    def _as(self, name: str, kind: pa.DataType) -> pa.Array:
+        try:
+            return pc.cast(self._column(name), kind)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise self._wrong_type(name, "names" if pa.types.is_list(kind) else "text") from None
+
+    def _column(self, name: str) -> pa.Array:
+        return self._batch[name] if name in self._batch.schema.names else pa.nulls(self._batch.num_rows, pa.string())
+
+    def _wrong_type(self, name: str, wanted: str) -> DataError:
+        return DataError(f"{self._words} ...: column {name!r} is {self._column(name).type}, not {wanted}; write it again")
+
+    def _refuse(self, mask: pa.Array, why: str) -> None:
+        for row in _first(mask):
+            raise DataError(f"{self.where(row)}: {why}")
+
+
+def _first(mask: pa.Array) -> list[int]:
+    """Row of the first true value; empty: there is none."""
+    row: int = pc.index(mask, True).as_py()
+    return [row] if row >= 0 else []
+
+
+def _names(paths: pa.Array, start: pa.Array, seconds: pa.Array) -> pa.Array:
+    """Ids of clips that have none in the manifest: the path, and the part of the file if the clip is a part."""
+    if start.null_count == len(start):
+        return paths
+    rows = zip(paths.to_pylist(), start.to_pylist(), seconds.to_pylist(), strict=True)
+    return pa.array([path if first is None else f"{path} {_part(first, length)}" for path, first, length in rows])
+
+
+def _part(start: float, seconds: float | None) -> str:
+    return f"from {start:.12g} s" if seconds is None else f"{start:.12g}-{start + seconds:.12g} s"
+
+
+def _place(path: str, root: str) -> Place:
+    """Find where a sound is.
+
+    Raises:
+        DataError: it is no audio file by its name, or no member of its archive.
+    """
+    if is_url(path):
+        return path, None, None, None
+    archive, inside, name = path.partition(_IN_ARCHIVE)
+    place = os.path.join(root, archive)  # noqa: PTH118  # of a million paths no objects are made
+    if PurePosixPath(name or archive).suffix.lower() not in SUFFIXES:
+        hint = advice(Path(place)) or "convert it to wav, or remove the row"
+        raise DataError(f"{path!r} is none of {' '.join(SUFFIXES)}; {hint}")
+    if not inside:
+        return place, None, None, None
+    member = member_of(place, name)
+    return place, member.name, member.begin, member.size
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _fold(value: object) -> int | None:
+    """A fold as a number; None: it is none."""
+    try:
+        fold = int(str(value))
+    except ValueError:
+        return None
+    return fold if 0 <= fold < 128 else None
