@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +12,13 @@ import pyarrow as pa
 from mgcl.errors import BankError
 from mgcl.events import Event
 from mgcl.features.checks import check_bank
-from mgcl.features.columns import Floats, Numbers, Ragged, as_float32, read_column
-from mgcl.features.digest import digest
-from mgcl.features.hashes import check_hashes, hash_content, recorded_digest, write_hashes
-from mgcl.features.header import Header, parse_header
+from mgcl.features.columns import Floats, Numbers, Ragged, as_float32, joined, read_column
+from mgcl.features.gathered import Gathered, Vectors, float32_rows
+from mgcl.features.hashes import Hashes, check_hashes, hash_content, hash_shards, write_hashes
+from mgcl.features.header import Header
+from mgcl.features.opening import check_digests, open_files, stamp
 from mgcl.features.schema import CLASSES, CLIP_COLUMNS, CLIPS, HEADER, NAMED, columns_of
+from mgcl.features.shards import Shard
 from mgcl.language.captions import names_its_class
 from mgcl.records import Clip
 
@@ -29,18 +30,20 @@ class FeatureBank:
     Attributes:
         path: folder of the bank.
         header: content of ``bank.json``.
-        clips: table of ``clips.arrow``, one row per clip.
+        files: name of a file of clips -> its table: ``clips.arrow``, or the shards in order.
         classes: table of ``classes.arrow``, one row per class.
         stamps: inode, size and time of change of the files when the bank was opened, by file name.
         recorded: digest that was recorded for these very files; None: there is none, so that it is computed on use.
+        shards: what is known of the shards, in order; empty: the bank has one file of clips.
     """
 
     path: Path
     header: Header
-    clips: pa.Table
+    files: Mapping[str, pa.Table]
     classes: pa.Table
     stamps: Mapping[str, tuple[int, ...]]
     recorded: str | None = None
+    shards: tuple[Shard, ...] = ()
 
     @classmethod
     def open(cls, path: str | Path, *, checked: bool = False) -> "FeatureBank":
@@ -57,22 +60,13 @@ class FeatureBank:
             BankError: a file is missing, truncated, or not one of a bank; names the file, column and row.
         """
         folder = Path(path).absolute()
-        if not folder.is_dir():
-            raise BankError(f"{folder}: no such feature bank; make one with `mgcl extract` or `mgcl bank import`")
-        for name in (HEADER, CLIPS, CLASSES):
-            if not (folder / name).is_file():
-                raise BankError(f"{folder / name}: missing; a feature bank is {HEADER}, {CLIPS} and {CLASSES}")
-        stamps = _stamps(folder)
-        try:
-            text = (folder / HEADER).read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            raise BankError(f"{folder / HEADER}: not a text file; write the bank again") from None
-        header = parse_header(text, str(folder / HEADER))
-        clips, classes = _map(folder / CLIPS), _map(folder / CLASSES)
-        recorded = recorded_digest(folder, header, clips, classes)
-        if not checked:
-            check_bank(clips, classes, header, str(folder), vectors=recorded is None)
-        return cls(folder, header, clips, classes, stamps, recorded)
+        found = open_files(folder, checked=checked)
+        return cls(folder, found.header, found.files, found.classes, found.stamps, found.recorded, found.shards)
+
+    @cached_property
+    def clips(self) -> pa.Table:
+        """Table of clips, one row per clip: all files one after another, not copied."""
+        return pa.concat_tables(self.files.values())
 
     def check_unchanged(self) -> None:
         """Refuse a bank whose files were changed since it was opened, because mapped values change with them.
@@ -82,7 +76,7 @@ class FeatureBank:
         Raises:
             BankError: a file was replaced or changed.
         """
-        if not _stamps(self.path).items() <= self.stamps.items():
+        if not stamp(self.path, self.files).items() <= self.stamps.items():
             raise BankError(
                 f"{self.path}: changed while it was in use; put it back, or start again with what it is now"
             )
@@ -97,18 +91,20 @@ class FeatureBank:
             BankError: a value is wrong or is not what was recorded; names the file and column.
             OSError: hashes are to be recorded, and the folder cannot be written.
         """
-        check_bank(self.clips, self.classes, self.header, str(self.path))
-        found = hash_content(self.header, self.clips, self.classes)
+        check_bank(self.files, self.classes, self.header, str(self.path))
+        if self.shards:
+            check_digests(self.files, self.shards, self.header, self.path, self.files)
+        found = self._hashes
         known = check_hashes(self.path, found)
         self.check_unchanged()
         if self.recorded is None:
-            write_hashes(self.path, found)
+            write_hashes(self.path, found, self.files)
         return known
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """Names of the bank's columns, of clips and of classes, as in ``mgcl.features.schema``."""
-        tables = ((CLIPS, self.clips), (CLASSES, self.classes))
+        tables = ((CLIPS, next(iter(self.files.values()))), (CLASSES, self.classes))
         found = (each for file, table in tables for each in columns_of(file, table, self.header.format))
         return tuple(dict.fromkeys(each.called for each in found))
 
@@ -124,8 +120,10 @@ class FeatureBank:
                 raise BankError(f"{name!r} is no column of a bank; there are: {', '.join(NAMED)}")
         return tuple(name for name in asked if name not in self.columns)
 
-    def column(self, name: str) -> Numbers | Ragged:
-        """Return a column's vectors as a view of the mapped file, in the file's type: float32 or float16.
+    def column(self, name: str) -> Numbers | Gathered | Ragged:
+        """Return a column's vectors in the file's type, float32 or float16: a view of the mapped file.
+
+        Of clips in shards it is ``Gathered``, whose rows are read when they are asked for.
 
         Args:
             name: "clip", "segments", "caption", "captions", "audio", "video" or "mel_statistics" of clips; "prompt",
@@ -142,10 +140,15 @@ class FeatureBank:
         column = NAMED[name]
         if not column.holds_vectors:
             raise BankError(f"{name!r} holds no vectors; read it from the tables `clips` and `classes`")
-        return read_column(self.clips if column in CLIP_COLUMNS else self.classes, column)
+        if column not in CLIP_COLUMNS:
+            return read_column(self.classes, column)
+        parts = [read_column(table, column) for table in self.files.values()]
+        return joined(parts) if self.shards else parts[0]
 
-    def floats(self, name: str) -> Floats:
-        """Return a column that is not ragged, as float32: a view if the bank holds float32, else a copy.
+    def vectors(self, name: str) -> Vectors:
+        """Return a column of clips that is not ragged, as float32 rows.
+
+        It is an array that views the file, or, of clips in shards or in float16, ``Gathered``: index it by rows.
 
         Raises:
             BankError: there is no such column, it holds no vectors, this bank lacks it, or it is ragged.
@@ -153,7 +156,15 @@ class FeatureBank:
         values = self.column(name)
         if isinstance(values, Ragged):
             raise BankError(f"{name!r} is ragged; read its rows from FeatureBank.ragged")
-        return as_float32(values)
+        return float32_rows(values)
+
+    def floats(self, name: str) -> Floats:
+        """Return a column that is not ragged, as float32: a view if the bank holds float32, else a copy of all rows.
+
+        Raises:
+            BankError: there is no such column, it holds no vectors, this bank lacks it, or it is ragged.
+        """
+        return as_float32(np.asarray(self.vectors(name)))
 
     def ragged(self, name: str) -> Ragged:
         """Return a ragged column, whose rows have any number of vectors, in the file's type.
@@ -167,9 +178,9 @@ class FeatureBank:
         return values
 
     @cached_property
-    def clip_embeddings(self) -> Floats:
+    def clip_embeddings(self) -> Vectors:
         """Clip embeddings, shape (clips, d)."""
-        return self.floats("clip")
+        return self.vectors("clip")
 
     @property
     def captioned(self) -> bool:
@@ -177,14 +188,14 @@ class FeatureBank:
         return not self.lacks(["caption"])
 
     @cached_property
-    def caption_embeddings(self) -> Floats | None:
+    def caption_embeddings(self) -> Vectors | None:
         """Caption embeddings, shape (clips, d); None: the bank does not have one caption per clip."""
-        return self.floats("caption") if self.captioned else None
+        return self.vectors("caption") if self.captioned else None
 
     @cached_property
-    def segment_embeddings(self) -> Floats:
+    def segment_embeddings(self) -> Vectors:
         """Segment embeddings, shape (clips, segments, d)."""
-        return self.floats("segments")
+        return self.vectors("segments")
 
     @cached_property
     def prompt_embeddings(self) -> Floats:
@@ -197,9 +208,9 @@ class FeatureBank:
         return self.floats("explanations")
 
     @cached_property
-    def mel_statistics(self) -> Floats | None:
+    def mel_statistics(self) -> Vectors | None:
         """Mel statistics of the clips, shape (clips, statistics); None: the bank has none."""
-        return None if self.lacks(["mel_statistics"]) else self.floats("mel_statistics")
+        return None if self.lacks(["mel_statistics"]) else self.vectors("mel_statistics")
 
     @cached_property
     def labels(self) -> tuple[tuple[str, ...], ...]:
@@ -259,34 +270,15 @@ class FeatureBank:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the content: the header and the values of all columns, whatever the layout of the files."""
-        return self.recorded or digest(self.header, self.clips, self.classes)
+        """SHA-256 of the content: the header and the values of all columns. See ``mgcl.features.digest``."""
+        return self.recorded or self._hashes.digest
+
+    @property
+    def _hashes(self) -> Hashes:
+        if self.shards:
+            return hash_shards(self.header, self.clips, self.classes, self.shards)
+        return hash_content(self.header, self.clips, self.classes)
 
     def _require(self, name: str) -> None:
         for missing in self.lacks([name]):
             raise BankError(f"{self.path}: this bank lacks column {missing!r}; {NAMED[missing].mend}")
-
-
-def _stamps(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Return inode, size and time of change of a bank's files, by name, without files that do not exist."""
-    found: dict[str, tuple[int, ...]] = {}
-    for name in (HEADER, CLIPS, CLASSES):
-        with suppress(FileNotFoundError):
-            about = (folder / name).stat()
-            found[name] = about.st_ino, about.st_size, about.st_mtime_ns
-    return found
-
-
-def _map(file: Path) -> pa.Table:
-    try:
-        table = pa.ipc.open_file(pa.memory_map(str(file))).read_all()
-        table.validate()
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise BankError(f"{file}: truncated, or not an Arrow IPC file ({reason}); write the bank again") from None
-    if table.num_rows and table.column(0).num_chunks > 1:
-        raise BankError(
-            f"{file}: {table.column(0).num_chunks} record batches, where a bank has one, to be read without a "
-            "copy; write it again from pyarrow.Table.combine_chunks()"
-        )
-    return table

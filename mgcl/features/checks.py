@@ -1,7 +1,6 @@
 """Checks of a bank, which refuse a wrong value and name its file, column and row."""
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -18,16 +17,17 @@ _BLOCK = 1 << 22
 """Numbers that are checked at once, which bounds the memory that a check takes."""
 
 
-def check_bank(clips: pa.Table, classes: pa.Table, header: Header, folder: str, *, vectors: bool = True) -> None:
+def check_bank(
+    files: Mapping[str, pa.Table], classes: pa.Table, header: Header, folder: str, *, unread: Collection[str] = ()
+) -> None:
     """Refuse tables and a header that are not a bank.
 
     Args:
-        clips: table of ``clips.arrow``.
+        files: name of a file of clips -> its table, in the order of the rows; at least one, all of the same columns.
         classes: table of ``classes.arrow``.
         header: content of ``bank.json``.
         folder: folder of the bank, for messages.
-        vectors: whether the numbers of vectors are checked too; if not, none is read. Lengths, sentences and all else
-            are checked in either case.
+        unread: files whose numbers of vectors are not read. Lengths, sentences and all else are checked in either case.
 
     Raises:
         BankError: a number of the header is out of range; a table has no rows; a column is missing or of the wrong
@@ -36,9 +36,33 @@ def check_bank(clips: pa.Table, classes: pa.Table, header: Header, folder: str, 
             part is unknown, or a class lacks clips that its part needs; or a word vector is zero. Names the file, the
             column and the row.
     """
-    clips_file, classes_file = f"{folder}/{CLIPS}", f"{folder}/{CLASSES}"
-    of_clips, of_classes = columns_of(CLIPS, clips, header.format), columns_of(CLASSES, classes, header.format)
-    found = (*of_clips, *of_classes)
+    first, classes_file = next(iter(files)), f"{folder}/{CLASSES}"
+    of_clips = columns_of(CLIPS, files[first], header.format)
+    of_classes = columns_of(CLASSES, classes, header.format)
+    _check_header(header, (*of_clips, *of_classes), folder)
+    if not any(table.num_rows for table in files.values()):
+        raise BankError(f"{folder}/{first}: no rows")
+    for file, table in files.items():
+        _check_clips(table, of_clips, header, folder, file, vectors=file not in unread)
+    _check_unique({f"{folder}/{file}": table for file, table in files.items()}, "clip_id")
+    _check_classes(classes, of_classes, header, classes_file, vectors=CLASSES not in unread)
+    for file, table in files.items():
+        _check_labels(table, {each.stored for each in of_clips}, one_chunk(classes["label"]), f"{folder}/{file}")
+    check_parts(files, {each.stored for each in of_clips}, classes, {each.stored for each in of_classes}, folder)
+
+
+def check_shard(clips: pa.Table, header: Header, folder: str, file: str) -> None:
+    """Refuse a shard of clips that no bank with this header can have. Every value is read.
+
+    Raises:
+        BankError: as ``check_bank``, as far as one file of clips tells.
+    """
+    columns = columns_of(CLIPS, clips, header.format)
+    _check_header(header, columns, folder)
+    _check_clips(clips, columns, header, folder, file, vectors=True)
+
+
+def _check_header(header: Header, found: Sequence[Column], folder: str) -> None:
     check_header(
         header,
         f"{folder}/{HEADER}",
@@ -46,22 +70,6 @@ def check_bank(clips: pa.Table, classes: pa.Table, header: Header, folder: str, 
         sentences=any(each.joint and each.text for each in found),
         segments=any(each.name == "segments" for each in found),
     )
-    for table, columns, name, file in (
-        (clips, of_clips, CLIPS, clips_file),
-        (classes, of_classes, CLASSES, classes_file),
-    ):
-        if table.num_rows == 0 and (name == CLIPS or header.format == 1):
-            raise BankError(f"{file}: no rows")
-        _check_columns(table, columns, COLUMNS[name], header, file)
-        unread = set() if vectors else {each.stored for each in columns if each.holds_vectors}
-        _check_values(table, unread, file)
-    _check_clips(clips, {each.stored for each in of_clips}, header, clips_file)
-    _check_classes(classes, {each.stored for each in of_classes}, classes_file)
-    if vectors and "word_vector" in {each.stored for each in of_classes}:
-        _check_words(classes, classes_file)
-    _check_tokens(clips, of_clips, header, folder)
-    _check_labels(clips, {each.stored for each in of_clips}, set(classes["label"].to_pylist()), clips_file)
-    check_parts(clips, {each.stored for each in of_clips}, classes, {each.stored for each in of_classes}, folder)
 
 
 def _check_columns(
@@ -121,7 +129,7 @@ def _wrong_value(array: pa.Array, *, numbers: bool) -> Iterator[tuple[int, str]]
             yield int(falling[0]), "its entries end before they begin"
             return
         for index, reason in _wrong_value(array.flatten(), numbers=numbers):
-            yield int(np.searchsorted(offsets, index + offsets[0], side="right")) - 1, reason
+            yield _row_of(array, index), reason
     elif pa.types.is_fixed_size_list(array.type):
         for index, reason in _wrong_value(array.flatten(), numbers=numbers):
             yield index // array.type.list_size, reason
@@ -132,6 +140,12 @@ def _wrong_value(array: pa.Array, *, numbers: bool) -> Iterator[tuple[int, str]]
         yield from _not_finite(array)
 
 
+def _row_of(array: pa.ListArray, index: int) -> int:
+    """Row of an array of lists that has an entry of the flattened array."""
+    offsets = array.offsets.to_numpy()
+    return int(np.searchsorted(offsets, index + offsets[0], side="right")) - 1
+
+
 def _not_finite(array: pa.Array) -> Iterator[tuple[int, str]]:
     for start in range(0, len(array), _BLOCK):
         index = pc.index(pc.is_finite(array.slice(start, _BLOCK)), False).as_py()
@@ -140,34 +154,51 @@ def _not_finite(array: pa.Array) -> Iterator[tuple[int, str]]:
             return
 
 
-def _check_clips(clips: pa.Table, stored: set[str], header: Header, file: str) -> None:
-    _check_unique(clips, "clip_id", file)
+def _check_clips(
+    clips: pa.Table, columns: Sequence[Column], header: Header, folder: str, name: str, *, vectors: bool
+) -> None:
+    file, stored = f"{folder}/{name}", {each.stored for each in columns}
+    _check_columns(clips, columns, COLUMNS[CLIPS], header, file)
+    _check_values(clips, set() if vectors else {each.stored for each in columns if each.holds_vectors}, file)
     if "segment_embeddings" in stored:
         _check_lengths(clips, "segment_embeddings", header.segments, file)
     if "captions" in stored:
-        sentences, vectors = _lengths(clips, "captions"), _lengths(clips, "caption_embeddings")
-        for row in np.flatnonzero(sentences != vectors)[:1]:
+        sentences, embedded = _lengths(clips, "captions"), _lengths(clips, "caption_embeddings")
+        for row in np.flatnonzero(sentences != embedded)[:1]:
             raise BankError(
-                f"{file}: column 'caption_embeddings', row {row}: {vectors[row]} entries for {sentences[row]} captions"
+                f"{file}: column 'caption_embeddings', row {row}: {embedded[row]} entries for {sentences[row]} captions"
             )
     if "events" in stored:
-        for row, events in enumerate(clips["events"].to_pylist()):
-            for event in events:
-                if not 0 <= event["onset"] < event["offset"]:
-                    raise BankError(
-                        f"{file}: column 'events', row {row}: {event['label']!r} from {event['onset']} s to "
-                        f"{event['offset']} s; an event begins at 0 s or later, and ends after that"
-                    )
+        _check_events(one_chunk(clips["events"]), file)
+    _check_tokens(clips, columns, header, folder, file)
 
 
-def _check_classes(classes: pa.Table, stored: set[str], file: str) -> None:
-    _check_unique(classes, "label", file)
+def _check_events(events: pa.ListArray, file: str) -> None:
+    entries = events.flatten()
+    onset, offset = (pc.struct_field(entries, name).to_numpy() for name in ("onset", "offset"))
+    for index in np.flatnonzero(~((onset >= 0) & (onset < offset)))[:1]:
+        event = entries[int(index)].as_py()
+        raise BankError(
+            f"{file}: column 'events', row {_row_of(events, index)}: {event['label']!r} from {event['onset']} s to "
+            f"{event['offset']} s; an event begins at 0 s or later, and ends after that"
+        )
+
+
+def _check_classes(classes: pa.Table, columns: Sequence[Column], header: Header, file: str, *, vectors: bool) -> None:
+    if classes.num_rows == 0 and header.format == 1:
+        raise BankError(f"{file}: no rows")
+    stored = {each.stored for each in columns}
+    _check_columns(classes, columns, COLUMNS[CLASSES], header, file)
+    _check_values(classes, set() if vectors else {each.stored for each in columns if each.holds_vectors}, file)
+    _check_unique({file: classes}, "label")
     if "explanations" in stored and classes.num_rows:
         sentences = len(classes["explanations"][0])
         if sentences == 0:
             raise BankError(f"{file}: column 'explanations', row 0: a class needs at least one explanation")
         for name in ("explanations", "explanation_embeddings"):
             _check_lengths(classes, name, sentences, file)
+    if vectors and "word_vector" in stored:
+        _check_words(classes, file)
 
 
 def _check_words(classes: pa.Table, file: str) -> None:
@@ -179,30 +210,34 @@ def _check_words(classes: pa.Table, file: str) -> None:
         )
 
 
-def _check_tokens(clips: pa.Table, columns: Sequence[Column], header: Header, folder: str) -> None:
+def _check_tokens(clips: pa.Table, columns: Sequence[Column], header: Header, folder: str, file: str) -> None:
     """Refuse tokens without a step, a step without tokens, and a clip without tokens if the header allows no gaps."""
     names = [each.stored for each in columns if each.kind == "ragged" and not each.joint]
     for name in header.tokens:
         if name not in names:
-            raise BankError(f"{folder}/{CLIPS}: column {name!r} is missing; {HEADER} has its step")
+            raise BankError(f"{file}: column {name!r} is missing; {HEADER} has its step")
     for name in names:
         if name not in header.tokens:
             raise BankError(f"{folder}/{HEADER}: tokens.{name}.step is missing: seconds per token of column {name!r}")
         if not header.tokens[name].gaps:
             for row in np.flatnonzero(_lengths(clips, name) == 0)[:1]:
                 raise BankError(
-                    f"{folder}/{CLIPS}: column {name!r}, row {row}: no tokens; where clips may lack them, "
+                    f"{file}: column {name!r}, row {row}: no tokens; where clips may lack them, "
                     f"tokens.{name}.gaps of {HEADER} is true"
                 )
 
 
-def _check_labels(clips: pa.Table, stored: set[str], known: set[str], file: str) -> None:
+def _check_labels(clips: pa.Table, stored: set[str], known: pa.Array, file: str) -> None:
     for name in ("label", "labels", "events"):
-        for row, value in enumerate(clips[name].to_pylist() if name in stored else ()):
-            entries = [value] if name == "label" else value
-            for label in (each["label"] if name == "events" else each for each in entries):
-                if label not in known:
-                    raise BankError(f"{file}: column {name!r}, row {row}: {label!r} has no row in {CLASSES}")
+        if name not in stored:
+            continue
+        rows = one_chunk(clips[name])
+        entries = rows if name == "label" else rows.flatten()
+        labels = pc.struct_field(entries, "label") if name == "events" else entries
+        index = pc.index(pc.is_in(labels, value_set=known), False).as_py()
+        if index >= 0:
+            row = index if name == "label" else _row_of(rows, index)
+            raise BankError(f"{file}: column {name!r}, row {row}: {labels[index].as_py()!r} has no row in {CLASSES}")
 
 
 def _check_lengths(table: pa.Table, column: str, length: int, file: str) -> None:
@@ -216,9 +251,16 @@ def _lengths(table: pa.Table, column: str) -> NDArray[np.int64]:
     return lengths
 
 
-def _check_unique(table: pa.Table, column: str, file: str) -> None:
-    values = table[column].to_pylist()
-    for value, count in Counter(values).most_common(1):
-        if count > 1:
-            row = len(values) - 1 - values[::-1].index(value)
-            raise BankError(f"{file}: column {column!r}, row {row}: {value!r} stands {count} times")
+def _check_unique(files: Mapping[str, pa.Table], column: str) -> None:
+    """Refuse a text that stands twice, in one file or in several."""
+    if pc.count_distinct(
+        pa.chunked_array([each for table in files.values() for each in table[column].chunks], pa.string())
+    ).as_py() == sum(table.num_rows for table in files.values()):
+        return
+    places: dict[str, list[str]] = {}
+    for file, table in files.items():
+        for row, value in enumerate(table[column].to_pylist()):
+            places.setdefault(value, []).append(f"{file}: column {column!r}, row {row}")
+    value, twice = max(places.items(), key=lambda each: len(each[1]))
+    first = f", first in {twice[0]}" if len(files) > 1 else ""
+    raise BankError(f"{twice[-1]}: {value!r} stands {len(twice)} times{first}")

@@ -9,11 +9,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mgcl.errors import BankError
+from mgcl.features.gathered import Floats as Floats
+from mgcl.features.gathered import Gathered
+from mgcl.features.gathered import Numbers as Numbers
 from mgcl.features.schema import Column, arrow_type
-
-Floats = NDArray[np.float32]
-Numbers = NDArray[np.float32 | np.float16]
-"""Numbers in the types that a bank's files may hold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +24,7 @@ class Ragged:
         offsets: index in ``values`` at which every row begins, then the end of the last row; shape (rows + 1).
     """
 
-    values: Numbers
+    values: Numbers | Gathered
     offsets: NDArray[np.integer[Any]]
 
     @classmethod
@@ -40,7 +39,8 @@ class Ragged:
         if not -len(self) <= row < len(self):
             raise IndexError(f"row {row} of {len(self)}")
         row %= len(self)
-        return self.values[self.offsets[row] : self.offsets[row + 1]]
+        found: Numbers = self.values[self.offsets[row] : self.offsets[row + 1]]
+        return found
 
     @property
     def lengths(self) -> NDArray[np.integer[Any]]:
@@ -53,7 +53,7 @@ def as_float32(values: Numbers) -> Floats:
     return np.asarray(values, dtype=np.float32)
 
 
-def row_in_words(values: Numbers | Ragged) -> str:
+def row_in_words(values: Numbers | Gathered | Ragged) -> str:
     """Describe the shape of a row, as "16 x 384" or "5 to 10 x 128", and its type unless it is float32."""
     if isinstance(values, Ragged):
         vectors, least, most = values.values, min(values.lengths, default=0), max(values.lengths, default=0)
@@ -85,6 +85,17 @@ def read_column(table: pa.Table, column: Column) -> Numbers | Ragged:
     return values[offsets[0] : offsets[-1]].reshape(len(array), entries, values.shape[-1])
 
 
+def joined(parts: Sequence[Numbers | Ragged]) -> Gathered | Ragged:
+    """Join the same column of several files, without reading it; at least one file."""
+    ragged = [each for each in parts if isinstance(each, Ragged)]
+    arrays = tuple(each for each in parts if not isinstance(each, Ragged))
+    if arrays:
+        return Gathered(arrays, arrays[0].dtype)
+    offsets = np.concatenate([[0], *(each.lengths for each in ragged)]).cumsum()
+    values = tuple(each.values[each.offsets[0] : each.offsets[-1]] for each in ragged)
+    return Ragged(Gathered(values, values[0].dtype), offsets)
+
+
 def to_arrow(values: Any, column: Column, dim: int) -> pa.Array:
     """Convert values to a column of a bank. float16 arrays keep their type, other numbers become float32.
 
@@ -104,7 +115,7 @@ def to_arrow(values: Any, column: Column, dim: int) -> pa.Array:
         return pa.array(listed, arrow_type(column))
     if column.kind == "ragged":
         ragged = values if isinstance(values, Ragged) else Ragged.of(values)
-        return _lists(ragged.offsets, ragged.values, column, dim)
+        return _lists(ragged.offsets, np.asarray(ragged.values), column, dim)
     array = np.asarray(values)
     if column.kind == "vector":
         return _vectors(array, column, dim)

@@ -1,7 +1,7 @@
 """The digest of a bank's content, which is part of the key of every trial on the bank."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,19 +23,32 @@ def digest(header: Header, clips: pa.Table, classes: pa.Table) -> str:
     Content that FORMAT 1 can hold has the digest of FORMAT 1, in whatever format it is written, so that recorded trials
     remain valid for their bank.
     """
-    hasher = hashlib.sha256(canonical_json(identity(header, clips, classes)).encode())
-    for _, column, pieces in _content(header, clips, classes):
-        hasher.update(column.encode())
-        for piece in pieces:
-            hasher.update(piece)
-    return hasher.hexdigest()
+    return _digest(identity(header, clips, classes), header, {CLIPS: clips, CLASSES: classes})
+
+
+def shard_digest(header: Header, clips: pa.Table) -> str:
+    """SHA-256 of the names, types and values of the columns of a shard of clips. Every value is read."""
+    return _digest({CLIPS: _types(CLIPS, clips, header)}, header, {CLIPS: clips})
+
+
+def digest_of_shards(header: Header, clips: pa.Table, classes: pa.Table, shards: Sequence[str]) -> str:
+    """SHA-256 of the header, of the values of classes, and of the digests of the shards. No value of a clip is read.
+
+    Args:
+        header: header of the bank.
+        clips: table of any shard, of which the names and types of the columns count.
+        classes: table of ``classes.arrow``.
+        shards: digests of the shards of clips, in order.
+    """
+    about = {**identity(header, clips, classes), "shards": list(shards)}
+    return _digest(about, header, {CLASSES: classes})
 
 
 def digest_with_columns(header: Header, clips: pa.Table, classes: pa.Table) -> tuple[str, dict[str, dict[str, str]]]:
     """Return the digest, and file -> column -> SHA-256 of the column's values. Every value is read once."""
     whole = hashlib.sha256(canonical_json(identity(header, clips, classes)).encode())
     columns: dict[str, dict[str, str]] = {CLIPS: {}, CLASSES: {}}
-    for file, column, pieces in _content(header, clips, classes):
+    for file, column, pieces in _content(header, {CLIPS: clips, CLASSES: classes}):
         whole.update(column.encode())
         own = hashlib.sha256()
         for piece in pieces:
@@ -56,13 +69,21 @@ def identity(header: Header, clips: pa.Table, classes: pa.Table) -> dict[str, An
     old = replace(header, format=1).to_json()
     if _fits_format_1(header, tables, there):
         return old
-    types = {file: {each.stored: _about(tables[file], each) for each in columns} for file, columns in there.items()}
-    return {**old, "format": 2, "columns": types}
+    return {**old, "format": 2, "columns": {file: _types(file, table, header) for file, table in tables.items()}}
 
 
-def _content(header: Header, clips: pa.Table, classes: pa.Table) -> Iterator[tuple[str, str, Iterator[memoryview]]]:
+def _digest(about: Mapping[str, Any], header: Header, tables: Mapping[str, pa.Table]) -> str:
+    """SHA-256 of a description and of the values of tables, by file."""
+    hasher = hashlib.sha256(canonical_json(about).encode())
+    for _, column, pieces in _content(header, tables):
+        hasher.update(column.encode())
+        for piece in pieces:
+            hasher.update(piece)
+    return hasher.hexdigest()
+
+
+def _content(header: Header, tables: Mapping[str, pa.Table]) -> Iterator[tuple[str, str, Iterator[memoryview]]]:
     """Yield every column's file, its name and its values as bytes, in the order in which they are hashed."""
-    tables = {CLIPS: clips, CLASSES: classes}
     columns = [(file, each) for file, table in tables.items() for each in columns_of(file, table, header.format)]
     # FORMAT 1 hashed mel statistics last, after the columns of classes
     for file, column in sorted(columns, key=lambda each: each[1].stored == "mel_statistics"):
@@ -87,13 +108,18 @@ def _fits_format_1(header: Header, tables: dict[str, pa.Table], there: dict[str,
     )
 
 
+def _types(file: str, table: pa.Table, header: Header) -> dict[str, list[Any]]:
+    return {each.stored: _about(table, each) for each in columns_of(file, table, header.format)}
+
+
 def _about(table: pa.Table, column: Column) -> list[Any]:
     """Return a column's kind, and for vectors also their number type and dimension."""
     if not column.holds_vectors:
         return [column.kind]
-    found = read_column(table, column)
-    values = found.values if isinstance(found, Ragged) else found
-    return [column.kind, values.dtype.name, values.shape[-1]]
+    vector = table.schema.field(column.stored).type
+    while pa.types.is_list(vector):
+        vector = vector.value_type
+    return [column.kind, np.dtype(vector.value_type.to_pandas_dtype()).name, vector.list_size]
 
 
 def _arrays(values: Numbers | Ragged) -> tuple[Any, ...]:

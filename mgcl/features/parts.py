@@ -5,12 +5,12 @@ Of a novel class, ``train`` clips are those that the shots are drawn from.
 """
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
 from mgcl.errors import BankError
-from mgcl.features.schema import CLASSES, CLIPS
+from mgcl.features.schema import CLASSES
 
 SPLITS = ("train", "validation", "test")
 """Values of the column ``split`` of clips."""
@@ -43,13 +43,17 @@ def parts_in_words(clips: pa.Table, classes: pa.Table) -> list[str]:
 
 
 def check_parts(
-    clips: pa.Table, of_clips: Collection[str], classes: pa.Table, of_classes: Collection[str], folder: str
+    files: Mapping[str, pa.Table],
+    of_clips: Collection[str],
+    classes: pa.Table,
+    of_classes: Collection[str],
+    folder: str,
 ) -> None:
     """Refuse unknown splits and parts, and a class without a clip in a split that its part needs.
 
     Args:
-        clips: table of clips, whose labels all have a row in ``classes``.
-        of_clips: names of the columns of ``clips`` that belong to the bank.
+        files: name of a file of clips -> its table, whose labels all have a row in ``classes``.
+        of_clips: names of the columns of clips that belong to the bank.
         classes: table of classes.
         of_classes: names of the columns of ``classes`` that belong to the bank.
         folder: folder of the bank, for messages.
@@ -58,14 +62,21 @@ def check_parts(
         BankError: names the file, the column and the row.
     """
     if "split" in of_clips:
-        _check_known(clips, "split", SPLITS, f"{folder}/{CLIPS}")
+        for file, clips in files.items():
+            _check_known(clips, "split", SPLITS, f"{folder}/{file}")
     if "part" in of_classes:
         _check_known(classes, "part", tuple(NEEDED), f"{folder}/{CLASSES}")
     if "split" not in of_clips or "part" not in of_classes:
         return
     if "label" not in of_clips:
-        raise BankError(f"{folder}/{CLIPS}: column 'label' is missing; with 'part' and 'split' a clip has one class")
-    there = set(zip(clips["label"].to_pylist(), clips["split"].to_pylist(), strict=True))
+        raise BankError(
+            f"{folder}/{next(iter(files))}: column 'label' is missing; with 'part' and 'split' a clip has one class"
+        )
+    there = {
+        pair
+        for clips in files.values()
+        for pair in zip(clips["label"].to_pylist(), clips["split"].to_pylist(), strict=True)
+    }
     for row, (label, part) in enumerate(zip(classes["label"].to_pylist(), classes["part"].to_pylist(), strict=True)):
         for split in NEEDED[part]:
             if (label, split) not in there:

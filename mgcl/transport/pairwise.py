@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -27,6 +27,13 @@ _SYMMETRIC = ("transport", "uniform")
 Rows = NDArray[np.intp]
 
 
+class Segments(Protocol):
+    """Segment embeddings, shape (clips, n, d), of which rows are read: an array, or an object that reads files."""
+
+    def __getitem__(self, rows: Rows, /) -> NDArray[np.float32]:
+        """Segments of some clips, shape (rows, n, d)."""
+
+
 class SimilarityStore:
     """Matches between any two clips of one bank, computed tile by tile when they are first looked up.
 
@@ -37,7 +44,7 @@ class SimilarityStore:
 
     def __init__(
         self,
-        segments: NDArray[np.float32],
+        segments: Segments,
         labels: NDArray[Any],
         *,
         digest: str,
