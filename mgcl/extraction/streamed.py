@@ -4,11 +4,11 @@ The data set is listed into a plan on the disk (``streamed_plan``). Each stretch
 the bank (``streamed_workbench``), in this process or by actors. The shards are sealed (``mgcl.features.writer.seal``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from mgcl.backbones.backbone import Facts, facts_json
+from mgcl.backbones.backbone import Facts, facts_json, reads_text
 from mgcl.data._faults import faults
 from mgcl.data.dataset import Dataset
 from mgcl.errors import BankError, DataError
@@ -21,7 +21,17 @@ from mgcl.extraction.texts import Texts
 from mgcl.extraction.windows import facts_in
 from mgcl.features import FeatureBank
 from mgcl.features.writer import seal
+from mgcl.language.explanations import ClassText
 from mgcl.records import digest
+
+
+_CAPTION = "caption"
+
+
+def texts_of(plan: Plan, dataset: Dataset, about: Facts, classes: Mapping[str, ClassText] | None) -> Texts:
+    """Choose the sentences on a plan's classes, and candidate captions if its clips have none; see ``Texts.of``."""
+    texts = Texts.of(plan.described(dataset), about, classes=classes)
+    return replace(texts, choices=()) if _CAPTION in plan.stated else texts
 
 
 def extract_streamed_by(
@@ -72,7 +82,7 @@ def extract_streamed_by(
             plan=plan,
             header=header,
             channels=channels,
-            captioned=bool(texts.classes) and "caption" in plan.stated,
+            captioned=reads_text(about) and _CAPTION in plan.stated,
             choices=choices,
         )
         finish_all(run, bench, texts, strict=strict)

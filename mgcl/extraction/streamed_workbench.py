@@ -29,20 +29,21 @@ from mgcl.features.tables import map_table
 BANK = "bank"
 """Folder in a workbench's folder that becomes the bank."""
 _BYTES = 128 << 20
-"""Bytes of the vectors of a shard, about."""
-_MOST = 50_000
-"""Largest number of clips per shard, so that a bank of small vectors has several shards too."""
+"""Largest number of bytes of the vectors of a shard."""
+_SHARDS, _FEWEST = 64, 100
+"""Least number of shards, so that all machines have work and little is lost when one stops; but none has fewer clips
+than ``_FEWEST``."""
 
 
 def shards_of(clips: int, header: Header) -> tuple[Shard, ...]:
-    """Divide the rows of a plan into shards of about ``_BYTES``, whatever the machines.
+    """Divide the rows of a plan into shards, whatever the machines.
 
     Args:
         clips: number of rows.
         header: header of the bank, whose sizes determine the bytes of a clip.
     """
     each = 4 * header.embedding_dim * (header.segments + 1)
-    size = max(BATCH, min(_BYTES // each, _MOST) // BATCH * BATCH)
+    size = max(BATCH, min(_BYTES // each, max(_FEWEST, -(-clips // _SHARDS))) // BATCH * BATCH)
     starts = range(0, clips, size)
     return tuple(Shard(f"clips-{i:05}", rows=range(first, min(first + size, clips))) for i, first in enumerate(starts))
 
