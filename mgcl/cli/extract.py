@@ -85,6 +85,12 @@ def add(commands: Commands) -> None:
         help="published prompts of the classes, beside the bank's own, as rows of sweeps/zero_shot.py",
     )
     what.add_argument("--out", required=True, metavar="DIR", type=Path, help="the bank's folder; must not exist")
+    what.add_argument(
+        "--float16",
+        action="store_true",
+        default=None,
+        help="store segments in half the room, with three to four digits",
+    )
     add_channels(what)
     where = extract.add_argument_group("where")
     where.add_argument("--actors", type=int, metavar="N", help="default: as many as the GPUs take, or one a CPU")
@@ -140,7 +146,7 @@ def _extract_sounds(flags: argparse.Namespace, machines: "Machines", dataset: "D
     flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
     with started(flags, machines) as (about, run):
         texts = Texts.of(dataset, about, classes=classes, captions=captions).with_prompt_sets(flags.prompt_sets)
-        bank = extract_by(run, dataset, about, flags.out, texts, strict=flags.strict)
+        bank = extract_by(run, dataset, about, flags.out, texts, strict=flags.strict, half=bool(flags.float16))
     say_what_was_made(flags, bank, texts)
     return 0
 
@@ -222,7 +228,7 @@ def check_videos(flags: argparse.Namespace, pictures: bool) -> None:
     from mgcl.extraction.words import check_words
 
     of_videos = {name: getattr(flags, name) for name in ("visual_backbone", "visual_weights", "words")}
-    of_sounds = {name: getattr(flags, name) for name in ("captions", "explanations", "prompt", "window")}
+    of_sounds = {name: getattr(flags, name) for name in ("captions", "explanations", "prompt", "window", "float16")}
     for name, value in (of_sounds if pictures else of_videos).items():
         if value is not None:
             kind = "videos, whose banks hold tokens and word vectors" if pictures else "sounds alone"

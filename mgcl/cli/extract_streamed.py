@@ -32,9 +32,8 @@ def extract_streamed(flags: argparse.Namespace, machines: "Machines", source: "S
     classes = class_texts(described, given_classes(flags.explanations, described)) if sentences else None
     with started(flags, machines) as (about, run):
         texts = texts_of(plan, dataset, about, classes).with_prompt_sets(flags.prompt_sets)
-        bank = extract_streamed_by(
-            run, plan, dataset, about, flags.out, texts, channels=flags.channels, strict=flags.strict
-        )
+        stored = {"channels": flags.channels, "strict": flags.strict, "half": bool(flags.float16)}
+        bank = extract_streamed_by(run, plan, dataset, about, flags.out, texts, **stored)
     say_what_was_made(flags, bank, texts)
     return 0
 

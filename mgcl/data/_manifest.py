@@ -199,7 +199,9 @@ class _Rows:
         column = self._column("labels")
         if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
             texts = self._texts("labels").to_pylist()
-            lists = [[label for each in (text or "").split(SEPARATOR) if (label := clean_label(each))] for text in texts]
+            lists = [
+                [label for each in (text or "").split(SEPARATOR) if (label := clean_label(each))] for text in texts
+            ]
             return pa.array(lists, kind)
         return pc.fill_null(self._as("labels", kind), pa.scalar([], kind))
 
@@ -226,7 +228,9 @@ class _Rows:
         return self._batch[name] if name in self._batch.schema.names else pa.nulls(self._batch.num_rows, pa.string())
 
     def _wrong_type(self, name: str, wanted: str) -> DataError:
-        return DataError(f"{self._words} ...: column {name!r} is {self._column(name).type}, not {wanted}; write it again")
+        return DataError(
+            f"{self._words} ...: column {name!r} is {self._column(name).type}, not {wanted}; write it again"
+        )
 
     def _refuse(self, mask: pa.Array, why: str) -> None:
         for row in _first(mask):

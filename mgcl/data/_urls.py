@@ -40,5 +40,7 @@ def fetched(url: str) -> bytes:
     if len(content) > _LARGEST:
         raise DataError(f"{url}: is larger than {_LARGEST >> 20} MiB; cut it, and name its parts")
     if promised is not None and len(content) < int(promised):
-        raise MgclError(f"{url}: ended after {len(content):,} of {int(promised):,} bytes; {AGAIN}: it goes on where it was")
+        raise MgclError(
+            f"{url}: ended after {len(content):,} of {int(promised):,} bytes; {AGAIN}: it goes on where it was"
+        )
     return content

@@ -9,13 +9,13 @@ import numpy as np
 
 from mgcl.backbones.backbone import Facts
 from mgcl.data.dataset import AudioFile, Dataset
-from mgcl.errors import DataError
+from mgcl.errors import BackboneError, DataError
 from mgcl.events import Event
 from mgcl.extraction.texts import Texts
 from mgcl.extraction.windows import facts_in
 from mgcl.extraction.workbench import Workbench
 from mgcl.features.bank import FeatureBank
-from mgcl.features.columns import Floats, Ragged
+from mgcl.features.columns import Floats, Numbers, Ragged
 from mgcl.features.header import Header
 from mgcl.features.writer import write_bank
 from mgcl.language.captions import nearest_captions
@@ -25,7 +25,9 @@ _STORED = {"clip": "clip_embedding", "segments": "segment_embeddings", "mel_stat
 """Name of an array in a shard -> the bank's column that it becomes."""
 
 
-def assemble(bench: Workbench, dataset: Dataset, about: Facts, texts: Texts, out: Path) -> FeatureBank:
+def assemble(
+    bench: Workbench, dataset: Dataset, about: Facts, texts: Texts, out: Path, *, half: bool = False
+) -> FeatureBank:
     """Write the bank of an extraction whose shards are all finished. Clips are in the data set's order.
 
     Args:
@@ -34,13 +36,15 @@ def assemble(bench: Workbench, dataset: Dataset, about: Facts, texts: Texts, out
         about: facts about the backbone.
         texts: sentences on clips and classes.
         out: folder of the bank; must not exist.
+        half: whether segments are stored in float16.
 
     Raises:
         DataError: no clip could be decoded.
+        BackboneError: a segment's number is too large for float16.
     """
     left_out, files = bench.left_out(), decoded(bench, dataset)
     vectors, about = bench.sentences(), facts_in(about, dataset.window)
-    clips = _gather(bench, files)
+    clips = _gather(bench, files, half=half)
     captions = _captions(files, clips["clip_embedding"], texts, vectors)
     if captions is not None:
         array = clips["caption_embedding"] = bench.array("caption", clips["clip_embedding"].shape)
@@ -144,19 +148,33 @@ def decoded(bench: Workbench, dataset: Dataset) -> list[AudioFile]:
     return files
 
 
-def _gather(bench: Workbench, files: Sequence[AudioFile]) -> dict[str, Floats]:
+def _gather(bench: Workbench, files: Sequence[AudioFile], *, half: bool) -> dict[str, Numbers]:
     """Gather the shards' arrays into the bank's columns of vectors, in the files' order. Columns are mapped files."""
     row_of = {file.clip_id: row for row, file in enumerate(files)}
     first = next(each for each in bench.clips() if each.clip_ids)
-    arrays = {name: bench.array(name, (len(files), *getattr(first, name).shape[1:])) for name in _STORED}
+    sizes = {name: (len(files), *getattr(first, name).shape[1:]) for name in _STORED}
+    arrays = {name: bench.array(name, size, half=half and name == "segments") for name, size in sizes.items()}
     for each in bench.clips():
+        if half:
+            refuse_unfit_for_half(each.segments)
         rows = [row_of[clip_id] for clip_id in each.clip_ids]
         for name, array in arrays.items():
             array[rows] = getattr(each, name)
     return {_STORED[name]: array for name, array in arrays.items()}
 
 
-def _captions(files: Sequence[AudioFile], clip: Floats, texts: Texts, vectors: dict[str, Floats]) -> list[str] | None:
+def refuse_unfit_for_half(segments: Floats) -> None:
+    """Refuse numbers that float16 cannot hold; smaller ones lose digits, from the fourth on.
+
+    Raises:
+        BackboneError: names the largest number.
+    """
+    largest = float(np.abs(segments).max(initial=0))
+    if largest > np.finfo(np.float16).max:
+        raise BackboneError(f"`float16`: a segment has the number {largest:.6g}, too large for it; leave it out")
+
+
+def _captions(files: Sequence[AudioFile], clip: Numbers, texts: Texts, vectors: dict[str, Floats]) -> list[str] | None:
     if texts.captions is not None:
         return [texts.captions[file.clip_id] for file in files]
     return nearest_of(clip, texts.choices, vectors) if texts.choices else None

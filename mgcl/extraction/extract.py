@@ -63,7 +63,7 @@ def in_process(backbone: Backbone, decode_workers: int = 1) -> Run:
 
 
 def extract_by(
-    run: Run, dataset: Dataset, about: Facts, out: Path, texts: Texts, *, strict: bool = False
+    run: Run, dataset: Dataset, about: Facts, out: Path, texts: Texts, *, strict: bool = False, half: bool = False
 ) -> FeatureBank:
     """Embed every clip and sentence, and write the bank. Shards that an interrupted call finished are reused.
 
@@ -74,6 +74,7 @@ def extract_by(
         out: folder of the bank; must not exist.
         texts: sentences on clips and classes.
         strict: whether to stop at a file that cannot be decoded; else it is left out, and the bank lists it.
+        half: whether segments are stored in float16. Other numbers of the bank stay float32.
 
     Raises:
         BankError: the folder exists, or another extraction into it is running.
@@ -82,9 +83,11 @@ def extract_by(
         BackboneError: a sentence cannot be embedded, or the logit scale is out of range.
     """
     sentences = plan(dataset.files, texts.sentences)
-    return _made(
-        run, dataset, about, out, sentences, strict, lambda bench: assemble(bench, dataset, about, texts, out), texts
-    )
+
+    def assembled(bench: Workbench) -> FeatureBank:
+        return assemble(bench, dataset, about, texts, out, half=half)
+
+    return _made(run, dataset, about, out, sentences, strict, assembled, texts)
 
 
 def extract_videos_by(

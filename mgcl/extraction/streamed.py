@@ -44,6 +44,7 @@ def extract_streamed_by(
     *,
     channels: str = "average",
     strict: bool = False,
+    half: bool = False,
 ) -> FeatureBank:
     """Embed every clip and sentence, and make the bank. Shards that an interrupted call finished are reused.
 
@@ -56,12 +57,14 @@ def extract_streamed_by(
         texts: sentences on the classes, and candidate captions.
         channels: how several channels are made into one.
         strict: whether to stop at a clip that cannot be decoded; else it is left out, and the bank lists it.
+        half: whether segments are stored in float16. Other numbers of the bank stay float32.
 
     Raises:
         BankError: the folder exists, or another extraction into it is running.
         DataError: a clip cannot be decoded and ``strict`` is set; no clip can be decoded; or the protocol is wrong.
         MgclError: a server of clips does not answer.
-        BackboneError: a sentence on a class cannot be embedded, or the logit scale is out of range.
+        BackboneError: a sentence on a class cannot be embedded, a segment's number is too large for float16, or the
+            logit scale is out of range.
     """
     if out.exists():
         raise BankError(f"{out}: exists already; name another folder, or remove it first")
@@ -69,10 +72,10 @@ def extract_streamed_by(
     for fault in faults(dataset):
         raise DataError(fault)
     header = header_of(dataset, facts_in(about, dataset.window))
-    clips, choices = shards_of(plan.clips, header), _text_shards(texts.choices)
+    clips, choices = shards_of(plan.clips, header, half=half), _text_shards(texts.choices)
     sentences = _text_shards(replace(texts, choices=()).sentences)
     protocol = [asdict(dataset.window)] if dataset.window else []
-    made_of = [VERSION, BATCH, plan.identity, facts_json(about), protocol, channels, len(clips), header.to_json()]
+    made_of = [VERSION, BATCH, plan.identity, facts_json(about), protocol, channels, half, len(clips), header.to_json()]
     with locked(out, digest(made_of)[:8]) as folder:
         (folder / BANK).mkdir(exist_ok=True)
         bench = StreamedWorkbench(
@@ -84,6 +87,7 @@ def extract_streamed_by(
             channels=channels,
             captioned=reads_text(about) and _CAPTION in plan.stated,
             choices=choices,
+            half=half,
         )
         finish_all(run, bench, texts, strict=strict)
         bank = _sealed(bench, len(clips), about, texts, out)

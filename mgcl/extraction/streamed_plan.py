@@ -78,7 +78,9 @@ class Plan:
     def described(self, about: Dataset) -> Dataset:
         """The data set as choosing its texts needs it: one clip without a file stands for all clips of a class."""
         single = "label" in self.stated
-        files = (AudioFile("", Path(), label) if single else AudioFile("", Path(), labels=(label,)) for label in self.classes)
+        files = (
+            AudioFile("", Path(), label) if single else AudioFile("", Path(), labels=(label,)) for label in self.classes
+        )
         return replace(about, files=tuple(files))
 
 

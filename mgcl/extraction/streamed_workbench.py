@@ -15,7 +15,7 @@ from mgcl.backbones.backbone import Backbone
 from mgcl.data._sounds import opened_clip, seconds_of
 from mgcl.data._streamed import StreamedClip
 from mgcl.errors import SentenceError
-from mgcl.extraction.assembly import nearest_of
+from mgcl.extraction.assembly import nearest_of, refuse_unfit_for_half
 from mgcl.extraction.embedding import Embedded, embed_clips
 from mgcl.extraction.plan import BATCH, Shard, batches
 from mgcl.extraction.streamed_plan import Plan
@@ -29,20 +29,21 @@ from mgcl.features.tables import map_table
 BANK = "bank"
 """Folder in a workbench's folder that becomes the bank."""
 _BYTES = 128 << 20
-"""Largest number of bytes of the vectors of a shard."""
+"""Largest number of bytes of the segments of a shard."""
 _SHARDS, _FEWEST = 64, 100
 """Least number of shards, so that all machines have work and little is lost when one stops; but none has fewer clips
 than ``_FEWEST``."""
 
 
-def shards_of(clips: int, header: Header) -> tuple[Shard, ...]:
+def shards_of(clips: int, header: Header, *, half: bool = False) -> tuple[Shard, ...]:
     """Divide the rows of a plan into shards, whatever the machines.
 
     Args:
         clips: number of rows.
         header: header of the bank, whose sizes determine the bytes of a clip.
+        half: whether segments are stored in float16.
     """
-    each = 4 * header.embedding_dim * (header.segments + 1)
+    each = (2 if half else 4) * header.embedding_dim * header.segments
     size = max(BATCH, min(_BYTES // each, max(_FEWEST, -(-clips // _SHARDS))) // BATCH * BATCH)
     starts = range(0, clips, size)
     return tuple(Shard(f"clips-{i:05}", rows=range(first, min(first + size, clips))) for i, first in enumerate(starts))
@@ -58,6 +59,7 @@ class StreamedWorkbench(Workbench):
         channels: how several channels are made into one.
         captioned: whether the clips' own captions are embedded.
         choices: shards of the candidate captions, of which each clip gets the nearest; empty: there are none.
+        half: whether segments are stored in float16.
     """
 
     plan: Plan
@@ -65,6 +67,7 @@ class StreamedWorkbench(Workbench):
     channels: str
     captioned: bool
     choices: tuple[Shard, ...]
+    half: bool = False
 
     def finish(
         self,
@@ -87,6 +90,9 @@ class StreamedWorkbench(Workbench):
             left_out = {**_unfit(clips, captions, faults), **left_out}
         kept = [row for row, clip in enumerate(clips) if clip.clip_id not in left_out]
         columns = {**_vectors(found, [clips[row].clip_id for row in kept], backbone), **self._stated(stated.take(kept))}
+        if self.half:
+            refuse_unfit_for_half(columns["segment_embeddings"])
+            columns["segment_embeddings"] = columns["segment_embeddings"].astype(np.float16)
         if self.choices:
             vectors = self.only(self.choices).sentences()
             columns["caption"] = nearest_of(columns["clip_embedding"], list(vectors), vectors)
@@ -169,4 +175,6 @@ def _embed_captions(
 def _unfit(clips: Sequence[StreamedClip], captions: Sequence[str], faults: Mapping[str, str]) -> dict[str, str]:
     """Clips whose caption cannot be embedded: clip id -> error."""
     pairs = zip(clips, captions, strict=True)
-    return {clip.clip_id: f"{clip.called}: its caption {faults[caption]}" for clip, caption in pairs if caption in faults}
+    return {
+        clip.clip_id: f"{clip.called}: its caption {faults[caption]}" for clip, caption in pairs if caption in faults
+    }

@@ -17,7 +17,7 @@ from mgcl.backbones.backbone import Backbone
 from mgcl.extraction.embedding import Embedded, embed_clips, embed_sentences
 from mgcl.extraction.plan import Shard
 from mgcl.extraction.tokens import EmbeddedVideos, Pair, embed_videos
-from mgcl.features.columns import Floats, Ragged
+from mgcl.features.columns import Floats, Numbers, Ragged
 from mgcl.files import replacing
 from mgcl.window import Window
 
@@ -65,7 +65,7 @@ class Workbench:
             videos = embed_videos(shard.files, backbone, decoders, turn)
             tokens: dict[str, NDArray[Any]] = {}
             for name, column in (("audio", videos.audio), ("video", videos.video)):
-                tokens |= {name: column.values, f"{name}_offsets": column.offsets}
+                tokens |= {name: np.asarray(column.values), f"{name}_offsets": column.offsets}
             self._write(shard, tokens, _about(videos))
             return
         clips = embed_clips(shard.files, backbone, decoders, turn, self.window)
@@ -109,10 +109,10 @@ class Workbench:
                     found |= zip(shard.sentences, file.get_tensor("sentences"), strict=True)
         return found
 
-    def array(self, name: str, shape: tuple[int, ...]) -> Floats:
-        """Make a mapped file of zeros in the folder, for an array that grows with the data set."""
-        file = self.folder / f"{name}.npy"
-        mapped: Floats = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)  # type: ignore[no-untyped-call]
+    def array(self, name: str, shape: tuple[int, ...], *, half: bool = False) -> Numbers:
+        """Make a mapped file of zeros in the folder, for an array that grows with the data set; float16 if ``half``."""
+        file, number = self.folder / f"{name}.npy", np.float16 if half else np.float32
+        mapped: Numbers = np.lib.format.open_memmap(file, mode="w+", dtype=number, shape=shape)  # type: ignore[no-untyped-call]
         return mapped
 
     def _file(self, shard: Shard) -> Path:

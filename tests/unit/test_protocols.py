@@ -13,9 +13,10 @@ import torch
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.data._faults import faults
 from mgcl.data.dataset import AudioFile, Dataset, Window
-from mgcl.errors import DataError
+from mgcl.errors import BackboneError, DataError
 from mgcl.events import Event
-from mgcl.extraction.extract import extract
+from mgcl.extraction.assembly import refuse_unfit_for_half
+from mgcl.extraction.extract import extract, extract_by, in_process
 from mgcl.extraction.plan import identity, plan
 from mgcl.extraction.texts import Texts
 from mgcl.extraction.windows import backbone_in
@@ -101,6 +102,23 @@ def test_one_clip_under_two_protocols_shares_no_row(files, tmp_path) -> None:
     assert len(windows) == len({each.window for each in protocols})
     reopened = FeatureBank.open(banks[4].path).header
     assert (reopened.window, reopened.seconds, reopened.segments) == (Window(1.0, "zeros", "first"), 1.0, 2)
+
+
+def test_segments_in_float16_are_the_others_rounded_and_nothing_else_is(files, tmp_path) -> None:
+    data, backbone = dataset(files), Bands()
+    texts = Texts.of(data, backbone, classes=from_templates(data.classes, TEMPLATES[0]))
+    whole, half = (
+        extract_by(in_process(backbone), data, backbone, tmp_path / name, texts, half=name == "half")
+        for name in ("whole", "half")
+    )
+    assert half.column("segments").dtype == np.float16
+    assert np.array_equal(half.column("segments"), whole.segment_embeddings.astype(np.float16))
+    assert half.segment_embeddings[np.array([1])].dtype == np.float32
+    assert half.clip_embeddings.dtype == np.float32
+    assert half.digest != whole.digest
+    refuse_unfit_for_half(np.array([[-65504.0]], np.float32))
+    with pytest.raises(BackboneError, match=r"`float16`: a segment has the number 65520, too large"):
+        refuse_unfit_for_half(np.array([[-65520.0]], np.float32))
 
 
 def test_the_protocols_prompt_and_no_other_sentence(files, tmp_path) -> None:

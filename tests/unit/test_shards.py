@@ -178,13 +178,17 @@ def test_a_number_of_shards_is_kept_to(tmp_path: Path) -> None:
         seal(folder, tmp_path / "bank", HEADER, CLASSES, shards=2)
 
 
+def dies(*_: object) -> None:
+    os._exit(9)
+
+
 def test_a_writer_that_was_killed_leaves_a_folder_that_can_be_sealed(
     made: FeatureBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_shards(tmp_path / "draft")
     (folder / "clips-00001.arrow").unlink()
     if (child := os.fork()) == 0:  # a writer that dies between its file and the file's name
-        monkeypatch.setattr(Path, "replace", lambda *_: os._exit(9))
+        monkeypatch.setattr(Path, "replace", dies)
         write_shard(folder, 1, HEADER, clips(4, 4))
     os.waitpid(child, 0)
     assert len(list(folder.glob(".draft-*"))) == 1
