@@ -44,7 +44,7 @@ def add(commands: Commands) -> None:
         "Killed, the same command goes on where it was.",
     )
     what = extract.add_argument_group("what to embed")
-    add_dataset(what)
+    add_dataset(what, streamed=True)
     what.add_argument("--verified-only", action="store_true", help="leave out clips whose label no one has checked")
     what.add_argument("--strict", action="store_true", help="stop at a file that cannot be decoded")
     add_backbone(what)

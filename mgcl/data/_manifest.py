@@ -5,10 +5,12 @@ ARCHIVE.tar::MEMBER. With ``offset`` a clip is a part of its file, and lasts ``s
 it a clip is its whole file, and ``seconds`` states its length, so that no header is read for it.
 """
 
+import functools
 import hashlib
 import math
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -17,11 +19,11 @@ import pyarrow.compute as pc
 
 from mgcl.audio.formats import SUFFIXES, advice
 from mgcl.data._manifest_table import Table
-from mgcl.data._streamed import LISTING, MANIFEST, PARQUET, STATED, Streamed, of_manifest
-from mgcl.data._tar import member_of
+from mgcl.data._streamed import LISTING, PARQUET, STATED, Streamed, of_manifest
+from mgcl.data._tar import index
 from mgcl.data._urls import is_url
 from mgcl.data.folder import SEPARATOR, clean_label
-from mgcl.errors import DataError
+from mgcl.errors import DataError, MgclWarning
 
 _COLUMNS = ("path", "url", "offset", "seconds", "label", "labels", "caption", "source", "fold", "clip_id")
 _CALLED_ELSEWHERE = {
@@ -33,6 +35,11 @@ _IN_ARCHIVE = "::"
 _THREADS = 32
 """Threads that look whether files are there: a disk on the network answers many at once."""
 
+_ARCHIVES = 64
+"""Archives whose members are kept in memory, of those that a manifest names."""
+
+Indexed = Callable[[str], Mapping[str, tuple[int, int]]]
+"""Function from an archive to offset and size of its members, by name."""
 Place = tuple[str, str | None, int | None, int | None]
 """Columns path, member, begin and size of a listing."""
 
@@ -58,12 +65,6 @@ def manifest(file: Path, root: Path | None = None) -> Streamed:
     return of_manifest(file, content, folder, lambda: _listed(table, str(folder)), table.rows)
 
 
-def unread(name: str) -> tuple[str, ...]:
-    """Columns that are not read, of the manifest of a data set ``manifest:FILE``."""
-    there = Table.open(Path(name.removeprefix(MANIFEST)), _COLUMNS).columns
-    return tuple(spelled for column, spelled in there.items() if column not in _COLUMNS)
-
-
 def _check_columns(table: Table) -> None:
     found = ", ".join(table.columns.values())
     if not {"path", "url"} & table.columns.keys():
@@ -81,12 +82,15 @@ def _check_columns(table: Table) -> None:
 
 def _listed(table: Table, root: str) -> Iterator[pa.RecordBatch]:
     """List the rows of a manifest, and refuse at the end if files are missing."""
+    if unread := [spelled for name, spelled in table.columns.items() if name not in _COLUMNS]:
+        warnings.warn(f"{table.file}: columns that are not read: {', '.join(unread)}", MgclWarning, stacklevel=2)
     first, missing, lost = table.rows[1], 0, ""
     wanted = [name for name in _COLUMNS if name in table.columns]
+    indexed = functools.lru_cache(_ARCHIVES)(index)
     with ThreadPoolExecutor(_THREADS) as pool:
         for batch in table.batches(wanted):
             rows = _Rows(batch, table.rows[0], first)
-            listed = rows.listed(root)
+            listed = rows.listed(root, indexed)
             absent = _absent(listed["path"], pool)
             if absent and not missing:
                 row = next(row for row, path in enumerate(listed["path"].to_pylist()) if path in absent)
@@ -125,8 +129,12 @@ class _Rows:
         """Name of a row, for messages."""
         return f"{self._words} {self._first + row}"
 
-    def listed(self, root: str) -> pa.RecordBatch:
+    def listed(self, root: str, indexed: Indexed) -> pa.RecordBatch:
         """Convert the rows to a listing.
+
+        Args:
+            root: folder that paths are relative to.
+            indexed: ``mgcl.data._tar.index``.
 
         Raises:
             DataError: a value is wrong; names the row.
@@ -138,7 +146,7 @@ class _Rows:
         start, seconds = self._numbers("offset", least=0.0), self._numbers("seconds")
         columns = {
             "clip_id": pc.coalesce(self._texts("clip_id"), _names(paths, start, seconds)),
-            **self._places(paths, root),
+            **self._places(paths, root, indexed),
             "start": start,
             "seconds": seconds,
             "label": pc.utf8_normalize(self._texts("label"), "NFC"),
@@ -150,13 +158,13 @@ class _Rows:
         nothing = pa.nulls(self._batch.num_rows)
         return pa.record_batch([columns.get(each.name, nothing).cast(each.type) for each in LISTING], LISTING)
 
-    def _places(self, paths: pa.Array, root: str) -> dict[str, pa.Array]:
+    def _places(self, paths: pa.Array, root: str, indexed: Indexed) -> dict[str, pa.Array]:
         """Columns that say where the sounds are. A path that stands in many rows is found once."""
         coded = paths.dictionary_encode()
         found: list[Place] = []
         for code, path in enumerate(coded.dictionary.to_pylist()):
             try:
-                found.append(_place(path, root))
+                found.append(_place(path, root, indexed))
             except DataError as error:
                 raise DataError(f"{self.where(pc.index(coded.indices, code).as_py())}: {error}") from None
         columns = zip(*found, strict=True)
@@ -255,7 +263,7 @@ def _part(start: float, seconds: float | None) -> str:
     return f"from {start:.12g} s" if seconds is None else f"{start:.12g}-{start + seconds:.12g} s"
 
 
-def _place(path: str, root: str) -> Place:
+def _place(path: str, root: str, indexed: Indexed) -> Place:
     """Find where a sound is.
 
     Raises:
@@ -270,8 +278,9 @@ def _place(path: str, root: str) -> Place:
         raise DataError(f"{path!r} is none of {' '.join(SUFFIXES)}; {hint}")
     if not inside:
         return place, None, None, None
-    member = member_of(place, name)
-    return place, member.name, member.begin, member.size
+    if (found := indexed(place).get(name)) is None:
+        raise DataError(f"{place}: has no member {name!r}; `tar tf` lists them")
+    return place, name, *found
 
 
 def _is_number(text: str) -> bool:

@@ -4,7 +4,6 @@ The archives of a data set are in WebDataset's layout: members whose names are a
 slash are one clip, e.g. a.wav, a.json and a.cls. Nothing is unpacked, so that a member's name leads nowhere.
 """
 
-import functools
 import json
 import re
 import tarfile
@@ -28,8 +27,6 @@ _SIDECARS = ("json", "cls", "txt")
 _LARGEST = 1 << 20
 """Bytes of a member beside a sound above which it does not describe the sound."""
 _ROWS = 4096
-_INDEXES = 64
-"""Archives whose members are kept in memory, of those that a manifest names."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +51,13 @@ def archives(files: Sequence[Path]) -> Streamed:
     return of_files(tuple(files), lambda: (batch for file in files for batch in _listed(file)))
 
 
-def member_of(archive: str, name: str) -> Member:
-    """A member of an archive, by its name; the members of some archives are kept, so that each is read once.
+def index(archive: str) -> Mapping[str, tuple[int, int]]:
+    """Name of a regular file in an archive -> offset of its first byte, and number of its bytes.
 
     Raises:
-        DataError: the archive cannot be read, or has no such member.
+        DataError: as ``members``.
     """
-    found = _index(archive).get(name)
-    if found is None:
-        raise DataError(f"{archive}: has no member {name!r}; `tar tf` lists them")
-    return Member(name, *found)
+    return {each.name: (each.begin, each.size) for each in members(Path(archive))}
 
 
 def members(file: Path, described_by: Callable[[str], bool] = lambda _: False) -> Iterator[Member]:
@@ -80,7 +74,7 @@ def members(file: Path, described_by: Callable[[str], bool] = lambda _: False) -
     try:
         with tarfile.open(file, "r:") as archive:  # "r:" refuses compressed archives, which cannot be read in place
             while (info := archive.next()) is not None:
-                archive.members.clear()  # type: ignore[attr-defined]  # else all headers of an archive stay in memory
+                archive.members.clear()  # else all headers of an archive stay in memory
                 if info.isreg() and not info.issparse():
                     wanted = info.size <= _LARGEST and described_by(info.name)
                     content = archive.extractfile(info) if wanted else None
@@ -97,11 +91,6 @@ def members(file: Path, described_by: Callable[[str], bool] = lambda _: False) -
         if file.suffix.lower() != ".tar":
             raise DataError(f"{file}: not a tar archive, or compressed; write it again with `tar cf`") from None
         raise DataError(f"{file}: damaged{last} ({error}); fetch it again, or write it again with `tar cf`") from None
-
-
-@functools.lru_cache(_INDEXES)
-def _index(archive: str) -> Mapping[str, tuple[int, int]]:
-    return {each.name: (each.begin, each.size) for each in members(Path(archive))}
 
 
 def _listed(file: Path) -> Iterator[pa.RecordBatch]:

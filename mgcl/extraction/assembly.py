@@ -121,7 +121,7 @@ def _retrieval(files: Sequence[AudioFile], texts: Texts, vectors: Mapping[str, F
 
 
 def classes_of(labels: Sequence[str], texts: Texts, vectors: Mapping[str, Floats]) -> dict[str, Any]:
-    """Columns of classes, by stored name. A data set of captions alone has no class, and its bank no sentence on one."""
+    """Columns of classes, by name. A data set of captions alone has no class, and its bank no sentence on one."""
     if not labels or not texts.classes:
         return {"label": labels}
     classes = [texts.classes[label] for label in labels]
@@ -180,7 +180,7 @@ def _captions(files: Sequence[AudioFile], clip: Numbers, texts: Texts, vectors: 
     return nearest_of(clip, texts.choices, vectors) if texts.choices else None
 
 
-def nearest_of(clip: Floats, choices: Sequence[str], vectors: Mapping[str, Floats]) -> list[str]:
+def nearest_of(clip: Numbers, choices: Sequence[str], vectors: Mapping[str, Floats]) -> list[str]:
     """The nearest candidate caption of each clip.
 
     Args:

@@ -24,7 +24,6 @@ from mgcl.features.writer import seal
 from mgcl.language.explanations import ClassText
 from mgcl.records import digest
 
-
 _CAPTION = "caption"
 
 

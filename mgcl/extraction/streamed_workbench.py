@@ -83,13 +83,17 @@ class StreamedWorkbench(Workbench):
         clips, stated = self.plan.clips_of(shard.rows, self.channels)
         by_length = np.argsort(list(decoders.map(seconds_of, clips)), kind="stable")
         found = embed_clips([clips[row] for row in by_length], backbone, decoders, turn, self.window, opened_clip)
-        left_out, vectors = found.left_out, {}
+        left_out: Mapping[str, str] = found.left_out
+        vectors: dict[str, Floats] = {}
         if self.captioned:
             captions = stated["caption"].to_pylist()
             vectors, faults = _embed_captions(captions, backbone, turn)
             left_out = {**_unfit(clips, captions, faults), **left_out}
         kept = [row for row, clip in enumerate(clips) if clip.clip_id not in left_out]
-        columns = {**_vectors(found, [clips[row].clip_id for row in kept], backbone), **self._stated(stated.take(kept))}
+        columns = {
+            **_vectors(found, [clips[row].clip_id for row in kept], backbone),
+            **self._stated(stated.take(pa.array(kept, pa.int64()))),
+        }
         if self.half:
             refuse_unfit_for_half(columns["segment_embeddings"])
             columns["segment_embeddings"] = columns["segment_embeddings"].astype(np.float16)
