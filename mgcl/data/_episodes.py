@@ -48,7 +48,8 @@ def draw(
     identity = (dataset, fold.kind, fold.index, fold.classes, way, shot, queries, seed, index)
     random = generator("episode", *identity)
     classes = tuple(map(str, random.permutation(fold.classes)[:way]))
-    shuffled = [[clips[label][i] for i in random.permutation(len(clips[label]))] for label in classes]
+    needed = shot + queries if split == "clip" else None  # of a large class few are drawn
+    shuffled = [[clips[label][i] for i in random.permutation(len(clips[label]))[:needed]] for label in classes]
     if split == "fold":
         tested = _clip_folds(clips, fold)
         now = tested[index % len(tested)]

@@ -12,11 +12,12 @@ import pyarrow as pa
 from mgcl.errors import BankError
 from mgcl.events import Event
 from mgcl.features.checks import check_bank
-from mgcl.features.columns import Floats, Numbers, Ragged, as_float32, joined, read_column
+from mgcl.features.columns import Floats, Numbers, Ragged, as_float32, joined, read_column, shared_texts
 from mgcl.features.gathered import Gathered, Vectors, float32_rows
 from mgcl.features.hashes import Hashes, check_hashes, hash_content, hash_shards, write_hashes
 from mgcl.features.header import Header
 from mgcl.features.opening import check_digests, open_files, stamp
+from mgcl.features.ranges import RemoteRows
 from mgcl.features.schema import CLASSES, CLIP_COLUMNS, CLIPS, HEADER, NAMED, columns_of
 from mgcl.features.shards import Shard
 from mgcl.language.captions import names_its_class
@@ -35,6 +36,7 @@ class FeatureBank:
         stamps: inode, size and time of change of the files when the bank was opened, by file name.
         recorded: digest that was recorded for these very files; None: there is none, so that it is computed on use.
         shards: what is known of the shards, in order; empty: the bank has one file of clips.
+        remote: reads the vectors that are still on storage; None: all are here.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class FeatureBank:
     stamps: Mapping[str, tuple[int, ...]]
     recorded: str | None = None
     shards: tuple[Shard, ...] = ()
+    remote: RemoteRows | None = None
 
     @classmethod
     def open(cls, path: str | Path, *, checked: bool = False) -> "FeatureBank":
@@ -61,7 +64,7 @@ class FeatureBank:
         """
         folder = Path(path).absolute()
         found = open_files(folder, checked=checked)
-        return cls(folder, found.header, found.files, found.classes, found.stamps, found.recorded, found.shards)
+        return cls(folder, **vars(found))
 
     @cached_property
     def clips(self) -> pa.Table:
@@ -76,7 +79,7 @@ class FeatureBank:
         Raises:
             BankError: a file was replaced or changed.
         """
-        if not stamp(self.path, self.files).items() <= self.stamps.items():
+        if not stamp(self.path, () if self.remote else self.files).items() <= self.stamps.items():
             raise BankError(
                 f"{self.path}: changed while it was in use; put it back, or start again with what it is now"
             )
@@ -91,6 +94,8 @@ class FeatureBank:
             BankError: a value is wrong or is not what was recorded; names the file and column.
             OSError: hashes are to be recorded, and the folder cannot be written.
         """
+        if self.remote:
+            raise BankError(f"{self.path}: has only the rows that were in use; check the bank at {self.remote.address}")
         check_bank(self.files, self.classes, self.header, str(self.path))
         if self.shards:
             check_digests(self.files, self.shards, self.header, self.path, self.files)
@@ -143,7 +148,9 @@ class FeatureBank:
         if column not in CLIP_COLUMNS:
             return read_column(self.classes, column)
         parts = [read_column(table, column) for table in self.files.values()]
-        return joined(parts) if self.shards else parts[0]
+        if not self.shards:
+            return parts[0]
+        return self.remote.filled(column, joined(parts)) if self.remote else joined(parts)
 
     def vectors(self, name: str) -> Vectors:
         """Return a column of clips that is not ragged, as float32 rows.
@@ -218,7 +225,7 @@ class FeatureBank:
         if not self.lacks(["labels"]):
             return tuple(tuple(labels) for labels in self.clips["labels"].to_pylist())
         if not self.lacks(["label"]):
-            return tuple((label,) for label in self.clips["label"].to_pylist())
+            return tuple((label,) for label in shared_texts(self.clips["label"]))
         if not self.lacks(["events"]):
             return tuple(tuple(sorted({event.label for event in row})) for row in self.events)
         return ((),) * len(self.clips)
@@ -238,8 +245,11 @@ class FeatureBank:
         """Share of captions with a word of their class's name, 0..1; None: the bank lacks captions or labels."""
         if self.lacks(["caption", "label"]):
             return None
-        pairs = zip(self.clips["caption"].to_pylist(), self.clips["label"].to_pylist(), strict=True)
-        return float(np.mean([names_its_class(*pair) for pair in pairs]))
+        named = 0
+        for table in self.files.values():  # one by one, as sentences of a million clips fill memory
+            pairs = zip(table["caption"].to_pylist(), table["label"].to_pylist(), strict=True)
+            named += sum(names_its_class(*pair) for pair in pairs)
+        return named / len(self.clips)
 
     @cached_property
     def left_out(self) -> dict[str, str]:
@@ -250,7 +260,7 @@ class FeatureBank:
     @cached_property
     def row_of_clip(self) -> dict[str, int]:
         """Clip id -> row in the arrays of clips."""
-        return {clip_id: row for row, clip_id in enumerate(self.clips["clip_id"].to_pylist())}
+        return {clip_id: row for row, clip_id in enumerate(self._clip_ids)}
 
     @cached_property
     def row_of_class(self) -> dict[str, int]:
@@ -265,8 +275,12 @@ class FeatureBank:
             BankError: the bank has no column ``label``, because its clips may have several classes or none.
         """
         self._require("label")
-        columns = (self.clips[name].to_pylist() for name in ("clip_id", "label", "source", "fold"))
-        return tuple(Clip(*row) for row in zip(*columns, strict=True))
+        columns = self._clip_ids, *(shared_texts(self.clips[name]) for name in ("label", "source"))
+        return tuple(Clip(*row) for row in zip(*columns, self.clips["fold"].to_pylist(), strict=True))
+
+    @cached_property
+    def _clip_ids(self) -> list[str]:
+        return list(self.clips["clip_id"].to_pylist())
 
     @cached_property
     def digest(self) -> str:

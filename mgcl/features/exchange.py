@@ -98,12 +98,16 @@ def export_parquet(bank: FeatureBank, out: Path) -> None:
     """Write clips.parquet, classes.parquet and bank.json into a new folder.
 
     Raises:
-        BankError: the folder exists.
+        BankError: the folder exists, or the bank's vectors are on storage.
     """
+    if bank.remote:
+        raise BankError(f"{bank.path}: has only the rows that were in use; export the bank at {bank.remote.address}")
     if out.exists():
         raise BankError(f"{out}: exists already; name another folder, or remove it first")
     out.mkdir(parents=True)
-    pq.write_table(bank.clips, out / "clips.parquet")
+    with pq.ParquetWriter(out / "clips.parquet", bank.clips.schema) as writer:
+        for table in bank.files.values():  # one by one, as the writer holds what it writes in memory
+            writer.write_table(table)
     pq.write_table(bank.classes, out / "classes.parquet")
     shutil.copyfile(bank.path / HEADER, out / HEADER)
 

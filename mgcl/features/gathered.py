@@ -1,6 +1,6 @@
 """Rows of vectors that lie in several files, read when they are asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
@@ -25,13 +25,13 @@ class Gathered:
     Attributes:
         parts: arrays of shape (rows of the part, ...), views of the files.
         dtype: type of the numbers that are returned.
-        need: called with the number of a part and rows of it, before these are read; a bank whose vectors are elsewhere
-            fetches them there.
+        need: called with number of a part -> rows of it, before these are read, to fetch vectors that are elsewhere;
+            None: all are there.
     """
 
     parts: tuple[Numbers, ...]
     dtype: np.dtype[np.floating[Any]]
-    need: Callable[[int, NDArray[np.intp]], None] = lambda _part, _rows: None
+    need: "Callable[[Gathered, Mapping[int, NDArray[np.intp]]], None] | None" = None
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -68,11 +68,12 @@ class Gathered:
         found = np.empty((len(flat), *self.shape[1:]), self.dtype)
         order = np.argsort(flat, kind="stable")
         bounds = np.searchsorted(flat[order], self._starts)
-        for part in np.flatnonzero(np.diff(bounds)):
-            places = order[bounds[part] : bounds[part + 1]]
-            own = flat[places] - self._starts[part]
-            self.need(int(part), own)
-            found[places] = self.parts[part][own]
+        places = {int(part): order[bounds[part] : bounds[part + 1]] for part in np.flatnonzero(np.diff(bounds))}
+        own = {part: flat[there] - self._starts[part] for part, there in places.items()}
+        if self.need and own:
+            self.need(self, own)
+        for part, there in places.items():
+            found[there] = self.parts[part][own[part]]
         return found.reshape(*rows.shape, *self.shape[1:])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

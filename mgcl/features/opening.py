@@ -12,8 +12,9 @@ from mgcl.features.checks import check_bank
 from mgcl.features.digest import shard_digest
 from mgcl.features.hashes import changed_files, hash_shards, recorded_digest
 from mgcl.features.header import Header, parse_header
+from mgcl.features.ranges import RemoteRows, remote_rows
 from mgcl.features.schema import CLASSES, CLIPS, HEADER
-from mgcl.features.shards import Shard, check_alike, check_belongs, parse_listing, shard_file, shard_of
+from mgcl.features.shards import Shard, check_alike, check_belongs, names_of_clips, parse_listing, shard_of
 from mgcl.features.tables import map_table
 
 
@@ -27,6 +28,7 @@ class Opened:
     stamps: Mapping[str, tuple[int, ...]]
     recorded: str | None
     shards: tuple[Shard, ...]
+    remote: RemoteRows | None
 
 
 def open_files(folder: Path, *, checked: bool) -> Opened:
@@ -44,14 +46,17 @@ def open_files(folder: Path, *, checked: bool) -> Opened:
         raise BankError(f"{folder / HEADER}: not a text file; write the bank again") from None
     header = parse_header(text, str(folder / HEADER))
     shards = parse_listing(text, str(folder / HEADER))
-    names = tuple(map(shard_file, range(len(shards)))) or (CLIPS,)
+    names = names_of_clips(text, str(folder / HEADER))
     for name in (*names, CLASSES):
         _require(folder, name)
-    stamps = stamp(folder, names)
+    remote = remote_rows(folder)
+    stamps = stamp(folder, () if remote else names)  # holes that are filled change a file
     files, classes = {name: map_table(folder / name) for name in names}, map_table(folder / CLASSES)
     if shards:
         _check_listed(files, shards, header, folder)
-        changed = changed_files(folder, names)  # the digest of shards needs no vector, but holds for these files only
+        changed = (
+            () if remote else changed_files(folder, names)
+        )  # the digest of shards needs no vector, but holds for these files only
         recorded = None if changed else hash_shards(header, files[names[0]], classes, shards).digest
     else:
         recorded = recorded_digest(folder, header, files[CLIPS], classes)
@@ -60,7 +65,7 @@ def open_files(folder: Path, *, checked: bool) -> Opened:
         check_bank(files, classes, header, str(folder), unread={*files, CLASSES}.difference(changed))
         if shards:
             check_digests(files, shards, header, folder, changed)
-    return Opened(header, files, classes, stamps, recorded, shards)
+    return Opened(header, files, classes, stamps, recorded, shards, remote)
 
 
 def stamp(folder: Path, clips: Iterable[str]) -> dict[str, tuple[int, ...]]:

@@ -18,6 +18,7 @@ from mgcl.errors import BankError
 from mgcl.features.checks import check_shard
 from mgcl.features.digest import shard_digest
 from mgcl.features.header import Header
+from mgcl.features.schema import CLIPS
 from mgcl.features.tables import Values, clips_table, map_table, write_table
 from mgcl.files import replacing
 from mgcl.records import canonical_json
@@ -161,11 +162,20 @@ def parse_listing(text: str, file: str) -> tuple[Shard, ...]:
     Raises:
         BankError: the list is damaged.
     """
-    listed = json.loads(text).get("shards", [])
     try:
+        listed = json.loads(text).get("shards", [])
         return tuple(Shard(int(each["rows"]), str(each["digest"])) for each in listed)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise BankError(f"{file}: shards: not a list of rows and digests; copy the bank again") from None
+
+
+def names_of_clips(text: str, file: str) -> tuple[str, ...]:
+    """Names of the files of clips, by the text of ``bank.json``.
+
+    Raises:
+        BankError: see ``parse_listing``.
+    """
+    return tuple(shard_file(number) for number in range(len(parse_listing(text, file)))) or (CLIPS,)
 
 
 def _identity(header: Header) -> dict[str, Any]:

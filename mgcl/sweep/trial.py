@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 
 from mgcl.catalogue import load
 from mgcl.errors import SweepError
@@ -18,7 +20,7 @@ from mgcl.features import FeatureBank
 from mgcl.parameters import from_flat
 from mgcl.records import Trial, TrialResult
 from mgcl.tasks import Measured, Setup, Task
-from mgcl.transport.pairwise import ComputedSimilarities, SimilarityStore
+from mgcl.transport.pairwise import LARGEST_STORED, ComputedSimilarities, SimilarityStore
 
 
 def similarity_store(
@@ -30,14 +32,21 @@ def similarity_store(
         bank: the feature bank.
         root: folder for the store's blocks; None: they are kept in memory.
         device: a torch device.
-        stored: whether similarities are stored; otherwise they are computed on every look-up.
+        stored: whether similarities are stored; otherwise, and for large banks, they are computed on every look-up.
     """
     if bank.lacks(["segments", "label"]):
         return None
-    labels = np.array(bank.clips["label"].to_pylist())
     segments, check = bank.segment_embeddings, bank.check_unchanged
-    kind = SimilarityStore if stored else ComputedSimilarities
-    return kind(segments, labels, digest=bank.digest, root=root, device=device, check=check)
+    kind = SimilarityStore if stored and len(bank.clips) <= LARGEST_STORED else ComputedSimilarities
+    return kind(segments, _numbered(bank.clips["label"]), digest=bank.digest, root=root, device=device, check=check)
+
+
+def _numbered(labels: pa.ChunkedArray) -> NDArray[np.intp]:
+    """Number of each label in the order of the names: smaller than the labels as text."""
+    encoded = labels.combine_chunks().dictionary_encode()
+    rank = np.argsort(np.argsort(np.array(encoded.dictionary.to_pylist(), dtype=str)))
+    numbers: NDArray[np.intp] = rank[encoded.indices.to_numpy()]
+    return numbers
 
 
 def run_trial(

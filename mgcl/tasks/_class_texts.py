@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,8 +63,13 @@ def frames_of(setup: Setup, stack: int) -> Iterator[ClipFeatures]:
 
 
 def logits(
-    setup: Setup, support: Support, features: Iterable[ClipFeatures], asked: NDArray[np.intp] | None = None
-) -> tuple[Logits, Convergence]:
+    setup: Setup,
+    support: Support,
+    features: Iterable[ClipFeatures],
+    asked: NDArray[np.intp] | None = None,
+    *,
+    kept: Callable[[Logits], NDArray[Any]] = lambda part: part,
+) -> tuple[NDArray[Any], Convergence]:
     """Logits of clips or frames, and the transport problems of the method.
 
     Args:
@@ -72,15 +77,16 @@ def logits(
         support: sentences of all classes.
         features: clips or frames, a part at a time.
         asked: index of the one class that each clip or frame is asked for, shape (rows,); None: all classes.
+        kept: what is kept of the logits of a part, one entry per row; all logits of a million clips would fill memory.
 
     Returns:
-        Shape (rows, classes), or (rows,) if one class is asked for.
+        Shape (rows, classes), or (rows,) if one class is asked for; or what is kept of it.
 
     Raises:
         FloatingPointError: a logit is not finite.
     """
     fitted = setup.method.fit(support, setup.parameters)
-    found: list[Logits] = []
+    found: list[NDArray[Any]] = []
     convergence = NO_TRANSPORT
     for each in features:
         prediction = setup.method.predict(fitted, each)
@@ -88,6 +94,7 @@ def logits(
         if not prediction.logits.isfinite().all():
             raise FloatingPointError(f"clips from {start}: a logit is not finite")
         part = prediction.logits.cpu().numpy()
-        found.append(part if asked is None else part[np.arange(len(part)), asked[start : start + len(part)]])
+        part = part if asked is None else part[np.arange(len(part)), asked[start : start + len(part)]]
+        found.append(kept(part))
         convergence += prediction.convergence
     return np.concatenate(found), convergence

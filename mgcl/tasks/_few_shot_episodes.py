@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mgcl.data._episodes import Pool, draw, pool
+from mgcl.data._episodes import Pool, draw
 from mgcl.details import Confusion, ExplainedClip
 from mgcl.methods.method import ClipFeatures, Prediction, Support
 from mgcl.records import NO_TRANSPORT, Convergence, Episode
 from mgcl.tasks import Measured, Setup
 from mgcl.tasks._features import clip_features, units
+from mgcl.tasks._pools import pooled
 from mgcl.transport.matching import Matching
 from mgcl.transport.pairwise import SimilarityStore
 from mgcl.transport.similarity import Similarity
@@ -44,7 +45,7 @@ def run(setup: Setup, stack: int) -> Measured:
     Raises:
         FloatingPointError: a logit is not finite.
     """
-    clips, count = pool(setup.bank.clip_records), setup.trial.cell.episodes
+    clips, count = pooled(setup.bank), setup.trial.cell.episodes
     confusions: list[Confusion] = []
     explained: ExplainedClip | None = None
     convergence: Convergence = NO_TRANSPORT

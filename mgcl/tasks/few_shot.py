@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mgcl import records
-from mgcl.data._episodes import SPLITS, VERSION, check_drawable, pool
+from mgcl.data._episodes import SPLITS, VERSION, check_drawable
 from mgcl.data._splits import PROTOCOLS, folds
 from mgcl.details import Confusion
 from mgcl.errors import SearchError, SweepError
 from mgcl.records import Fold, Value
 from mgcl.seeding import generator
 from mgcl.tasks import Coordinate, Measured, Metric, Problem, Setup, Words, flag
+from mgcl.tasks._pools import pooled
 
 if TYPE_CHECKING:
     from mgcl.features import FeatureBank
@@ -111,7 +112,7 @@ def cells(draws: Draws, bank: FeatureBank, only: Sequence[Fold] | None = None) -
     """
     if only and (draws.folds or draws.fold_classes):
         raise SweepError("`params` says which folds its values are for; leave `folds`, `fold_classes`, `protocol` out")
-    clips, subsets = pool(bank.clip_records), only or _folds(draws, bank)
+    clips, subsets = pooled(bank), only or _folds(draws, bank)
     ways = tuple(len(subsets[0].classes) if way == ALL else way for way in draws.ways)
     for fold, way, shot in itertools.product(subsets, ways, draws.shots):
         check_drawable(clips, fold=fold, way=way, shot=shot, queries=draws.queries, split=draws.split)
@@ -279,7 +280,7 @@ def development(
 
 
 def _folds(draws: Draws, bank: FeatureBank) -> tuple[Fold, ...]:
-    clips = pool(bank.clip_records)
+    clips = pooled(bank)
     if ALL in draws.ways:
         return (Fold("all", 0, tuple(clips)),)
     return folds(bank.header.dataset, clips, count=draws.folds, size=draws.fold_classes)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,11 +22,15 @@ _EDGE = 512
 # Clips of a tile's rows in memory at a time.
 _STRIP = 64
 _OPEN_TILES = 4096
+# Clips up to which a bank has a store. All tiles of so many fit into the 20 GB that a machine stores by default. Of
+# more, the few clips of a class that an episode draws would fill tiles of pairs that no episode looks up.
+LARGEST_STORED = 50_000
 _SYMMETRIC = ("transport", "uniform")
 
 Rows = NDArray[np.intp]
 
 
+@runtime_checkable
 class Segments(Protocol):
     """Segment embeddings, shape (clips, n, d), of which rows are read: an array, or an object that reads files."""
 
@@ -56,7 +60,7 @@ class SimilarityStore:
 
         Args:
             segments: segment embeddings of any length, shape (clips, n, d).
-            labels: the clips' classes, shape (clips,).
+            labels: the clips' classes, or numbers in the order of their names; shape (clips,).
             digest: digest of the bank's content.
             root: folder of the stored tiles, on this machine's own disk; None keeps tiles in memory.
             device: device that computes tiles.
@@ -122,7 +126,19 @@ class SimilarityStore:
 
 
 class ComputedSimilarities(SimilarityStore):
-    """Look-up without a store, for a matching that is used only once: it computes every pair and stores none."""
+    """Look-up without a store: it computes the pairs that are looked up, every time, and stores none.
+
+    It serves a matching that is used only once, and banks of more than ``LARGEST_STORED`` clips. Its values are those
+    of a store within the matching's tolerance; of banks that have a store, they differ from it by rounding alone.
+    """
+
+    @torch.no_grad()
+    def look_up(self, rows: Rows, columns: Rows, matching: Matching) -> Similarity:
+        """As of a store. Of a bank that has none, all pairs are computed at once: its clips lie too far apart."""
+        if len(self._order) <= LARGEST_STORED:
+            return super().look_up(rows, columns, matching)
+        self._check()
+        return matched(self._load(rows), self._load(columns), matching).weighted(matching.entropy_weight)
 
     @torch.no_grad()
     def _pairs(self, rows: Rows, columns: Rows, i: int, j: int, matching: Matching) -> NDArray[np.float32]:

@@ -75,6 +75,18 @@ def test_what_is_computed_in_passing_is_what_is_kept(name, segments) -> None:
     assert torch.equal(passing.converged, kept.converged)
 
 
+@pytest.mark.parametrize("name", MATCHINGS)
+def test_pairs_of_a_large_bank_are_those_of_a_store_within_the_tolerance(name, segments, monkeypatch) -> None:
+    """A store solves some of its pairs in the other order."""
+    monkeypatch.setattr(sys.modules["mgcl.transport.pairwise"], "LARGEST_STORED", CLIPS - 1)
+    matching = replace(MATCHINGS[name], tolerance=1e-6, max_iterations=5000)
+    rows, columns = np.random.default_rng(2).choice(CLIPS, (2, 15))
+    computed = store(segments, kind=ComputedSimilarities).look_up(rows, columns, matching)
+    kept = store(segments).look_up(rows, columns, matching)
+    assert computed.value.numpy() == pytest.approx(kept.value.numpy(), abs=1e-5)
+    assert torch.equal(computed.converged, kept.converged)
+
+
 def test_unconverged_pairs_are_remembered(segments, tmp_path) -> None:
     matching, every = Matching(epsilon=0.02, max_iterations=4), np.arange(CLIPS)
     first = store(segments, tmp_path).look_up(every, every, matching)

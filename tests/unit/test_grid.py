@@ -121,7 +121,8 @@ def test_mel_statistics_are_left_out_where_the_bank_has_none(bank) -> None:
 
 
 def test_without_captions_what_reads_them_is_left_out_or_run_on_audio_alone_if_asked(bank) -> None:
-    bare = replace(bank, clips=bank.clips.drop_columns(["caption", "caption_embedding"]))
+    files = {"clips.arrow": bank.clips.drop_columns(["caption", "caption_embedding"])}
+    bare = replace(bank, files=files)
     sweep = cases.changed_sweep(SWEEP, variants=("full", "audio-only", "caption-only", "without-contrast", "zero-shot"))
     assert {name for cell in plan(sweep, bare) for name in cell.variants} == {
         "audio-only",
