@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from mgcl.cli.commands import warnings_as_lines
 from mgcl.cli.extract import check_videos, given_classes, reads_text_side, say_what_was_made, started
-from mgcl.errors import MgclError
+from mgcl.errors import DataError, MgclError
 
 if TYPE_CHECKING:
     from mgcl.cluster.machines import Machines
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def extract_streamed(flags: argparse.Namespace, machines: "Machines", source: "Streamed") -> int:
     """List the data set, and embed it into shards of the bank; the flags are those of ``mgcl extract``."""
     from mgcl.catalogue import load
+    from mgcl.data._faults import faults
     from mgcl.extraction.streamed import extract_streamed_by, texts_of
     from mgcl.extraction.streamed_plan import plan_of
     from mgcl.extraction.texts import class_texts
@@ -24,7 +25,10 @@ def extract_streamed(flags: argparse.Namespace, machines: "Machines", source: "S
     sentences = reads_text_side(flags)
     load("backbone", flags.backbone)
     dataset = source.about.taking(flags.channels).under(flags.window, flags.prompt)
-    # Bad rows are refused here, before Ray and the backbone are started, which takes a while.
+    # Bad arguments are refused here, and bad rows before Ray and the backbone are started, which takes a while.
+    for fault in faults(dataset):
+        raise DataError(fault)
+    given_classes(flags.explanations, dataset)
     flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
     with warnings_as_lines(flags):
         plan = plan_of(source, flags.out)

@@ -103,4 +103,6 @@ def _readable(file: Path) -> Iterator[None]:
         raise DataError(f"{file}: no such file; check its name") from None
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(f"{file}: cannot be read as csv or parquet ({reason}); write it again") from None
+        raise DataError(
+            f"{file}: cannot be read as csv or parquet ({reason}); write it again as such, in UTF-8"
+        ) from None

@@ -5,6 +5,7 @@ The data set is divided into shards (``plan``). Every shard is embedded once (``
 (``assembly``).
 """
 
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -190,8 +191,10 @@ def finish_all(run: Run, bench: Workbench, texts: Texts | None, *, strict: bool)
 
 def remove_leftovers(out: Path) -> None:
     """Remove what extractions into a bank left beside it: this one, and others that were stopped."""
-    for leftover in out.parent.glob(f".{out.name}-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    named = re.compile(rf"\.{re.escape(out.name)}-(plan-)?\w{{8}}")  # and not what begins like another bank's name
+    for leftover in out.absolute().parent.iterdir():
+        if named.fullmatch(leftover.name):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def refuse_scale(about: Facts) -> None:

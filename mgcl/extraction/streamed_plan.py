@@ -5,7 +5,8 @@ rows and any process finds its clips by two numbers. The driver holds eight byte
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def _listed(source: Streamed, folder: Path) -> dict[str, Any]:
     """Write the rows of a plan, and then what is recorded of it, which is returned."""
     tally = _Tally()
     (folder / _ABOUT).unlink(missing_ok=True)
-    with replacing(folder / _ROWS) as draft:
+    with _emptied(folder), replacing(folder / _ROWS) as draft:
         with pa.ipc.new_file(draft, LISTING) as writer, Bar(desc="listing clips", unit="clip") as bar:
             for batch in source.batches():
                 tally.add(batch)
@@ -136,6 +137,17 @@ def _listed(source: Streamed, folder: Path) -> dict[str, Any]:
     with replacing(folder / _ABOUT) as draft:
         draft.write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
     return about
+
+
+@contextmanager
+def _emptied(folder: Path) -> Iterator[None]:
+    """Remove the folder after an error, if nothing is in it."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
 
 
 class _Tally:
