@@ -105,7 +105,7 @@ def add(commands: Commands) -> None:
 def _extract(flags: argparse.Namespace) -> int:
     from mgcl.cluster.machines import Machines
     from mgcl.data._opening import opened
-    from mgcl.data._streamed import streamed
+    from mgcl.data._streamed.opening import streamed
     from mgcl.errors import BankError
 
     flags.backbone = chosen_backbone(flags)

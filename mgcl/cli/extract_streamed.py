@@ -9,7 +9,7 @@ from mgcl.errors import DataError, MgclError
 
 if TYPE_CHECKING:
     from mgcl.cluster.machines import Machines
-    from mgcl.data._streamed import Streamed
+    from mgcl.data._streamed.listing import Streamed
 
 
 def extract_streamed(flags: argparse.Namespace, machines: "Machines", source: "Streamed") -> int:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mgcl.catalogue import load
-from mgcl.data._streamed import MANIFEST, PARQUET, TAR
+from mgcl.data._streamed.opening import MANIFEST, PARQUET, TAR
 from mgcl.data.dataset import DatasetModule
 from mgcl.errors import DataError
 

@@ -15,7 +15,7 @@ from mgcl.extraction.texts import Texts
 from mgcl.extraction.windows import facts_in
 from mgcl.extraction.workbench import Workbench
 from mgcl.features.bank import FeatureBank
-from mgcl.features.columns import Floats, Numbers, Ragged
+from mgcl.features.columns import Floats, Numbers, Ragged, as_float32
 from mgcl.features.header import Header
 from mgcl.features.writer import write_bank
 from mgcl.language.captions import nearest_captions
@@ -177,10 +177,10 @@ def refuse_unfit_for_half(segments: Floats) -> None:
 def _captions(files: Sequence[AudioFile], clip: Numbers, texts: Texts, vectors: dict[str, Floats]) -> list[str] | None:
     if texts.captions is not None:
         return [texts.captions[file.clip_id] for file in files]
-    return nearest_of(clip, texts.choices, vectors) if texts.choices else None
+    return nearest_of(as_float32(clip), texts.choices, vectors) if texts.choices else None
 
 
-def nearest_of(clip: Numbers, choices: Sequence[str], vectors: Mapping[str, Floats]) -> list[str]:
+def nearest_of(clip: Floats, choices: Sequence[str], vectors: Mapping[str, Floats]) -> list[str]:
     """The nearest candidate caption of each clip.
 
     Args:

@@ -14,7 +14,7 @@ from mgcl.audio.excerpt import excerpt
 from mgcl.audio.recording import Recording
 from mgcl.backbones.backbone import AudioFeatures, Backbone
 from mgcl.catalogue import load
-from mgcl.data._streamed import StreamedClip
+from mgcl.data._streamed.listing import StreamedClip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
 from mgcl.extraction.ahead import decoded_ahead

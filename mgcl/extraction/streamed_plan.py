@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mgcl.data._streamed import LISTING, STATED, Streamed, StreamedClip, file_stamp
+from mgcl.data._streamed.listing import LISTING, STATED, Streamed, StreamedClip, file_stamp
 from mgcl.data.dataset import AudioFile, Dataset
 from mgcl.errors import DataError
 from mgcl.files import replacing
@@ -37,10 +37,10 @@ class Plan:
         folder: folder of the plan.
         clips: number of clips.
         classes: labels of the clips, sorted and unique.
-        stated: those of ``mgcl.data._streamed.STATED`` that the clips have.
+        stated: those of ``mgcl.data._streamed.listing.STATED`` that the clips have.
         archives: archive that a manifest names -> its size and time of change.
         source: digest of what the listing depends on.
-        rows: as in ``mgcl.data._streamed.Streamed``.
+        rows: as in ``mgcl.data._streamed.listing.Streamed``.
     """
 
     folder: Path

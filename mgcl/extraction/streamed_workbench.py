@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mgcl.backbones.backbone import Backbone
-from mgcl.data._sounds import opened_clip, seconds_of
-from mgcl.data._streamed import StreamedClip
+from mgcl.data._streamed.listing import StreamedClip
+from mgcl.data._streamed.sounds import opened_clip, seconds_of
 from mgcl.errors import SentenceError
 from mgcl.extraction.assembly import nearest_of, refuse_unfit_for_half
 from mgcl.extraction.embedding import Embedded, embed_clips

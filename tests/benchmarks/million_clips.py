@@ -33,7 +33,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from mgcl.backbones.backbone import AudioFeatures, facts
-from mgcl.data._streamed import streamed
+from mgcl.data._streamed.opening import streamed
 from mgcl.extraction import streamed_workbench
 from mgcl.extraction.embedding import Embedded
 from mgcl.extraction.plan import Shard

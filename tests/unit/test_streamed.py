@@ -21,7 +21,7 @@ import torch
 from mgcl.backbones.backbone import AudioFeatures
 from mgcl.data import _parquet
 from mgcl.data._opening import opened
-from mgcl.data._streamed import streamed
+from mgcl.data._streamed.opening import streamed
 from mgcl.errors import DataError, MgclError, MgclWarning, SentenceError
 from mgcl.extraction import streamed_workbench
 from mgcl.extraction.extract import in_process

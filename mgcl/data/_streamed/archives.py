@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from mgcl.audio.formats import SUFFIXES
-from mgcl.data._streamed import LISTING, Streamed, of_files
+from mgcl.data._streamed.listing import LISTING, Streamed, of_files
 from mgcl.data.folder import clean_label
 from mgcl.errors import DataError
 from mgcl.files import as_text
@@ -74,13 +74,13 @@ def members(file: Path, described_by: Callable[[str], bool] = lambda _: False) -
     try:
         with tarfile.open(file, "r:") as archive:  # "r:" refuses compressed archives, which cannot be read in place
             while (info := archive.next()) is not None:
-                archive.members.clear()  # else all headers of an archive stay in memory
+                archive.members.clear()  # type: ignore[attr-defined]  # else all headers of an archive stay in memory
                 if info.isreg() and not info.issparse():
                     wanted = info.size <= _LARGEST and described_by(info.name)
                     content = archive.extractfile(info) if wanted else None
                     yield Member(as_text(info.name), info.offset_data, info.size, content.read() if content else b"")
                 last = f", after the member {as_text(info.name)!r}"
-            end: int = archive.offset  # type: ignore[attr-defined]
+            end: int = archive.offset
         with file.open("rb") as stream:  # tarfile takes a damaged header for the end, unless it is the first
             stream.seek(end)
             if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from mgcl.data._parquet import Row, rows_without_audio
-from mgcl.data._streamed import LISTING, Streamed, of_files
+from mgcl.data._streamed.listing import LISTING, Streamed, of_files
 from mgcl.errors import DataError
 
 

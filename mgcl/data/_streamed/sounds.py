@@ -11,8 +11,8 @@ import pyarrow as pa
 from mgcl.audio.decoding import opened, opened_bytes, opened_range
 from mgcl.audio.recording import Recording
 from mgcl.data._parquet import audio_of, suffix_of
-from mgcl.data._streamed import StreamedClip
-from mgcl.data._urls import fetched, is_url
+from mgcl.data._streamed.addresses import fetched, is_url
+from mgcl.data._streamed.listing import StreamedClip
 from mgcl.errors import DataError
 
 _GROUPS = 4

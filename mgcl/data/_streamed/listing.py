@@ -1,10 +1,8 @@
-"""Data sets that are listed as a stream and never held whole: ``manifest:FILE``, ``tar:PATTERN``, ``parquet:PATTERN``.
+"""Listings of streamed data sets: sequences of Arrow record batches with the columns of ``LISTING``.
 
-A listing is a sequence of Arrow record batches with the columns of ``LISTING``. A million clips are as many rows, of
-which a few thousand are in memory at once.
+A million clips are as many rows, of which a few thousand are in memory at once.
 """
 
-import glob
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,9 +15,6 @@ from mgcl.data._splits import published_subsets
 from mgcl.data.dataset import Dataset
 from mgcl.errors import DataError
 from mgcl.records import digest
-
-MANIFEST, TAR, PARQUET = "manifest:", "tar:", "parquet:"
-"""Prefixes of the names of streamed data sets."""
 
 LISTING = pa.schema(
     {
@@ -99,35 +94,6 @@ class Streamed:
     rows: tuple[str, int] = ("", 0)
 
 
-def streamed(name: str, root: Path | None) -> Streamed | None:
-    """Return the streamed data set of a name; None: the name is not one of a streamed data set.
-
-    Args:
-        name: ``manifest:FILE``, ``tar:PATTERN`` or ``parquet:PATTERN``.
-        root: folder that paths in a manifest are relative to; None: the manifest's own.
-
-    Raises:
-        DataError: there is no such file, it cannot be read, or ``root`` is given and is not used.
-    """
-    if name.startswith(MANIFEST):
-        from mgcl.data._manifest import manifest
-
-        return manifest(Path(name.removeprefix(MANIFEST)), root)
-    for prefix in (TAR, PARQUET):
-        if name.startswith(prefix):
-            if root is not None:
-                raise DataError(f"{name}: says where its files are; leave `root` out")
-            files = _files(name, name.removeprefix(prefix))
-            if prefix == TAR:
-                from mgcl.data._tar import archives
-
-                return archives(files)
-            from mgcl.data._audio_tables import audio_tables
-
-            return audio_tables(files)
-    return None
-
-
 def of_files(files: tuple[Path, ...], batches: Callable[[], Iterator[pa.RecordBatch]]) -> Streamed:
     """A data set of files that hold the clips; it is called as the folder of the first."""
     stamp = {str(file): file_stamp(file) for file in files}
@@ -165,15 +131,3 @@ def _about(name: str, revision: str, place: Path) -> Dataset:
             "manifest, or the folder of the files"
         )
     return Dataset(called, revision, "not stated", ())
-
-
-def _files(name: str, pattern: str) -> tuple[Path, ...]:
-    """Files that a pattern names, sorted.
-
-    Raises:
-        DataError: there is none.
-    """
-    found = sorted(Path(each).absolute() for each in glob.glob(pattern, recursive=True) if os.path.isfile(each))  # noqa: PTH113, PTH207
-    if not found:
-        raise DataError(f"{name}: no such file; check the pattern, and write it in quotes")
-    return tuple(found)
