@@ -15,7 +15,8 @@ import numpy as np
 from mgcl.errors import run_and_exit
 from mgcl.features import FeatureBank
 from mgcl.features.header import Header
-from mgcl.features.writer import write_bank
+from mgcl.features.shards import write_shard
+from mgcl.features.writer import seal, write_bank
 
 
 def write_generated_bank(
@@ -58,6 +59,30 @@ def write_generated_bank(
             "explanation_embeddings": near(events[:, np.arange(8) % 3], 0.8),
         },
     )
+
+
+def write_generated_shards(path: Path, *, shards: int = 2, **sizes: int) -> FeatureBank:
+    """Write a generated bank (``write_generated_bank``) in shards, with its segments in float16."""
+    whole = write_generated_bank(path.with_name(f"{path.name} whole"), **sizes)
+    draft = path.with_name(f"{path.name} draft")
+    draft.mkdir()
+    names = ("clip_id", "label", "caption", "source")
+    vectors = {
+        "clip_embedding": np.asarray(whole.clip_embeddings),
+        "caption_embedding": np.asarray(whole.caption_embeddings),
+        "segment_embeddings": np.asarray(whole.segment_embeddings).astype(np.float16),
+    }
+    for number, rows in enumerate(np.array_split(np.arange(len(whole.clips)), shards)):
+        texts = {name: whole.clips[name].take(rows).to_pylist() for name in names}
+        write_shard(draft, number, whole.header, {**texts, **{name: each[rows] for name, each in vectors.items()}})
+    classes = {
+        "label": whole.classes["label"].to_pylist(),
+        "prompt": whole.classes["prompt"].to_pylist(),
+        "prompt_embedding": whole.prompt_embeddings,
+        "explanations": whole.classes["explanations"].to_pylist(),
+        "explanation_embeddings": whole.explanation_embeddings,
+    }
+    return seal(draft, path, whole.header, classes)
 
 
 def _main() -> int:

@@ -23,7 +23,7 @@ from mgcl.features.hashes import hash_content, write_hashes
 from mgcl.features.ranges import SOURCE, copy_without_vectors
 from mgcl.features.schema import CLASSES, CLIPS, HEADER
 from mgcl.features.shards import names_of_clips
-from mgcl.features.storage import Source, source_of
+from mgcl.features.storage import Source, State, source_of
 
 _DRAFT = ".draft-"
 _SHARED = ("nfs", "smb", "cifs", "lustre", "gpfs", "beegfs", "ceph", "glusterfs", "wekafs", "afs", "fuse")
@@ -130,15 +130,21 @@ def _state(source: Source) -> str:
     Raises:
         BankError: a file of the bank is missing.
     """
-    states = source.states(HEADER)
-    states |= source.states(CLASSES, *_clips(source))
-    return records.digest([source.address, source.folder, *states.values()])[:16]
+    return records.digest([source.address, source.folder, *_files(source).values()])[:16]
 
 
-def _clips(source: Source) -> tuple[str, ...]:
-    """Names of the files of clips at a source."""
-    with source.system.open_input_file(source.place(HEADER)) as file:
-        return names_of_clips(file.read().decode(errors="replace"), f"{source.address}/{HEADER}")
+def _files(source: Source) -> dict[str, State]:
+    """States of a bank's files: the header, the classes, then the files of clips.
+
+    Raises:
+        BankError: a file of the bank is missing.
+    """
+    found, clips = source.found(HEADER, CLASSES, CLIPS), (CLIPS,)
+    if HEADER in found and CLIPS not in found:  # only the header of a bank of shards needs to be read
+        with source.system.open_input_file(source.place(HEADER)) as file:
+            clips = names_of_clips(file.read().decode(errors="replace"), f"{source.address}/{HEADER}")
+        found |= source.found(*clips)
+    return source.complete(found, (HEADER, CLASSES, *clips))
 
 
 def _copy(source: Source, banks: Path, state: str) -> Path:
@@ -150,14 +156,16 @@ def _copy(source: Source, banks: Path, state: str) -> Path:
     with tempfile.TemporaryDirectory(prefix=_DRAFT, dir=banks) as parent:
         draft = Path(parent) / "bank"
         draft.mkdir()
-        for name in (HEADER, CLASSES):
+        header, classes, *clips = _files(source)
+        in_shards = clips != [CLIPS]
+        for name in (header, classes, *(() if in_shards else clips)):
             source.copy(name, draft / name)
-        clips = _clips(source)
-        in_shards = clips != (CLIPS,)
+        if [*names_of_clips((draft / HEADER).read_text(encoding="utf-8", errors="replace"), HEADER)] != clips:
+            raise BankError(
+                f"{source.address}: has {CLIPS} beside the shards that {HEADER} lists; remove the older ones"
+            )
         if in_shards:
             copy_without_vectors(source, clips, draft)
-        else:
-            source.copy(CLIPS, draft / CLIPS)
         if _state(source) != state:
             raise BankError(f"{source.address}: changed while it was copied; run the command again once it is written")
         try:

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from itertools import groupby
@@ -90,16 +91,11 @@ class RemoteRows:
             return
         size = max(part[:1].nbytes for part in values.parts)
         runs = [(name, *run) for name, (_, rows) in missing.items() for run in _runs(rows)]
-        try:
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                self._open.update(zip(missing, pool.map(self._opened, missing), strict=True))
-                found = list(pool.map(lambda run: self._read(column, size, *run), runs))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            self._open.update(zip(missing, pool.map(self._opened, missing), strict=True))
+            found = list(pool.map(lambda run: self._read(column, size, *run), runs))
+        with self._reading("its files"):
             states = self.source.states(*missing)
-        except (OSError, pa.ArrowException) as error:
-            reason = str(error).partition("\n")[0]
-            raise BankError(
-                f"{self.source.address}: cannot be read ({reason}); check this machine's access to it, and start again"
-            ) from None
         for name, state in states.items():
             if state != self.shards[name].state:
                 raise BankError(
@@ -115,13 +111,27 @@ class RemoteRows:
             there[rows] = 1
 
     def _opened(self, name: str) -> pa.NativeFile:
-        return self._open.get(name) or self.source.system.open_input_file(self.source.place(name))
+        with self._reading(name):
+            return self._open.get(name) or self.source.system.open_input_file(self.source.place(name))
 
     def _read(self, column: str, size: int, name: str, first: int, count: int) -> bytes:
-        content: bytes = self._open[name].read_at(count * size, self.shards[name].places[column] + first * size)
-        if len(content) < count * size:
-            raise OSError(f"{name} ends too early")
-        return content
+        with self._reading(name):
+            place = self.shards[name].places[column] + first * size
+            content: bytes = self._open[name].read_at(count * size, place)
+            if len(content) < count * size:
+                raise OSError("it is too short")
+            return content
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            reason = str(error).partition("\n")[0]
+            raise BankError(
+                f"{self.address}: {name} cannot be read ({reason}); check that the bank is there and this machine's "
+                "access to it, and start again"
+            ) from None
 
     def _present(self, name: str, column: str, count: int) -> NDArray[np.uint8]:
         """One byte per row of a shard: 1 once its vectors are in the copy."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +15,9 @@ from mgcl.features.schema import CLASSES, CLIPS, HEADER
 
 _CHUNK = 1 << 24
 """Bytes per read, which is also the memory that a copy takes."""
+
+State = tuple[int, int]
+"""Size of a file in bytes, and its time of change in ns."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +32,32 @@ class Source:
         """Path of a file of the bank, for the file system."""
         return f"{self.folder}/{name}"
 
-    def states(self, *names: str) -> dict[str, tuple[int, int]]:
-        """Size in bytes and time of change in ns, by file.
+    def found(self, *names: str) -> dict[str, State]:
+        """States of those files that exist."""
+        about = self.system.get_file_info([self.place(name) for name in names])
+        return {name: (each.size, each.mtime_ns) for name, each in zip(names, about, strict=True) if each.is_file}
+
+    def states(self, *names: str) -> dict[str, State]:
+        """States of files.
 
         Raises:
             BankError: a file is missing.
         """
-        found = self.system.get_file_info([self.place(name) for name in names])
-        for each in found:
-            if not each.is_file:
+        return self.complete(self.found(*names), names)
+
+    def complete(self, found: Mapping[str, State], names: Iterable[str]) -> dict[str, State]:
+        """The same states, in the order of the names.
+
+        Raises:
+            BankError: a file is missing.
+        """
+        for name in names:
+            if name not in found:
                 raise BankError(
-                    f"{self.address}: no {each.base_name} there; a feature bank is {HEADER}, {CLASSES}, and {CLIPS} or "
-                    f"the shards that {HEADER} lists: check the address"
+                    f"{self.address}: no {name} there; a feature bank is {HEADER}, {CLASSES}, and {CLIPS} or the "
+                    f"shards that {HEADER} lists: check the address"
                 )
-        return {name: (each.size, each.mtime_ns) for name, each in zip(names, found, strict=True)}
+        return {name: found[name] for name in names}
 
     def copy(self, name: str, target: Path) -> None:
         """Stream a file to the disk. On a terminal a long copy shows a progress bar."""

@@ -23,7 +23,11 @@ difference of the similarities), but they were not run on one here.
 """
 
 
-def page(run: dict) -> str:
+BY_HAND = "<!-- below: measured by hand, each with its command -->"
+"""Line of a page below which nothing is replaced."""
+
+
+def page(run: dict, kept: str = "") -> str:
     groups = defaultdict(list)
     for each in run["benchmarks"]:
         groups[each["group"]].append(each)
@@ -40,7 +44,7 @@ def page(run: dict) -> str:
         machine=words,
         gpu=gpu,
     )
-    return "\n".join([head, *(section(name, each) for name, each in groups.items())])
+    return "\n".join([head, *(section(name, each) for name, each in groups.items())]) + kept
 
 
 def section(group: str, benchmarks: list[dict]) -> str:
@@ -66,5 +70,7 @@ def duration(seconds: float) -> str:
 
 if __name__ == "__main__":
     source, target = map(Path, sys.argv[1:])
-    target.write_text(page(json.loads(source.read_text())), encoding="utf-8")
+    *_, by_hand = (target.read_text(encoding="utf-8") if target.exists() else "").partition(BY_HAND)
+    kept = f"\n{BY_HAND}{by_hand}" if by_hand else ""
+    target.write_text(page(json.loads(source.read_text()), kept), encoding="utf-8")
     print(f"{target}: {len(json.loads(source.read_text())['benchmarks'])} benchmarks")

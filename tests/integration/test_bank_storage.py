@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 from moto.server import DomainDispatcherApplication, create_backend_app
 from pyarrow import fs
@@ -15,7 +16,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from mgcl.errors import BankError
 from mgcl.features import FeatureBank
 from mgcl.features.copies import nearby
-from tests.generated_bank import write_generated_bank
+from tests.generated_bank import write_generated_bank, write_generated_shards
 
 FILES = ["bank.json", "classes.arrow", "clips.arrow"]
 COPIER = """
@@ -44,6 +45,7 @@ class Storage:
     def put(self, bank: FeatureBank) -> None:
         system, folder = fs.FileSystem.from_uri(f"{self.location()}&allow_bucket_creation=true")
         system.create_dir("banks")
+        system.delete_dir_contents(folder, missing_dir_ok=True)
         fs.copy_files(str(bank.path), folder, source_filesystem=fs.LocalFileSystem(), destination_filesystem=system)
         self.asked.clear()
 
@@ -151,6 +153,24 @@ def test_a_changed_bank_is_refused_by_digest_and_copied_by_who_plans(storage, ba
     storage.put(bank)
     assert FeatureBank.open(nearby(storage.location())).digest == bank.digest
     assert sorted(storage.sent()) == FILES
+
+
+def test_of_shards_on_s3_the_rows_in_use_are_read(storage, tmp_path) -> None:
+    made = write_generated_shards(tmp_path / "made", classes=2, clips=20)
+    storage.put(made)
+    bank = FeatureBank.open(nearby(storage.location()))
+    assert (bank.digest, bank.clip_records) == (made.digest, made.clip_records)
+    storage.asked.clear()
+    rows = np.array([3, 4, 30])
+    assert np.array_equal(bank.segment_embeddings[rows], made.segment_embeddings[rows])
+    assert sorted(storage.sent()) == ["clips-00000.arrow", "clips-00001.arrow"]
+    storage.asked.clear()
+    assert np.array_equal(FeatureBank.open(bank.path).segment_embeddings[rows], made.segment_embeddings[rows])
+    assert storage.asked == []
+    system, folder = fs.FileSystem.from_uri(storage.location())
+    system.delete_file(f"{folder}/clips-00001.arrow")
+    with pytest.raises(BankError, match=r"s3://banks/generated\?.*clips-00001.arrow"):
+        bank.segment_embeddings[31]
 
 
 def test_no_such_bucket_file_or_server(storage, bank) -> None:
