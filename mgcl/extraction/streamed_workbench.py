@@ -83,32 +83,19 @@ class StreamedWorkbench(Workbench):
         clips, stated = self.plan.clips_of(shard.rows, self.channels)
         by_length = np.argsort(list(decoders.map(seconds_of, clips)), kind="stable")
         found = embed_clips([clips[row] for row in by_length], backbone, decoders, turn, self.window, opened_clip)
-        left_out: Mapping[str, str] = found.left_out
-        vectors: dict[str, Floats] = {}
-        if self.captioned:
-            captions = stated["caption"].to_pylist()
-            vectors, faults = _embed_captions(captions, backbone, turn)
-            left_out = {**_unfit(clips, captions, faults), **left_out}
+        captions = stated["caption"].to_pylist() if self.captioned else []
+        vectors, faults = _embed_captions(captions, backbone, turn)
+        left_out = {**_unfit(clips, captions, faults), **found.left_out}
         kept = [row for row, clip in enumerate(clips) if clip.clip_id not in left_out]
-        columns = {
-            **_vectors(found, [clips[row].clip_id for row in kept], backbone),
-            **self._stated(stated.take(pa.array(kept, pa.int64()))),
-        }
-        if self.half:
-            refuse_unfit_for_half(columns["segment_embeddings"])
-            columns["segment_embeddings"] = columns["segment_embeddings"].astype(np.float16)
-        if self.choices:
-            vectors = self.only(self.choices).sentences()
-            columns["caption"] = nearest_of(columns["clip_embedding"], list(vectors), vectors)
-        if "caption" in columns:
-            embedded = [vectors[caption] for caption in columns["caption"]]
-            columns["caption_embedding"] = np.array(embedded, np.float32).reshape(len(kept), self.header.embedding_dim)
-        named = {
+        columns = _vectors(found, [clips[row].clip_id for row in kept], backbone, half=self.half)
+        columns |= self._stated(stated.take(pa.array(kept, pa.int64())))
+        columns |= self._captions(columns, vectors)
+        reasons = {
             clip.clip_id: self.plan.row(shard.rows[row]) + left_out[clip.clip_id]
             for row, clip in enumerate(clips)
             if clip.clip_id in left_out
         }
-        write_shard(self.folder / BANK, _number(shard), self.header, columns, about={"left_out": named})
+        write_shard(self.folder / BANK, _number(shard), self.header, columns, about={"left_out": reasons})
 
     def left_out(self) -> dict[str, str]:
         """Return the clips of finished shards that could not be embedded: clip id -> error, in the plan's order."""
@@ -133,22 +120,41 @@ class StreamedWorkbench(Workbench):
         names = ["source", "fold", *(name for name in self.plan.stated if name != "caption" or self.captioned)]
         return {name: rows[name].to_pylist() for name in names}
 
+    def _captions(self, columns: Mapping[str, Any], vectors: Mapping[str, Floats]) -> dict[str, Any]:
+        """Columns of one caption per clip, by stored name: its own, or the nearest candidate; empty: there is none.
+
+        Args:
+            columns: the other columns.
+            vectors: the clips' own captions -> their embeddings.
+        """
+        if self.choices:
+            vectors = self.only(self.choices).sentences()
+            captions = nearest_of(columns["clip_embedding"], list(vectors), vectors)
+        elif self.captioned:
+            captions = columns["caption"]
+        else:
+            return {}
+        embedded = np.array([vectors[caption] for caption in captions], np.float32)
+        return {"caption": captions, "caption_embedding": embedded.reshape(len(captions), self.header.embedding_dim)}
+
 
 def _number(shard: Shard) -> int:
     return int(shard.name.rpartition("-")[2])
 
 
-def _vectors(found: Embedded, clip_ids: Sequence[str], backbone: Backbone) -> dict[str, Any]:
+def _vectors(found: Embedded, clip_ids: Sequence[str], backbone: Backbone, *, half: bool) -> dict[str, Any]:
     """Columns of the embeddings of some clips, by stored name, and their ids."""
     place = {clip_id: row for row, clip_id in enumerate(found.clip_ids)}
     rows = np.array([place[clip_id] for clip_id in clip_ids], np.intp)
-    statistics = found.mel_statistics
+    segments, statistics = found.segments, found.mel_statistics
+    if half:
+        refuse_unfit_for_half(segments)
     if not found.clip_ids:  # none was computed, and the column has a width
         statistics = mel_statistics(np.zeros((1, backbone.sample_rate), np.float32), backbone.sample_rate)
     return {
         "clip_id": list(clip_ids),
         "clip_embedding": found.clip[rows],
-        "segment_embeddings": found.segments[rows],
+        "segment_embeddings": segments[rows].astype(np.float16 if half else np.float32, copy=False),
         "mel_statistics": statistics[rows],
     }
 
@@ -177,8 +183,8 @@ def _embed_captions(
 
 
 def _unfit(clips: Sequence[StreamedClip], captions: Sequence[str], faults: Mapping[str, str]) -> dict[str, str]:
-    """Clips whose caption cannot be embedded: clip id -> error."""
-    pairs = zip(clips, captions, strict=True)
+    """Clips whose caption cannot be embedded: clip id -> error. There may be no captions at all."""
+    pairs = zip(clips, captions, strict=bool(captions))
     return {
         clip.clip_id: f"{clip.called}: its caption {faults[caption]}" for clip, caption in pairs if caption in faults
     }
