@@ -187,7 +187,9 @@ def _hashes(batch: pa.RecordBatch) -> NDArray[np.uint64]:
 
 
 def _refuse_gaps(tally: _Tally, source: Streamed) -> None:
-    """Refuse clips without a class and a caption, and clips that lack what others have."""
+    """Refuse a data set without clips, clips without a class and a caption, and clips that lack what others have."""
+    if not tally.clips:
+        raise DataError(f"{source.about.name}: holds no sounds; name other files")
     if all(tally.without[name] == tally.clips for name in STATED):
         raise DataError(
             f"{_where(source, *tally.first_without['label'])}: neither a class nor a caption; give it one. In an "
@@ -218,9 +220,10 @@ def _refuse_repeated(rows: Path, tally: _Tally, source: Streamed) -> None:
                 clip_id = batch["clip_id"][row].as_py()
                 if clip_id in seen:
                     first = f" and {source.rows[0]} {source.rows[1] + seen[clip_id]}" if source.rows[0] else ""
+                    mend = "give each clip its own in the column clip_id" if first else "rename one"
                     raise DataError(
-                        f"{_where(source, number + row, '')}{first}: the clip id {clip_id!r} stands twice; give each "
-                        "clip its own in the column `clip_id`, or leave one out"
+                        f"{_where(source, number + row, '')}{first}: the clip id {clip_id!r} stands twice; {mend}, or "
+                        "leave one out"
                     )
                 seen[clip_id] = number + row
             number += batch.num_rows

@@ -149,6 +149,14 @@ def test_where_the_sounds_lie_does_not_matter(bank, sounds, tmp_path) -> None:
     assert (vectors(found) == vectors(bank)).all()
     assert found.labels == bank.labels
 
+    for place in ("train", "test"):  # archives of one name
+        (tmp_path / "parts" / place).mkdir(parents=True)
+        write_tar(tmp_path / "parts" / place / "0.tar", {"a.wav": content[0], "a.cls": b"dog"})
+    source = streamed(f"tar:{tmp_path}/parts/**/*.tar", None)
+    assert source is not None
+    assert source.about.name == "parts"
+    assert [batch["clip_id"].to_pylist() for batch in source.batches()] == [["test/0/a"], ["train/0/a"]]
+
     listed = [row | {"path": f"sounds-{3 * (number > 2)}.tar::./{row['path']}"} for number, row in enumerate(rows())]
     pq.write_table(pa.Table.from_pylist(listed), tmp_path / "list.parquet")
     found = embedded(f"manifest:{tmp_path}/list.parquet", tmp_path / "of-members")
@@ -301,6 +309,8 @@ def test_what_else_is_refused(sounds, tmp_path) -> None:
         ({"a.wav": b"1", "a.json": b'{"labels": [1]}'}, r"a\.json: labels \[1\] are no list of names"),
         ({"a.wav": b"1", "a.json": b'{"fold": 300}'}, r"a\.json: fold 300 is no integer"),
         ({"a.wav": b"1", "a.txt": b"\xff"}, r"a\.txt is no UTF-8 text"),
+        ({"a.cls": b"dog"}, ": holds no sounds; name other files"),
+        ({"a.wav": b"1", "a.cls": b"dog", "b": b"", "a.WAV": b"1", "a.CLS": b"dog"}, "'a/a' stands twice; rename one"),
     ],
 )
 def test_a_wrong_archive_is_refused(members, message, tmp_path) -> None:

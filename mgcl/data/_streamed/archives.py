@@ -48,7 +48,7 @@ def archives(files: Sequence[Path]) -> Streamed:
     A clip's label is the value ``label`` of its .json, else the content of its .cls. ``labels`` (a list), ``caption``,
     ``source`` and ``fold`` of the .json are read too; the content of a .txt is the caption, if the .json has none.
     """
-    return of_files(tuple(files), lambda: (batch for file in files for batch in _listed(file)))
+    return of_files(files, _listed)
 
 
 def index(archive: str) -> Mapping[str, tuple[int, int]]:
@@ -93,14 +93,14 @@ def members(file: Path, described_by: Callable[[str], bool] = lambda _: False) -
         raise DataError(f"{file}: damaged{last} ({error}); fetch it again, or write it again with `tar cf`") from None
 
 
-def _listed(file: Path) -> Iterator[pa.RecordBatch]:
-    """List the clips of a WebDataset archive."""
+def _listed(file: Path, called: str) -> Iterator[pa.RecordBatch]:
+    """List the clips of a WebDataset archive; their ids begin with ``called``."""
     rows: list[dict[str, Any]] = []
     found = members(file, lambda name: _ending(name) in _SIDECARS)
     there = (each for each in found if not PurePosixPath(each.name).name.startswith("."))  # as folders' hidden files
     for key, group in groupby(there, lambda member: _key(member.name)):
-        row = _row(file, key, tuple(group))
-        rows += [row] if row else []
+        row = _row(file, tuple(group))
+        rows += [{"clip_id": f"{called}/{key}", **row}] if row else []
         if len(rows) == _ROWS:
             yield pa.RecordBatch.from_pylist(rows, LISTING)
             rows = []
@@ -118,8 +118,8 @@ def _ending(name: str) -> str:
     return found[2].lower() if found else ""
 
 
-def _row(file: Path, key: str, group: Sequence[Member]) -> dict[str, Any] | None:
-    """Row of a clip; None: its members hold no sound."""
+def _row(file: Path, group: Sequence[Member]) -> dict[str, Any] | None:
+    """Row of a clip, without its id; None: its members hold no sound."""
     sounds = [each for each in group if PurePosixPath(each.name).suffix.lower() in SUFFIXES]
     if not sounds:
         return None
@@ -135,7 +135,6 @@ def _row(file: Path, key: str, group: Sequence[Member]) -> dict[str, Any] | None
             about[name] = _text(file, beside[ending])
     (sound,) = sounds
     return {
-        "clip_id": f"{file.stem}/{key}",
         "path": str(file),
         "member": sound.name,
         "begin": sound.begin,

@@ -13,15 +13,16 @@ from mgcl.errors import DataError
 
 def audio_tables(files: Sequence[Path]) -> Streamed:
     """The data set of parquet files; ``mgcl.data._parquet`` finds their columns. Rows stay where they are."""
-    return of_files(tuple(files), lambda: (batch for file in files for batch in _listed(file)))
+    return of_files(files, _listed)
 
 
-def _listed(file: Path) -> Iterator[pa.RecordBatch]:
+def _listed(file: Path, called: str) -> Iterator[pa.RecordBatch]:
+    """List the rows of a parquet file; the ids of their clips begin with ``called``."""
     number = 0
     for group, rows in enumerate(rows_without_audio(file)):
         listed = [
             {
-                "clip_id": f"{file.stem}/{number + place:06}",
+                "clip_id": f"{called}/{number + place:06}",
                 "path": str(file),
                 "member": f"row {number + place}",
                 "group": group,

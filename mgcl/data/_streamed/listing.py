@@ -4,7 +4,7 @@ A million clips are as many rows, of which a few thousand are in memory at once.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from mgcl.data._splits import published_subsets
 from mgcl.data.dataset import Dataset
+from mgcl.data.folder import clip_ids
 from mgcl.errors import DataError
 from mgcl.records import digest
 
@@ -94,11 +95,23 @@ class Streamed:
     rows: tuple[str, int] = ("", 0)
 
 
-def of_files(files: tuple[Path, ...], batches: Callable[[], Iterator[pa.RecordBatch]]) -> Streamed:
-    """A data set of files that hold the clips; it is called as the folder of the first."""
-    stamp = {str(file): file_stamp(file) for file in files}
-    content = digest([[file.name, file.stat().st_size] for file in files])[:16]
-    return Streamed(_about(files[0].parent.name, f"{len(files)} files {content}", files[0]), stamp, batches)
+def of_files(files: Sequence[Path], listed: Callable[[Path, str], Iterator[pa.RecordBatch]]) -> Streamed:
+    """A data set of files that hold the clips; it is called as the folder that holds all of them.
+
+    Args:
+        files: at least one absolute path.
+        listed: function that lists the clips of a file. It gets the file, and the start of its clips' ids: the path of
+            the file in that folder.
+    """
+    folder = Path(os.path.commonpath([file.parent for file in files]))
+    called = clip_ids(file.relative_to(folder) for file in files)
+    stamps = [file_stamp(file) for file in files]
+    content = digest([[name, size] for name, (size, _) in zip(called, stamps, strict=True)])[:16]
+    return Streamed(
+        _about(folder.name, f"{len(files)} files {content}", folder),
+        {str(file): stamp for file, stamp in zip(files, stamps, strict=True)},
+        lambda: (batch for file, name in zip(files, called, strict=True) for batch in listed(file, name)),
+    )
 
 
 def of_manifest(
