@@ -3,14 +3,17 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from mgcl.errors import BankError
+from mgcl.features.writer import write_bank
 from mgcl.records import TrialFailure, TrialResult
 from mgcl.sweep.grid import plan
 from mgcl.sweep.worker import Worker
 from tests import cases
+from tests.generated_bank import write_generated_shards
 
 
 @pytest.fixture
@@ -79,3 +82,35 @@ def test_a_share_of_a_gpu_is_a_share_of_its_memory(trial, tmp_path, monkeypatch,
     with pytest.raises(BankError):
         worker.run(trial)
     assert asked == [fraction, "emptied"]
+
+
+def test_shards_at_an_address_give_the_results_of_shards_and_of_one_file(tmp_path, monkeypatch) -> None:
+    """To the bit; the similarities' order and the rows' files are no part of a trial."""
+    monkeypatch.setenv("MGCL_NODE_DIR", str(tmp_path / "node"))
+    sizes = {"classes": 3, "clips": 9, "segments": 3, "d": 8}
+    shards = write_generated_shards(tmp_path / "shards", shards=4, **sizes)
+    names = ("clip_id", "label", "caption", "source")
+    vectors = {name: np.asarray(shards.column(name)) for name in ("clip", "caption", "segments")}
+    one = write_bank(
+        tmp_path / "one",
+        shards.header,
+        {
+            **{name: shards.clips[name].to_pylist() for name in names},
+            "clip_embedding": vectors["clip"],
+            "caption_embedding": vectors["caption"],
+            "segment_embeddings": vectors["segments"],
+        },
+        {
+            **{name: shards.classes[name].to_pylist() for name in ("label", "prompt", "explanations")},
+            "prompt_embedding": shards.prompt_embeddings,
+            "explanation_embeddings": shards.explanation_embeddings,
+        },
+    )
+    asked = cases.sweep("s", ("full",), ways=(2,), shots=(1,), queries=5, episodes=2)
+    found = [
+        Worker({bank.digest: location}, tmp_path / "home", gpu_share=0).run(plan(asked, bank)[0].trial)
+        for bank, location in ((one, str(one.path)), (shards, str(shards.path)), (shards, shards.path.as_uri()))
+    ]
+    assert len({each.key for each in found}) == 2
+    assert found[0].confusions == found[1].confusions == found[2].confusions
+    assert found[0].explained.parts == found[1].explained.parts == found[2].explained.parts
