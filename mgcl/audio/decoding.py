@@ -8,12 +8,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import soundfile
 
 from mgcl.audio import libsndfile, pyav
 from mgcl.audio.formats import PYAV, advice, has_pyav
+from mgcl.audio.pieces import Pieces
 from mgcl.audio.recording import Recording
 from mgcl.errors import DataError
 
@@ -58,6 +59,32 @@ def opened_bytes(content: bytes, name: str) -> Iterator[Recording]:
     except Exception as error:
         raise DataError(f"{name}: its bytes cannot be decoded ({error}); leave it out") from None
     yield recording
+
+
+@contextmanager
+def opened_range(path: Path, begin: int, size: int, name: str) -> Iterator[Recording]:
+    """Open an audio file that lies within another file, e.g. in a tar archive, and read it there.
+
+    Args:
+        path: the file that holds it.
+        begin: offset of its first byte.
+        size: number of its bytes.
+        name: its name, for messages and for the kind of container.
+
+    Raises:
+        DataError: as in ``opened``.
+    """
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(path.open("rb", buffering=0))
+            recording = _recording(Path(name), cast("BinaryIO", Pieces(file, [(begin, begin + size)])))
+        except DataError:
+            raise
+        except FileNotFoundError:
+            raise DataError(f"{path}: no such file; check its name") from None
+        except Exception as error:  # any failure of a decoder or the system concerns this clip alone
+            raise DataError(_undecodable(Path(name), error)) from None
+        yield recording
 
 
 def _recording(path: Path, file: BinaryIO) -> Recording:

@@ -153,7 +153,7 @@ def excerpt(
         long: as in ``load_clip``.
 
     Raises:
-        DataError: as in ``load_clip``, or the stretch ends after the file.
+        DataError: as in ``load_clip``, or the stretch begins or ends after the file.
     """
     rate, path = recording.sample_rate, recording.path
     first, last = round(start * rate), _last(recording, start, end)
@@ -181,14 +181,20 @@ def _last(recording: Recording, start: float, end: float | None) -> int:
     """Index of the frame at which a stretch ends.
 
     Raises:
-        DataError: the stretch ends after the file.
+        DataError: the stretch begins or ends after the file.
     """
+    if start and round(start * recording.sample_rate) >= recording.frames:
+        raise DataError(
+            f"{recording.path}: lasts {recording.seconds:g} s, and its stretch begins at {start:g} s; mend the times, "
+            "or leave it out"
+        )
     if end is None:
         return recording.frames
     last = round(end * recording.sample_rate)
     if last > recording.frames + recording.sample_rate // 100:
         raise DataError(
-            f"{recording.path}: lasts {recording.seconds:g} s, and its stretch of {start:g} to {end:g} s ends later"
+            f"{recording.path}: lasts {recording.seconds:g} s, and its stretch of {start:g} to {end:g} s ends later; "
+            "mend the times, or leave it out"
         )
     return min(last, recording.frames)
 

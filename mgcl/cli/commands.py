@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mgcl.audio import CHANNELS
 from mgcl.backbones import default
 from mgcl.catalogue import names
+from mgcl.data import STREAMED
 from mgcl.errors import MgclError, gathered_warnings, with_flags
 
 if TYPE_CHECKING:
@@ -71,13 +72,19 @@ def chosen_backbone(flags: argparse.Namespace) -> str:
     return choice.name
 
 
-def add_dataset(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
-    """Add the arguments that select a data set and its folder; see ``mgcl.data._opening.opened``."""
+def add_dataset(command: "argparse.ArgumentParser | argparse._ArgumentGroup", *, streamed: bool = False) -> None:
+    """Add the arguments that select a data set and its folder; see ``mgcl.data._opening.opened``.
+
+    Args:
+        command: command, or group of arguments, that gets them.
+        streamed: whether it takes those of ``mgcl.data._streamed`` too.
+    """
     command.add_argument(
         "--dataset",
         required=True,
         metavar="NAME",
-        help=f"of {', '.join(names('dataset'))}; or hub:OWNER/NAME@COMMIT, of the Hugging Face hub",
+        help=f"of {', '.join(names('dataset'))}; or hub:OWNER/NAME@COMMIT, of the Hugging Face hub"
+        + (f"; {', or '.join(STREAMED)}, of any number of clips" if streamed else ""),
     )
     command.add_argument(
         "--root", metavar="DIR", type=Path, help="where the data set lies (of hub: default in $MGCL_HOME/data)"

@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from mgcl.cluster.machines import Machines
     from mgcl.data.dataset import Dataset
     from mgcl.extraction.extract import Run
+    from mgcl.extraction.texts import Texts
+    from mgcl.features import FeatureBank
     from mgcl.language.explanations import ClassText
+
+_LEFT_OUT = 1000
+"""Clips that were left out and are printed; a bank's header has all of them."""
 
 
 def add(commands: Commands) -> None:
@@ -39,7 +44,7 @@ def add(commands: Commands) -> None:
         "Killed, the same command goes on where it was.",
     )
     what = extract.add_argument_group("what to embed")
-    add_dataset(what)
+    add_dataset(what, streamed=True)
     what.add_argument("--verified-only", action="store_true", help="leave out clips whose label no one has checked")
     what.add_argument("--strict", action="store_true", help="stop at a file that cannot be decoded")
     add_backbone(what)
@@ -100,6 +105,7 @@ def add(commands: Commands) -> None:
 def _extract(flags: argparse.Namespace) -> int:
     from mgcl.cluster.machines import Machines
     from mgcl.data._opening import opened
+    from mgcl.data._streamed.opening import streamed
     from mgcl.errors import BankError
 
     flags.backbone = chosen_backbone(flags)
@@ -109,8 +115,12 @@ def _extract(flags: argparse.Namespace) -> int:
     _say_whether_ray(machines)
     if flags.out.exists():
         raise BankError(f"{flags.out}: exists already; name another folder, or remove it first")
+    if (source := streamed(flags.dataset, flags.root)) is not None:
+        from mgcl.cli.extract_streamed import extract_streamed
+
+        return extract_streamed(flags, machines, source)
     module, flags.root = opened(flags.dataset, flags.root)
-    _check_videos(flags, getattr(module, "PICTURES", False))
+    check_videos(flags, getattr(module, "PICTURES", False))
     dataset: Dataset = module.read(flags.root).taking(flags.channels).under(flags.window, flags.prompt)
     if hasattr(module, "passed_over") and flags.root.is_dir():
         say_what_is_passed_over(flags.root)
@@ -126,34 +136,43 @@ def _extract_sounds(flags: argparse.Namespace, machines: "Machines", dataset: "D
     from mgcl.errors import DataError
     from mgcl.extraction.extract import extract_by
     from mgcl.extraction.texts import Texts, class_texts
-    from mgcl.overlaps import overlaps
 
     # Bad input is refused here, before Ray and the backbone are started, which takes a while.
     for fault in faults(dataset):
         raise DataError(fault)
-    sentences = _reads_text(flags)
-    classes = class_texts(dataset, _given_classes(flags.explanations, dataset)) if sentences else None
+    sentences = reads_text_side(flags)
+    classes = class_texts(dataset, given_classes(flags.explanations, dataset)) if sentences else None
     captions = read_captions(flags.captions) if flags.captions else None
     flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    with _started(flags, machines) as (about, run):
+    with started(flags, machines) as (about, run):
         texts = Texts.of(dataset, about, classes=classes, captions=captions).with_prompt_sets(flags.prompt_sets)
         bank = extract_by(run, dataset, about, flags.out, texts, strict=flags.strict, half=bool(flags.float16))
+    say_what_was_made(flags, bank, texts)
+    return 0
+
+
+def say_what_was_made(flags: argparse.Namespace, bank: "FeatureBank", texts: "Texts") -> None:
+    """Print what a bank of sounds holds, what it lacks, and which clips it leaves out."""
+    from mgcl.overlaps import overlaps
+
     print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
     for each in overlaps(bank.header.backbone, bank.header.dataset):
         print(f"overlap: {each}")
     warn_of_named_classes(bank.captions_naming_class)
     if texts.choices:
         print(f"captions: the nearest of the {len(texts.choices):,} that {flags.backbone} brings")
-    if not sentences:
+    if not reads_text(flags.backbone):
         print(f"no sentences: {flags.backbone} has no text side; sweeps leave out the rows that read some")
     elif not bank.captioned and not bank.lacks(["label"]):
         print("no captions: write them with `mgcl caption`, or run sweeps of this bank with --audio-only")
-    for reason in bank.left_out.values():
+    reasons = list(bank.left_out.values())
+    for reason in reasons[:_LEFT_OUT]:
         print(f"left out: {with_flags(reason, flags.called)}")
-    return 0
+    if len(reasons) > _LEFT_OUT:
+        print(f"left out: {len(reasons) - _LEFT_OUT:,} more clips; {bank.path / 'bank.json'} lists them")
 
 
-def _reads_text(flags: argparse.Namespace) -> bool:
+def reads_text_side(flags: argparse.Namespace) -> bool:
     """Whether the backbone has a text side.
 
     Raises:
@@ -189,7 +208,7 @@ def _extract_videos(flags: argparse.Namespace, machines: "Machines", dataset: "D
     vectors = word_vectors(dataset.classes, words, weights=own)
     flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
     visual = flags.visual_backbone or "motion_grid", flags.visual_weights
-    with _started(flags, machines, visual) as (about, run):
+    with started(flags, machines, visual) as (about, run):
         bank = extract_videos_by(run, dataset, about, flags.out, vectors, strict=flags.strict)
     print(f"{bank.path}: {bank.clips.num_rows} clips, {bank.classes.num_rows} classes, digest {bank.digest[:16]}")
     for name, what in (("audio", "sound"), ("video", "picture")):
@@ -200,7 +219,7 @@ def _extract_videos(flags: argparse.Namespace, machines: "Machines", dataset: "D
     return 0
 
 
-def _check_videos(flags: argparse.Namespace, pictures: bool) -> None:
+def check_videos(flags: argparse.Namespace, pictures: bool) -> None:
     """Refuse what does not fit the data set, before anything is listed or loaded.
 
     Raises:
@@ -224,7 +243,7 @@ def _check_videos(flags: argparse.Namespace, pictures: bool) -> None:
 
 
 @contextmanager
-def _started(
+def started(
     flags: argparse.Namespace, machines: "Machines", visual: tuple[str, str | None] | None = None
 ) -> "Iterator[tuple[Facts, Run]]":
     """Start the backbone, and for videos the visual one: in actors, or in this process if Ray is not installed.
@@ -255,7 +274,8 @@ def _started(
         yield actors.about, actors.run
 
 
-def _given_classes(given: str | None, dataset: "Dataset") -> "Mapping[str, ClassText] | None":
+def given_classes(given: str | None, dataset: "Dataset") -> "Mapping[str, ClassText] | None":
+    """Prompt and explanations that ``--explanations`` gives, by label; None: those that come with mgcl."""
     from mgcl.language.explanations import explanations, from_templates, read_explanations
     from mgcl.language.prompts import TEMPLATES
 

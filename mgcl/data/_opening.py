@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mgcl.catalogue import load
+from mgcl.data._streamed.opening import MANIFEST, PARQUET, TAR
 from mgcl.data.dataset import DatasetModule
 from mgcl.errors import DataError
 
@@ -15,8 +16,10 @@ def opened(name: str, root: Path | None) -> tuple[DatasetModule, Path]:
         root: folder of the data set; None: the default.
 
     Raises:
-        MgclError: there is no such data set, or it has no default folder.
+        MgclError: there is no such data set, it has no default folder, or it is one that is streamed.
     """
+    if name.startswith((MANIFEST, TAR, PARQUET)):
+        raise DataError(f"{name}: is streamed, which `mgcl extract` alone does; name a folder or csv as the set folder")
     if name.startswith("hub:"):
         from mgcl.data._hub import HubDataset
 

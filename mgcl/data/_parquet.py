@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ _LABELS = ("human_labels", "label", "labels", "class", "category", "class_name",
 """Names of columns with the classes' names, where the schema has no ClassLabel; the first is taken."""
 _CAPTIONS = ("caption", "captions", "caption_1", "caption_2", "caption_3", "caption_4", "caption_5", "text")
 """Names of columns with captions; text only if there is no other, and no class."""
+LARGEST_GROUP = 1 << 29
+"""Bytes of audio in a row group above which it is not read at once."""
 _MAGIC = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3", b"\xff\xfb": ".mp3", b"FORM": ".aiff"}
 """First bytes of an audio file -> its suffix."""
 
@@ -25,7 +27,8 @@ class Row:
     """One row: an audio file, and what is known of it."""
 
     audio: bytes
-    suffix: str
+    """Content of the file; empty: it was not read."""
+    suffix: str = ""
     label: str = ""
     labels: tuple[str, ...] | None = None
     captions: tuple[str, ...] = ()
@@ -63,6 +66,49 @@ def rows(file: Path) -> Iterator[Row]:
                 number += 1
     except pa.ArrowException as error:
         raise DataError(f"{file}: not a whole parquet file ({error}); remove it, and run the command again") from None
+
+
+def rows_without_audio(file: Path) -> Iterator[list[Row]]:
+    """Read what a parquet file says of its audio, without the audio: the rows of each row group.
+
+    Raises:
+        DataError: as ``rows``; or a row group holds more than ``LARGEST_GROUP`` bytes of audio.
+    """
+    try:
+        parquet = pq.ParquetFile(file)
+        columns, number = _columns(parquet.schema_arrow, file), 0
+        for group in range(parquet.num_row_groups):
+            _check_size(parquet.metadata.row_group(group), columns.audio, file)
+            read = parquet.read_row_group(group, columns=columns.read[1:])
+            values = read.to_pylist() if columns.read[1:] else [{}] * parquet.metadata.row_group(group).num_rows
+            yield [_about(each, columns, where=f"{file}, row {number + row}") for row, each in enumerate(values)]
+            number += len(values)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file}: not a whole parquet file ({error}); fetch it again") from None
+
+
+def audio_of(file: Path, group: int) -> pa.Array:
+    """Read the audio of a row group: structs of bytes and path.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        parquet = pq.ParquetFile(file)
+        name = next(field.name for field in parquet.schema_arrow if _is_audio(field))
+        return parquet.read_row_group(group, columns=[name])[name].combine_chunks()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file}: row group {group} cannot be read ({error}); fetch it again") from None
+
+
+def _check_size(group: pq.RowGroupMetaData, audio: str, file: Path) -> None:
+    columns = (group.column(number) for number in range(group.num_columns))
+    size = sum(each.total_uncompressed_size for each in columns if each.path_in_schema.startswith(f"{audio}."))
+    if size > LARGEST_GROUP:
+        raise DataError(
+            f"{file}: a row group holds {size >> 20:,} MiB of audio, and at most {LARGEST_GROUP >> 20} are read at "
+            "once; write it again with smaller ones, as `row_group_size=100` of pyarrow.parquet.write_table makes"
+        )
 
 
 def _columns(schema: pa.Schema, file: Path) -> _Columns:
@@ -123,6 +169,12 @@ def _row(values: Mapping[str, Any], columns: _Columns, *, where: str) -> Row:
     audio = values[columns.audio] or {}
     if not audio.get("bytes"):
         raise DataError(f"{where}: no audio, only its name {audio.get('path')!r}; choose a data set that holds audio")
+    suffix = suffix_of(audio.get("path") or "", audio["bytes"], where)
+    return replace(_about(values, columns, where=where), audio=audio["bytes"], suffix=suffix)
+
+
+def _about(values: Mapping[str, Any], columns: _Columns, *, where: str) -> Row:
+    """What a row says of its audio."""
     value = values[columns.label] if columns.label else None
     label, labels = "", None
     if isinstance(value, list):
@@ -132,9 +184,8 @@ def _row(values: Mapping[str, Any], columns: _Columns, *, where: str) -> Row:
     captions = tuple(text for name in columns.captions for text in _texts(values[name]))
     if not columns.label and not captions:
         raise DataError(f"{where}: no caption; choose another data set or commit")
-    name = audio.get("path") or ""
     fold = values[columns.fold] if columns.fold else None
-    return Row(audio["bytes"], _suffix(name, audio["bytes"], where), label, labels, captions, fold)
+    return Row(b"", "", label, labels, captions, fold)
 
 
 def _class(value: Any, columns: _Columns, where: str) -> str:
@@ -148,7 +199,17 @@ def _texts(value: Any) -> list[str]:
     return [text.strip() for text in found if text and text.strip()]
 
 
-def _suffix(name: str, audio: bytes, where: str) -> str:
+def suffix_of(name: str, audio: bytes, where: str) -> str:
+    """Suffix of an audio file, by its name, else by its first bytes.
+
+    Args:
+        name: name of the file; may be empty.
+        audio: content of the file.
+        where: words for the message.
+
+    Raises:
+        DataError: the format is not known.
+    """
     suffix = Path(name).suffix.lower()
     if suffix in SUFFIXES:
         return suffix

@@ -206,7 +206,7 @@ def _rows(file: Path, columns: Sequence[str], missing: str, headless: str) -> tu
         content = file.read_bytes()
         text = content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
         first = next((line for line in text.splitlines() if line.strip()), "")
-        separator = headless or _separator(first, columns)
+        separator = headless or separator_of(first, columns)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
         rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except FileNotFoundError:
@@ -220,8 +220,8 @@ def _rows(file: Path, columns: Sequence[str], missing: str, headless: str) -> tu
     return separator, rows
 
 
-def _separator(header: str, columns: Sequence[str]) -> str:
-    """Return the separator that splits the header into most of the required columns; ties go to most columns."""
+def separator_of(header: str, columns: Sequence[str]) -> str:
+    """Return the separator that splits a csv file's header into most of these columns; ties go to most columns."""
 
     def fit(separator: str) -> tuple[int, int]:
         names = [name.strip(' "').casefold() for name in header.split(separator)]

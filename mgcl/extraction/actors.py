@@ -152,4 +152,6 @@ def _result(job: Any, what: str) -> Any:
 
 
 def _first(shard: Shard) -> str:
+    if shard.rows:
+        return f"row {shard.rows.start}"
     return str(shard.files[0].path) if shard.files else repr(shard.sentences[0])

@@ -6,19 +6,19 @@ from concurrent.futures import Executor
 from itertools import islice
 from typing import TypeVar
 
-from mgcl.data.dataset import AudioFile
 from mgcl.errors import DataError
 from mgcl.extraction.plan import batches
 
 # Batches whose clips are decoded or queued while another batch is embedded.
 _AHEAD = 2
 
+_File = TypeVar("_File")
 _Decoded = TypeVar("_Decoded")
 
 
 def decoded_ahead(
-    files: Sequence[AudioFile], decode: Callable[[AudioFile], _Decoded], decoders: Executor, *, size: int
-) -> Iterator[list[tuple[AudioFile, _Decoded | DataError]]]:
+    files: Sequence[_File], decode: Callable[[_File], _Decoded], decoders: Executor, *, size: int
+) -> Iterator[list[tuple[_File, _Decoded | DataError]]]:
     """Yield batches in order; a clip is what ``decode`` returns, or the DataError that it raises.
 
     Only ``_AHEAD`` batches are decoded in advance, so that memory stays bounded.
@@ -30,7 +30,7 @@ def decoded_ahead(
         size: number of clips per batch.
     """
 
-    def attempt(file: AudioFile) -> _Decoded | DataError:
+    def attempt(file: _File) -> _Decoded | DataError:
         try:
             return decode(file)
         except DataError as error:

@@ -15,7 +15,7 @@ from mgcl.extraction.texts import Texts
 from mgcl.extraction.windows import facts_in
 from mgcl.extraction.workbench import Workbench
 from mgcl.features.bank import FeatureBank
-from mgcl.features.columns import Floats, Numbers, Ragged
+from mgcl.features.columns import Floats, Numbers, Ragged, as_float32
 from mgcl.features.header import Header
 from mgcl.features.writer import write_bank
 from mgcl.language.captions import nearest_captions
@@ -52,23 +52,33 @@ def assemble(
             array[row] = vectors[caption]
     return write_bank(
         out,
-        Header(
-            dataset=dataset.name,
-            revision=dataset.revision,
-            licence=dataset.licence,
-            backbone=about.name,
-            embedding_dim=about.embedding_dim,
-            logit_scale=about.logit_scale,
-            sample_rate=about.sample_rate,
-            seconds=about.segments * about.segment_seconds,
-            segments=about.segments,
-            window=dataset.window,
-            prompt=dataset.prompt,
-            mean_over_folds=dataset.mean_over_folds,
-        ),
+        header_of(dataset, about),
         {**stated(files, dataset.window), "caption": captions, **_retrieval(files, texts, vectors), **clips},
-        _classes(replace(dataset, files=tuple(files)).classes, texts, vectors),
+        classes_of(replace(dataset, files=tuple(files)).classes, texts, vectors),
         extraction={"weights": about.fingerprint, "left_out": left_out},
+    )
+
+
+def header_of(dataset: Dataset, about: Facts) -> Header:
+    """Header of the bank of a data set.
+
+    Args:
+        dataset: the data set; its files are not looked at.
+        about: facts about the backbone in the data set's window (``mgcl.extraction.windows.facts_in``).
+    """
+    return Header(
+        dataset=dataset.name,
+        revision=dataset.revision,
+        licence=dataset.licence,
+        backbone=about.name,
+        embedding_dim=about.embedding_dim,
+        logit_scale=about.logit_scale,
+        sample_rate=about.sample_rate,
+        seconds=about.segments * about.segment_seconds,
+        segments=about.segments,
+        window=dataset.window,
+        prompt=dataset.prompt,
+        mean_over_folds=dataset.mean_over_folds,
     )
 
 
@@ -110,8 +120,8 @@ def _retrieval(files: Sequence[AudioFile], texts: Texts, vectors: Mapping[str, F
     }
 
 
-def _classes(labels: Sequence[str], texts: Texts, vectors: Mapping[str, Floats]) -> dict[str, Any]:
-    """Columns of classes. A data set of captions alone has no class, and its bank no sentence on one."""
+def classes_of(labels: Sequence[str], texts: Texts, vectors: Mapping[str, Floats]) -> dict[str, Any]:
+    """Columns of classes, by name. A data set of captions alone has no class, and its bank no sentence on one."""
     if not labels or not texts.classes:
         return {"label": labels}
     classes = [texts.classes[label] for label in labels]
@@ -167,11 +177,20 @@ def refuse_unfit_for_half(segments: Floats) -> None:
 def _captions(files: Sequence[AudioFile], clip: Numbers, texts: Texts, vectors: dict[str, Floats]) -> list[str] | None:
     if texts.captions is not None:
         return [texts.captions[file.clip_id] for file in files]
-    if not texts.choices:
-        return None
-    choices = np.stack([vectors[each] for each in texts.choices])
+    return nearest_of(as_float32(clip), texts.choices, vectors) if texts.choices else None
+
+
+def nearest_of(clip: Floats, choices: Sequence[str], vectors: Mapping[str, Floats]) -> list[str]:
+    """The nearest candidate caption of each clip.
+
+    Args:
+        clip: clip embeddings, shape (clips, d).
+        choices: candidate captions.
+        vectors: caption -> its embedding.
+    """
+    embedded = np.stack([vectors[each] for each in choices])
     return [
-        texts.choices[row]
+        choices[row]
         for start in range(0, len(clip), 1000)
-        for row in nearest_captions(clip[start : start + 1000], choices)
+        for row in nearest_captions(clip[start : start + 1000], embedded)
     ]

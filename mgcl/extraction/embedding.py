@@ -1,16 +1,20 @@
 """Embed clips and sentences with a backbone. Threads decode the next clips while it works."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from mgcl.audio.excerpt import audible_clip
+from mgcl.audio.decoding import opened as opened_path
+from mgcl.audio.excerpt import excerpt
+from mgcl.audio.recording import Recording
 from mgcl.backbones.backbone import AudioFeatures, Backbone
 from mgcl.catalogue import load
+from mgcl.data._streamed.listing import StreamedClip
 from mgcl.data.dataset import AudioFile
 from mgcl.errors import BackboneError, DataError
 from mgcl.extraction.ahead import decoded_ahead
@@ -19,6 +23,8 @@ from mgcl.extraction.windows import backbone_in
 from mgcl.features.columns import Floats
 from mgcl.features.mel_statistics import mel_statistics
 from mgcl.window import Window
+
+_Clip = TypeVar("_Clip", AudioFile, StreamedClip)
 
 
 def load_exact(backbone: str, weights: str | None, device: str) -> Backbone:
@@ -60,14 +66,19 @@ class Embedded:
     left_out: dict[str, str]
 
 
+def _opened_file(file: Any) -> AbstractContextManager[Recording]:
+    return opened_path(file.path)
+
+
 def embed_clips(
-    files: Sequence[AudioFile],
+    files: Sequence[_Clip],
     backbone: Backbone,
     decoders: Executor,
     turn: AbstractContextManager[object] | None = None,
     window: Window | None = None,
+    opened: Callable[[_Clip], AbstractContextManager[Recording]] = _opened_file,
 ) -> Embedded:
-    """Embed clips in batches of ``BATCH`` files. Clips that cannot be decoded are left out.
+    """Embed clips in batches of ``BATCH``. Clips that cannot be decoded are left out.
 
     Args:
         files: clips to embed.
@@ -75,22 +86,27 @@ def embed_clips(
         decoders: threads that decode, resample and compute mel statistics while the backbone works.
         turn: lock that is held while the backbone works, if several shards share it.
         window: window of the data set's protocol; None: the backbone's own, filled by repetition.
+        opened: function that opens the audio file of a clip.
 
     Raises:
         BackboneError: an embedding is NaN or infinite; names the clip.
     """
     backbone, protocol = backbone_in(backbone, window), window or Window(backbone.seconds)
 
-    def decode(file: AudioFile) -> Floats:
-        return audible_clip(
-            file.path,
-            clip_id=file.clip_id,
-            sample_rate=backbone.sample_rate,
-            seconds=backbone.seconds,
-            channels=file.channels,
-            short=protocol.short,
-            long=protocol.long,
-        )
+    def decode(file: _Clip) -> Floats:
+        with opened(file) as recording:
+            cut = excerpt(
+                recording,
+                clip_id=file.clip_id,
+                sample_rate=backbone.sample_rate,
+                seconds=backbone.seconds,
+                channels=file.channels,
+                start=file.start or 0.0,
+                end=file.end,
+                short=protocol.short,
+                long=protocol.long,
+            )
+        return cut.audible().waveform
 
     left_out: dict[str, str] = {}
     clip_ids: list[str] = []

@@ -5,6 +5,7 @@ The data set is divided into shards (``plan``). Every shard is embedded once (``
 (``assembly``).
 """
 
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,6 @@ from mgcl.features.columns import Floats
 from mgcl.features.parts import NEEDED
 from mgcl.progress import Bar
 from mgcl.records import logit_scale_fault
-from mgcl.window import Window
 
 Run = Callable[[Workbench], Iterable[Shard]]
 """Function that finishes the shards of a workbench, and yields each shard once its file is complete."""
@@ -54,7 +54,7 @@ def in_process(backbone: Backbone, decode_workers: int = 1) -> Run:
     def run(bench: Workbench) -> Iterator[Shard]:
         # The mel statistics' last digits depend on how many threads BLAS has.
         with ThreadPoolExecutor(decode_workers) as decoders, threadpool_limits(1, user_api="blas"):
-            if any(shard.files for shard in bench.todo):
+            if any(shard.clips for shard in bench.todo):
                 refuse_outputs(backbone)  # a backbone of the catalogue was checked on loading, others were not
             for shard in bench.todo:
                 bench.finish(shard, backbone, decoders)
@@ -150,38 +150,61 @@ def _made(
 ) -> FeatureBank:
     if out.exists():
         raise BankError(f"{out}: exists already; name another folder, or remove it first")
-    _refuse_in_vain(dataset, about)
-    with _workbench(out, shards, about, dataset.window) as bench:
-        there, todo = bench.done, bench.todo
-        if there:
-            print(f"{bench.folder}: {len(there)} of {len(bench.shards)} shards are there already", flush=True)
-        if strict:
-            _refuse_gaps(bench)
-        clips, left = (sum(len(shard.files) for shard in each) for each in (bench.shards, todo))
-        with Bar(total=clips, initial=clips - left, desc="embedding clips", unit="clip") as bar:
-            # Sentences come first, so that one that cannot be embedded is refused before any clip is embedded.
-            for part in ([each for each in todo if each.sentences], [each for each in todo if each.files]):
-                for shard in _named(run(bench.only(part)), texts):
-                    bar.update(len(shard.files))
-                    if strict:
-                        _refuse_gaps(bench.only([shard]))
+    refuse_scale(about)
+    for fault in faults(dataset):
+        raise DataError(fault)
+    with locked(out, identity(shards, about, dataset.window)) as folder:
+        bench = Workbench(folder, shards, dataset.window)
+        finish_all(run, bench, texts, strict=strict)
         bank = assembled(bench)
-    for leftover in out.parent.glob(f".{out.name}-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    remove_leftovers(out)
     return bank
 
 
-def _refuse_in_vain(dataset: Dataset, about: Facts) -> None:
-    """Refuse, before the first clip is embedded, a data set or backbone for which no bank can be written.
+def finish_all(run: Run, bench: Workbench, texts: Texts | None, *, strict: bool) -> None:
+    """Finish the shards of a workbench, with a bar.
+
+    Args:
+        run: function that embeds the shards.
+        bench: the workbench.
+        texts: texts of the bank, which name the owner of a sentence; None: there is none.
+        strict: whether to stop at a clip that cannot be decoded.
+
+    Raises:
+        DataError: a clip cannot be decoded and ``strict`` is set.
+        BackboneError: a sentence cannot be embedded.
+    """
+    there, todo = bench.done, bench.todo
+    if there:
+        print(f"{bench.folder}: {len(there)} of {len(bench.shards)} shards are there already", flush=True)
+    if strict:
+        _refuse_gaps(bench)
+    clips, left = (sum(shard.clips for shard in each) for each in (bench.shards, todo))
+    with Bar(total=clips, initial=clips - left, desc="embedding clips", unit="clip") as bar:
+        # Sentences come first, so that one that cannot be embedded is refused before any clip is embedded.
+        for part in ([each for each in todo if each.sentences], [each for each in todo if each.clips]):
+            for shard in _named(run(bench.only(part)), texts):
+                bar.update(shard.clips)
+                if strict:
+                    _refuse_gaps(bench.only([shard]))
+
+
+def remove_leftovers(out: Path) -> None:
+    """Remove what extractions into a bank left beside it: this one, and others that were stopped."""
+    named = re.compile(rf"\.{re.escape(out.name)}-(plan-)?\w{{8}}")  # and not what begins like another bank's name
+    for leftover in out.absolute().parent.iterdir():
+        if named.fullmatch(leftover.name):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def refuse_scale(about: Facts) -> None:
+    """Refuse, before the first clip is embedded, a backbone for which no bank can be written.
 
     Raises:
         BackboneError: the logit scale is out of range.
-        DataError: the data set contradicts itself (``mgcl.data._faults``), e.g. two clips have the same id.
     """
     if reads_text(about) and (fault := logit_scale_fault(about.logit_scale)):
         raise BackboneError(f"{about.name}: its logit scale is {fault}; choose other weights")
-    for fault in faults(dataset):
-        raise DataError(fault)
 
 
 def _named(shards: Iterable[Shard], texts: Texts | None) -> Iterator[Shard]:
@@ -200,13 +223,21 @@ def _refuse_gaps(bench: Workbench) -> None:
 
 
 @contextmanager
-def _workbench(out: Path, shards: tuple[Shard, ...], about: Facts, window: Window | None) -> Iterator[Workbench]:
-    """Open the workbench of a bank: a folder beside it for the shards. The folder remains for a resumed extraction."""
-    folder = out.absolute().with_name(f".{out.name}-{identity(shards, about, window)}")
+def locked(out: Path, name: str) -> Iterator[Path]:
+    """Lock the folder of an extraction, which is beside the bank and remains for a resumed one.
+
+    Args:
+        out: folder of the bank.
+        name: hex digits that depend on everything that determines the folder's content.
+
+    Raises:
+        BankError: another extraction has it.
+    """
+    folder = out.absolute().with_name(f".{out.name}-{name}")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "lock", timeout=0):
-            yield Workbench(folder, shards, window)
+            yield folder
     except Timeout:
         raise BankError(
             f"{out}: another extraction into it is under way; wait for it, or name another folder"

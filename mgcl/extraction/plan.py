@@ -34,6 +34,13 @@ class Shard:
     name: str
     files: tuple[AudioFile, ...] = ()
     sentences: tuple[str, ...] = ()
+    rows: range = range(0)
+    """Rows of the plan of a streamed data set, instead of files."""
+
+    @property
+    def clips(self) -> int:
+        """Number of its clips."""
+        return len(self.files) + len(self.rows)
 
 
 def plan(files: Sequence[AudioFile], sentences: Iterable[str]) -> tuple[Shard, ...]:
@@ -43,10 +50,15 @@ def plan(files: Sequence[AudioFile], sentences: Iterable[str]) -> tuple[Shard, .
     their order. A file that cannot be opened counts as empty here, and its error is reported when it is decoded.
     """
     by_length = sorted(files, key=_seconds)
-    unique = list(dict.fromkeys(sentences))
     clips = (Shard(f"clips-{i:05}", files=tuple(each)) for i, each in enumerate(batches(by_length, _CLIPS)))
-    texts = (Shard(f"text-{i:05}", sentences=tuple(each)) for i, each in enumerate(batches(unique, _SENTENCES)))
-    return (*texts, *clips)  # sentences first: one that cannot be embedded is refused before any clip is embedded
+    # sentences first: one that cannot be embedded is refused before any clip is embedded
+    return (*plan_sentences(sentences), *clips)
+
+
+def plan_sentences(sentences: Iterable[str]) -> tuple[Shard, ...]:
+    """Divide sentences into shards. Repeated sentences are embedded once."""
+    unique = list(dict.fromkeys(sentences))
+    return tuple(Shard(f"text-{i:05}", sentences=tuple(each)) for i, each in enumerate(batches(unique, _SENTENCES)))
 
 
 def batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:

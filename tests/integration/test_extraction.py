@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mgcl.backbones import tiny
@@ -15,6 +16,7 @@ from mgcl.data.dataset import Dataset
 from mgcl.errors import BackboneError, BankError, DataError
 from mgcl.extraction.extract import extract, extract_by
 from mgcl.extraction.texts import Texts
+from mgcl.features import FeatureBank
 from mgcl.features.mel_statistics import mel_statistics
 from mgcl.language.explanations import explanations
 from tests.commands import run_here
@@ -184,3 +186,20 @@ def test_a_clip_that_was_changed_is_embedded_again(dataset, tmp_path) -> None:
     changed = extract(small, backbone, tmp_path / "bank")
     assert changed.digest == extract(small, backbone, tmp_path / "fresh").digest
     assert [each.name for each in tmp_path.glob(".bank-*")] == []
+
+
+def test_a_manifest_of_the_files_gives_the_same_embeddings(dataset, bank, tmp_path, shared_cluster) -> None:
+    """The clips are as long as each other, and so the batches are the same ones."""
+    listed = [{"path": file.path, "clip_id": file.clip_id, "label": file.label} for file in dataset.files]
+    pd.DataFrame(listed).to_csv(tmp_path / "mine.csv", index=False)
+    out = tmp_path / "bank"
+    words = ["extract", "--dataset", f"manifest:{tmp_path}/mine.csv", "--backbone", "tiny", "--out", str(out)]
+    done = run_here(lambda: main([*words, "--actors", "1", *shared_cluster.joined]))
+    assert done.returncode == 0, done.stderr
+    assert f"{out}: 45 clips, 15 classes, digest " in done.stdout
+    found = FeatureBank.open(out)
+    assert list(found.row_of_clip) == list(bank.row_of_clip)
+    assert (found.segment_embeddings[:] == bank.segment_embeddings).all()
+    assert found.clips["caption"].to_pylist() == bank.clips["caption"].to_pylist()
+    refused = run_here(lambda: main([*words[:-1], str(tmp_path / "other"), "--captions", "captions.csv"]))
+    assert "--captions: manifest:" in refused.stderr
