@@ -1,6 +1,6 @@
 """A store of many recorded trials, written in bulk: about 10,000 per bank, of 100 episodes each.
 
-    python tests/benchmarks/many_runs.py FOLDER [--banks 10]
+    PYTHONPATH=. python tests/benchmarks/many_runs.py FOLDER [--banks 10]
 
 One trial per column is run, and one is recorded in the usual way. All others get drawn scores, and the rows of MLflow's
 tables that ``Tracking.record`` would have written. The command that it prints is the sweep that the store is of.
