@@ -1,9 +1,9 @@
 """Significance of the paired differences between a reference row and the other rows: intervals, p, block counts."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
 
 import numpy as np
 
@@ -25,6 +25,10 @@ from mgcl.reporting.tables import Column, Table
 from mgcl.tasks import Metric
 
 _Place = tuple[str, Column]
+_Blocks = Mapping[Hashable, Floats]
+"""Block -> paired units."""
+_TOGETHER = 512
+"""Largest number of comparisons that are resampled together, which bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def compare_all(tables: Sequence[Table], reference: str) -> list[tuple[Compariso
                 reference=reference,
                 row=row,
                 column=column,
-                difference=block_estimate(units, table.metric.paired_interval, table.metric.difference),
+                difference=_difference(table.metric, units),
                 low=float(ends[row, column][0]),
                 high=float(ends[row, column][1]),
                 p=tested[row, column],
@@ -87,24 +91,28 @@ def adjusted_p(compared: Sequence[tuple[Table, str]]) -> list[Mapping[_Place, fl
     return [_adjusted(each) for each in _p([table.metric for table, _ in compared], paired)]
 
 
-def _paired(table: Table, reference: str) -> dict[_Place, Mapping[Hashable, Units]]:
-    paired: dict[_Place, Mapping[Hashable, Units]] = {}
+def _paired(table: Table, reference: str) -> dict[_Place, _Blocks]:
+    paired: dict[_Place, _Blocks] = {}
     for column in table.columns:
         for row in table.rows:
             units = paired_units(table.metric, *(table.entries.get((each, column)) for each in (reference, row)))
             if units:
-                paired[row, column] = units
+                paired[row, column] = {block: np.array(each) for block, each in units.items()}
     return paired
 
 
-def _is_ahead(metric: Metric, units: Any) -> bool:
-    difference: float = figure(units, metric.difference) if metric.difference else sum(units)
+def _difference(metric: Metric, units: _Blocks) -> Estimate:
+    listed: dict[Hashable, Units] = {block: each.tolist() for block, each in units.items()}
+    return block_estimate(listed, metric.paired_interval, metric.difference)
+
+
+def _is_ahead(metric: Metric, units: Floats) -> bool:
+    listed = units.tolist()
+    difference: float = figure(listed, metric.difference) if metric.difference else sum(listed)
     return metric.direction * difference > 0
 
 
-def _p(
-    metrics: Sequence[Metric], paired: Sequence[Mapping[_Place, Mapping[Hashable, Units]]]
-) -> list[dict[_Place, float]]:
+def _p(metrics: Sequence[Metric], paired: Sequence[Mapping[_Place, _Blocks]]) -> list[dict[_Place, float]]:
     def tested(blocks: Sequence[Floats], of: Function | None) -> Floats:
         return swap_p(blocks, of) if of else sign_flip_p(blocks)
 
@@ -113,14 +121,14 @@ def _p(
 
 def _of_alike(
     metrics: Sequence[Metric],
-    paired: Sequence[Mapping[_Place, Mapping[Hashable, Units]]],
+    paired: Sequence[Mapping[_Place, _Blocks]],
     of_blocks: Callable[[Sequence[Floats], Function | None], Floats],
 ) -> list[dict[_Place, Floats]]:
     """Apply a test to all comparisons; those of one metric with the same number of units per block are done together.
 
     Args:
         metrics: metric per table.
-        paired: per table, (row, column) -> block -> paired units.
+        paired: per table, (row, column) -> block -> paired units, shape (units,), or (units, columns) of a summary.
         of_blocks: function from arrays of shape (units, comparisons), one per block, and the metric's difference, to
             results whose last axis is the comparisons.
 
@@ -132,13 +140,18 @@ def _of_alike(
         for place, units in pairs.items():
             alike[metric, tuple(map(len, units.values()))].append((index, place))
     results: list[dict[_Place, Floats]] = [{} for _ in paired]
-    for same in alike.values():
+    for same in chain.from_iterable(map(_batches, alike.values())):
         every = [list(paired[index][place].values()) for index, place in same]
-        blocks: list[Floats] = [np.array(each).swapaxes(0, 1) for each in zip(*every, strict=True)]
+        blocks: list[Floats] = [np.stack(each, axis=1) for each in zip(*every, strict=True)]
         found = of_blocks(blocks, metrics[same[0][0]].difference)
         for (index, place), result in zip(same, found.T, strict=True):
             results[index][place] = result
     return results
+
+
+def _batches(places: Sequence[tuple[int, _Place]]) -> Iterator[Sequence[tuple[int, _Place]]]:
+    for start in range(0, len(places), _TOGETHER):
+        yield places[start : start + _TOGETHER]
 
 
 def _adjusted(p: Mapping[_Place, float]) -> dict[_Place, float]:

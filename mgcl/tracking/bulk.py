@@ -1,4 +1,4 @@
-"""Runs of an MLflow database, read in bulk.
+"""Runs of an MLflow database, read and tagged in bulk.
 
 MLflow makes an object of every tag, parameter and metric, about a hundred per trial, and sorts all runs again for every
 page. The functions below read the same rows from the tables that every MLflow database has. A server's tables cannot be
@@ -7,7 +7,7 @@ reached: its runs are requested page by page (``store.search``).
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -76,6 +76,29 @@ def artifact_addresses(uri: str, run_ids: Sequence[str]) -> dict[str, str]:
             rows = connection.execute(select(_RUNS.c.run_uuid, _RUNS.c.artifact_uri).where(wanted))
             found |= {str(run_id): str(address) for run_id, address in rows}
     return found
+
+
+def replace_tag(uri: str, key: str, former: Collection[str], values: Mapping[str, str]) -> None:
+    """Change a tag of runs, each to its own value, where it has one of the former values.
+
+    Args:
+        uri: address of a database.
+        key: name of the tag.
+        former: values that are replaced.
+        values: ID of a run -> new value.
+
+    Raises:
+        SQLAlchemyError: the database does not answer or cannot be written.
+    """
+    of_value: defaultdict[str, list[str]] = defaultdict(list)
+    for run_id, value in values.items():
+        of_value[value].append(run_id)
+    tags = _TAGS.c
+    with _connected(uri) as connection, connection.begin():
+        for value, run_ids in of_value.items():
+            for start in range(0, len(run_ids), _AT_ONCE):
+                wanted = (tags.key == key) & tags.run_uuid.in_(run_ids[start : start + _AT_ONCE])
+                connection.execute(_TAGS.update().where(wanted & tags.value.in_(list(former))).values(value=value))
 
 
 def _records(connection: Connection, found: Sequence[Any]) -> Iterator[RunRecord]:
