@@ -101,12 +101,20 @@ def read_artifact(address: str, uri: str, name: str) -> str | None:
         return (Path(folder) / name).read_text(encoding="utf-8")
 
 
-def write_artifact(client: MlflowClient, uri: str, run_id: str, name: str, text: str) -> None:
-    """Write a text as a file of a run; a file of the same name is replaced."""
+def write_artifact(address: str, uri: str, name: str, text: str) -> None:
+    """Write a text as a file of a run; a file of the same name is replaced.
+
+    Args:
+        address: artifact address in the run's record.
+        uri: present address of the store.
+        name: name of the file.
+        text: content of the file.
+    """
+    files = get_artifact_repository(current(address, uri, writing=True), tracking_uri=uri)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / name
         file.write_text(text, encoding="utf-8")
-        files_of(client, uri, run_id, writing=True).log_artifact(str(file))  # type: ignore[no-untyped-call]
+        files.log_artifact(str(file))  # type: ignore[no-untyped-call]
 
 
 def _local(address: str) -> Path | None:

@@ -110,17 +110,19 @@ class Tracking:
         seconds = outcome.seconds if isinstance(outcome, TrialResult) else 0.0
         began = int(1000 * (time.time() - seconds))  # so that MLflow's page shows the duration of the trial
         with self.writing():
-            run_id = self.client.create_run(self.experiment_id, began, about, run_name(planned)).info.run_id
-            self._log(run_id, planned, outcome)
+            run = self.client.create_run(self.experiment_id, began, about, run_name(planned)).info
+            run_id = run.run_id
+            self._log(run_id, str(run.artifact_uri), planned, outcome)
             self.client.set_terminated(run_id, "FINISHED" if isinstance(outcome, TrialResult) else "FAILED")
             self.client.set_tag(run_id, "complete", "1")
 
-    def _log(self, run_id: str, planned: PlannedTrial, outcome: TrialResult | TrialFailure) -> None:
+    def _log(self, run_id: str, address: str, planned: PlannedTrial, outcome: TrialResult | TrialFailure) -> None:
+        """Write what a trial gave; ``address`` is that of the run's artifacts."""
         parameters = [Param(*each) for each in parameters_of(planned).items()]
         if isinstance(outcome, TrialFailure):
             self.client.log_batch(run_id, params=parameters)
             self.client.set_tag(run_id, "error", outcome.error[:TAG_LIMIT])
-            write_artifact(self.client, self.uri, run_id, "traceback.txt", outcome.traceback)
+            write_artifact(address, self.uri, "traceback.txt", outcome.traceback)
             return
         now = int(time.time() * 1000)
         metrics = [Metric(name, value, now, step) for name, value, step in metrics_of(planned.trial, outcome)]
@@ -131,7 +133,7 @@ class Tracking:
             self.client.log_batch(run_id, metrics[start : start + PAGE])
         for start in range(_TAGS_AT_ONCE, len(tags), _TAGS_AT_ONCE):
             self.client.log_batch(run_id, tags=tags[start : start + _TAGS_AT_ONCE])
-        write_artifact(self.client, self.uri, run_id, _TRIAL, trial_json(planned, outcome))
+        write_artifact(address, self.uri, _TRIAL, trial_json(planned, outcome))
 
     def keep(self, files: Sequence[Path]) -> None:
         """Add files, e.g. a report's, to the parent run; a file of the same name is replaced.
@@ -161,7 +163,8 @@ class Tracking:
             DeletedError: the sweep's experiment was deleted.
         """
         with answering(self.uri):
-            write_artifact(self.client, self.uri, self.parent_id, PROGRESS, json.dumps(asdict(progress)))
+            address = str(self.client.get_run(self.parent_id).info.artifact_uri)
+            write_artifact(address, self.uri, PROGRESS, json.dumps(asdict(progress)))
         self._refuse_deleted()
 
     @contextmanager
