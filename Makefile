@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup sweep check test results bench drill pretrain
+.PHONY: setup sweep check test results bench bench-gpu drill pretrain
 
 setup: .venv/.done
 
@@ -35,7 +35,11 @@ results: setup
 bench: setup
 	mkdir -p .mgcl
 	$(BIN)/pytest tests/benchmarks --benchmark-only -p no:warnings -o addopts= --benchmark-json .mgcl/benchmarks.json
-	$(BIN)/python tests/benchmarks/report.py .mgcl/benchmarks.json reports/benchmarks.md
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/report.py .mgcl/benchmarks.json reports/benchmarks.md
+
+# The same work on a GPU beside the CPU: its section of reports/benchmarks.md.
+bench-gpu: setup
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/gpu.py reports/benchmarks.md
 
 # 200 trials on three nodes of this machine, while workers, nodes, the driver and its shell are killed; ten minutes.
 drill: setup

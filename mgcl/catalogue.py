@@ -39,6 +39,7 @@ def names(kind: str, folder: str = "") -> tuple[str, ...]:
     return tuple(sorted(_in(kind, folder)))
 
 
+@cache
 def load(kind: str, name: str, folder: str = "") -> ModuleType:
     """Import the module of a name; ``folder`` as for ``names``.
 

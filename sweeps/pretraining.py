@@ -6,13 +6,14 @@ It may be stopped: the same command goes on from the newest checkpoint. Models a
 """
 
 from dataclasses import replace
+from typing import Any
 
 from mgcl.pretraining.training import Plan
 from mgcl.sweep import Sweep
 from mgcl.sweep.parts import PartsStudy, main
 from mgcl.tasks import detection, few_shot, retrieval
 
-FIRST = {"standardised": False, "score_temperature": 30.0}
+FIRST: dict[str, Any] = {"standardised": False, "score_temperature": 30.0}
 """What the first tiny model was trained with; its codebook did not learn (reports/LOG.md)."""
 PLAIN = Plan(codebook=False, local=False, mlp=True, hardness=0.0, regularisation=0.0, soft_targets=False)
 MGA = replace(PLAIN, codebook=True, local=True, hardness=Plan.hardness)

@@ -36,6 +36,8 @@ class Standards(nn.Module):
     def fold(self, model: Grained) -> None:
         """Give a model's heads the running means and variances, so that it needs this module no longer."""
         for head, norm in ((model.frame_proj, self.of_frames), (model.word_proj, self.of_words)):
-            last, scale = head[-1], (norm.running_var + norm.eps).rsqrt()
+            last, mean, variance = head[-1], norm.running_mean, norm.running_var
+            assert isinstance(last, nn.Linear) and mean is not None and variance is not None
+            scale = (variance + norm.eps).rsqrt()
             last.weight.mul_(scale.unsqueeze(1))
-            last.bias.sub_(norm.running_mean).mul_(scale)
+            last.bias.sub_(mean).mul_(scale)

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -22,20 +23,35 @@ _LEVEL = 0.05
 class Ranking:
     """Comparison of the rows that are complete in every column of every bank."""
 
-    table: Table
-    """Table of the first bank, for its task and metric."""
+    tables: Sequence[Table]
+    """Ranked table of each bank."""
     observed: pd.DataFrame
     """Mean figures over a table's columns: one line per bank and block, one column per row.
 
     They are paired: within a block all rows of the table are measured on the same draws.
     """
-    behind: Mapping[str, int]
-    """Row -> number of columns, over all banks, in which it differs significantly from the column's best row."""
-    columns: int
-    """Number of columns, summed over the banks."""
-    banks: int
     incomplete: tuple[str, ...]
     """Rows that are left out because they are incomplete in some column."""
+
+    @property
+    def table(self) -> Table:
+        """Table of the first bank, for its task and metric."""
+        return self.tables[0]
+
+    @property
+    def banks(self) -> int:
+        """Number of banks."""
+        return len(self.tables)
+
+    @property
+    def columns(self) -> int:
+        """Number of columns, summed over the banks."""
+        return sum(len(table.columns) for table in self.tables)
+
+    @cached_property
+    def behind(self) -> Mapping[str, int]:
+        """Row -> number of columns, over all banks, in which it differs significantly from the column's best row."""
+        return _behind(self.tables, list(self.observed.columns))
 
     @property
     def ranks(self) -> "pd.Series[float]":
@@ -80,11 +96,8 @@ def ranking(tables: Sequence[Table]) -> Ranking | None:
     if len(complete) < 2:
         return None
     return Ranking(
-        table=next(iter(banks.values())),
+        tables=tuple(banks.values()),
         observed=pd.concat([_observed(table, complete) for table in banks.values()], ignore_index=True),
-        behind=_behind(list(banks.values()), complete),
-        columns=sum(len(table.columns) for table in banks.values()),
-        banks=len(banks),
         incomplete=tuple(row for row in every if row not in complete),
     )
 
@@ -109,13 +122,15 @@ def _observed(table: Table, rows: Sequence[str]) -> pd.DataFrame:
 
 
 def _behind(tables: Sequence[Table], rows: Sequence[str]) -> Mapping[str, int]:
-    counts: Counter[str] = Counter(dict.fromkeys(rows, 0))
+    compared, means = [], []
     for table in tables:
         for column in table.columns:
-            means = {row: estimate.mean for row in rows if (estimate := table.entries[row, column].estimate)}
-            best = max(means, key=lambda row: table.metric.direction * means[row])
-            compared = significance.compare(replace(table, columns=(column,)), best)
-            counts.update(each.row for each in compared if each.row in means and each.holm_p < _LEVEL)
+            means.append({row: each.mean for row in rows if (each := table.entries[row, column].estimate)})
+            best = max(means[-1], key=lambda row, of=means[-1], sign=table.metric.direction: sign * of[row])
+            compared.append((replace(table, columns=(column,)), best))
+    counts: Counter[str] = Counter(dict.fromkeys(rows, 0))
+    for of_rows, p in zip(means, significance.adjusted_p(compared), strict=True):
+        counts.update(row for (row, _), each in p.items() if row in of_rows and each < _LEVEL)
     return counts
 
 

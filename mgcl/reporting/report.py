@@ -81,7 +81,7 @@ def write(
     """
     folder = prepare(name, out)
     tables = build(runs, outline.order, outline.groups)
-    compared = [(table, significance.compare(table, outline.reference)) for table in tables]
+    compared = list(zip(tables, significance.compare_all(tables, outline.reference), strict=True))
     text = _text(name, runs, compared, outline, planned)
     pictures = [f"![{figure.caption}]({figure.name}.png)\n\n{figure.caption}" for figure in figures]
     cells = pd.DataFrame(

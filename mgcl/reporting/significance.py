@@ -1,9 +1,9 @@
 """Significance of the paired differences between a reference row and the other rows: intervals, p, block counts."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
 
 import numpy as np
 
@@ -25,6 +25,10 @@ from mgcl.reporting.tables import Column, Table
 from mgcl.tasks import Metric
 
 _Place = tuple[str, Column]
+_Blocks = Mapping[Hashable, Floats]
+"""Block -> paired units."""
+_TOGETHER = 512
+"""Largest number of comparisons that are resampled together, which bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -51,51 +55,103 @@ class Comparison:
 
 def compare(table: Table, reference: str) -> tuple[Comparison, ...]:
     """Compare the reference with every row that shares units with it; sorted by column, then in the table's order."""
-    paired: dict[_Place, Mapping[Hashable, Units]] = {}
+    (found,) = compare_all([table], reference)
+    return found
+
+
+def compare_all(tables: Sequence[Table], reference: str) -> list[tuple[Comparison, ...]]:
+    """Compare as ``compare`` does, for several tables at once: comparisons that are alike share their resamples."""
+    paired = [_paired(table, reference) for table in tables]
+    metrics = [table.metric for table in tables]
+    p, intervals = _p(metrics, paired), _of_alike(metrics, paired, bootstrap_interval)
+    return [
+        tuple(
+            Comparison(
+                reference=reference,
+                row=row,
+                column=column,
+                difference=_difference(table.metric, units),
+                low=float(ends[row, column][0]),
+                high=float(ends[row, column][1]),
+                p=tested[row, column],
+                holm_p=adjusted[row, column],
+                ahead=sum(_is_ahead(table.metric, each) for each in units.values()),
+                blocks=len(units),
+                units=sum(map(len, units.values())),
+            )
+            for (row, column), units in pairs.items()
+        )
+        for table, pairs, tested, adjusted, ends in zip(tables, paired, p, map(_adjusted, p), intervals, strict=True)
+    ]
+
+
+def adjusted_p(compared: Sequence[tuple[Table, str]]) -> list[Mapping[_Place, float]]:
+    """Adjusted p of ``compare`` alone, per pair of a table and its reference row: (row, column) -> p."""
+    paired = [_paired(table, reference) for table, reference in compared]
+    return [_adjusted(each) for each in _p([table.metric for table, _ in compared], paired)]
+
+
+def _paired(table: Table, reference: str) -> dict[_Place, _Blocks]:
+    paired: dict[_Place, _Blocks] = {}
     for column in table.columns:
         for row in table.rows:
             units = paired_units(table.metric, *(table.entries.get((each, column)) for each in (reference, row)))
             if units:
-                paired[row, column] = units
-    tests = _tests(paired, table.metric.difference)
-    adjusted = _adjusted({place: test[0] for place, test in tests.items()})
-    return tuple(
-        Comparison(
-            reference=reference,
-            row=row,
-            column=column,
-            difference=block_estimate(units, table.metric.paired_interval, table.metric.difference),
-            low=tests[row, column][1],
-            high=tests[row, column][2],
-            p=tests[row, column][0],
-            holm_p=adjusted[row, column],
-            ahead=sum(_is_ahead(table.metric, each) for each in units.values()),
-            blocks=len(units),
-            units=sum(map(len, units.values())),
-        )
-        for (row, column), units in paired.items()
-    )
+                paired[row, column] = {block: np.array(each) for block, each in units.items()}
+    return paired
 
 
-def _is_ahead(metric: Metric, units: Any) -> bool:
-    difference: float = figure(units, metric.difference) if metric.difference else sum(units)
+def _difference(metric: Metric, units: _Blocks) -> Estimate:
+    listed: dict[Hashable, Units] = {block: each.tolist() for block, each in units.items()}
+    return block_estimate(listed, metric.paired_interval, metric.difference)
+
+
+def _is_ahead(metric: Metric, units: Floats) -> bool:
+    listed = units.tolist()
+    difference: float = figure(listed, metric.difference) if metric.difference else sum(listed)
     return metric.direction * difference > 0
 
 
-def _tests(
-    paired: Mapping[_Place, Mapping[Hashable, Units]], of: Function | None
-) -> dict[_Place, tuple[float, float, float]]:
-    """(Row, column) -> p, low and high; comparisons with the same number of units per block are resampled together."""
-    alike: defaultdict[tuple[int, ...], list[_Place]] = defaultdict(list)
-    for place, units in paired.items():
-        alike[tuple(map(len, units.values()))].append(place)
-    tests: dict[_Place, tuple[float, float, float]] = {}
-    for places in alike.values():
-        every = [list(paired[place].values()) for place in places]
-        blocks: list[Floats] = [np.array(each).swapaxes(0, 1) for each in zip(*every, strict=True)]
-        found = np.vstack([swap_p(blocks, of) if of else sign_flip_p(blocks), bootstrap_interval(blocks, of)])
-        tests |= {place: (p, low, high) for place, (p, low, high) in zip(places, found.T.tolist(), strict=True)}
-    return tests
+def _p(metrics: Sequence[Metric], paired: Sequence[Mapping[_Place, _Blocks]]) -> list[dict[_Place, float]]:
+    def tested(blocks: Sequence[Floats], of: Function | None) -> Floats:
+        return swap_p(blocks, of) if of else sign_flip_p(blocks)
+
+    return [{place: float(p) for place, p in each.items()} for each in _of_alike(metrics, paired, tested)]
+
+
+def _of_alike(
+    metrics: Sequence[Metric],
+    paired: Sequence[Mapping[_Place, _Blocks]],
+    of_blocks: Callable[[Sequence[Floats], Function | None], Floats],
+) -> list[dict[_Place, Floats]]:
+    """Apply a test to all comparisons; those of one metric with the same number of units per block are done together.
+
+    Args:
+        metrics: metric per table.
+        paired: per table, (row, column) -> block -> paired units, shape (units,), or (units, columns) of a summary.
+        of_blocks: function from arrays of shape (units, comparisons), one per block, and the metric's difference, to
+            results whose last axis is the comparisons.
+
+    Returns:
+        Per table, (row, column) -> result.
+    """
+    alike: defaultdict[Hashable, list[tuple[int, _Place]]] = defaultdict(list)
+    for index, (metric, pairs) in enumerate(zip(metrics, paired, strict=True)):
+        for place, units in pairs.items():
+            alike[metric, tuple(map(len, units.values()))].append((index, place))
+    results: list[dict[_Place, Floats]] = [{} for _ in paired]
+    for same in chain.from_iterable(map(_batches, alike.values())):
+        every = [list(paired[index][place].values()) for index, place in same]
+        blocks: list[Floats] = [np.stack(each, axis=1) for each in zip(*every, strict=True)]
+        found = of_blocks(blocks, metrics[same[0][0]].difference)
+        for (index, place), result in zip(same, found.T, strict=True):
+            results[index][place] = result
+    return results
+
+
+def _batches(places: Sequence[tuple[int, _Place]]) -> Iterator[Sequence[tuple[int, _Place]]]:
+    for start in range(0, len(places), _TOGETHER):
+        yield places[start : start + _TOGETHER]
 
 
 def _adjusted(p: Mapping[_Place, float]) -> dict[_Place, float]:

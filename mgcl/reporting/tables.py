@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any
@@ -32,7 +33,7 @@ class Entry:
     expected: int
     """Number of trials of a complete entry: every block with every seed of its column."""
 
-    @property
+    @cached_property
     def failed(self) -> int:
         """Number of trials that ended in an error."""
         return sum(run.status == "FAILED" for run in self.runs)

@@ -112,14 +112,14 @@ def swept(sweep: Sweep, flags: argparse.Namespace, banks: Mapping[str, FeatureBa
         store.name_comparisons(sweep.reference, sweep.baselines)
     print(f"runs:   {store.where_to_look()}")
     print(f"logs:   {home() / 'logs' / 'KEY.log'}" if not flags.local else "logs:   here", flush=True)
-    _name_rows(store, planned)
-    todo = missing(planned, store.runs(), retry_failed=flags.retry == "failed", only=flags.only)
+    runs = _named_rows(store, planned)
+    todo = missing(planned, runs, retry_failed=flags.retry == "failed", only=flags.only)
     if todo.trials:
         _announce(sweep.name, todo, store)
         run(todo, banks, store, None if flags.local else where)
+        runs = store.runs()
     else:
         print(f"{sweep.name}: nothing to run, all {len(chosen)} trials are recorded")
-    runs = store.runs()
     _print_tables(chosen, runs)
     code = _conclude(chosen, runs)
     if runs:
@@ -130,7 +130,7 @@ def swept(sweep: Sweep, flags: argparse.Namespace, banks: Mapping[str, FeatureBa
         roots = {bank.digest: sounds for bank in banks.values() if sounds}
         with at_work("writing the report"):
             folder = reports.draw(
-                sweep.name, uri, Path(flags.out), planned=keys, banks=tuple(banks.values()), roots=roots
+                sweep.name, uri, Path(flags.out), runs=runs, planned=keys, banks=tuple(banks.values()), roots=roots
             )
             store.keep([file for file in sorted(folder.iterdir()) if file.is_file()])
         print(f"report: {folder / 'index.html'}, {folder / 'report.md'}")
@@ -143,13 +143,16 @@ def _shown(sweep: Sweep) -> list[str]:
     return [*metrics, *(f"params.`{name}`" for name in sweep.task.COLUMNS)]
 
 
-def _name_rows(store: "Tracking", planned: Sequence[PlannedTrial]) -> None:
-    """Add to recorded trials the names of planned rows that they belong to as well."""
-    recorded = {run.key: run for run in store.runs()}
+def _named_rows(store: "Tracking", planned: Sequence[PlannedTrial]) -> tuple[TrialRun, ...]:
+    """Return the recorded trials, after naming in them the planned rows that they belong to as well."""
+    runs = store.runs()
+    recorded, named = {run.key: run for run in runs}, False
     for each in planned:
         found = recorded.get(each.trial.key)
         if found and not set(each.variants) <= set(found.variants):
             store.name_rows(found, each)
+            named = True
+    return store.runs() if named else runs
 
 
 def _announce(name: str, todo: Todo, store: "Tracking") -> None:

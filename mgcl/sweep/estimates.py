@@ -1,14 +1,36 @@
-"""Estimates of the duration of trials, from the duration of others. All functions are pure."""
+"""Estimates of the duration of trials, from the duration of others."""
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from bisect import insort
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 from mgcl.catalogue import load
 from mgcl.cluster.queue import Held, Outcome
 from mgcl.records import Trial, TrialResult, TrialRun
 from mgcl.tasks import Task
+
+_UNKNOWN = object()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What decides how long a trial is expected to take."""
+
+    groups: tuple[Hashable, ...]
+    """Groups of similar trials that the trial belongs to, from the most to the least similar."""
+    work: float
+    """Relative duration, in the units of the task's ``work``."""
+
+
+def kind(trial: Trial) -> Kind:
+    """Return a trial's kind: trials of one variant and column are of one kind, whatever their fold and seed."""
+    task: Task = load("task", trial.task)
+    variant = (trial.method, tuple(sorted(trial.parameters.items())))
+    place = task.place(trial.cell)
+    column = tuple(place[name] for name in task.COLUMNS)
+    return Kind(((variant, column), variant, trial.method, None), work(trial))
 
 
 def work(trial: Trial) -> float:
@@ -17,11 +39,35 @@ def work(trial: Trial) -> float:
     return task.work(trial.cell, trial.parameters)
 
 
-def estimator(trials: Iterable[Trial], runs: Iterable[TrialRun | TrialResult]) -> Callable[[Trial], float | None]:
-    """Make a function that estimates the seconds which a trial will take its worker.
+class Rates:
+    """Seconds per unit of work that trials took, for all groups of similar trials."""
 
-    The estimate is the trial's ``work`` times a rate, in seconds per unit of ``work``. The rate is the median of the
-    most similar trials that have run: same variant and column; else same variant; else same method; else any.
+    def __init__(self) -> None:
+        self._rates: defaultdict[Hashable, list[float]] = defaultdict(list)
+        self._medians: dict[Hashable, float] = {}
+
+    def learn(self, of: Kind, seconds: float) -> None:
+        """Add the duration of a trial that has run."""
+        for group in of.groups:
+            insort(self._rates[group], seconds / of.work)
+            self._medians.pop(group, None)
+
+    def seconds(self, of: Kind) -> float | None:
+        """Estimate the seconds of a trial; None if no trial has run.
+
+        The estimate is the trial's work times the median rate of the most similar trials that have run: same variant
+        and column; else same variant; else same method; else any.
+        """
+        group = next((group for group in of.groups if group in self._rates), _UNKNOWN)
+        if group is _UNKNOWN:
+            return None
+        if group not in self._medians:
+            self._medians[group] = median(self._rates[group])
+        return self._medians[group] * of.work
+
+
+def estimator(trials: Iterable[Trial], runs: Iterable[TrialRun | TrialResult]) -> Callable[[Trial], float | None]:
+    """Make a function that estimates the seconds which a trial will take its worker; see ``Rates.seconds``.
 
     Args:
         trials: all trials of the sweep.
@@ -30,20 +76,11 @@ def estimator(trials: Iterable[Trial], runs: Iterable[TrialRun | TrialResult]) -
     Returns:
         Function from a trial to its estimate, which is None if no trial has run.
     """
-    by_key = {trial.key: trial for trial in trials}
-    rates: defaultdict[Hashable, list[float]] = defaultdict(list)
+    rates, by_key = Rates(), {trial.key: trial for trial in trials}
     for run in runs:
-        trial = by_key.get(run.key)
-        if trial and run.seconds is not None:
-            for group in _groups(trial):
-                rates[group].append(run.seconds / work(trial))
-    known = {group: median(each) for group, each in rates.items()}
-
-    def seconds(trial: Trial) -> float | None:
-        rate = next((known[group] for group in _groups(trial) if group in known), None)
-        return None if rate is None else rate * work(trial)
-
-    return seconds
+        if run.key in by_key and run.seconds is not None:
+            rates.learn(kind(by_key[run.key]), run.seconds)
+    return lambda trial: rates.seconds(kind(trial))
 
 
 def longest_first(trials: Sequence[Trial], seconds: Callable[[Trial], float | None]) -> list[Trial]:
@@ -78,25 +115,45 @@ def time_left(
     return max([(sum(rest) + sum(waiting)) / rate, *rest, *waiting], default=0.0)
 
 
-@dataclass
 class Pace:
-    """Progress of a driver in seconds of work; the clock starts when the first worker takes a trial."""
+    """Progress of a driver in seconds of work; the clock starts when the first worker takes a trial.
 
-    trials: Sequence[Trial]
-    """All trials of the sweep."""
-    runs: Sequence[TrialRun]
-    """Runs that were recorded before the driver started."""
-    left: set[str]
-    """Keys of trials to run that have not ended."""
-    results: list[TrialResult] = field(default_factory=list)
-    began: float | None = None
-    """Start of the first trial, in seconds since 1970; None: none has started."""
+    Trials are counted by kind, so that an estimate takes no longer with a hundred thousand of them.
+
+    Attributes:
+        left: keys of trials to run that have not ended.
+        began: start of the first trial, in seconds since 1970; None: none has started.
+    """
+
+    def __init__(self, trials: Sequence[Trial], runs: Sequence[TrialRun], left: Collection[str]) -> None:
+        """Register the trials.
+
+        Args:
+            trials: all trials of the sweep.
+            runs: runs that were recorded before the driver started.
+            left: keys of trials to run.
+        """
+        alike: dict[Kind, Kind] = {}  # one object per kind
+        found = ((trial.key, kind(trial)) for trial in trials)
+        self._kinds = {key: alike.setdefault(each, each) for key, each in found}
+        self.left = {key for key in left if key in self._kinds}
+        self._waiting = Counter(self._kinds[key] for key in self.left)
+        self._rates = Rates()
+        for run in runs:
+            if run.key in self._kinds and run.seconds is not None:
+                self._rates.learn(self._kinds[run.key], run.seconds)
+        self._worked = 0.0
+        self.began: float | None = None
 
     def end(self, outcome: Outcome, now: float) -> None:
         """Register the outcome of a trial that ended at ``now``, in seconds since 1970."""
-        self.left.discard(outcome.key)
+        if outcome.key in self.left:
+            self.left.remove(outcome.key)
+            self._waiting[self._kinds[outcome.key]] -= 1
         if isinstance(outcome, TrialResult):
-            self.results.append(outcome)
+            if outcome.key in self._kinds:
+                self._rates.learn(self._kinds[outcome.key], outcome.seconds)
+            self._worked += outcome.seconds
             self.began = min(self.began or now, now - outcome.seconds)
 
     def seconds_left(self, held: Sequence[Held], now: float) -> float | None:
@@ -106,25 +163,17 @@ class Pace:
             held: trials that workers are running.
             now: present time, in seconds since 1970.
         """
-        since = {each.trial.key: each.since for each in held}
-        self.began = min([*since.values(), *([self.began] if self.began else [])], default=None)
-        seconds = estimator(self.trials, [*self.runs, *self.results])
-        expected = {trial.key: seconds(trial) for trial in self.trials if trial.key in self.left}
-        known = {key: each for key, each in expected.items() if each is not None}
+        started = [each.since for each in held]
+        self.began = min([*started, *([self.began] if self.began else [])], default=None)
+        expected = {each: self._rates.seconds(each) for each, count in self._waiting.items() if count}
+        known = {each: seconds for each, seconds in expected.items() if seconds is not None}
         if len(known) < len(expected):
             return None
+        running = [(self._kinds[each.trial.key], each.since) for each in held if each.trial.key in self.left]
+        waiting = self._waiting - Counter(each for each, _ in running)
         return time_left(
-            sum(result.seconds for result in self.results),
-            [(now - since[key], each) for key, each in known.items() if key in since],
-            [each for key, each in known.items() if key not in since],
+            self._worked,
+            [(now - since, known[each]) for each, since in running],
+            [known[each] for each in waiting.elements()],
             elapsed=now - self.began if self.began else 0.0,
         )
-
-
-def _groups(trial: Trial) -> list[Hashable]:
-    """Groups of similar trials that a trial belongs to, from the most to the least similar."""
-    task: Task = load("task", trial.task)
-    variant = (trial.method, tuple(sorted(trial.parameters.items())))
-    place = task.place(trial.cell)
-    column = tuple(place[name] for name in task.COLUMNS)
-    return [(variant, column), variant, trial.method, None]

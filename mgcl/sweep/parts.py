@@ -134,7 +134,7 @@ def _table(sweep: Sweep, figures: pd.DataFrame, *, sign: str = "") -> str:
         (row, f"{column}, {metrics[name].title}"): _cell(metrics[name], each["figure"], sign)
         for (row, column, name), each in figures.groupby(["row", "column", "metric"], sort=False)
     }
-    return pd.Series(cells).unstack(sort=False).to_markdown(disable_numparse=True)
+    return str(pd.Series(cells).unstack(sort=False).to_markdown(disable_numparse=True))
 
 
 def _cell(metric: Metric, figures: "pd.Series[float]", sign: str) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from mgcl.catalogue import load, names
 from mgcl.features import FeatureBank
+from mgcl.records import TrialRun
 from mgcl.reporting import figures, report, tables
+from mgcl.reporting.figure import Figure
 from mgcl.reporting.outline import Outline
 from mgcl.reporting.ranks import ranking
 from mgcl.reporting.ranks_figure import critical_difference
@@ -21,6 +23,7 @@ def draw(
     uri: str,
     out: Path,
     *,
+    runs: Sequence[TrialRun] | None = None,
     planned: Collection[str] | None = None,
     banks: Sequence[FeatureBank] = (),
     roots: Mapping[str, Path] | None = None,
@@ -31,6 +34,7 @@ def draw(
         name: name of the sweep.
         uri: address of the MLflow store.
         out: folder in which the report's folder, called ``name``, is made.
+        runs: recorded runs of the sweep, one per trial key; None: they are read from the store.
         planned: keys of all trials of the sweep; None: those of the latest driver's command.
         banks: feature banks whose explanations the transport pictures show.
         roots: bank digest -> folder of its data set, whose audio the transport pictures show.
@@ -43,7 +47,8 @@ def draw(
         ReportError: the folder cannot be written.
         DataError: a data set is not under its root.
     """
-    runs = recorded_runs(name, uri)
+    if runs is None:
+        runs = recorded_runs(name, uri)
     if not runs:
         raise no_sweep(uri, name)
     if planned is None:
@@ -51,7 +56,14 @@ def draw(
         planned = progress.keys if progress else None
     named = comparisons(name, uri)
     outline = Outline(reference=named[0], baselines=named[1:]) if named else Outline()
-    drawn = tables.build(runs, outline.order)
+    material = {bank.digest: _material(bank, (roots or {}).get(bank.digest)) for bank in banks}
+    pictures = _pictures(name, uri, tables.build(runs, outline.order), outline, material)
+    return report.write(name, runs, out, outline=outline, figures=pictures, planned=planned)
+
+
+def _pictures(
+    name: str, uri: str, drawn: Sequence[tables.Table], outline: Outline, material: Mapping[str, Material]
+) -> Sequence[Figure]:
     needed = figures.needed(drawn, outline)
     results = details(needed, uri)
     if lost := [run for run in needed if run.status == "FINISHED" and run.key not in results]:
@@ -60,10 +72,8 @@ def draw(
             "lack them",
             file=sys.stderr,
         )
-    material = {bank.digest: _material(bank, (roots or {}).get(bank.digest)) for bank in banks}
     over_all = critical_difference(ranking(drawn))
-    pictures = (*figures.draw(drawn, results, outline, material), *([over_all] if over_all else []))
-    return report.write(name, runs, out, outline=outline, figures=pictures, planned=planned)
+    return (*figures.draw(drawn, results, outline, material), *([over_all] if over_all else []))
 
 
 def _material(bank: FeatureBank, root: Path | None) -> Material:

@@ -36,8 +36,8 @@ def files_of(client: MlflowClient, uri: str, run_id: str, *, writing: bool = Fal
         run_id: ID of the run in this store.
         writing: whether files are to be added; a store that is a copy then never writes to its original.
     """
-    address = current(str(client.get_run(run_id).info.artifact_uri), uri, writing=writing)
-    return get_artifact_repository(address, tracking_uri=uri)
+    address = str(client.get_run(run_id).info.artifact_uri)
+    return get_artifact_repository(current(address, uri, writing=writing), tracking_uri=uri)
 
 
 def current(address: str, uri: str, *, writing: bool = False) -> str:
@@ -85,9 +85,15 @@ def readdress(uri: str) -> None:
         engine.dispose()
 
 
-def read_artifact(client: MlflowClient, uri: str, run_id: str, name: str) -> str | None:
-    """Return a run's file as text, or None if the run has no such file."""
-    files = files_of(client, uri, run_id)
+def read_artifact(address: str, uri: str, name: str) -> str | None:
+    """Return a run's file as text, or None if the run has no such file.
+
+    Args:
+        address: artifact address in the run's record.
+        uri: present address of the store.
+        name: name of the file.
+    """
+    files = get_artifact_repository(current(address, uri), tracking_uri=uri)
     if not any(file.path == name for file in files.list_artifacts()):
         return None
     with tempfile.TemporaryDirectory() as folder:
@@ -95,12 +101,20 @@ def read_artifact(client: MlflowClient, uri: str, run_id: str, name: str) -> str
         return (Path(folder) / name).read_text(encoding="utf-8")
 
 
-def write_artifact(client: MlflowClient, uri: str, run_id: str, name: str, text: str) -> None:
-    """Write a text as a file of a run; a file of the same name is replaced."""
+def write_artifact(address: str, uri: str, name: str, text: str) -> None:
+    """Write a text as a file of a run; a file of the same name is replaced.
+
+    Args:
+        address: artifact address in the run's record.
+        uri: present address of the store.
+        name: name of the file.
+        text: content of the file.
+    """
+    files = get_artifact_repository(current(address, uri, writing=True), tracking_uri=uri)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / name
         file.write_text(text, encoding="utf-8")
-        files_of(client, uri, run_id, writing=True).log_artifact(str(file))  # type: ignore[no-untyped-call]
+        files.log_artifact(str(file))  # type: ignore[no-untyped-call]
 
 
 def _local(address: str) -> Path | None:

@@ -92,7 +92,7 @@ def progress_in(client: MlflowClient, uri: str, experiment_id: str) -> Progress 
     """Return the last report of an experiment's latest driver, or None if there is none."""
     found = list(parents(client, experiment_id))
     for run in found:
-        if text := read_artifact(client, uri, run.info.run_id, PROGRESS):
+        if text := read_artifact(str(run.info.artifact_uri), uri, PROGRESS):
             deleted = found[0].info.lifecycle_stage == "deleted"
             note = "its parent run was deleted; the next start makes a new one, and its trials count" if deleted else ""
             return replace(Progress(**json.loads(text)), note=note)

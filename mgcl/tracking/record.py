@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Metric, Param, RunTag
 
 from mgcl.errors import DeletedError, TrackingError
 from mgcl.features import FeatureBank
 from mgcl.methods.variants import VARIANTS
 from mgcl.records import PlannedTrial, TrialFailure, TrialResult, TrialRun
+from mgcl.tracking import bulk
 from mgcl.tracking.artifacts import artifacts, files_of, read_artifact, readdress, write_artifact
+from mgcl.tracking.bulk import RunRecord
 from mgcl.tracking.parent import COMPARISONS, PROGRESS, Progress, parent_of, progress_in
 from mgcl.tracking.runs import (
     TAG_LIMIT,
@@ -35,6 +37,7 @@ from mgcl.tracking.store import (
     answering,
     connect,
     experiment_of,
+    is_database,
     recorded,
     search,
     set_view,
@@ -107,17 +110,19 @@ class Tracking:
         seconds = outcome.seconds if isinstance(outcome, TrialResult) else 0.0
         began = int(1000 * (time.time() - seconds))  # so that MLflow's page shows the duration of the trial
         with self.writing():
-            run_id = self.client.create_run(self.experiment_id, began, about, run_name(planned)).info.run_id
-            self._log(run_id, planned, outcome)
+            run = self.client.create_run(self.experiment_id, began, about, run_name(planned)).info
+            run_id = run.run_id
+            self._log(run_id, str(run.artifact_uri), planned, outcome)
             self.client.set_terminated(run_id, "FINISHED" if isinstance(outcome, TrialResult) else "FAILED")
             self.client.set_tag(run_id, "complete", "1")
 
-    def _log(self, run_id: str, planned: PlannedTrial, outcome: TrialResult | TrialFailure) -> None:
+    def _log(self, run_id: str, address: str, planned: PlannedTrial, outcome: TrialResult | TrialFailure) -> None:
+        """Write what a trial gave; ``address`` is that of the run's artifacts."""
         parameters = [Param(*each) for each in parameters_of(planned).items()]
         if isinstance(outcome, TrialFailure):
             self.client.log_batch(run_id, params=parameters)
             self.client.set_tag(run_id, "error", outcome.error[:TAG_LIMIT])
-            write_artifact(self.client, self.uri, run_id, "traceback.txt", outcome.traceback)
+            write_artifact(address, self.uri, "traceback.txt", outcome.traceback)
             return
         now = int(time.time() * 1000)
         metrics = [Metric(name, value, now, step) for name, value, step in metrics_of(planned.trial, outcome)]
@@ -128,7 +133,7 @@ class Tracking:
             self.client.log_batch(run_id, metrics[start : start + PAGE])
         for start in range(_TAGS_AT_ONCE, len(tags), _TAGS_AT_ONCE):
             self.client.log_batch(run_id, tags=tags[start : start + _TAGS_AT_ONCE])
-        write_artifact(self.client, self.uri, run_id, _TRIAL, trial_json(planned, outcome))
+        write_artifact(address, self.uri, _TRIAL, trial_json(planned, outcome))
 
     def keep(self, files: Sequence[Path]) -> None:
         """Add files, e.g. a report's, to the parent run; a file of the same name is replaced.
@@ -158,7 +163,8 @@ class Tracking:
             DeletedError: the sweep's experiment was deleted.
         """
         with answering(self.uri):
-            write_artifact(self.client, self.uri, self.parent_id, PROGRESS, json.dumps(asdict(progress)))
+            address = str(self.client.get_run(self.parent_id).info.artifact_uri)
+            write_artifact(address, self.uri, PROGRESS, json.dumps(asdict(progress)))
         self._refuse_deleted()
 
     @contextmanager
@@ -190,7 +196,7 @@ class Tracking:
     def runs(self) -> tuple[TrialRun, ...]:
         """Return all completed trials, one run per key: the first that finished, else the last that failed."""
         with answering(self.uri):
-            return _trial_runs(self.client, self.experiment_id)
+            return _trial_runs(self.client, self.uri, self.experiment_id)
 
     def name_rows(self, run: TrialRun, more: TrialRun | PlannedTrial) -> None:
         """Add to a run's tags the rows of the same trial that was planned, or recorded in another store."""
@@ -208,7 +214,7 @@ class Tracking:
         before = int(time.time() * 1000) - _STALE_MS
         with answering(self.uri):
             if interrupted := list(search(self.client, self.experiment_id, _INCOMPLETE)):
-                done = {run.key for run in _trial_runs(self.client, self.experiment_id)}
+                done = {run.key for run in _trial_runs(self.client, self.uri, self.experiment_id)}
                 for run in interrupted:
                     if run.info.start_time < before or run.data.tags["trial_key"] in done:
                         self.client.delete_run(run.info.run_id)
@@ -221,7 +227,7 @@ def recorded_runs(sweep: str, uri: str) -> tuple[TrialRun, ...]:
         TrackingError: the store cannot be opened, or the sweep's experiment was deleted.
     """
     with recorded(sweep, uri) as found:
-        return _trial_runs(*found) if found else ()
+        return _trial_runs(found[0], uri, found[1]) if found else ()
 
 
 def details(runs: Sequence[TrialRun], uri: str) -> dict[str, TrialResult]:
@@ -232,18 +238,36 @@ def details(runs: Sequence[TrialRun], uri: str) -> dict[str, TrialResult]:
     """
     with answering(uri):
         client = connect(uri)
-        texts = {run.key: read_artifact(client, uri, run.run_id, _TRIAL) for run in runs}
-    return {key: trial_result(text) for key, text in texts.items() if text}
+        addresses = _addresses(client, uri, [run.run_id for run in runs])
+        texts = ((run.key, read_artifact(addresses[run.run_id], uri, _TRIAL)) for run in runs)
+        return {key: trial_result(text) for key, text in texts if text}
 
 
-def _trial_runs(client: MlflowClient, experiment_id: str) -> tuple[TrialRun, ...]:
+def _addresses(client: MlflowClient, uri: str, run_ids: Sequence[str]) -> Mapping[str, str]:
+    if is_database(uri):
+        return bulk.artifact_addresses(uri, run_ids)
+    return {run_id: str(client.get_run(run_id).info.artifact_uri) for run_id in run_ids}
+
+
+def _trial_runs(client: MlflowClient, uri: str, experiment_id: str) -> tuple[TrialRun, ...]:
     one_a_key: dict[str, TrialRun] = {}
-    for run in map(_trial_run, search(client, experiment_id, _COMPLETE)):
+    for run in map(_trial_run, _complete(client, uri, experiment_id)):
         if run.key not in one_a_key or one_a_key[run.key].status != "FINISHED":
             one_a_key[run.key] = run
     return tuple(one_a_key.values())
 
 
-def _trial_run(run: Run) -> TrialRun:
-    info, data = run.info, run.data
-    return trial_run(info.run_id, info.status, (info.end_time or 0) / 1000, data.tags, data.params, data.metrics)
+def _complete(client: MlflowClient, uri: str, experiment_id: str) -> Iterator[RunRecord]:
+    """Complete trials, oldest first."""
+    if is_database(uri):
+        for each in bulk.read(uri, experiment_id):
+            if each.tags.get("kind") == "trial" and each.tags.get("complete") == "1":
+                yield each
+        return
+    for run in search(client, experiment_id, _COMPLETE):
+        info, data = run.info, run.data
+        yield RunRecord(info.run_id, info.status, (info.end_time or 0) / 1000, data.tags, data.params, data.metrics)
+
+
+def _trial_run(run: RunRecord) -> TrialRun:
+    return trial_run(run.run_id, run.status, run.ended, run.tags, run.parameters, run.metrics)

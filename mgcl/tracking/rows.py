@@ -10,9 +10,10 @@ from mlflow.entities import Metric, Param, Run, RunTag, ViewType
 from mgcl.methods.variants import VARIANTS
 from mgcl.records import TrialRun, digest
 from mgcl.reporting.tables import Table, build, by_setting
+from mgcl.tracking.bulk import replace_tag
 from mgcl.tracking.parent import parents as sweep_runs
 from mgcl.tracking.record import Tracking
-from mgcl.tracking.store import RANK, ROWS, answering, search, set_rows_view
+from mgcl.tracking.store import RANK, ROWS, answering, is_database, search, set_rows_view
 
 _PARENT = "mlflow.parentRunId"
 
@@ -141,6 +142,9 @@ def _write_row(store: Tracking, row: SummaryRow, recorded: Run | None) -> str:
 
 def _adopt(store: Tracking, parents: Mapping[str, str], former: Sequence[str]) -> None:
     """Set the row of each trial as its parent. Only trials with one of the former parents are written."""
+    if is_database(store.uri):
+        replace_tag(store.uri, _PARENT, former, parents)
+        return
     for parent in former:
         for run in list(search(store.client, store.experiment_id, f"tags.`{_PARENT}` = '{parent}'")):
             row_id = parents.get(run.info.run_id)

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from mgcl.catalogue import load
@@ -116,36 +118,35 @@ def trial_run(
 ) -> TrialRun:
     """Read a trial's run back from the tags, parameters and metrics that the functions above write."""
     name = tags.get("task", FIRST)
-    variants, searched = _rows(tags)
+    variants, searched = _rows(tags["variants"], tags.get("searched", "{}"))
     task: Task = load("task", name)
-    setting = Setting(
-        task=name,
-        protocol=int(tags["protocol"]),
-        dataset=tags["dataset"],
-        backbone=tags["backbone"],
-        bank=tags["bank"],
-        drawn=tuple(zip(task.SETTING, _values(task.SETTING, tags), strict=True)),
-    )
     columns = dict.fromkeys(column for metric in task.METRICS for column in metric.columns)
     scores = {column: found for column in columns if (found := _scores(column, tags))}
     places = {"variant", *task.COLUMNS, *task.POOLED, *task.SETTING}
     return TrialRun(
         run_id=run_id,
         key=tags["trial_key"],
-        status=status,
-        setting=setting,
+        status=sys.intern(status),
+        setting=_setting(
+            task=name,
+            protocol=int(tags["protocol"]),
+            dataset=tags["dataset"],
+            backbone=tags["backbone"],
+            bank=tags["bank"],
+            drawn=tuple(zip(task.SETTING, _values(task.SETTING, tags), strict=True)),
+        ),
         variants=variants,
         column=_values(task.COLUMNS, tags),
         pooled=_values(task.POOLED, tags),
-        method=tags["method"],
+        method=sys.intern(tags["method"]),
         version=int(tags["version"]),
-        parameters={name: value for name, value in parameters.items() if name not in places},
+        parameters=_shared(tuple(each for each in parameters.items() if each[0] not in places)),
         scores=scores or _first().older_scores(tags),
         convergence=Convergence(int(tags.get("problems", 0)), int(tags.get("unconverged", 0))),
-        device=tags.get("device", ""),
+        device=sys.intern(tags.get("device", "")),
         error=tags.get("error", ""),
-        revision=tags.get("revision", ""),
-        commit=tags.get("commit", "")[:10] + ("+" if tags.get("dirty") == "True" else ""),
+        revision=sys.intern(tags.get("revision", "")),
+        commit=sys.intern(tags.get("commit", "")[:10] + ("+" if tags.get("dirty") == "True" else "")),
         captions_naming_class=float(tags["captions_naming_class"]) if "captions_naming_class" in tags else None,
         seconds=metrics.get("seconds"),
         ended=ended,
@@ -155,14 +156,24 @@ def trial_run(
     )
 
 
-def _rows(tags: Mapping[str, str]) -> tuple[tuple[str, ...], Mapping[str, str]]:
+# A hundred thousand runs repeat few settings, rows, parameters and scores: equal ones are one object in memory.
+_setting = lru_cache(Setting)
+_number = lru_cache(4096)(float)
+
+
+@lru_cache
+def _shared(parameters: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    return dict(parameters)
+
+
+@lru_cache
+def _rows(text: str, searched: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
     """Read the tags of ``rows_tags``: all rows, and searched rows.
 
     Older runs join the rows by commas and mark searched ones by their names.
     """
-    text = tags["variants"]
     if text.startswith("["):
-        return tuple(json.loads(text)), json.loads(tags.get("searched", "{}"))
+        return tuple(json.loads(text)), json.loads(searched)
     names = tuple(text.split(", "))
     return names, {name: name.partition(" (searched ")[0] for name in names if " (searched " in name}
 
@@ -228,7 +239,7 @@ def _score_tag(column: str, number: int) -> str:
 def _scores(column: str, tags: Mapping[str, str]) -> tuple[float, ...]:
     """Read the scores of a run in one column, one number per unit."""
     texts = itertools.takewhile(bool, (tags.get(_score_tag(column, number)) for number in itertools.count()))
-    return tuple(float(score) for text in texts for score in str(text).split())
+    return tuple(_number(score) for text in texts for score in str(text).split())
 
 
 def _tuples(value: Any) -> Any:

@@ -75,7 +75,7 @@ def _reason(error: BaseException) -> str:
 
 def connect(uri: str) -> MlflowClient:
     """Return a client of a store that has answered once. MLflow itself would retry a broken database for an hour."""
-    if _is_database(uri):
+    if is_database(uri):
         engine = sqlalchemy.create_engine(uri)
         try:
             sqlalchemy.inspect(engine).get_table_names()
@@ -105,7 +105,8 @@ def reading(uri: str) -> AbstractContextManager[object]:
     return FileLock(lock) if os.access(lock, os.W_OK) else nullcontext()
 
 
-def _is_database(uri: str) -> bool:
+def is_database(uri: str) -> bool:
+    """Whether an address is a database's, and not a server's."""
     return uri.split(":", 1)[0].split("+", 1)[0] in {"sqlite", "postgresql", "mysql", "mssql"}
 
 

@@ -1,6 +1,6 @@
 """The benchmarks' figures as a page: every time beside what it is compared to, as a ratio.
 
-python tests/benchmarks/report.py BENCHMARKS.json REPORT.md
+PYTHONPATH=. python tests/benchmarks/report.py BENCHMARKS.json REPORT.md
 """
 
 import json
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from tests.benchmarks.sections import kept
+
 HEAD = """# Benchmarks
 
 `make bench` wrote this page on {date}, at commit {commit}{dirty}: {machine}.
@@ -18,16 +20,13 @@ ratios, not the times.
 {gpu}
 """
 NO_GPU = """
-No GPU was to be had: the same benchmarks run on one where there is one (`mgcl cuda` beside `mgcl cpu`, with the largest
-difference of the similarities), but they were not run on one here.
+No GPU was to be had. `make bench-gpu` measures transport, store, training, closed forms and a step of AV-DIFF on one
+beside the CPU, and writes its section of this page; it was not run, as there is no such section.
 """
 
 
-BY_HAND = "<!-- below: measured by hand, each with its command -->"
-"""Line of a page below which nothing is replaced."""
-
-
-def page(run: dict, kept: str = "") -> str:
+def page(run: dict, others: str = "") -> str:
+    """The page; ``others``: sections that commands of their own wrote, which stay."""
     groups = defaultdict(list)
     for each in run["benchmarks"]:
         groups[each["group"]].append(each)
@@ -36,7 +35,7 @@ def page(run: dict, kept: str = "") -> str:
         f"{machine['cpu'].get('brand_raw', machine['machine'])}, {machine['cpu'].get('count', '?')} cores, "
         f"{machine['system']}, Python {machine['python_version']}"
     )
-    gpu = "" if any("cuda" in each["name"] for each in run["benchmarks"]) else NO_GPU
+    gpu = "" if "<!-- section gpu -->" in others else NO_GPU
     head = HEAD.format(
         date=run["datetime"][:10],
         commit=commit["id"][:10],
@@ -44,7 +43,7 @@ def page(run: dict, kept: str = "") -> str:
         machine=words,
         gpu=gpu,
     )
-    return "\n".join([head, *(section(name, each) for name, each in groups.items())]) + kept
+    return "\n".join([head, *(section(name, each) for name, each in groups.items()), others])
 
 
 def section(group: str, benchmarks: list[dict]) -> str:
@@ -70,7 +69,5 @@ def duration(seconds: float) -> str:
 
 if __name__ == "__main__":
     source, target = map(Path, sys.argv[1:])
-    *_, by_hand = (target.read_text(encoding="utf-8") if target.exists() else "").partition(BY_HAND)
-    kept = f"\n{BY_HAND}{by_hand}" if by_hand else ""
-    target.write_text(page(json.loads(source.read_text()), kept), encoding="utf-8")
+    target.write_text(page(json.loads(source.read_text()), kept(target)), encoding="utf-8")
     print(f"{target}: {len(json.loads(source.read_text())['benchmarks'])} benchmarks")

@@ -94,11 +94,11 @@ def plain_losses(model, embedded: Tensor, labels: Tensor, words: Tensor, novel: 
     return loss + F.cross_entropy(model.classify(x), labels)
 
 
-def stepper(which: str, novel: bool) -> Callable[[], None]:
+def stepper(which: str, novel: bool, device: str = "cpu") -> Callable[[], None]:
     """A training step of a new model, by mgcl or by the plain loop; both have the same weights and clips."""
-    clips, labels, words = drawn("cpu")
+    clips, labels, words = drawn(device)
     torch.manual_seed(0)
-    model = av_diff.build(Shapes(128, 4096, 300, CLASSES), PARAMETERS).train()
+    model = av_diff.build(Shapes(128, 4096, 300, CLASSES), PARAMETERS).to(device).train()
     optimiser = torch.optim.Adam(model.parameters(), 7e-5, weight_decay=1e-5, fused=which == "mgcl")
     model.eval()
     assert torch.allclose(plain_trunk(model, clips), model.embed(clips), atol=1e-4), "the same arithmetic"
@@ -109,7 +109,7 @@ def stepper(which: str, novel: bool) -> Callable[[], None]:
         optimiser.zero_grad()
         if which == "mgcl":
             embedded = kept if novel else model.embed(clips)
-            for _, loss in model.losses(Batch(embedded, labels, words, novel, torch.Generator())):
+            for _, loss in model.losses(Batch(embedded, labels, words, novel, torch.Generator(device))):
                 loss.backward()
         else:
             plain_losses(model, kept if novel else plain_trunk(model, clips), labels, words, novel).backward()

@@ -17,7 +17,8 @@ from mgcl.sweep.grid import plan
 from mgcl.sweep.recorder import Recorder
 from mgcl.sweep.trial import run_trial
 from mgcl.tracking import record as tracking
-from mgcl.tracking.record import Tracking, recorded_runs
+from mgcl.tracking import rows
+from mgcl.tracking.record import Tracking, details, recorded_runs
 from tests import cases
 
 SWEEP = cases.sweep("s", ("full", "zero-shot"), ways=(2,), shots=(1,), queries=5, episodes=3)
@@ -53,6 +54,33 @@ def test_what_was_recorded_comes_back(uri, cells, bank) -> None:
             "all 6",
             "drawn",
         )
+
+
+def test_a_database_is_read_and_its_trials_are_adopted_in_bulk_as_a_server_would_do_it(
+    uri, cells, bank, monkeypatch
+) -> None:
+    store = Tracking.open("s", uri)
+    record_all(store, cells, bank)
+    store.record(cells[0], TrialFailure(cells[0].trial.key, "no", "Traceback ..."), bank, {})
+    deleted = store.client.create_run(store.experiment_id, 0, {"kind": "trial", "complete": "1"}).info.run_id
+    store.client.delete_run(deleted)
+    runs = store.runs()
+    found = details(runs, uri)
+
+    def adopted() -> dict[str, str]:
+        rows.write(store, runs)
+        of = {run.run_id: store.client.get_run(run.run_id).data.tags["mlflow.parentRunId"] for run in runs}
+        names = {run_id: store.client.get_run(row).info.run_name for run_id, row in of.items()}
+        for run_id in of:
+            store.client.set_tag(run_id, "mlflow.parentRunId", store.parent_id)
+        return names
+
+    in_bulk = adopted()
+    assert set(in_bulk.values()) == {"full", "zero-shot"}
+    for module in (tracking, rows):
+        monkeypatch.setattr(module, "is_database", lambda _: False)
+    assert (store.runs(), details(runs, uri), adopted()) == (runs, found, in_bulk)
+    assert len(found) == len(cells)
 
 
 def test_a_runs_duration_is_its_trials_and_a_trial_that_took_long_is_not_lost(uri, cells, bank, monkeypatch) -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from mgcl.records import Trial
-from mgcl.sweep.estimates import estimator, longest_first, work
+from mgcl.cluster.queue import Held
+from mgcl.records import Trial, TrialFailure
+from mgcl.sweep.estimates import Pace, estimator, longest_first, work
 from tests.cases import changed_run, changed_trial, trial
 from tests.unit.test_tables import RUN
 
@@ -45,3 +46,13 @@ def test_failed_runs_and_runs_of_other_trials_teach_nothing() -> None:
 def test_known_seconds_decide_the_order() -> None:
     seconds = {TRAINED.key: 1.0, UNTRAINED.key: 2.0}
     assert longest_first([TRAINED, UNTRAINED], lambda trial: seconds[trial.key]) == [UNTRAINED, TRAINED]
+
+
+def test_a_pace_counts_trials_of_one_kind_together_and_each_once() -> None:
+    trials = [changed_trial(TRAINED, seed=seed) for seed in range(4)]
+    watched = Pace(trials, [took(trials[0], 10.0)], {each.key for each in trials[1:]})
+    assert watched.seconds_left((), 0.0) == pytest.approx(30.0)
+    for _ in range(2):  # a trial may end twice: a worker that was given up may still answer
+        watched.end(TrialFailure(trials[1].key, "no"), 0.0)
+    assert watched.left == {trials[2].key, trials[3].key}
+    assert watched.seconds_left([Held(trials[2], "host", 0.0)], 5.0) == pytest.approx(15.0)

@@ -1,6 +1,7 @@
 """Tests on paired differences, against SciPy and by hand."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,6 +101,19 @@ def test_a_comparison_is_with_full_on_the_same_episodes() -> None:
     assert a.difference.mean == pytest.approx(0.125)
     assert "| a              | 0.2500 (2/2)   |" in markdown(table, (a, b))
     assert "All 2 of 2 is p = 0.5000 in a sign test" in markdown(table, (a, b))
+
+
+def test_tables_that_are_compared_together_give_what_each_gives_alone(monkeypatch) -> None:
+    one = rows({"full": (0.9, 0.8), "a": (0.8, 0.7), "b": (0.9, 0.9)}, 0)
+    second = rows({"full": (0.7, 0.9), "a": (0.6, 0.7), "b": (0.5, 0.5)}, 1)
+    other = [replace(run, setting=replace(run.setting, bank="c" * 64)) for run in second]
+    tables = build([*one, *other])
+    alone = [compare(table, "full") for table in tables]
+    assert significance.compare_all(tables, "full") == alone
+    monkeypatch.setattr(significance, "_TOGETHER", 3)  # the tables share a batch
+    assert significance.compare_all(tables, "full") == alone
+    p = significance.adjusted_p([(table, "full") for table in tables])
+    assert p == [{(each.row, each.column): each.holm_p for each in of_table} for of_table in alone]
 
 
 def test_a_row_that_lacks_a_fold_is_tested_on_the_others() -> None:
