@@ -4,6 +4,8 @@ Without it the mean of all frames, and that of all words, are long and point els
 codewords along the one, every sentence to those along the other, and few codewords serve both.
 """
 
+from typing import cast
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -36,8 +38,8 @@ class Standards(nn.Module):
     def fold(self, model: Grained) -> None:
         """Give a model's heads the running means and variances, so that it needs this module no longer."""
         for head, norm in ((model.frame_proj, self.of_frames), (model.word_proj, self.of_words)):
-            last, mean, variance = head[-1], norm.running_mean, norm.running_var
-            assert isinstance(last, nn.Linear) and mean is not None and variance is not None
+            last = cast("nn.Linear", head[-1])
+            mean, variance = cast("Tensor", norm.running_mean), cast("Tensor", norm.running_var)
             scale = (variance + norm.eps).rsqrt()
             last.weight.mul_(scale.unsqueeze(1))
             last.bias.sub_(mean).mul_(scale)
