@@ -19,14 +19,14 @@ STUDY = PartsStudy(
     seeds=(0, 1),
     share=1 / 3,
     sweeps=(
-        cases.sweep("classification", ("zero-shot", "full"), ways=(5,), shots=(1,), episodes=3, queries=5),
+        cases.sweep("classification", ("zero-shot", "full"), ways=(5,), shots=(1,), episodes=3, queries=2),
         Sweep("detection", detection.Draws(), ("zero-shot",), reference="zero-shot", baselines=()),
     ),
 )
 
 
 def test_every_row_is_trained_once_a_seed_and_judged(tmp_path, capsys, monkeypatch) -> None:
-    for module, clips in ((soundscapes, 6), (soundscape_events, 4)):
+    for module, clips in ((soundscapes, 3), (soundscape_events, 2)):
         monkeypatch.setattr(module, "generate", functools.partial(module.generate, clips=clips))
     folder = run_parts(STUDY, tmp_path / "home", tmp_path / "reports", workers=2)
     models = pd.read_csv(folder / "models.csv")
