@@ -45,7 +45,7 @@ def assemble(
     left_out, files = bench.left_out(), decoded(bench, dataset)
     vectors, about = bench.sentences(), facts_in(about, dataset.window)
     clips = _gather(bench, files, half=half)
-    captions = _captions(files, clips["clip_embedding"], texts, vectors)
+    captions = _captions(files, as_float32(clips["clip_embedding"]), texts, vectors)
     if captions is not None:
         array = clips["caption_embedding"] = bench.array("caption", clips["clip_embedding"].shape)
         for row, caption in enumerate(captions):
@@ -174,7 +174,7 @@ def refuse_unfit_for_half(segments: Floats) -> None:
         raise BackboneError(f"`float16`: a segment has the number {largest:.6g}, too large for it; leave it out")
 
 
-def _captions(files: Sequence[AudioFile], clip: Numbers, texts: Texts, vectors: dict[str, Floats]) -> list[str] | None:
+def _captions(files: Sequence[AudioFile], clip: Floats, texts: Texts, vectors: dict[str, Floats]) -> list[str] | None:
     if texts.captions is not None:
         return [texts.captions[file.clip_id] for file in files]
     return nearest_of(as_float32(clip), texts.choices, vectors) if texts.choices else None

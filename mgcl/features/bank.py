@@ -68,7 +68,7 @@ class FeatureBank:
 
     @cached_property
     def clips(self) -> pa.Table:
-        """Table of clips, one row per clip: all files one after another, not copied."""
+        """Table of clips, all files one after another, not copied; read vectors with ``column``, which fetches them."""
         return pa.concat_tables(self.files.values())
 
     def check_unchanged(self) -> None:

@@ -139,7 +139,8 @@ def _files(source: Source) -> dict[str, State]:
     Raises:
         BankError: a file of the bank is missing.
     """
-    found, clips = source.found(HEADER, CLASSES, CLIPS), (CLIPS,)
+    found = source.found(HEADER, CLASSES, CLIPS)
+    clips: tuple[str, ...] = (CLIPS,)
     if HEADER in found and CLIPS not in found:  # only the header of a bank of shards needs to be read
         with source.system.open_input_file(source.place(HEADER)) as file:
             clips = names_of_clips(file.read().decode(errors="replace"), f"{source.address}/{HEADER}")

@@ -73,7 +73,10 @@ class RemoteRows:
     def filled(self, column: Column, values: Gathered | Ragged) -> Gathered | Ragged:
         """The same column, whose vectors are read from the storage before they are taken from the copy."""
         if isinstance(values, Ragged):
-            return replace(values, values=self.filled(column, cast(Gathered, values.values)))
+            return replace(values, values=self._filled(column, cast(Gathered, values.values)))
+        return self._filled(column, values)
+
+    def _filled(self, column: Column, values: Gathered) -> Gathered:
         return replace(values, need=partial(self._need, column.stored))
 
     def _need(self, column: str, values: Gathered, wanted: Mapping[int, Rows]) -> None:
