@@ -177,7 +177,7 @@ def refuse_unfit_for_half(segments: Floats) -> None:
 def _captions(files: Sequence[AudioFile], clip: Floats, texts: Texts, vectors: dict[str, Floats]) -> list[str] | None:
     if texts.captions is not None:
         return [texts.captions[file.clip_id] for file in files]
-    return nearest_of(as_float32(clip), texts.choices, vectors) if texts.choices else None
+    return nearest_of(clip, texts.choices, vectors) if texts.choices else None
 
 
 def nearest_of(clip: Floats, choices: Sequence[str], vectors: Mapping[str, Floats]) -> list[str]:
