@@ -27,7 +27,8 @@ def add(commands: Commands) -> None:
 
 def _ui(flags: argparse.Namespace) -> int:
     from mgcl.tracking.artifacts import readdress
-    from mgcl.tracking.store import alone, default_uri, newest_experiment, runs_page
+    from mgcl.tracking.bulk import analyse
+    from mgcl.tracking.store import alone, answering, default_uri, newest_experiment, runs_page
 
     uri = flags.tracking_uri or default_uri()
     experiment = newest_experiment(uri)
@@ -39,8 +40,9 @@ def _ui(flags: argparse.Namespace) -> int:
         _show(runs_page(uri, experiment), browser=not flags.no_browser)
         return 0
     check_address(flags.host, flags.port)
-    with suppress(MgclError), alone(uri):  # a read-only store keeps its files' former addresses
+    with suppress(MgclError), answering(uri), alone(uri):  # a read-only store keeps its files' former addresses
         readdress(uri)
+        analyse(uri)
     print("starting MLflow's server ...", flush=True)
     with suppress(KeyboardInterrupt), _server(uri, flags.host, flags.port) as server:
         _show(runs_page(f"http://{flags.host}:{flags.port}", experiment), browser=not flags.no_browser)

@@ -125,9 +125,10 @@ def _behind(tables: Sequence[Table], rows: Sequence[str]) -> Mapping[str, int]:
     compared, means = [], []
     for table in tables:
         for column in table.columns:
-            means.append({row: each.mean for row in rows if (each := table.entries[row, column].estimate)})
-            best = max(means[-1], key=lambda row, of=means[-1], sign=table.metric.direction: sign * of[row])
-            compared.append((replace(table, columns=(column,)), best))
+            found = {row: each.mean for row in rows if (each := table.entries[row, column].estimate)}
+            pick = max if table.metric.higher_is_better else min
+            compared.append((replace(table, columns=(column,)), pick(found, key=found.__getitem__)))
+            means.append(found)
     counts: Counter[str] = Counter(dict.fromkeys(rows, 0))
     for of_rows, p in zip(means, significance.adjusted_p(compared), strict=True):
         counts.update(row for (row, _), each in p.items() if row in of_rows and each < _LEVEL)

@@ -14,7 +14,9 @@ from typing import Any
 
 import sqlalchemy
 from mlflow.entities import LifecycleStage
-from sqlalchemy import Connection, TableClause, column, select, table
+from sqlalchemy import Connection, TableClause, column, select, table, text
+
+from mgcl.databases import database_file
 
 _AT_ONCE = 1000
 
@@ -99,6 +101,22 @@ def replace_tag(uri: str, key: str, former: Collection[str], values: Mapping[str
             for start in range(0, len(run_ids), _AT_ONCE):
                 wanted = (tags.key == key) & tags.run_uuid.in_(run_ids[start : start + _AT_ONCE])
                 connection.execute(_TAGS.update().where(wanted & tags.value.in_(list(former))).values(value=value))
+
+
+def analyse(uri: str) -> None:
+    """Let SQLite count what its tables hold; another database counts by itself.
+
+    Without these counts SQLite joins runs and a metric run by run: MLflow's page then takes 100 times as long to sort
+    10,000 trials by a metric.
+
+    Raises:
+        SQLAlchemyError: the database does not answer or cannot be written.
+    """
+    if database_file(uri) is None:
+        return
+    with _connected(uri) as connection, connection.begin():
+        connection.execute(text(f"PRAGMA analysis_limit = {_AT_ONCE}"))  # a sample, whatever the size
+        connection.execute(text("ANALYZE"))
 
 
 def _records(connection: Connection, found: Sequence[Any]) -> Iterator[RunRecord]:

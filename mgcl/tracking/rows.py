@@ -10,7 +10,7 @@ from mlflow.entities import Metric, Param, Run, RunTag, ViewType
 from mgcl.methods.variants import VARIANTS
 from mgcl.records import TrialRun, digest
 from mgcl.reporting.tables import Table, build, by_setting
-from mgcl.tracking.bulk import replace_tag
+from mgcl.tracking.bulk import analyse, replace_tag
 from mgcl.tracking.parent import parents as sweep_runs
 from mgcl.tracking.record import Tracking
 from mgcl.tracking.store import RANK, ROWS, answering, is_database, search, set_rows_view
@@ -80,6 +80,7 @@ def write(store: Tracking, runs: Sequence[TrialRun]) -> None:
             store.client.delete_run(run_id)
         shown = [f"{table.metric.name} {table.name_of(column)}" for table in tables for column in table.columns]
         set_rows_view(store.client, store.experiment_id, list(dict.fromkeys(shown)))
+        analyse(store.uri)
 
 
 def _row(tables: Sequence[Table], name: str, rank: int) -> SummaryRow:

@@ -1,6 +1,8 @@
 """The record: a run counts when it is complete, one run a key, stale ones go, a report reads without writing."""
 
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -76,6 +78,8 @@ def test_a_database_is_read_and_its_trials_are_adopted_in_bulk_as_a_server_would
         return names
 
     in_bulk = adopted()
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as database:  # else sorting by a metric is quadratic
+        assert ("latest_metrics",) in database.execute("SELECT tbl FROM sqlite_stat1").fetchall()
     assert set(in_bulk.values()) == {"full", "zero-shot"}
     for module in (tracking, rows):
         monkeypatch.setattr(module, "is_database", lambda _: False)
