@@ -30,7 +30,7 @@ def similarity_store(
         bank: the feature bank.
         root: folder for the store's blocks; None: they are kept in memory.
         device: a torch device.
-        stored: whether similarities are stored; otherwise they are computed on every look-up.
+        stored: whether whole blocks are computed and stored; otherwise few pairs are computed singly, for one trial.
     """
     if bank.lacks(["segments", "label"]):
         return None
@@ -54,7 +54,7 @@ def run_trial(
         trial: the trial.
         bank: feature bank with the digest that the trial names.
         device: a torch device; accuracies are equal to the bit for one device type, one torch build and one thread.
-        similarities: similarity store of the bank on that device, shared by trials; None: a new one in memory.
+        similarities: similarity store of the bank on that device, shared by trials; None: pairs are computed for this trial.
         kept: folder for other results that trials share; None: they are computed again.
 
     Returns:
@@ -67,7 +67,7 @@ def run_trial(
     """
     started = time.perf_counter()
     task: Task = load("task", trial.task)
-    setup = setup_of(trial, task, bank, device, similarities or similarity_store(bank, device=device), kept)
+    setup = setup_of(trial, task, bank, device, similarities or similarity_store(bank, device=device, stored=False), kept)
     with _reproducible():
         measured, stack = _run(task, setup)
     scores = _checked(measured, task)
