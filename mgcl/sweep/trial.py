@@ -54,7 +54,7 @@ def run_trial(
         trial: the trial.
         bank: feature bank with the digest that the trial names.
         device: a torch device; accuracies are equal to the bit for one device type, one torch build and one thread.
-        similarities: similarity store of the bank on that device, shared by trials; None: pairs are computed for this trial.
+        similarities: similarity store of the bank on that device, shared by trials; None: this trial computes its own.
         kept: folder for other results that trials share; None: they are computed again.
 
     Returns:
@@ -67,7 +67,9 @@ def run_trial(
     """
     started = time.perf_counter()
     task: Task = load("task", trial.task)
-    setup = setup_of(trial, task, bank, device, similarities or similarity_store(bank, device=device, stored=False), kept)
+    setup = setup_of(
+        trial, task, bank, device, similarities or similarity_store(bank, device=device, stored=False), kept
+    )
     with _reproducible():
         measured, stack = _run(task, setup)
     scores = _checked(measured, task)
