@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,7 @@ def _identity(digest: str, device: str, matching: Matching) -> tuple[str, Mappin
         **solver,
         "kernel": _KERNEL,
         "torch": torch.__version__,
+        "numba": version("numba"),
         "device": device,
         "dtype": "float32",
     }
