@@ -20,7 +20,8 @@ _OPTIONS: Mapping[str, Any] = {
     "error_model": "numpy",
     "nogil": True,
 }
-_part = njit(**_OPTIONS)
+_part: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(**_OPTIONS)
+_typed: Callable[[Callable[..., Any]], Callable[..., Any]] = intrinsic
 
 
 def _cached(signature: str) -> Callable[[Callable[..., Any]], Any]:
@@ -89,7 +90,7 @@ def solve(
     return found
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_typed
 def _weighted_sum(_context: Any, out: Any, o: Any, x: Any, first: Any, step: Any, weights: Any, count: Any) -> Any:
     """Compile out[o:][:64] = sum_k x[first + k step:][:64] * weights[64 k:][:64], of flat arrays, for k < count.
 
@@ -104,7 +105,7 @@ def _weighted_sum(_context: Any, out: Any, o: Any, x: Any, first: Any, step: Any
             data = context.make_array(signature.args[index])(context, builder, arguments[index]).data
             return builder.bitcast(builder.gep(data, [offset]), vector.as_pointer())
 
-        total = cgutils.alloca_once_value(builder, ir.Constant(vector, [0.0] * _LANES))
+        total = cgutils.alloca_once_value(builder, ir.Constant(vector, [0.0] * _LANES))  # type: ignore[no-untyped-call]
         with cgutils.for_range(builder, arguments[6]) as loop:
             at = builder.add(arguments[3], builder.mul(loop.index, arguments[4]))
             weight = builder.mul(loop.index, ir.Constant(loop.index.type, _LANES))
