@@ -32,7 +32,8 @@ def similarity_store(
         bank: the feature bank.
         root: folder for the store's blocks; None: they are kept in memory.
         device: a torch device.
-        stored: whether similarities are stored; otherwise, and for large banks, they are computed on every look-up.
+        stored: whether whole blocks are computed and stored; otherwise, and for large banks, the pairs that are looked
+            up are computed.
     """
     if bank.lacks(["segments", "label"]):
         return None
@@ -63,7 +64,7 @@ def run_trial(
         trial: the trial.
         bank: feature bank with the digest that the trial names.
         device: a torch device; accuracies are equal to the bit for one device type, one torch build and one thread.
-        similarities: similarity store of the bank on that device, shared by trials; None: a new one in memory.
+        similarities: similarity store of the bank on that device, shared by trials; None: this trial computes its own.
         kept: folder for other results that trials share; None: they are computed again.
 
     Returns:
@@ -76,7 +77,9 @@ def run_trial(
     """
     started = time.perf_counter()
     task: Task = load("task", trial.task)
-    setup = setup_of(trial, task, bank, device, similarities or similarity_store(bank, device=device), kept)
+    setup = setup_of(
+        trial, task, bank, device, similarities or similarity_store(bank, device=device, stored=False), kept
+    )
     with _reproducible():
         measured, stack = _run(task, setup)
     scores = _checked(measured, task)

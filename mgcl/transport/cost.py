@@ -1,9 +1,10 @@
 """Unit vectors and their cosines, which give the ground cost. Leading dimensions are a stack of episodes."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import linear
 
 _ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
@@ -29,14 +30,40 @@ def inner(x: Float[Tensor, "*stack a d"], y: Float[Tensor, "*stack b d"]) -> Flo
             f"rows of one length, dtype and stack are needed, got {tuple(x.shape)} {x.dtype} and "
             f"{tuple(y.shape)} {y.dtype}"
         )
-    onednn = _ONEDNN and not torch.compiler.is_exporting()  # its layout has no counterpart in exported graphs
-    if not (onednn and x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() and y.numel()):
+    if not (_ONEDNN and x.device.type == "cpu" and x.dtype == torch.float32) or torch.compiler.is_exporting():
+        return x @ y.mT
+    if torch.is_grad_enabled() and (x.requires_grad or y.requires_grad):
+        products: Tensor = _Inner.apply(x, y)  # type: ignore[no-untyped-call]
+        return products
+    return _onednn(x, y)
+
+
+class _Inner(torch.autograd.Function):
+    """Inner products by oneDNN whose gradients are computed by it too, without copies of transposed arrays."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(x, y)
+        return _onednn(x, y)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        (gradient,), (x, y), (for_x, for_y) = gradients, ctx.saved_tensors, ctx.needs_input_grad
+        return (
+            _onednn(gradient, y.mT) if for_x else None,
+            _onednn(gradient.mT, x.mT) if for_y else None,
+        )
+
+
+def _onednn(x: Tensor, y: Tensor) -> Tensor:
+    """Inner products on a CPU. oneDNN computes in float32, as MKL does, and is faster than MKL on AMD's processors."""
+    if not (x.numel() and y.numel()):
         return x @ y.mT
     if x.dim() > 2:
-        products = [inner(each, other) for each, other in zip(x, y, strict=True)]
+        products = [_onednn(each, other) for each, other in zip(x, y, strict=True)]
         return products[0].unsqueeze(0) if len(products) == 1 else torch.stack(products)
-    # oneDNN computes in float32, as MKL does, and is faster than MKL on processors that are not Intel's.
-    return linear(x.to_mkldnn(), y.contiguous()).to_dense()
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(x, y, None, "none", [], "")
+    return result
 
 
 def pairwise_cosine(

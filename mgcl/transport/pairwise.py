@@ -1,7 +1,9 @@
 """All-pairs similarity of a bank's clips, computed once for all folds, ways, shots, variants and seeds."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,7 +18,7 @@ from mgcl.transport.similarity import Matched, Similarity, matched
 from mgcl.transport.sinkhorn import iteration_limit
 
 # Version of the numbers: increase it whenever the same input gives other numbers.
-_KERNEL = 1
+_KERNEL = 2
 # Clips along a tile's edge: large enough that a look-up touches few tiles, small enough to fill within a second.
 _EDGE = 512
 # Clips of a tile's rows in memory at a time.
@@ -25,6 +27,8 @@ _OPEN_TILES = 4096
 # Clips up to which a bank has a store. All tiles of so many fit into the 20 GB that a machine stores by default. Of
 # more, the few clips of a class that an episode draws would fill tiles of pairs that no episode looks up.
 LARGEST_STORED = 50_000
+# Share of a tile's pairs that are computed singly, where nothing is stored, before the whole tile is computed.
+_WORTHWHILE = 0.25
 _SYMMETRIC = ("transport", "uniform")
 
 Rows = NDArray[np.intp]
@@ -107,14 +111,17 @@ class SimilarityStore:
             )
         return self._open[name, i, j]
 
-    @torch.no_grad()
     def _compute(self, i: int, j: int, matching: Matching) -> NDArray[np.float32]:
         rows, y, strips = self._rows(i), self._load(self._rows(j)), []
         for first in range(0, len(rows), _STRIP):
-            fields = matched(self._load(rows[first : first + _STRIP]), y, matching)
-            strips.append(torch.stack([field.float() for field in fields]).cpu().numpy())
+            strips.append(self._matched(rows[first : first + _STRIP], y, matching))
         self._check()
         return np.concatenate(strips, 1)
+
+    @torch.no_grad()
+    def _matched(self, rows: Rows, y: torch.Tensor, matching: Matching) -> NDArray[np.float32]:
+        fields = matched(self._load(rows), y, matching)
+        return torch.stack([field.float() for field in fields]).cpu().numpy()
 
     def _rows(self, index: int) -> Rows:
         """Bank rows along the edge of the tiles with this index."""
@@ -126,10 +133,11 @@ class SimilarityStore:
 
 
 class ComputedSimilarities(SimilarityStore):
-    """Look-up without a store: it computes the pairs that are looked up, every time, and stores none.
+    """Look-up without stored tiles: for one trial, for a matching that is used only once, and for large banks.
 
-    It serves a matching that is used only once, and banks of more than ``LARGEST_STORED`` clips. Its values are those
-    of a store within the matching's tolerance; of banks that have a store, they differ from it by rounding alone.
+    Pairs are computed when they are looked up, until so many of a tile's pairs were computed that the rest of the tile
+    costs little more; then the whole tile is computed and stays in memory. Values differ from a store's by rounding
+    alone, and of banks of more than ``LARGEST_STORED`` clips within the matching's tolerance.
     """
 
     @torch.no_grad()
@@ -140,12 +148,19 @@ class ComputedSimilarities(SimilarityStore):
         self._check()
         return matched(self._load(rows), self._load(columns), matching).weighted(matching.entropy_weight)
 
-    @torch.no_grad()
     def _pairs(self, rows: Rows, columns: Rows, i: int, j: int, matching: Matching) -> NDArray[np.float32]:
         if i > j and matching.kind in _SYMMETRIC:  # stored pairs are solved in this order
             return self._pairs(columns, rows, j, i, matching).swapaxes(1, 2)
-        fields = matched(self._load(self._order[rows]), self._load(self._order[columns]), matching)
-        return torch.stack([field.float() for field in fields]).cpu().numpy()
+        name, _ = _identity(self._digest, self._device.type, matching)
+        self._computed[name, i, j] += len(rows) * len(columns)
+        if self._computed[name, i, j] > _WORTHWHILE * len(self._rows(i)) * len(self._rows(j)):
+            return super()._pairs(rows, columns, i, j, matching)
+        return self._matched(self._order[rows], self._load(self._order[columns]), matching)
+
+    @cached_property
+    def _computed(self) -> Counter[tuple[str, int, int]]:
+        """Number of pairs that were looked up in each tile."""
+        return Counter()
 
 
 @lru_cache(maxsize=64)
@@ -164,6 +179,7 @@ def _identity(digest: str, device: str, matching: Matching) -> tuple[str, Mappin
         **solver,
         "kernel": _KERNEL,
         "torch": torch.__version__,
+        "numba": version("numba"),
         "device": device,
         "dtype": "float32",
     }

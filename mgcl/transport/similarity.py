@@ -1,6 +1,7 @@
 """Similarity between matched sets of segments."""
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from mgcl.transport.cost import pairwise_cosine
 from mgcl.transport.gradient import attach_exact_gradient
 from mgcl.transport.matching import Matching
-from mgcl.transport.sinkhorn import iteration_limit, sinkhorn, solve
+from mgcl.transport.sinkhorn import Summary, iteration_limit, sinkhorn, solve, summarise
 
 # Sizes of a block without a gradient, in clips of y and in cosines: a block fits into a processor's cache.
 _COLUMNS = 128
@@ -140,18 +141,22 @@ def column_shares(x: Float[Tensor, "n d"], y: Float[Tensor, "b m d"], matching: 
 
 def _transport(cosines: Float[Tensor, "n m *stack_a_b"], matching: Matching) -> Matched:
     (n, m, *pairs), limit = cosines.shape, matching.max_iterations
-    cosines = cosines.reshape(n, m, -1)
-    solved = solve(
-        1 - cosines.detach(),
+    cosines, largest = cosines.reshape(n, m, -1), math.log(max(2, n * m))
+    solver = partial(
+        summarise if not cosines.requires_grad else solve,
         epsilon=matching.epsilon,
         max_iterations=iteration_limit(matching.epsilon) if limit is None else limit,
         tolerance=matching.tolerance,
     )
+    solved = solver(1 - cosines.detach())
+    if isinstance(solved, Summary):
+        fields = solved.similarity, solved.entropy / largest, solved.converged
+        return Matched(*(each.reshape(pairs) for each in fields))
     plan = solved.plan
     if matching.gradient == "exact":
         plan = attach_exact_gradient(1 - cosines.permute(2, 0, 1), plan.permute(2, 0, 1), matching.epsilon)
         plan = plan.permute(1, 2, 0)
     cosine = (plan * cosines).sum((0, 1))
     tiny = torch.finfo(plan.dtype).tiny
-    entropy = -(plan * plan.clamp_min(tiny).log()).sum((0, 1)) / math.log(max(2, n * m))
+    entropy = -(plan * plan.clamp_min(tiny).log()).sum((0, 1)) / largest
     return Matched(cosine.reshape(pairs), entropy.reshape(pairs), solved.converged.reshape(pairs))

@@ -13,6 +13,8 @@ from mgcl.transport.matching import Gradient
 # Iterations between two checks of the error. The scalings u and v start each round at 1 and spread by at most
 # a factor n m per iteration, so that eight iterations stay inside float32 up to n m = 60,000.
 _ROUND = 8
+# Largest n m of the compiled kernel, which holds 64 problems: larger ones do not fit into a processor's cache.
+_COMPILED = 2**10
 # Numbers processed together: more of them do not fit into a processor's cache, fewer leave a GPU idle.
 _CPU_TILE, _GPU_TILE = 2**19, 2**24
 
@@ -24,6 +26,16 @@ class Transport(NamedTuple):
     marginal_error: Float[Tensor, "*batch"]
     iterations: Int[Tensor, "*batch"]
     converged: Bool[Tensor, "*batch"]
+
+
+class Summary(NamedTuple):
+    """What a similarity needs of the plans of b problems."""
+
+    similarity: Float[Tensor, " b"]
+    """<T, 1 - C>."""
+    entropy: Float[Tensor, " b"]
+    """h(T) in nats."""
+    converged: Bool[Tensor, " b"]
 
 
 def iteration_limit(epsilon: float) -> int:
@@ -97,12 +109,16 @@ def solve(
 ) -> Transport:
     """Solve like ``sinkhorn``, with the problem index last, as the solver works.
 
-    The fields of the result have shapes (n, m, b), (b,), (b,) and (b,).
+    The fields of the result have shapes (n, m, b), (b,), (b,) and (b,). A compiled kernel solves small problems of
+    float32 on a CPU; it takes the same steps, and differs by rounding.
     """
     _check(epsilon, max_iterations, tolerance)
+    if _is_compiled(cost):
+        _, _, error, iterations, plan = _compiled(cost, epsilon, max_iterations, tolerance, marginals, plans=True)
+        return Transport(plan, error, iterations, error <= tolerance)
     n, m, count = cost.shape
     tile = max(1, (_CPU_TILE if cost.device.type == "cpu" else _GPU_TILE) // (n * m))
-    p, q = marginals or (cost.new_full((n, 1), 1 / n).expand(n, count), cost.new_full((m, 1), 1 / m).expand(m, count))
+    p, q = marginals or _uniform(cost)
     plan = torch.empty_like(cost, memory_format=torch.contiguous_format)
     error = cost.new_empty(count)
     iterations = torch.empty(count, dtype=torch.int64, device=cost.device)
@@ -126,6 +142,52 @@ def solve(
         going, cost = going[left], _chosen(cost, left)
         start, p, q = (whole.index_select(-1, left) for whole in (start, p, q))
     return Transport(plan, error, iterations, error <= tolerance)
+
+
+def summarise(cost: Float[Tensor, "n m b"], *, epsilon: float, max_iterations: int, tolerance: float) -> Summary:
+    """Solve like ``solve``, between uniform histograms, and return what a similarity needs of the plans."""
+    _check(epsilon, max_iterations, tolerance)
+    if _is_compiled(cost):
+        similarities, entropies, error, *_ = _compiled(cost, epsilon, max_iterations, tolerance, None, plans=False)
+        return Summary(similarities, entropies, error <= tolerance)
+    solved = solve(cost, epsilon=epsilon, max_iterations=max_iterations, tolerance=tolerance)
+    similarities = (solved.plan * (1 - cost)).sum((0, 1))
+    return Summary(similarities, torch.special.entr(solved.plan).sum((0, 1)), solved.converged)
+
+
+def _is_compiled(cost: Tensor) -> bool:
+    return cost.device.type == "cpu" and cost.dtype == torch.float32 and cost.shape[:2].numel() <= _COMPILED
+
+
+def _compiled(
+    cost: Tensor,
+    epsilon: float,
+    max_iterations: int,
+    tolerance: float,
+    marginals: tuple[Tensor, Tensor] | None,
+    *,
+    plans: bool,
+) -> list[Tensor]:
+    """Fields of ``compiled.Solved`` as tensors."""
+    from mgcl.transport import compiled  # numba takes a while to load, and a GPU does without
+
+    p, q = marginals or _uniform(cost)
+    solved = compiled.solve(
+        cost.detach().numpy(),
+        p.numpy(),
+        q.numpy(),
+        epsilon=epsilon,
+        max_iterations=max_iterations,
+        tolerance=tolerance,
+        steps=_ROUND,
+        plans=plans,
+    )
+    return [torch.from_numpy(each) for each in solved]
+
+
+def _uniform(cost: Tensor) -> tuple[Tensor, Tensor]:
+    n, m, count = cost.shape
+    return cost.new_full((n, 1), 1 / n).expand(n, count), cost.new_full((m, 1), 1 / m).expand(m, count)
 
 
 def _chosen(cost: Tensor, problems: Tensor) -> Tensor:

@@ -5,7 +5,7 @@
 The clips are drawn, not recorded: 500 classes, 4 segments in float16, d = 64, and clip vectors in float32. Each step is
 a process of its own. Its peak memory counts the pages of mapped files that it touched, which the system takes back when
 others need memory; own memory, at its end, does not. A sweep's figures are its driver's; its one worker is a process of
-Ray. Printed is a section for reports/benchmarks.md, below the line that ``make bench`` leaves.
+Ray. Printed is a section for reports/benchmarks.md.
 """
 
 import argparse

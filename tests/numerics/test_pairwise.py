@@ -87,6 +87,20 @@ def test_pairs_of_a_large_bank_are_those_of_a_store_within_the_tolerance(name, s
     assert torch.equal(computed.converged, kept.converged)
 
 
+def test_a_whole_tile_is_computed_once_a_quarter_of_it_was_looked_up(segments, monkeypatch) -> None:
+    passing, computed = store(segments, kind=ComputedSimilarities), []
+    monkeypatch.setattr(
+        passing, "_compute", lambda i, j, m: computed.append((i, j)) or type(passing)._compute(passing, i, j, m)
+    )
+    clips = passing._order[:4]  # of the first tile, which has 8 times 8 pairs
+    first = passing.look_up(clips, clips, Matching(epsilon=0.5)).value
+    assert computed == []
+    again = passing.look_up(clips, clips, Matching(epsilon=0.5)).value
+    passing.look_up(clips, clips, Matching(epsilon=0.5))
+    assert computed == [(0, 0)]
+    assert again.numpy() == pytest.approx(first.numpy(), abs=1e-6)
+
+
 def test_unconverged_pairs_are_remembered(segments, tmp_path) -> None:
     matching, every = Matching(epsilon=0.02, max_iterations=4), np.arange(CLIPS)
     first = store(segments, tmp_path).look_up(every, every, matching)

@@ -9,7 +9,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mgcl.transport.sinkhorn import iteration_limit, sinkhorn
+from mgcl.transport.sinkhorn import iteration_limit, sinkhorn, solve, summarise
 from tests.numerics.problems import cosine_costs, hard_costs, two_by_two
 
 COUNT = 6
@@ -161,10 +161,31 @@ def test_a_problem_is_solved_as_if_it_were_alone(epsilon) -> None:
 
 def test_more_problems_than_a_tile(monkeypatch) -> None:
     whole = sinkhorn(SETS["hard"], epsilon=0.1)
+    monkeypatch.setattr(sys.modules["mgcl.transport.sinkhorn"], "_COMPILED", 0)
     monkeypatch.setattr(sys.modules["mgcl.transport.sinkhorn"], "_CPU_TILE", 4 * 256)
     tiled = sinkhorn(SETS["hard"], epsilon=0.1)
     assert torch.equal(tiled.iterations, whole.iterations)
     assert tiled.plan.numpy() == pytest.approx(whole.plan.numpy(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("epsilon", "limit"), [(0.1, 100), (0.05, 20), (0.005, 100)])
+def test_the_compiled_kernel_takes_the_steps_of_torch(epsilon, limit, monkeypatch) -> None:
+    """On more problems than it has lanes, of which some need more rounds than others, and one is not a number."""
+    costs = hard_costs(70, 9, 16)
+    costs[3, 2, 1] = torch.nan
+    pairs_last, settings = costs.permute(1, 2, 0), {"epsilon": epsilon, "max_iterations": limit, "tolerance": 1e-4}
+    compiled, brief = solve(pairs_last, **settings), summarise(pairs_last, **settings)
+    monkeypatch.setattr(sys.modules["mgcl.transport.sinkhorn"], "_COMPILED", 0)
+    plain, long = solve(pairs_last, **settings), summarise(pairs_last, **settings)
+    assert len(plain.iterations.unique()) > 1
+    assert torch.equal(compiled.iterations, plain.iterations)
+    assert torch.equal(compiled.converged, plain.converged)
+    assert torch.equal(brief.converged, long.converged)
+    assert not compiled.converged[3]
+    known = torch.arange(70) != 3
+    assert compiled.plan[..., known].numpy() == pytest.approx(plain.plan[..., known].numpy(), abs=1e-6)
+    assert brief.similarity[known].numpy() == pytest.approx(long.similarity[known].numpy(), abs=2e-6)
+    assert (brief.entropy / long.entropy)[known].numpy() == pytest.approx(1, abs=1e-4)
 
 
 def test_batch_dimensions_are_kept() -> None:
