@@ -140,7 +140,7 @@ def test_a_model_that_is_not_as_it_was_saved_is_refused(fitted, tmp_path, spoil,
 
 def test_a_model_is_refused_by_another_backbone(fitted, tmp_path, folder) -> None:
     fitted.save(tmp_path / "model")
-    config = tiny.Config(vocabulary=400, width=32, embedding_dim=16, codewords=8)
+    config = tiny.Config(vocabulary=400, width=32, embedding_dim=16, codewords=8, score_temperature=30.0)
     tokenizer = tiny.train_tokenizer(["a hum", "a hiss"])
     torch.manual_seed(0)
     tiny.save(tiny.make_model(config), config, tokenizer, ["a hum"], tmp_path / "weights")

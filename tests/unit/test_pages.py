@@ -125,7 +125,7 @@ def test_commands_in_its_sentences_have_flags_that_there_are(page) -> None:
 
 def check_flags(arguments: list[str]) -> None:
     """Of a command that may lack some of its arguments."""
-    with patch.object(ArgumentParser, "parse_args", autospec=True, side_effect=StopIteration) as parse:
+    with patch.object(ArgumentParser, "parse_known_args", autospec=True, side_effect=StopIteration) as parse:
         with pytest.raises(StopIteration):
             cli.main([])
         parser = parse.call_args.args[0]
