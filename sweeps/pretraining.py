@@ -27,7 +27,7 @@ STUDY = PartsStudy(
         "+ locality": replace(PLAIN, codebook=True, local=True),
         "+ hard negatives": MGA,
         "+ published block": replace(MGA, mlp=False),
-        "+ regularisation, soft targets": Plan(),
+        "whole objective": Plan(),  # + regularisation and soft targets
         "as first shipped": replace(MGA, **FIRST),
         "locality without codebook": replace(PLAIN, local=True),
     },

@@ -122,7 +122,7 @@ def _write(study: PartsStudy, models: pd.DataFrame, drawn: Mapping[str, str], fo
         lines += [f"## {sweep.name.replace('_', ' ').capitalize()}", f"{drawn[sweep.name].capitalize()}."]
         lines += [_table(sweep, figures)]
         if not others.empty:
-            gains = others.sub(figures[figures["row"] == first].set_index(place)["figure"])
+            gains = others.sub(figures[figures["row"] == first].set_index(place)["figure"]).reindex(others.index)
             lines += [f"Differences from {first}:", _table(sweep, gains.reset_index(), sign="+")]
     (folder / "report.md").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
 
