@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from urllib3.util import Retry
 
-from mgcl.cli.extract import _given_classes
+from mgcl.cli.extract import given_classes
 from mgcl.data import fsdkaggle18
 from mgcl.data._download import Archive, fetch
 from mgcl.data.dataset import AudioFile, Dataset
@@ -72,9 +72,9 @@ def test_classes_of_which_nothing_is_written_are_said_in_plain_sentences(capsys)
         Dataset(name, "", "none", tuple(AudioFile(label, Path(label), label) for label in labels))
         for name, labels in (("mine", ("pump", "fan")), ("esc50", ("dog", "rain")))
     )
-    texts = _given_classes(None, own)
+    texts = given_classes(None, own)
     assert texts is not None
     assert set(texts) == {"pump", "fan"}
     assert "class names in plain sentences" in capsys.readouterr().out
-    assert _given_classes(None, known) is None
+    assert given_classes(None, known) is None
     assert capsys.readouterr().out == ""
