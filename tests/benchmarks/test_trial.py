@@ -41,7 +41,7 @@ def test_trial(timed, which, name, way, shot, episodes, device, request) -> None
     pytest.importorskip("ot")
     setup = setup_of(trial, few_shot, bank, "cpu", similarity_store(bank))
     episode = pipeline._draw(setup, pool(bank.clip_records), 0)
-    support, query = pipeline._support(setup, [episode]), pipeline._clip_features(setup, [episode.query])
+    support, query = pipeline._support(setup, [episode]), pipeline._clips(setup, [episode.query])
     support, query = unstacked(support), one(query)
     answers = naive.episode(support, query).argmax(-1).view(way, -1)
     correct = (answers == torch.arange(way)[:, None]).sum().item()
