@@ -12,7 +12,7 @@ import pyarrow as pa
 from mgcl.errors import BankError
 from mgcl.events import Event
 from mgcl.features.checks import check_bank
-from mgcl.features.columns import Floats, Numbers, Ragged, as_float32, joined, read_column, shared_texts
+from mgcl.features.columns import Floats, Numbers, Ragged, joined, read_column, shared_texts
 from mgcl.features.gathered import Gathered, Vectors, float32_rows
 from mgcl.features.hashes import Hashes, check_hashes, hash_content, hash_shards, write_hashes
 from mgcl.features.header import Header
@@ -171,7 +171,7 @@ class FeatureBank:
         Raises:
             BankError: there is no such column, it holds no vectors, this bank lacks it, or it is ragged.
         """
-        return as_float32(np.asarray(self.vectors(name)))
+        return np.asarray(self.vectors(name))
 
     def ragged(self, name: str) -> Ragged:
         """Return a ragged column, whose rows have any number of vectors, in the file's type.

@@ -54,9 +54,8 @@ def open_files(folder: Path, *, checked: bool) -> Opened:
     files, classes = {name: map_table(folder / name) for name in names}, map_table(folder / CLASSES)
     if shards:
         _check_listed(files, shards, header, folder)
-        changed = (
-            () if remote else changed_files(folder, names)
-        )  # the digest of shards needs no vector, but holds for these files only
+        # the digest of shards needs no vector, but holds for files as they were recorded
+        changed = () if remote else changed_files(folder, (*names, CLASSES))
         recorded = None if changed else hash_shards(header, files[names[0]], classes, shards).digest
     else:
         recorded = recorded_digest(folder, header, files[CLIPS], classes)
@@ -64,7 +63,7 @@ def open_files(folder: Path, *, checked: bool) -> Opened:
     if not checked:
         check_bank(files, classes, header, str(folder), unread={*files, CLASSES}.difference(changed))
         if shards:
-            check_digests(files, shards, header, folder, changed)
+            check_digests(files, shards, header, folder, files.keys() & changed)
     return Opened(header, files, classes, stamps, recorded, shards, remote)
 
 

@@ -119,6 +119,18 @@ def test_a_shard_with_a_new_time_is_read_again(made: FeatureBank, broken: Path) 
         FeatureBank.open(broken)
 
 
+def test_classes_that_were_written_since_are_read_again(broken: Path) -> None:
+    file = broken / "classes.arrow"
+    table = pa.ipc.open_file(file).read_all()
+    place = table.schema.get_field_index("prompt_embedding")
+    wrong = pa.FixedSizeListArray.from_arrays(pa.array(np.full(8, np.nan, np.float32)), 4)
+    with pa.ipc.new_file(broken / "other.arrow", table.schema) as writer:
+        writer.write_table(pa.table([*table.columns[:place], wrong, *table.columns[place + 1 :]], table.schema))
+    (broken / "other.arrow").replace(file)
+    with pytest.raises(BankError, match=r"classes.arrow: column 'prompt_embedding', row 0: a number is NaN"):
+        FeatureBank.open(broken)
+
+
 def remake(file: Path, number: int = 2, header: Header = HEADER, **columns: Any) -> None:
     write_shard(file, number, header, {**clips(*PARTS[number]), **columns})
 
