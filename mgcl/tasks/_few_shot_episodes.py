@@ -18,25 +18,25 @@ from mgcl.transport.matching import Matching
 from mgcl.transport.pairwise import SimilarityStore
 from mgcl.transport.similarity import Similarity
 
-# On a GPU so many episodes are computed together as fill two gigabytes, at most _LARGEST_STACK.
+# So many episodes are computed together as fill two gigabytes on a GPU, or 256 MB on a CPU, which more makes slower; at
+# most _LARGEST_STACK.
 _LARGEST_STACK = 32
-_STACK_NUMBERS = 2**29
+_CPU_NUMBERS, _GPU_NUMBERS = 2**26, 2**29
 
 
 def largest_stack(setup: Setup) -> int:
-    """Number of episodes to compute together: 1 on a CPU; several on a GPU, where launching small kernels dominates.
+    """Number of episodes to compute together: several, because calls take most of a small episode's time.
 
     It depends on the trial, the bank and the kind of device only, not on the free memory, so that a trial always has
     the same arithmetic.
     """
-    if setup.device.type == "cpu":
-        return 1
     cell = setup.trial.cell
     header = setup.bank.header
     rows = cell.way * (cell.shot + cell.queries) * header.segments
     # Five d x d matrices with a gradient and Adam's two moments, and eight copies of each segment.
     numbers = 20 * header.embedding_dim**2 + 8 * rows * header.embedding_dim
-    return int(max(1, min(_LARGEST_STACK, cell.episodes, _STACK_NUMBERS // numbers)))
+    room = _CPU_NUMBERS if setup.device.type == "cpu" else _GPU_NUMBERS
+    return int(max(1, min(_LARGEST_STACK, cell.episodes, room // numbers)))
 
 
 def run(setup: Setup, stack: int) -> Measured:
