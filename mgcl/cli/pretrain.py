@@ -6,7 +6,7 @@ from pathlib import Path
 from mgcl.cli.commands import Commands
 from mgcl.home import home
 
-_NUMBERS = ("steps", "clips", "regularisation", "score_temperature", "codebook_rate")
+_NUMBERS = ("steps", "clips", "regularisation", "score_temperature")
 """Flags that leave the plan's own value where they are not given."""
 
 
@@ -35,8 +35,6 @@ def add(commands: Commands) -> None:
         "--regularisation", type=float, metavar="W", help="weight of the embeddings' mean absolute value (default: 1)"
     )
     pretrain.add_argument("--score-temperature", type=float, metavar="T", help="of codewords (default: 300)")
-    pretrain.add_argument("--codebook-rate", type=float, metavar="F", help="times the learning rate (default: 1)")
-    pretrain.add_argument("--codebook-from-data", action="store_true", help="codewords start as frames and words")
     pretrain.set_defaults(job=_pretrain)
 
 
@@ -54,7 +52,6 @@ def _pretrain(flags: argparse.Namespace) -> int:
         standardised=not flags.without_standardised,
         mlp=flags.with_mlp or flags.without_locality,
         soft_targets=not flags.without_soft_targets,
-        codebook_from_data=flags.codebook_from_data,
         **{name: given for name in _NUMBERS if (given := getattr(flags, name)) is not None},
     )
     pretrain(plan, home() / "pretraining", flags.out, workers=cpu_count())

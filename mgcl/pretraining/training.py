@@ -58,10 +58,6 @@ class Plan:
     """Divisor of the scores of codewords; the published one is 1,000 at d = 1,024 and 4,096 codewords."""
     standardised: bool = True
     """Whether frames, and words, have mean 0 and variance 1 in each dimension over a batch."""
-    codebook_rate: float = 1.0
-    """Factor of the codebook's learning rate."""
-    codebook_from_data: bool = False
-    """Whether codewords start as frames and words of one batch, at the length of random ones; else they are random."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "clips", "batch"):
@@ -71,9 +67,8 @@ class Plan:
             raise BackboneError("`mlp`: a last block that attends has one; set it, or leave `local`")
         if not self.score_temperature > 0:
             raise BackboneError(f"`score_temperature` must be above 0, got {self.score_temperature}")
-        for name in ("regularisation", "codebook_rate"):
-            if not getattr(self, name) >= 0:
-                raise BackboneError(f"`{name}` must be at least 0, got {getattr(self, name)}")
+        if not self.regularisation >= 0:
+            raise BackboneError(f"`regularisation` must be at least 0, got {self.regularisation}")
 
     @property
     def digest(self) -> str:
@@ -87,8 +82,6 @@ _LATER = {
     "regularisation": 0.0,
     "soft_targets": False,
     "score_temperature": 30.0,
-    "codebook_rate": 1.0,
-    "codebook_from_data": False,
     "standardised": False,
 }
 """Settings that older plans lack, and what those did; there they are no part of the digest, which stays the same."""
@@ -118,11 +111,8 @@ def train(plan: Plan, corpus: Corpus, folder: Path, *, every: int = 100) -> tupl
     )
     model = make_model(config)
     standards = Standards(config.embedding_dim) if plan.standardised else None
-    if plan.codebook_from_data:
-        _start_from_data(model, _batch(plan, corpus, tokenizer, 0), standards)
-    groups = _groups(model, plan)
-    optimiser = torch.optim.AdamW(groups, fused=True)
-    schedule = OneCycleLR(optimiser, [group["lr"] for group in groups], plan.steps, pct_start=0.08)
+    optimiser = torch.optim.AdamW(_groups(model, plan), plan.learning_rate, fused=True)
+    schedule = OneCycleLR(optimiser, plan.learning_rate, plan.steps, pct_start=0.08)
     checkpoint = folder / "checkpoint.pt"
     first = _resume(checkpoint, model, standards, optimiser, schedule)
     model.train()
@@ -218,31 +208,9 @@ def _keep(
 
 def _groups(model: Grained, plan: Plan) -> list[dict[str, Any]]:
     """Parameter groups: no weight decay for the codebook and for parameters with at most one dimension."""
-    apart = {"codebook"} if plan.codebook_rate != 1 else set()
-    named = [(name, each) for name, each in model.named_parameters() if name not in apart]
-    decayed = [each for name, each in named if each.ndim > 1 and name != "codebook"]
-    free = [each for name, each in named if each.ndim <= 1 or name == "codebook"]
-    groups = [
-        {"params": decayed, "weight_decay": plan.weight_decay, "lr": plan.learning_rate},
-        {"params": free, "weight_decay": 0.0, "lr": plan.learning_rate},
-    ]
-    if apart and model.codebook is not None:
-        rate = plan.codebook_rate * plan.learning_rate
-        groups.append({"params": [model.codebook], "weight_decay": 0.0, "lr": rate})
-    return groups
-
-
-def _start_from_data(model: Grained, batch: _Batch, standards: Standards | None) -> None:
-    """Set codewords to frames and words, in turn, minus their mean, at the length of random codewords, sqrt(d)."""
-    if model.codebook is None:
-        return
-    with torch.no_grad():
-        frames, words = _grains(model, batch, standards)
-        half = len(model.codebook) // 2
-        parts = (frames.flatten(0, 1), half), (words[batch.present], len(model.codebook) - half)
-        drawn = [grains[torch.randint(len(grains), (count,))] for grains, count in parts]
-        centred = torch.cat([each - each.mean(0) for each in drawn])
-        model.codebook.copy_(torch.nn.functional.normalize(centred, dim=-1) * model.embedding_dim**0.5)
+    decayed = [each for name, each in model.named_parameters() if each.ndim > 1 and name != "codebook"]
+    free = [each for name, each in model.named_parameters() if each.ndim <= 1 or name == "codebook"]
+    return [{"params": decayed, "weight_decay": plan.weight_decay}, {"params": free, "weight_decay": 0.0}]
 
 
 def _batch(plan: Plan, corpus: Corpus, tokenizer: Tokenizer, step: int) -> _Batch:

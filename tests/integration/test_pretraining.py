@@ -81,9 +81,8 @@ def test_parts_can_be_switched_off(corpus, tmp_path, change, absent) -> None:
 
 def test_another_plan_is_another_run_and_older_ones_keep_theirs() -> None:
     changes = ({"seed": 1}, {"codebook": False}, {"hardness": 0.0}, {"mlp": True}, {"regularisation": 0.0})
-    changes += ({"soft_targets": False}, {"score_temperature": 10.0}, {"codebook_rate": 30.0})
-    changes += ({"codebook_from_data": True}, {"standardised": False})
-    assert len({Plan().digest, *(Plan(**each).digest for each in changes)}) == 11
+    changes += ({"soft_targets": False}, {"score_temperature": 10.0}, {"standardised": False})
+    assert len({Plan().digest, *(Plan(**each).digest for each in changes)}) == 9
     first = {
         "standardised": False,
         "score_temperature": 30.0,
@@ -106,17 +105,6 @@ def test_the_later_parts_of_the_objective_change_the_loss_alone(corpus, tmp_path
         for each in (model.aggregate(frames), model.aggregate(words, batch.present)):
             added += float(each.abs().mean() / each.square().sum().sqrt())
         assert loss(model, batch, replace(plan, regularisation=2.0)) == pytest.approx(plain + 2 * added, rel=1e-5)
-
-
-def test_the_codebook_has_a_rate_and_a_start_of_its_own(corpus, tmp_path) -> None:
-    def codebook(name: str, **change) -> torch.Tensor:
-        return train(replace(PLAN, steps=2, **change), corpus, tmp_path / name)[0].codebook.detach()
-
-    still, slow, fast = (codebook(f"{rate}", codebook_rate=rate) for rate in (0.0, 1.0, 10.0))
-    assert 0 < (slow - still).abs().mean() < (fast - still).abs().mean() / 5
-    data = codebook("data", codebook_rate=0.0, codebook_from_data=True)
-    assert torch.allclose(data.norm(dim=1), torch.full((512,), 16.0), atol=1e-3)
-    assert not torch.allclose(data, still)
 
 
 def test_the_log_counts_the_codewords_in_use(corpus, tmp_path) -> None:
