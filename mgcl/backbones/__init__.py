@@ -1,5 +1,6 @@
 """Backbones, one file per backbone, and the choice of the default one."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 from mgcl.catalogue import load
@@ -19,6 +20,15 @@ def reads_text(name: str) -> bool:
         MgclError: there is no backbone of this name.
     """
     return bool(getattr(load("backbone", name), "READS_TEXT", True))
+
+
+def former_weights(name: str, fingerprint: str) -> str | None:
+    """Weights of this fingerprint that came with an earlier mgcl under this name; None: there are none.
+
+    Models and indexes that were made with them stay usable.
+    """
+    folder = Path(__file__).parent / f"{name}_weights" / "former" / fingerprint
+    return str(folder) if fingerprint and folder.is_dir() else None
 
 
 def for_recordings() -> Choice:

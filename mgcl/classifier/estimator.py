@@ -240,7 +240,8 @@ class FewShotClassifier(Changing, ClassifierMixin, BaseEstimator):  # type: igno
         own["random_state"] = int(seed)
         own["backbone"] = self._backbone_name
         if self.weights is not None:
-            own["weights"] = storage.portable_weights(self.weights, Path(folder))
+            former = self.weights == backbones.former_weights(self._backbone_name, self._backbone.fingerprint)
+            own["weights"] = None if former else storage.portable_weights(self.weights, Path(folder))
         storage.write(self._model, {"estimator": own, "fingerprint": self._backbone.fingerprint}, Path(folder))
         kept_sounds.forget(Path(folder), self._model.all_examples.digests)
 
@@ -267,6 +268,8 @@ class FewShotClassifier(Changing, ClassifierMixin, BaseEstimator):  # type: igno
             own["weights"] = weights
         elif own["weights"] is not None:
             own["weights"] = storage.found_weights(own["weights"], folder)
+        else:
+            own["weights"] = backbones.former_weights(own["backbone"], about["fingerprint"])
         if channels is not None:
             own["channels"] = channels
         loaded = cls(**own, method=model.learner.name, **flat(model.learner.parameters))

@@ -82,7 +82,7 @@ def _opened(flags: argparse.Namespace) -> "tuple[Header, Backbone]":
     if known is None and flags.out.is_dir() and any(flags.out.iterdir()):
         raise MgclError(f"--out {flags.out}: holds something else than an index; name another folder")
     if flags.backbone is None and known is not None:
-        name, weights = known.backbone, flags.weights or known.weights
+        name, weights = known.backbone, flags.weights or known.known_weights
     else:
         name, weights = chosen_backbone(flags), flags.weights
     backbone = loaded_backbone(name, weights, flags.device)

@@ -71,7 +71,7 @@ def _classifier(flags: argparse.Namespace, index: "Index") -> "FewShotClassifier
     if flags.model is not None:
         return FewShotClassifier.load(flags.model, weights=flags.weights, device=flags.device)
     header = index.header
-    return FewShotClassifier(header.backbone, weights=flags.weights or header.weights, device=flags.device)
+    return FewShotClassifier(header.backbone, weights=flags.weights or header.known_weights, device=flags.device)
 
 
 def _say(session: "Session", file: Path, out: Path | None) -> None:

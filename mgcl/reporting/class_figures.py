@@ -10,9 +10,14 @@ from mgcl.reporting.drawing import LOOKS, canvas, finish
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.lettering import fitted, width, wrapped
 
+_SHOWN = 60
+"""Largest number of classes in a picture, which is two feet wide then."""
+
 
 def confusion(name: str, where: str, units: Sequence[Confusion], unit: str) -> Figure:
     """Confusion matrix: share of each class's query clips per answered label, in the units that held both classes.
+
+    Of more than 60 classes, those that were recognised least are shown.
 
     Args:
         name: name of the picture.
@@ -20,8 +25,10 @@ def confusion(name: str, where: str, units: Sequence[Confusion], unit: str) -> F
         units: confusion counts of one block, one per unit.
         unit: the task's noun for a unit, e.g. "episode".
     """
-    labels, kinds = _labels(units), _kinds(units)
-    shares = confusion_shares(units, labels)
+    every, kinds = _labels(units), _kinds(units)
+    shares = confusion_shares(units, every)
+    shown = np.sort(np.argsort(np.diagonal(shares), kind="stable")[:_SHOWN])
+    labels, shares = [every[place] for place in shown], shares[np.ix_(shown, shown)]
     names = [fitted(label, 2.6) for label in labels]
     # At least 5 classes' width leaves room for the label of the colour bar.
     side = 1 + max(map(width, names)) + 0.34 * max(len(labels), 5)
@@ -45,6 +52,7 @@ def confusion(name: str, where: str, units: Sequence[Confusion], unit: str) -> F
     caption = (
         f"{where}: of a class's query clips (row), the share that was given each label (column), in the {unit}s that "
         "held both classes. Empty: under half a percent, or never drawn together (white)."
+        + (f" Of {len(every)} classes, the {_SHOWN} that were recognised least." if len(every) > _SHOWN else "")
         + (
             f" Lines part kinds of classes: {', '.join(dict.fromkeys(kinds[label] for label in labels))}."
             if bounds
@@ -72,6 +80,8 @@ def gain(
 ) -> Figure:
     """Share of each class's query clips that two rows recognised, with the largest gain on top.
 
+    Of more than 60 classes, those with the largest gains and the largest losses are shown.
+
     Args:
         where: column of the units, in words, for the caption.
         names: names of the row that gains and of the row that it is compared with.
@@ -82,9 +92,11 @@ def gain(
     labels = _labels(after)
     low, high = (100 * np.diagonal(confusion_shares(each, labels)) for each in (before, after))
     order = np.argsort(high - low, kind="stable")
-    places = range(len(labels))
+    if len(order) > _SHOWN:
+        order = np.concatenate([order[: _SHOWN // 2], order[-_SHOWN // 2 :]])
+    places = range(len(order))
     rows = [f"{fitted(labels[each], 2.6)}  {high[each] - low[each]:+.0f}" for each in order]
-    drawn = canvas(5 + max(map(width, rows)), 1.4 + 0.2 * len(labels))
+    drawn = canvas(5 + max(map(width, rows)), 1.4 + 0.2 * len(order))
     axes = drawn.subplots()
     axes.hlines(places, low[order], high[order], color="grey", linewidth=1)
     axes.plot(low[order], places, "s", color=LOOKS[1].color, markerfacecolor="white", label=fitted(names[1], 2))
@@ -95,6 +107,7 @@ def gain(
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     caption = (
         f"{where}: what {names[0]} gains on {names[1]}, class by class, in points (at the names), on the same {unit}s."
+        + (f" Of {len(labels)} classes, the {_SHOWN} at the ends." if len(labels) > _SHOWN else "")
     )
     return finish("gain", caption, drawn)
 

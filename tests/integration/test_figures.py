@@ -11,7 +11,7 @@ import soundfile
 from mgcl.details import Confusion, ExplainedClip
 from mgcl.records import NO_TRANSPORT, TrialResult
 from mgcl.reporting import drawing
-from mgcl.reporting.class_figures import confusion_shares
+from mgcl.reporting.class_figures import confusion, confusion_shares, gain
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.figures import draw, needed
 from mgcl.reporting.outline import Outline
@@ -193,3 +193,17 @@ def test_blocks_of_other_classes_have_pictures_of_their_own() -> None:
 
 def test_a_run_of_a_baseline_alone_has_its_curve() -> None:
     assert names(draw(build([ZERO, changed_run(ZERO, key="5", shot=5)]), {}, OUTLINE)) == ["shots"]
+
+
+def test_of_hundreds_of_classes_those_that_matter_are_shown() -> None:
+    """With 500 classes the whole matrix took a gigabyte, and nobody could read it."""
+    names = tuple(f"class {number:03}" for number in range(100))
+    perfect = np.eye(100, dtype=int) * 4
+    mistaken = perfect.copy()
+    mistaken[70:] -= np.eye(100, dtype=int)[70:]
+    mistaken[70:, 0] += 1
+    after, before = ([Confusion(names, tuple(map(tuple, each.tolist())))] for each in (perfect, mistaken))
+    drawn = confusion("confusion", "here", before, "episode")
+    assert "Of 100 classes, the 60 that were recognised least." in drawn.caption
+    drawn = gain("here", ("full", "zero-shot"), after, before, "episode")
+    assert "Of 100 classes, the 60 at the ends." in drawn.caption

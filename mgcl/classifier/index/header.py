@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from mgcl.backbones import former_weights
 from mgcl.backbones.backbone import Backbone
 from mgcl.classifier.embedding import loaded_backbone
 from mgcl.errors import ClassifierError, DataError
@@ -43,6 +44,11 @@ class Header:
     channels: str
     """How several channels became one: one of ``mgcl.audio.CHANNELS``."""
     format: int = FORMAT
+
+    @property
+    def known_weights(self) -> str | None:
+        """The weights that were named, or those that came with the mgcl that made the index; None: the backbone's."""
+        return self.weights or former_weights(self.backbone, self.fingerprint)
 
     @classmethod
     def of(
@@ -116,7 +122,7 @@ def backbone_of(header: Header, folder: Path, *, weights: str | None = None, dev
         MgclError: the weights cannot be loaded.
         DataError: the weights here are others.
     """
-    backbone = loaded_backbone(header.backbone, weights or header.weights, device)
+    backbone = loaded_backbone(header.backbone, weights or header.known_weights, device)
     if backbone.fingerprint != header.fingerprint:
         raise DataError(
             f"{folder}: made with the backbone {header.backbone} of fingerprint {header.fingerprint}, and the weights "
