@@ -3,6 +3,8 @@
 python sweeps/pretraining.py
 
 It may be stopped: the same command goes on from the newest checkpoint. Models and banks stay in $MGCL_HOME/parts.
+The plain contrast is "+ standardised" first; each further row with + adds one part to the row above. What the whole
+objective adds to the last of them is regularisation and soft targets.
 """
 
 from dataclasses import replace
@@ -10,7 +12,7 @@ from typing import Any
 
 from mgcl.pretraining.training import Plan
 from mgcl.sweep import Sweep
-from mgcl.sweep.parts import PartsStudy, main
+from mgcl.sweep.parts import PartsStudy, Training, main
 from mgcl.tasks import detection, few_shot, retrieval
 
 FIRST: dict[str, Any] = {"standardised": False, "score_temperature": 30.0}
@@ -21,18 +23,17 @@ MGA = replace(PLAIN, codebook=True, local=True, hardness=Plan.hardness)
 STUDY = PartsStudy(
     name="pretraining",
     rows={
-        "plain contrastive": replace(PLAIN, **FIRST),
-        "+ standardised": PLAIN,
-        "+ codebook": replace(PLAIN, codebook=True),
-        "+ locality": replace(PLAIN, codebook=True, local=True),
-        "+ hard negatives": MGA,
-        "+ published block": replace(MGA, mlp=False),
-        "whole objective": Plan(),  # + regularisation and soft targets
-        "as first shipped": replace(MGA, **FIRST),
-        "locality without codebook": replace(PLAIN, local=True),
+        "plain contrastive": Training(replace(PLAIN, **FIRST), seeds=range(6)),
+        "whole objective": Training(Plan(), seeds=range(6)),
+        "whole objective, T = 300": Training(replace(Plan(), score_temperature=300.0), seeds=range(5)),
+        "+ standardised": Training(PLAIN),
+        "+ codebook": Training(replace(PLAIN, codebook=True)),
+        "+ locality": Training(replace(PLAIN, codebook=True, local=True)),
+        "+ hard negatives": Training(MGA),
+        "+ published block": Training(replace(MGA, mlp=False)),
+        "as first shipped": Training(replace(MGA, **FIRST)),
+        "locality without codebook": Training(replace(PLAIN, local=True)),
     },
-    seeds=(0, 1, 2),
-    share=1.0,
     sweeps=(
         Sweep(
             name="classification",

@@ -37,7 +37,7 @@ class Config:
     embedding_dim: int = 256
     codewords: int = 512
     """Size of the codebook; 0: there is no codebook."""
-    score_temperature: float = 300.0
+    score_temperature: float = 1000.0
     segments: int = STEPS // 16
     longest: int = 160
     """Largest number of tokens in a sentence."""

@@ -188,7 +188,8 @@ def _show_classes(verdict: "Verdict", left_out: str) -> None:
     print(f"accuracy {share} % of {verdict.clips} clips (95 %: {low} to {high})")
     print(left_out, end="")
     if away := verdict.turned_away:
-        print(f"turned away: {_percent(away.known)} % of the classes' clips, {_percent(away.foreign)} % of other clips")
+        kinds = (away.known, "the classes' clips"), (away.foreign, "other clips")
+        print("turned away: " + ", ".join(f"{_percent(share)} % of {of}" for share, of in kinds if share is not None))
     if verdict.probabilities:
         figures = verdict.probabilities
         auroc = "not defined" if figures.auroc is None else f"{figures.auroc:.3f}"

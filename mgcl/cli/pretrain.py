@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
     pretrain.add_argument(
         "--regularisation", type=float, metavar="W", help="weight of the embeddings' mean absolute value (default: 1)"
     )
-    pretrain.add_argument("--score-temperature", type=float, metavar="T", help="of codewords (default: 300)")
+    pretrain.add_argument("--score-temperature", type=float, metavar="T", help="of codewords (default: 1000)")
     pretrain.set_defaults(job=_pretrain)
 
 

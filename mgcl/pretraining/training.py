@@ -55,7 +55,7 @@ class Plan:
     soft_targets: bool = True
     """Whether a clip that a batch has several times is a positive of each of its captions there."""
     score_temperature: float = Config.score_temperature
-    """Divisor of the scores of codewords; the published one is 1,000 at d = 1,024 and 4,096 codewords."""
+    """Divisor of the scores of codewords; the default is the published one."""
     standardised: bool = True
     """Whether frames, and words, have mean 0 and variance 1 in each dimension over a batch."""
 

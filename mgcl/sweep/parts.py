@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import pandas as pd
 from joblib import cpu_count
@@ -28,16 +28,20 @@ from mgcl.tracking.runs import row_and_column
 _SPLIT = "development"
 
 
+class Training(NamedTuple):
+    """Training of a row, once per seed."""
+
+    plan: Plan
+    seeds: Sequence[int] = (0, 1, 2)
+
+
 @dataclass(frozen=True)
 class PartsStudy:
-    """Specification of the ablation; every row is trained once per seed."""
+    """Specification of the ablation."""
 
     name: str
-    rows: Mapping[str, Plan]
+    rows: Mapping[str, Training]
     """Name of a row -> its training. The first row is what the others are compared with."""
-    seeds: tuple[int, ...]
-    share: float
-    """Share of the full run's training steps, in 0..1."""
     sweeps: tuple[Sweep, ...]
     """Sweeps that judge a model, each on the generated set of its task."""
 
@@ -70,9 +74,9 @@ def run_parts(study: PartsStudy, home: Path, reports: Path, *, workers: int) -> 
     folder = report.prepare(study.name, reports)
     found: list[dict[str, object]] = []
     drawn: dict[str, str] = {}
-    for row, objective in study.rows.items():
-        for seed in study.seeds:
-            chosen = replace(objective, steps=round(study.share * objective.steps), seed=seed)
+    for row, training in study.rows.items():
+        for seed in training.seeds:
+            chosen = replace(training.plan, seed=seed)
             model = home / "parts" / f"{row}-{seed}-{chosen.digest}"
             if not (model / tiny.CAPTIONS).exists():
                 print(f"{row}, seed {seed}: {chosen.steps} steps", flush=True)
@@ -111,9 +115,9 @@ def _write(study: PartsStudy, models: pd.DataFrame, drawn: Mapping[str, str], fo
     first = next(iter(study.rows))
     lines = [
         f"# {study.name}",
-        f"The tiny model trained with parts of its objective for {models['steps'].iloc[0]:,} steps ({study.share:.0%} "
-        f"of the full run's), seeds {', '.join(map(str, study.seeds))}, and judged on the development classes: mean ± "
-        "95 % t interval over the seeds. Models of one seed saw the same batches, so their differences are paired.",
+        f"The tiny model trained with parts of its objective for {models['steps'].iloc[0]:,} steps, and judged on the "
+        "development classes: mean ± 95 % t interval over the seeds. Models of one seed saw the same batches, so their "
+        "differences are paired, over the seeds that both rows have.",
     ]
     for sweep in study.sweeps:
         figures = models[models["task"] == sweep.name]
@@ -122,19 +126,22 @@ def _write(study: PartsStudy, models: pd.DataFrame, drawn: Mapping[str, str], fo
         lines += [f"## {sweep.name.replace('_', ' ').capitalize()}", f"{drawn[sweep.name].capitalize()}."]
         lines += [_table(sweep, figures)]
         if not others.empty:
-            gains = others.sub(figures[figures["row"] == first].set_index(place)["figure"]).reindex(others.index)
+            compared = figures[figures["row"] == first].set_index(place)["figure"]
+            gains = others.sub(compared).reindex(others.index).dropna()
             lines += [f"Differences from {first}:", _table(sweep, gains.reset_index(), sign="+")]
     (folder / "report.md").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _table(sweep: Sweep, figures: pd.DataFrame, *, sign: str = "") -> str:
-    """A row per training, a column per row, column and metric of the sweep; mean and interval over the seeds."""
+    """A row per training, a column per row, column and metric of the sweep; number of seeds, mean and interval."""
     metrics = {metric.name: metric for metric in sweep.task.METRICS}
     cells = {
         (row, f"{column}, {metrics[name].title}"): _cell(metrics[name], each["figure"], sign)
         for (row, column, name), each in figures.groupby(["row", "column", "metric"], sort=False)
     }
-    return str(pd.Series(cells).unstack(sort=False).to_markdown(disable_numparse=True))
+    table = pd.Series(cells).unstack(sort=False)
+    table.insert(0, "seeds", figures.groupby("row", sort=False)["seed"].nunique())
+    return str(table.to_markdown(disable_numparse=True))
 
 
 def _cell(metric: Metric, figures: "pd.Series[float]", sign: str) -> str:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from mgcl import FewShotClassifier
+from mgcl.backbones import tiny
 from mgcl.classifier import embedding
+from mgcl.classifier.index.header import Header, backbone_of
 from tests.generated_backbone import Bands
 from tests.generated_sounds import KINDS, RATE, waveform
 
@@ -18,6 +20,7 @@ SAVED = Path(__file__).with_name("saved_model")
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 RECORDED = SHARED / "bb33c7b"
 RECORDINGS = SHARED / "esc10" / "audio"
+FORMER = sorted((tiny.SHIPPED / "former").iterdir())
 TOLERANCE = 1e-5
 
 
@@ -99,3 +102,17 @@ def test_a_model_of_real_recordings_answers_as_when_it_was_saved() -> None:
     for one, other in zip(found, expected, strict=True):
         assert (one.label, one.in_support, one.silent) == (other["label"], other["in_support"], other["silent"])
         assert one.probabilities == pytest.approx(other["probabilities"], abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("folder", FORMER, ids=lambda folder: folder.name)
+def test_models_and_indexes_of_former_weights_open(folder: Path, tmp_path: Path) -> None:
+    assert tiny.load(str(folder)).fingerprint == folder.name != tiny.load().fingerprint
+    labels = [kind for kind in KINDS[:3] for _ in range(3)]
+    classifier = FewShotClassifier("tiny", weights=str(folder)).fit(sounds(range(3), KINDS[:3]), labels)
+    classifier.save(tmp_path)
+    assert json.loads((tmp_path / "model.json").read_text())["estimator"].get("weights") is None
+    loaded = FewShotClassifier.load(tmp_path)
+    clips = sounds(range(3, 5))
+    assert loaded.logits(clips) == pytest.approx(classifier.logits(clips))
+    header = Header.of("tiny", None, tiny.load(str(folder)), window=1.0, hop=0.5, channels="average")
+    assert backbone_of(header, tmp_path).fingerprint == folder.name
