@@ -89,7 +89,7 @@ def _embed(dataset: Dataset, bank: Path, prompt_sets: Sequence[str] = ()) -> Non
     from mgcl.extraction.extract import extract
     from mgcl.extraction.texts import Texts
 
-    backbone = tiny.load()
+    backbone = tiny.load(str(tiny.SHIPPED))  # the bank is named after these weights
     extract(dataset, backbone, bank, texts=Texts.of(dataset, backbone).with_prompt_sets(prompt_sets))
 
 

@@ -60,6 +60,6 @@ def make_scenes_bank(data: Path, bank: Path, *, vocabulary: str = "evaluation", 
     from mgcl.language.word_bag import word_bag
 
     dataset = scenes.generate(data, vocabulary=vocabulary, clips=clips, workers=cpu_count())
-    pair = Pair(tiny.load(), load_visual("motion_grid", None, "cpu"))
+    pair = Pair(tiny.load(str(tiny.SHIPPED)), load_visual("motion_grid", None, "cpu"))
     words = dict(zip(dataset.classes, word_bag(dataset.classes), strict=True))
     extract_videos_by(in_process(pair, decode_workers=2), dataset, pair, bank, words)

@@ -1,5 +1,6 @@
 """The first command, `python sweeps/full_grid.py`, on a machine that reaches nobody: sound, bank, sweep, report."""
 
+import json
 import os
 import re
 import subprocess
@@ -8,11 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from mgcl.backbones import tiny
 from mgcl.sweep import main
 from sweeps.full_grid import SWEEP
 from tests.commands import run_here
 
 ROOT = Path(__file__).parents[2]
+FORMER = tiny.SHIPPED / "former"
 
 # Every Python process of the sweep, Ray's workers included, may talk to this machine alone.
 SEALED = """
@@ -75,6 +78,7 @@ def run(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
         "MGCL_HOME": str(folder / "home"),
+        "MGCL_TINY_WEIGHTS": str(next(FORMER.iterdir())),  # the embedded bank has the shipped ones all the same
         "PYTHONPATH": os.pathsep.join([str(folder / "sealed"), str(ROOT)]),
         "SEALED_LOG": str(folder / "sealed.log"),
     }
@@ -105,6 +109,8 @@ def test_the_first_command_without_a_network(tmp_path) -> None:
     assert len(sealed) > 2  # the driver and Ray's processes
     assert set(sealed) == {"sealed"}, "someone tried to reach the network"
     assert "9 finished, 0 failed, 0 missing" in done.stdout
+    (bank,) = (tmp_path / "home" / "banks").iterdir()
+    assert json.loads((bank / "bank.json").read_text())["extraction"]["weights"] == tiny.load().fingerprint
     assert "runs:   mgcl ui\n" in done.stdout
     cells = pd.read_csv(tmp_path / "reports" / "full_grid" / "cells.csv").set_index("variant")
     accuracy = cells["accuracy_percent"]
