@@ -59,12 +59,19 @@ def answering(uri: str) -> Iterator[None]:
         raise TrackingError(f"{masked(uri)}: {scrubbed(_reason(error), uri)}") from None
 
 
+_DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+"""Module that a database's address asks for -> what installs it."""
+
+
 def _reason(error: BaseException) -> str:
     """Describe the root cause in its own words, with advice where these give none."""
     error = root_cause(error)  # SQLAlchemy and MLflow wrap the database's own message
     if isinstance(error, OSError) and error.filename:  # an artifact's file; the database works
         return f"{error.filename}: {error.strerror}; the store's files go there: make it writable, with room"
     words = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, ModuleNotFoundError):
+        wheel = _DRIVERS.get(error.name or "", error.name)
+        return f"the database's driver is not installed ({words}); `pip install '{wheel}'`"
     if isinstance(error, MlflowException) and not words.startswith("API request to"):
         return f"MLflow refuses: {words}"  # not shortened: its advice comes last
     return (

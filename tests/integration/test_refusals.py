@@ -24,6 +24,7 @@ CASES = {
     "store folder": (("--tracking-uri", "sqlite:////proc/none/mlflow.db"), "this database cannot be written"),
     "store file": (("--tracking-uri", "sqlite:///no-database.txt"), "the MLflow store does not answer"),
     "store kind": (("--tracking-uri", "ftp://127.0.0.1/x"), "MLflow refuses: "),
+    "store driver": (("--tracking-uri", "postgresql+psycopg2://h/runs"), "`pip install 'psycopg2-binary'`"),
     "store server": (("--tracking-uri", "http://127.0.0.1:9"), "the MLflow store does not answer"),
 }
 
