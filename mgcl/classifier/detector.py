@@ -18,10 +18,8 @@ from mgcl.errors import ClassifierError, MgclWarning
 
 BACKGROUND = "background"
 """Class that is taken as no event where nothing else is said."""
-WINDOW, HOP, SHORTEST, GAP = 1.0, 0.25, 0.6, 1.0
+WINDOW, HOP, SHORTEST, GAP = 1.0, 0.25, 0.9, 1.0
 """Defaults in seconds; see ``Rules``. Chosen on development classes of the soundscapes (docs/classifier.md)."""
-OFF_SHARE = 0.5
-"""Threshold ``off``, as a share of ``on``."""
 _UNLEARNT = 0.5
 
 
@@ -119,7 +117,7 @@ def chosen_thresholds(
     Args:
         model: the fitted model.
         on: class -> threshold that an event must reach; the key "" stands for all other classes; missing: learnt.
-        off: class -> threshold that ends an event, likewise; missing: ``OFF_SHARE`` of ``on``.
+        off: class -> threshold that ends an event, likewise; missing: as ``on``.
         background: class of the model whose sounds are no events; None: there is none.
 
     Raises:
@@ -137,7 +135,7 @@ def chosen_thresholds(
     for label in labels:
         if label != background:
             start = on.get(label, on.get("", learnt.get(label, _UNLEARNT)))
-            end = off.get(label, off.get("", OFF_SHARE * start))
+            end = off.get(label, off.get("", start))
             if end > start:
                 raise ClassifierError(f"`off` {end:g} of {label}: is above `on`, {start:.3g}; lower it")
             found[label] = Thresholds(start, end)

@@ -40,13 +40,13 @@ def add(commands: Commands) -> None:
     for name, default, what in (
         ("window", 1.0, "length of what is classified at once; at most the backbone's input"),
         ("hop", 0.25, "from one window to the next"),
-        ("shortest", 0.6, "leave shorter events out"),
+        ("shortest", 0.9, "leave shorter events out"),
         ("gap", 1.0, "join events of a class that are less apart"),
     ):
         detect.add_argument(
             f"--{name}", type=float, default=default, metavar="S", help=f"seconds: {what} (default: {default:g})"
         )
-    for name, what in (("on", "reaches (default: learnt from the model's clips)"), ("off", "keeps (default: on / 2)")):
+    for name, what in (("on", "reaches (default: learnt from the model's clips)"), ("off", "keeps (default: on)")):
         detect.add_argument(
             f"--{name}",
             action="append",
