@@ -28,7 +28,7 @@ def former_weights(name: str, fingerprint: str) -> str | None:
     Models and indexes that were made with them stay usable.
     """
     folder = Path(__file__).parent / f"{name}_weights" / "former" / fingerprint
-    return str(folder) if fingerprint and folder.is_dir() else None
+    return str(folder) if fingerprint.isalnum() and folder.is_dir() else None
 
 
 def for_recordings() -> Choice:

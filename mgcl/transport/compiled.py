@@ -14,7 +14,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-_LANES, _FEW = 64, 16
+_LANES = 64
 _OPTIONS: Mapping[str, Any] = {
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},  # sums may be reordered; NaN and infinity keep their meaning
     "error_model": "numpy",
@@ -138,23 +138,35 @@ def _zeros(count: Any) -> Any:
 
 
 @_part
+def _move(source: Any, target: Any) -> None:
+    for i in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            for lane in range(source.shape[2]):
+                target[i, j, lane] = source[i, j, lane]
+
+
+@_part
 def _gather(problems: Any, going: Any, lanes: Any) -> None:
-    """Put problems into lanes, a few at a time: lines of memory that they share stay in the processor's cache."""
-    for start in range(0, len(going), _FEW):
-        for i in range(lanes.shape[0]):
-            for j in range(lanes.shape[1]):
-                for lane in range(start, min(start + _FEW, len(going))):
-                    lanes[i, j, lane] = problems[i, j, going[lane]]
+    """Put problems into lanes; adjacent ones by vectors."""
+    if going[-1] - going[0] == len(going) - 1:
+        _move(problems[:, :, going[0] : going[-1] + 1], lanes)
+        return
+    for i in range(lanes.shape[0]):
+        for j in range(lanes.shape[1]):
+            for lane in range(len(going)):
+                lanes[i, j, lane] = problems[i, j, going[lane]]
 
 
 @_part
 def _scatter(lanes: Any, going: Any, problems: Any) -> None:
-    """Take problems out of their lanes, as ``_gather`` puts them in."""
-    for start in range(0, len(going), _FEW):
-        for i in range(lanes.shape[0]):
-            for j in range(lanes.shape[1]):
-                for lane in range(start, min(start + _FEW, len(going))):
-                    problems[i, j, going[lane]] = lanes[i, j, lane]
+    """Take problems out of their lanes."""
+    if going[-1] - going[0] == len(going) - 1:
+        _move(lanes[:, :, : len(going)], problems[:, :, going[0] : going[-1] + 1])
+        return
+    for i in range(lanes.shape[0]):
+        for j in range(lanes.shape[1]):
+            for lane in range(len(going)):
+                problems[i, j, going[lane]] = lanes[i, j, lane]
 
 
 @_part
