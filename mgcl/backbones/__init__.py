@@ -11,6 +11,8 @@ class Choice(NamedTuple):
 
     name: str
     why: str
+    here: bool = True
+    """Whether its weights are on this machine."""
 
 
 def reads_text(name: str) -> bool:
@@ -36,9 +38,8 @@ def for_recordings() -> Choice:
     from mgcl.backbones import transformers_clap
 
     here = transformers_clap.is_here()
-    return Choice(
-        "transformers_clap", "its weights are here" if here else "first run `mgcl weights fetch transformers_clap`"
-    )
+    why = "its weights are here" if here else "first run `mgcl weights fetch transformers_clap`"
+    return Choice("transformers_clap", why, here)
 
 
 def default(weights: str | None = None) -> Choice:

@@ -50,7 +50,7 @@ def facts(model: Model, about: Mapping[str, Any]) -> dict[str, str]:
         "method": f"{learner.name}, version {learner.version}",
         "parameters": ", ".join(f"{name}={value}" for name, value in flat(learner.parameters).items()) or "none",
         "captions": "clips need captions" if model.own_captions else "clips need none",
-        "channels": own["channels"],
+        "channels": own.get("channels", "average"),
         "longer clips": "one window is taken" if own.get("one_window", True) else "the whole clip is taken",
         "temperature": f"{model.temperature:.4g}",
         "rejection": rejection,

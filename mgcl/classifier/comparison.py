@@ -8,6 +8,7 @@ from mgcl.classifier.calibration import FOLDS, cross_fitted
 from mgcl.classifier.learner import Learner
 from mgcl.errors import ClassifierError
 from mgcl.methods.method import Support
+from mgcl.progress import Bar
 
 _READ = ("clip", "segments")
 """Features that a classifier's clips always have. Sentences are not among them: clips and classes may lack them."""
@@ -51,8 +52,9 @@ def compared(support: Support, *, seed: int) -> list[Candidate]:
             f"{list(support.counts)}; with {FOLDS} or more the comparison is steadier"
         )
     found = []
-    for learner in _learners(support):
-        if min(support.counts) > learner.least_shots:
+    learners = [each for each in _learners(support) if min(support.counts) > each.least_shots]
+    with Bar(learners, desc="comparing", unit="method") as bar:
+        for learner in bar:
             answers = cross_fitted(support, learner, seed=seed).argmax(-1)
             found.append(Candidate(learner.name, int((answers == support.labels).sum()), len(answers)))
     return sorted(found, key=lambda each: (-each.correct, each.method))

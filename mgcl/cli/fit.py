@@ -142,8 +142,9 @@ def _fit(flags: argparse.Namespace) -> int:
         options["reject_rate"] = flags.reject_rate
     if backbone == "tiny" and not flags.weights:
         clap = for_recordings()
-        command = shlex.join(["mgcl", *_with_backbone(flags.typed, clap.name)])
-        print(f"tiny knows generated sounds alone; for recordings take a CLAP: {command} ({clap.why})", flush=True)
+        if flags.backbone or clap.here:  # else the choice of tiny was explained with what is better
+            command = shlex.join(["mgcl", *_with_backbone(flags.typed, clap.name)])
+            print(f"tiny knows generated sounds alone; for recordings take a CLAP: {command} ({clap.why})", flush=True)
 
     from mgcl import FewShotClassifier
 
@@ -165,13 +166,13 @@ def _fit(flags: argparse.Namespace) -> int:
             captions=fit_input.captions(flags, files),
             background=background,
         )
-    _print_comparison(flags, classifier)
     replaced = (flags.out / "model.json").exists()
     classifier.save(flags.out)
     _keep_sounds(flags, classifier, files)
     if replaced:
         print(f"{flags.out}: held a model, which this one has replaced")
     _say(classifier, flags.out)
+    _print_comparison(flags, classifier)
     return 0
 
 
@@ -222,6 +223,8 @@ def _say(classifier: "FewShotClassifier", out: Path) -> None:
             f"clips of other classes {100 * away.foreign:.0f} % (estimated by leaving clips and classes out; "
             "--reject-rate moves it)"
         )
+        if round(100 * away.foreign) == 0:
+            print("it would turn no sound away: raise --reject-rate, e.g. to 0.3, or give others with --background DIR")
     if several := model.several:
         pairs = zip(classifier.classes_, several.thresholds, strict=True)
         print(f"thresholds: {', '.join(f'{label} {threshold:.2f}' for label, threshold in pairs)}")

@@ -52,7 +52,7 @@ def _status(flags: argparse.Namespace) -> int:
     if progress.note:
         print(progress.note)
     print(f"started on {progress.host}, {datetime.fromtimestamp(progress.started):%Y-%m-%d %H:%M:%S}")
-    if progress.at_work:
+    if missing and progress.at_work:
         print("\n".join([pace(progress, running, runs, missing, now=time.time()), *refusals(progress)]))
     elif missing and progress.ended:
         print("its driver has ended; the same command runs the rest")

@@ -10,7 +10,8 @@ import pytest
 
 from mgcl import FewShotClassifier
 from mgcl.backbones import tiny
-from mgcl.classifier import embedding
+from mgcl.classifier import embedding, storage
+from mgcl.classifier.card import facts
 from mgcl.classifier.index.header import Header, backbone_of
 from tests.generated_backbone import Bands
 from tests.generated_sounds import KINDS, RATE, waveform
@@ -21,6 +22,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 RECORDED = SHARED / "bb33c7b"
 RECORDINGS = SHARED / "esc10" / "audio"
 FORMER = sorted((tiny.SHIPPED / "former").iterdir())
+FORMAT_1 = ("backbone", "weights", "sample_rate", "reject_label", "random_state", "verbose")
 TOLERANCE = 1e-5
 
 
@@ -116,3 +118,10 @@ def test_models_and_indexes_of_former_weights_open(folder: Path, tmp_path: Path)
     assert loaded.logits(clips) == pytest.approx(classifier.logits(clips))
     header = Header.of("tiny", None, tiny.load(str(folder)), window=1.0, hop=0.5, channels="average")
     assert backbone_of(header, tmp_path).fingerprint == folder.name
+
+
+def test_the_facts_of_older_models_are_told() -> None:
+    """Models of format 1 lack what was asked for later, such as how channels become one."""
+    model, about = storage.read(SAVED)
+    older = {**about, "estimator": {key: value for key, value in about["estimator"].items() if key in FORMAT_1}}
+    assert facts(model, older)["channels"] == "average"
