@@ -138,35 +138,20 @@ def _zeros(count: Any) -> Any:
 
 
 @_part
-def _move(source: Any, target: Any) -> None:
-    for i in range(source.shape[0]):
-        for j in range(source.shape[1]):
-            for lane in range(source.shape[2]):
-                target[i, j, lane] = source[i, j, lane]
-
-
-@_part
-def _gather(problems: Any, going: Any, lanes: Any) -> None:
-    """Put problems into lanes; adjacent ones by vectors."""
-    if going[-1] - going[0] == len(going) - 1:
-        _move(problems[:, :, going[0] : going[-1] + 1], lanes)
+def _move(source: Any, places: Any, target: Any, others: Any) -> None:
+    """Copy problems at some places of one array to places of another; adjacent ones by vectors."""
+    n, m, count = source.shape[0], source.shape[1], len(places)
+    if places[-1] - places[0] == others[-1] - others[0] == count - 1:
+        for i in range(n):
+            for j in range(m):
+                some, they = source[i, j, places[0] :], target[i, j, others[0] :]
+                for k in range(count):
+                    they[k] = some[k]
         return
-    for i in range(lanes.shape[0]):
-        for j in range(lanes.shape[1]):
-            for lane in range(len(going)):
-                lanes[i, j, lane] = problems[i, j, going[lane]]
-
-
-@_part
-def _scatter(lanes: Any, going: Any, problems: Any) -> None:
-    """Take problems out of their lanes."""
-    if going[-1] - going[0] == len(going) - 1:
-        _move(lanes[:, :, : len(going)], problems[:, :, going[0] : going[-1] + 1])
-        return
-    for i in range(lanes.shape[0]):
-        for j in range(lanes.shape[1]):
-            for lane in range(len(going)):
-                problems[i, j, going[lane]] = lanes[i, j, lane]
+    for i in range(n):
+        for j in range(m):
+            for k in range(count):
+                target[i, j, others[k]] = source[i, j, places[k]]
 
 
 @_part
@@ -280,25 +265,26 @@ def _round(
     error, exponents = np.empty(_LANES, np.float32), np.empty(m * _LANES, np.int32)
     for start in range(0, len(going), _LANES):
         problems = going[start : start + _LANES]
-        _gather(cost, problems, c)
-        _gather(p, problems, row_masses.reshape(n, 1, _LANES))
-        _gather(q, problems, column_masses.reshape(m, 1, _LANES))
+        lanes = np.arange(len(problems))
+        _move(cost, problems, c, lanes)
+        _move(p, problems, row_masses.reshape(n, 1, _LANES), lanes)
+        _move(q, problems, column_masses.reshape(m, 1, _LANES), lanes)
         if first:
             _minima(c, f, g)
         else:
-            _gather(row_potentials, problems, f.reshape(n, 1, _LANES))
-            _gather(column_potentials, problems, g.reshape(m, 1, _LANES))
+            _move(row_potentials, problems, f.reshape(n, 1, _LANES), lanes)
+            _move(column_potentials, problems, g.reshape(m, 1, _LANES), lanes)
         _fill(kernel, c, f, g, epsilon, exponents)
         _iterate(kernel, row_masses, column_masses, steps, u, v, rows, columns)
         _compare(u, rows, row_masses, error)
         if len(similarities) or (error > tolerance).any():
             _raise(f, u, epsilon)
             _raise(g, v, epsilon)
-            _scatter(f.reshape(n, 1, _LANES), problems, row_potentials)
-            _scatter(g.reshape(m, 1, _LANES), problems, column_potentials)
+            _move(f.reshape(n, 1, _LANES), lanes, row_potentials, problems)
+            _move(g.reshape(m, 1, _LANES), lanes, column_potentials, problems)
         _scale(kernel, u, v)
         if plans.shape[-1]:
-            _scatter(kernel, problems, plans)
+            _move(kernel, lanes, plans, problems)
         if len(similarities):
             matched, marginal = _zeros(1)[0], _zeros(1)[0]
             _match(kernel, c, matched)

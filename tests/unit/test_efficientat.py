@@ -173,7 +173,7 @@ def test_any_sentence_encoder_is_read_from_a_folder(weights: str, monkeypatch, h
 
 def test_where_none_is_named_it_is_taken_if_its_weights_are_here(weights: str, monkeypatch, tmp_path, capsys) -> None:
     monkeypatch.setenv("MGCL_HOME", str(tmp_path / "home"))
-    name, why = default()
+    name, why, _ = default()
     assert name == "tiny"
     assert "`mgcl weights fetch efficientat` fetches what is missing (at most 95 MB)" in why
     monkeypatch.setenv("MGCL_EFFICIENTAT_WEIGHTS", weights)
