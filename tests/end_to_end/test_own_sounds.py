@@ -188,7 +188,7 @@ def test_detect_finds_events_that_fit_reads_back(model, tmp_path) -> None:
     how = ("--on", 0.7, "--on", "hiss=1", "--hop", 0.5)
     said = run("detect", model, tmp_path / "field", "--out", out, *how, code=1)
     assert "the model knows no background" in said.stderr
-    assert "thresholds on / off: beeps 0.70 / 0.35, hiss 1.00 / 0.50, hum 0.70 / 0.35" in said.stderr
+    assert "thresholds on / off: beeps 0.70 / 0.70, hiss 1.00 / 1.00, hum 0.70 / 0.70" in said.stderr
     assert "b.wav: cannot be decoded" in said.stderr
     events = rows_of(out)
     assert {row["path"] for row in events} == {"field/a.wav"}
