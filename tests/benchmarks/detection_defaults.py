@@ -19,7 +19,7 @@ import numpy as np
 
 from mgcl import FewShotClassifier
 from mgcl.classifier.detection import Thresholds, cell_edges, detections
-from mgcl.classifier.detector import BACKGROUND, learnt_thresholds
+from mgcl.classifier.detector import BACKGROUND, GAP, HOP, SHORTEST, WINDOW, learnt_thresholds
 from mgcl.classifier.given import Stretch
 from mgcl.data.soundscapes.recipes import class_recipes
 from tests.benchmarks.recordings import background, f1, write_recording
@@ -27,7 +27,7 @@ from tests.benchmarks.recordings import background, f1, write_recording
 WINDOWS = ((1, 0.5), (2, 0.5), (1, 0.25), (5, 0.5))
 SETTINGS = tuple(itertools.product(("learnt", 0.5, 0.7, 0.9), (0.5, 0.7, 1.0), (0.0, 0.5, 1.0), (0.0, 0.3, 0.6, 0.9)))
 """Threshold ``on``, ``off`` as a share of it, least gap and least length in seconds."""
-DEFAULTS = (1, 0.25, "learnt", 1.0, 1.0, 0.9)
+DEFAULTS = (WINDOW, HOP, "learnt", 1.0, GAP, SHORTEST)
 SECONDS = 200.0
 MEASURED = {"dense": (SECONDS, 20), "sparse": (600.0, 33)}
 
