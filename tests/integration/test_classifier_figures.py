@@ -167,8 +167,8 @@ def test_a_clip_that_is_turned_away_is_compared_with_what_it_is_nearest_to(reaso
 
 @pytest.mark.parametrize("names", [(1, 2, 3), ("50$ & <more>_$", "a $ b", "<script>alert(1)</script>")])
 def test_a_class_may_be_called_anything(sounds, names, sound) -> None:
-    found = fitted(sounds, names).explain(HUM)
-    assert found.answer.label in names
+    found = fitted(sounds, names, alpha=100.0).explain(HUM)  # the clips decide, and not sentences with such a name
+    assert found.answer.label == names[0]
     page = html([(found, sound)], RATE)
     assert "<script>" not in page
     assert Parsed(page).json == [json.loads(json.dumps(found.to_json()))]
