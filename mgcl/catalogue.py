@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from mgcl.errors import MgclError
+from mgcl.errors import MgclError, among
 
 _ROOMS = {
     "task": "mgcl.tasks",
@@ -48,7 +48,7 @@ def load(kind: str, name: str, folder: str = "") -> ModuleType:
     """
     files = _in(kind, folder)
     if name not in files:
-        raise MgclError(f"no {kind.replace('_', ' ')} is called {name!r}; there are: {', '.join(sorted(files))}")
+        raise MgclError(f"no {kind.replace('_', ' ')} is called {name!r}; {among(name, sorted(files))}")
     return importlib.import_module(files[name])
 
 

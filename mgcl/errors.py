@@ -1,6 +1,7 @@
 """Errors that a user can mend; every message names the file or value and the next step."""
 
 import argparse
+import difflib
 import errno
 import io
 import os
@@ -9,7 +10,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -88,6 +89,19 @@ class DeletedError(MgclError):
 
 class MgclWarning(UserWarning):
     """A problem that changes no result but that a user may want to mend; a sweep shows each warning once."""
+
+
+def among(name: str, known: Iterable[str]) -> str:
+    """Names that there are, for the message on a name that there is not; the nearest one comes first, if one is near.
+
+    >>> among("ful", ("full", "knn"))
+    "the nearest is 'full'; there are: full, knn"
+    >>> among("svm", ("full", "knn"))
+    'there are: full, knn'
+    """
+    names = tuple(known)
+    near = "".join(f"the nearest is {each!r}; " for each in difflib.get_close_matches(name, names, n=1))
+    return f"{near}there are: {', '.join(names)}"
 
 
 def with_flags(message: object, flags: Mapping[str, str]) -> str:

@@ -23,7 +23,7 @@ from mgcl.classifier.learning import Sentences
 from mgcl.classifier.reasons import Reasons
 from mgcl.classifier.sounds import decoded
 from mgcl.errors import ClassifierError, DataError
-from mgcl.methods.variants import DEFAULT_METHOD
+from mgcl.methods import DEFAULT_METHOD
 from mgcl.parameters import flat
 from mgcl.records import Value
 

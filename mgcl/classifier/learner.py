@@ -8,8 +8,8 @@ from torch import Tensor
 
 from mgcl.catalogue import load, names
 from mgcl.errors import ClassifierError
+from mgcl.methods import DEFAULT_METHOD
 from mgcl.methods.method import ClipFeatures, Match, Method, Prediction, Shares, Support
-from mgcl.methods.variants import DEFAULT_METHOD
 from mgcl.parameters import flat, from_flat
 from mgcl.records import Value
 

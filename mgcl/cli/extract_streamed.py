@@ -4,7 +4,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from mgcl.cli.commands import warnings_as_lines
-from mgcl.cli.extract import check_videos, given_classes, reads_text_side, say_what_was_made, started
+from mgcl.cli.extract_sounds import given_classes, reads_text_side, say_what_was_made
+from mgcl.cli.extract_start import check_videos, started
 from mgcl.errors import DataError, MgclError
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from mgcl.cli.commands import (
     warnings_as_lines,
 )
 from mgcl.errors import MgclError, MgclWarning
-from mgcl.methods.variants import DEFAULT_METHOD, WITHOUT_TEXT
+from mgcl.methods import DEFAULT_METHOD, WITHOUT_TEXT
 
 if TYPE_CHECKING:
     from mgcl import FewShotClassifier

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mgcl.catalogue import names
 from mgcl.cli.clips import found_clips
 from mgcl.cli.commands import say_what_is_passed_over
-from mgcl.errors import MgclError
+from mgcl.errors import MgclError, among
 
 if TYPE_CHECKING:
     from mgcl.data.dataset import AudioFile
@@ -52,9 +52,7 @@ def check_flags(flags: argparse.Namespace) -> None:
     """
     flags.channels = flags.channels or "average"
     if flags.method is not None and flags.method not in names("method", "few_shot"):
-        raise MgclError(
-            f"--method {flags.method}: there is none of that name; there are: {', '.join(names('method', 'few_shot'))}"
-        )
+        raise MgclError(f"no --method is called {flags.method!r}; {among(flags.method, names('method', 'few_shot'))}")
     if flags.reject_rate is not None and not flags.none_of_these:
         raise MgclError("--reject-rate says how many clips --none-of-these may reject: give that flag too")
     if flags.multi_label and flags.none_of_these:

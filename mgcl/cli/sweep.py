@@ -9,7 +9,7 @@ from types import ModuleType
 
 import mgcl
 from mgcl.cli.commands import Commands
-from mgcl.errors import SweepError
+from mgcl.errors import SweepError, among
 
 
 def add(commands: Commands) -> None:
@@ -62,7 +62,7 @@ def _file(name: str) -> Path:
     file = Path(name).absolute()
     if file.suffix == ".py" and file.is_file():
         return file
-    raise SweepError(f"{name}: no such sweep, and no file of that name; there are: {', '.join(known)}")
+    raise SweepError(f"{name}: no such sweep, and no file of that name; {among(name, known)}")
 
 
 def _about(file: Path) -> str:

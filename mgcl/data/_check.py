@@ -20,7 +20,7 @@ from mgcl.errors import DataError
 from mgcl.progress import Bar
 from mgcl.video import reading
 from mgcl.video.formats import CONTAINERS, is_video
-from mgcl.video.reading import Steps
+from mgcl.video.picture import Steps
 
 SHORTEST = 0.25
 """Seconds below which a clip is a fault. FSDKaggle18's shortest clips have 0.3."""

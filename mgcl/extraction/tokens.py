@@ -20,7 +20,8 @@ from mgcl.extraction.ahead import decoded_ahead
 from mgcl.extraction.plan import BATCH, batches
 from mgcl.extraction.windows import windows
 from mgcl.features.columns import Floats, Ragged
-from mgcl.video.reading import Decoded, Steps, decode
+from mgcl.video.picture import Steps
+from mgcl.video.reading import Decoded, decode
 
 VERSION = 1
 """Version of the tokens. Increase it whenever the same videos and weights give other numbers."""

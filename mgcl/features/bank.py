@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mgcl.errors import BankError
+from mgcl.errors import BankError, among
 from mgcl.events import Event
 from mgcl.features.checks import check_bank
 from mgcl.features.columns import Floats, Numbers, Ragged, joined, read_column, shared_texts
@@ -122,7 +122,7 @@ class FeatureBank:
         asked = tuple(names)
         for name in asked:
             if name not in NAMED:
-                raise BankError(f"{name!r} is no column of a bank; there are: {', '.join(NAMED)}")
+                raise BankError(f"{name!r} is no column of a bank; {among(name, NAMED)}")
         return tuple(name for name in asked if name not in self.columns)
 
     def column(self, name: str) -> Numbers | Gathered | Ragged:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mgcl.errors import BankError
+from mgcl.errors import BankError, among
 from mgcl.features.columns import to_arrow
 from mgcl.features.header import Header
 from mgcl.features.schema import CLIPS, COLUMNS
@@ -31,7 +31,7 @@ def table_of(values: Values, file: str, header: Header) -> pa.Table:
     known = {each.stored: each for each in COLUMNS[file]}
     for name in values:
         if name not in known:
-            raise BankError(f"{file}: {name!r} is no column of it; there are: {', '.join(known)}")
+            raise BankError(f"{file}: {name!r} is no column of it; {among(name, known)}")
     columns = {}
     for name, column in known.items():
         if values.get(name) is not None:

@@ -1,6 +1,6 @@
 """Notes under a table: what its numbers and intervals are, and which trials failed."""
 
-from mgcl.methods.variants import on_audio_alone
+from mgcl.methods.resolved import on_audio_alone
 from mgcl.overlaps import overlaps
 from mgcl.records import NO_TRANSPORT
 from mgcl.reporting.tables import Table

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mgcl.catalogue import load
-from mgcl.errors import SearchError
+from mgcl.errors import SearchError, among
 from mgcl.features import FeatureBank
 from mgcl.methods.variants import REFERENCE, VARIANTS
 from mgcl.parameters import flat, from_flat
@@ -218,7 +218,7 @@ def _number(value: Value) -> float:
 
 def _check_variant(name: str) -> None:
     if name not in VARIANTS:
-        raise SearchError(f"no variant is called {name!r}; there are: {', '.join(VARIANTS)}")
+        raise SearchError(f"no variant is called {name!r}; {among(name, VARIANTS)}")
 
 
 def _check(search: Search) -> None:

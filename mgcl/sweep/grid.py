@@ -9,7 +9,8 @@ from mgcl.catalogue import load, names
 from mgcl.errors import SweepError
 from mgcl.features import FeatureBank
 from mgcl.features.schema import NAMED
-from mgcl.methods.variants import BASELINES, REFERENCE, VARIANTS, ResolvedVariant, resolve
+from mgcl.methods.resolved import ResolvedVariant, resolve
+from mgcl.methods.variants import BASELINES, REFERENCE, VARIANTS
 from mgcl.parameters import from_flat
 from mgcl.records import Cell, PlannedTrial, Searched, Trial, Value
 from mgcl.sweep.chosen import Chosen, read_chosen

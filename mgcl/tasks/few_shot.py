@@ -11,10 +11,10 @@ from mgcl import records
 from mgcl.data._episodes import SPLITS, VERSION, check_drawable
 from mgcl.data._splits import PROTOCOLS, folds
 from mgcl.details import Confusion
-from mgcl.errors import SearchError, SweepError
+from mgcl.errors import SweepError
 from mgcl.records import Fold, Value
-from mgcl.seeding import generator
 from mgcl.tasks import Coordinate, Measured, Metric, Problem, Setup, Words, flag
+from mgcl.tasks._development import development
 from mgcl.tasks._pools import pooled
 
 if TYPE_CHECKING:
@@ -208,9 +208,6 @@ BATCHES = ("folds", "fold_classes", "seeds", "episodes")
 def problems(draws: Draws, bank: FeatureBank, *, shared: bool) -> tuple[Problem, ...]:
     """One problem per fold, with the classes outside the fold for validation.
 
-    Folds share classes, so every fold needs a problem of its own. A single fold of all classes is cut into two seeded
-    halves: one for the test, the other for validation.
-
     Args:
         draws: draws whose folds are tested on.
         bank: the feature bank.
@@ -246,52 +243,8 @@ def study_name(tests: Sequence[Fold], apart: Value) -> tuple[str, ...]:
     return (where,) if apart is None else (where, f"{apart}-shot")
 
 
-def development(
-    dataset: str, tested: Sequence[Fold], labels: Sequence[str], *, way: int, shared: bool
-) -> tuple[Problem, ...]:
-    """The core of ``problems``: problems for the tested folds.
-
-    Args:
-        dataset: name of the data set, which seeds the halves.
-        tested: folds that are tested on.
-        labels: all labels of the bank.
-        way: number of classes that a validation episode needs.
-        shared: one problem for all folds.
-
-    Raises:
-        SearchError: fewer than ``way`` classes are left for validation.
-    """
-    if len(tested) == 1 and set(tested[0].classes) == set(labels):
-        test, rest = _halves(dataset, labels)
-        found = [Problem((test,), rest)]
-    elif shared:
-        found = [Problem(tuple(tested), _outside(tested, labels))]
-    else:
-        found = [Problem((fold,), _outside([fold], labels)) for fold in tested]
-    for problem in found:
-        left = len(problem.validation.classes)
-        if left < way:
-            where = ", ".join(str(fold.index) for fold in problem.tests)
-            raise SearchError(
-                f"outside fold {where} only {left} classes are left, too few for {way}-way validation episodes; lower "
-                "`ways`" + (", or leave `shared` out" if shared else ", or take smaller folds")
-            )
-    return tuple(found)
-
-
 def _folds(draws: Draws, bank: FeatureBank) -> tuple[Fold, ...]:
     clips = pooled(bank)
     if ALL in draws.ways:
         return (Fold("all", 0, tuple(clips)),)
     return folds(bank.header.dataset, clips, count=draws.folds, size=draws.fold_classes)
-
-
-def _outside(tested: Sequence[Fold], labels: Sequence[str]) -> Fold:
-    inside = {label for fold in tested for label in fold.classes}
-    return Fold("validation", tested[0].index, tuple(sorted(set(labels) - inside)))
-
-
-def _halves(dataset: str, labels: Sequence[str]) -> tuple[Fold, Fold]:
-    drawn = [str(label) for label in generator("halves", dataset, sorted(labels)).permutation(sorted(labels))]
-    middle = (len(drawn) + 1) // 2
-    return Fold("half", 0, tuple(sorted(drawn[:middle]))), Fold("validation", 0, tuple(sorted(drawn[middle:])))

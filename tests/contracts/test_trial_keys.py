@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mgcl.features import FeatureBank
-from mgcl.methods.variants import FEW_SHOT, resolve
+from mgcl.methods.resolved import resolve
+from mgcl.methods.variants import FEW_SHOT
 from mgcl.records import Fold, Trial
 from mgcl.sweep.grid import plan
 from tests.cases import sweep

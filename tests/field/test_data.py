@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from urllib3.util import Retry
 
-from mgcl.cli.extract import given_classes
+from mgcl.cli.extract_sounds import given_classes
 from mgcl.data import fsdkaggle18
 from mgcl.data._download import Archive, fetch
 from mgcl.data.dataset import AudioFile, Dataset

@@ -159,7 +159,7 @@ def test_the_command_line_does_the_same(dataset, bank, tmp_path, shared_cluster:
     )
     words[2], words[-1] = "esc51", str(tmp_path / "other")
     unknown = run_here(lambda: main(words))
-    assert "no dataset is called 'esc51'; there are: audiocaps, audiogrounding, " in unknown.stderr
+    assert "no dataset is called 'esc51'; the nearest is 'esc50'; there are: audiocaps, " in unknown.stderr
 
 
 def test_a_clip_that_was_changed_is_embedded_again(dataset, tmp_path) -> None:

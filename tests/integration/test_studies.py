@@ -24,7 +24,7 @@ from mgcl.search.study import best, complete, default_point, ended, figure_of, k
 from mgcl.sweep.chosen import Choice, Chosen, read_chosen, write_chosen
 from mgcl.sweep.grid import plan
 from mgcl.sweep.trial import run_trial, similarity_store
-from mgcl.tasks import few_shot
+from mgcl.tasks._development import development
 from tests import cases
 from tests.generated_bank import write_generated_bank
 from tests.unit.test_sweep_files import sweep_file
@@ -44,7 +44,7 @@ def classes(*found: Fold) -> set[str]:
 
 def test_each_fold_is_searched_on_the_classes_outside_it() -> None:
     folds = [fold(0, 0, 1, 2, 3), fold(1, 2, 3, 4, 5)]
-    found = few_shot.development("d", folds, LABELS, way=5, shared=False)
+    found = development("d", folds, LABELS, way=5, shared=False)
     assert [each.tests for each in found] == [(folds[0],), (folds[1],)]
     for each in found:
         assert classes(each.validation) == set(LABELS) - classes(*each.tests)
@@ -52,23 +52,23 @@ def test_each_fold_is_searched_on_the_classes_outside_it() -> None:
 
 def test_a_shared_search_looks_outside_every_fold() -> None:
     folds = [fold(0, 0, 1, 2, 3), fold(1, 2, 3, 4, 5)]
-    (found,) = few_shot.development("d", folds, LABELS, way=5, shared=True)
+    (found,) = development("d", folds, LABELS, way=5, shared=True)
     assert found.tests == tuple(folds)
     assert classes(found.validation) == set(LABELS[6:])
 
 
 def test_one_fold_of_all_classes_is_cut_into_disjoint_halves() -> None:
-    (found,) = few_shot.development("d", [Fold("all", 0, tuple(LABELS))], LABELS, way=5, shared=False)
+    (found,) = development("d", [Fold("all", 0, tuple(LABELS))], LABELS, way=5, shared=False)
     assert classes(*found.tests).isdisjoint(classes(found.validation))
     assert classes(*found.tests, found.validation) == set(LABELS)
-    (other,) = few_shot.development("another", [Fold("all", 0, tuple(LABELS))], LABELS, way=5, shared=False)
+    (other,) = development("another", [Fold("all", 0, tuple(LABELS))], LABELS, way=5, shared=False)
     assert other.validation != found.validation
 
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_too_few_validation_classes(shared: bool) -> None:
     with pytest.raises(SearchError, match="outside fold 0 only 2 classes are left, too few for 5-way"):
-        few_shot.development("d", [fold(0, *range(10))], LABELS, way=5, shared=shared)
+        development("d", [fold(0, *range(10))], LABELS, way=5, shared=shared)
 
 
 @pytest.mark.parametrize(

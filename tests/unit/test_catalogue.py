@@ -23,5 +23,7 @@ def test_only_what_is_of_a_kind_has_a_name() -> None:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(MgclError, match=r"no method is called 'clap'; there are: attention_fusion, av_diff"):
+    with pytest.raises(
+        MgclError, match=r"no method is called 'clap'; the nearest is 'clip_clap'; there are: attention_fusion"
+    ):
         load("method", "clap")

@@ -98,7 +98,7 @@ def test_options_that_the_method_has_not_are_refused(given, words) -> None:
 def test_a_method_that_is_none_is_refused_before_anything_is_read(tmp_path: Path, capsys) -> None:
     with pytest.raises(SystemExit):
         main(["fit", str(tmp_path / "absent"), "--out", str(tmp_path / "model"), "--method", "rigde"])
-    assert "--method rigde: there is none of that name; there are: clip_adapter" in capsys.readouterr().err
+    assert "no --method is called 'rigde'; the nearest is 'ridge'; there are: clip_adapter" in capsys.readouterr().err
 
 
 def test_a_comparison_needs_two_clips_of_each_class(tmp_path: Path, capsys) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mgcl.errors import SweepError
-from mgcl.methods import variants
+from mgcl.methods.resolved import resolve
 from mgcl.methods.variants import VARIANTS, Variant
 from mgcl.sweep.grid import left_out, plan
 from mgcl.tasks import few_shot
@@ -71,7 +71,7 @@ def test_more_explanations_than_the_bank_has_are_left_out(bank, monkeypatch) -> 
 
 def test_every_variant_resolves() -> None:
     for name in VARIANTS:
-        assert variants.resolve(name).version >= 1
+        assert resolve(name).version >= 1
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,10 @@ def test_a_wrong_line_of_a_variant_is_refused(bank, monkeypatch, changes, messag
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"variants": ("ful",)}, "no variant is called 'ful'; there are: full, mel-statistics, prototypical"),
+        (
+            {"variants": ("ful",)},
+            "no variant is called 'ful'; the nearest is 'full'; there are: mel",
+        ),
         ({"ways": (7,)}, "7-way needs 7 classes, but fold 0 has 6; lower `ways`"),
         ({"shots": (12,)}, "12-shot leaves 4 for 5 queries"),
         ({"ways": ()}, "`ways` names nothing"),

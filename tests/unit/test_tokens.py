@@ -212,9 +212,9 @@ def test_a_visual_backbone_that_sees_nothing_is_refused() -> None:
 
 
 def test_the_command_extracts_videos(dataset, tmp_path, monkeypatch, capsys) -> None:
-    from mgcl.cli import extract, main
+    from mgcl.cli import extract_start, main
 
-    monkeypatch.setattr(extract, "missing", lambda name: "ray: pip install it" if name == "ray" else None)
+    monkeypatch.setattr(extract_start, "missing", lambda name: "ray: pip install it" if name == "ray" else None)
 
     def run(*arguments) -> tuple[int, str]:
         with pytest.raises(SystemExit) as left:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mgcl.errors import DataError
-from mgcl.video.reading import Decoded, Steps, decode, duration
+from mgcl.video.picture import Steps
+from mgcl.video.reading import Decoded, decode, duration
 from mgcl.video.writing import write_mp4
 from tests.generated_videos import CODECS, RATE, greys, tone, write
 
