@@ -4,7 +4,8 @@
 figure is computed from a difference that the text states. ``previous-best`` is the best of the other methods in MGCL's
 Table 1; the text does not name it, but it is probably Treff-Adapter. ``published_conditions.json`` holds the conditions
 per source under which a table can be compared with it, and whether its figures are shown beside tables of other data
-and protocols, too (``elsewhere``).
+and protocols, too (``elsewhere``). ``setting`` is null where a table cannot tell whether its conditions are the
+source's: no difference is given then, and the note says why.
 """
 
 import csv
@@ -134,10 +135,10 @@ def _section(table: Table, source: str) -> list[Block]:
     rows = [row for row in table.rows if any((row, column) in figures for column in columns)]
     if not rows:
         return []
-    differs = what_differs(table, source)
+    differs, asked = what_differs(table, source), _conditions()[source]
     cells: dict[str, list[str]] = {}
     for column in columns:
-        head = _conditions()[source]["mean"] if column == MEAN else column
+        head = asked["mean"] if column == MEAN else column
         cells[head] = [_figure(table, figures.get((row, column))) for row in rows]
         if not differs:
             cells[f"ours minus it, {head}"] = [_difference(table, (source, row, column)) for row in rows]
@@ -146,9 +147,12 @@ def _section(table: Table, source: str) -> list[Block]:
     words = f"{table.metric.title}{unit}, as published: {source}."
     if any(figure.derived for figure in shown):
         words += " †: derived from a difference that its text states."
-    if not differs:
-        words += f" {_conditions()[source]['note']}"
+    comparable = asked["setting"] is not None
+    if not (differs and comparable):
+        words += f" {asked['note']}"
     heading = f"Paper (other {' and '.join(differs)})" if differs else "Published, and the difference"
+    if differs == ("protocol",) and not comparable:
+        heading = "Published"
     by_row = {row: [Shown(column[index]) for column in cells.values()] for index, row in enumerate(rows)}
     return [f"### {heading}", grid("variant", list(cells), table.groups, by_row), words]
 
