@@ -78,7 +78,8 @@ def write_phrase_bank(path: Path, bank: FeatureBank) -> FeatureBank:
     rows = [row for row, events in enumerate(bank.events) if events]
     labels = [bank.events[row][row % len(bank.events[row])].label for row in rows]
     events = [[e for e in bank.events[row] if e.label == label] for row, label in zip(rows, labels, strict=True)]
-    clips = {"clip_id": [f"query_{row}" for row in rows], "label": labels, "events": events}
+    recordings = [f"recording_{row // 2}" for row in rows]
+    clips = {"clip_id": [f"query_{row}" for row in rows], "label": labels, "events": events, "source": recordings}
     vectors = {"clip_embedding": bank.clip_embeddings[rows], "segment_embeddings": bank.segment_embeddings[rows]}
     classes = {name: bank.classes[name].to_pylist() for name in ("label", "prompt", "explanations")}
     classes |= {"prompt_embedding": bank.prompt_embeddings, "explanation_embeddings": bank.explanation_embeddings}

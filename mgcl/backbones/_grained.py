@@ -133,10 +133,13 @@ def contrastive_loss(
     hardness: float,
     positive: Bool[Tensor, "b b"] | None = None,
 ) -> Tensor:
-    """Symmetric InfoNCE in which closer negatives weigh more (MGA-CLAP's hard-negative guided loss).
+    """Symmetric InfoNCE in which closer negatives weigh more, after MGA-CLAP's hard-negative guided loss.
 
     A negative's weight is e^(hardness s), divided by the mean of this term over the row's negatives; s is the cosine
-    divided by the temperature. The gradient passes through the weights, as in the published code.
+    divided by the temperature. The gradient passes through the weights, as in the published code. That code differs in
+    two places: the sum that it divides by, whose positive counts and whose own term does not, is that of the row of the
+    negative's number, because of how its sums broadcast; and it adds 1e-7 within the logarithm. With equal cosines all
+    weights are 1 in both.
 
     Args:
         audio: unit vectors; row i and row i of ``text`` are a pair.

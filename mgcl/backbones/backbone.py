@@ -121,7 +121,8 @@ class Exportable(Protocol):
 class BackboneModule(Protocol):
     """The protocol of a backbone's module.
 
-    A module has ``READS_TEXT = False`` if its backbones have no text side, so that this is known before one is loaded.
+    A module has ``READS_TEXT = False`` if its backbones have no text side, and ``ALIGNS = True`` if they are
+    ``Aligning``, so that this is known before one is loaded.
     """
 
     def load(self, weights: str | None = None, device: str = "cpu") -> Backbone:

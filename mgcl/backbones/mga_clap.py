@@ -40,6 +40,7 @@ from mgcl.published_weights import HubFiles, fetchable
 
 PUBLISHED = (HubFiles(BERT, ("tokenizer.json",), "Apache-2.0"),)
 """The tokenizer alone: the checkpoint itself is published at ``ADDRESS``, from where only a browser fetches it."""
+ALIGNS = True
 ADDRESS = "https://drive.google.com/file/d/1RWTuVMEPy-L0uK6WYIX2wwxHjD1YSQFz/view"
 _AUDIO, _TEXT = "audio_encoder.audio_enc.", "text_encoder.text_encoder."
 _FRONT_END = {

@@ -1,6 +1,7 @@
 """MGA-CLAP whose segments are aggregated over the codebook, each by itself; all else is as in ``mga_clap``."""
 
 from mgcl.backbones import mga_clap
+from mgcl.backbones.mga_clap import ALIGNS as ALIGNS
 from mgcl.backbones.mga_clap import PUBLISHED as PUBLISHED
 
 

@@ -23,6 +23,7 @@ from mgcl.backbones.backbone import AudioFeatures
 from mgcl.details import Alignment
 from mgcl.errors import BackboneError
 
+ALIGNS = True
 SHIPPED = Path(__file__).parent / "tiny_weights"
 WEIGHTS, TOKENIZER, CAPTIONS = "model.safetensors", "tokenizer.json", "captions.txt"
 _PAD = "<pad>"

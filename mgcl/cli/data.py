@@ -65,7 +65,7 @@ def add(commands: Commands) -> None:
     generate.add_argument(
         "--clips",
         type=int,
-        help="per class of soundscapes (default: 40), or in all of a set for zero-shot tasks (default: 200 or 240); "
+        help="per class of soundscapes (default: 40), or in all of a set for zero-shot tasks (default: 120 to 240); "
         "scenes have 30 per class",
     )
     generate.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default: 0)")

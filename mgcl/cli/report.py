@@ -16,7 +16,7 @@ def add(commands: Commands) -> None:
     report.add_argument("--tracking-uri", metavar="URI", help="MLflow store (default: $MGCL_HOME/mlflow.db)")
     report.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
     report.add_argument(
-        "--bank", type=Path, metavar="DIR", help="that it ran on: the transport picture shows its sentences"
+        "--bank", type=Path, metavar="DIR", help="that it ran on: the picture of a clip shows its sentences"
     )
     report.add_argument("--root", type=Path, metavar="DIR", help="of that bank's data set: the picture shows its sound")
     report.set_defaults(job=_report)

@@ -131,6 +131,18 @@ def several(text: str, names: Mapping[str, str] | None = None, *, where: str) ->
     return tuple(_named(label, names, where) for label in labels)
 
 
+_MARKS = str.maketrans(dict.fromkeys('(,.!?;:|*")', " "))
+
+
+def plain(caption: str) -> str:
+    """Caption in lower case and without punctuation, as MGA-CLAP's code gives captions to the model (Li et al. 2024).
+
+    >>> plain('A "Hot" dog  barks, then (softly) whines.')
+    'a hot dog barks then softly whines'
+    """
+    return " ".join(caption.lower().translate(_MARKS).split())
+
+
 def classes_of(events: Iterable[Event]) -> tuple[str, ...]:
     """Classes of events, sorted and unique."""
     return tuple(sorted({each.label for each in events}))

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
-from mgcl.data._annotations import filled
+from mgcl.data._annotations import filled, plain
 from mgcl.data._youtube import MISSING, path_of, stored, without_missing
 from mgcl.data.dataset import AudioFile, Dataset, Window, read_table
 from mgcl.errors import DataError
@@ -18,7 +18,7 @@ _SECONDS = 10.0
 
 
 def read(root: Path) -> Dataset:
-    """List the test clips with all their captions.
+    """List the test clips with all their captions, under MGA-CLAP's protocol: lower case, no punctuation.
 
     Raises:
         DataError: test.csv is missing or wrong, or a video has two starts.
@@ -35,7 +35,7 @@ def read(root: Path) -> Dataset:
                 f"{file}, line {line}: {video} starts at {start!r}, which is no number of seconds, or not the start in "
                 "a line above; put the published file there"
             )
-        captions[video].append(caption)
+        captions[video].append(plain(caption))
     clips = stored(folder)
     files = tuple(
         AudioFile(

@@ -28,9 +28,9 @@ def read(root: Path) -> Dataset:
     """
     file = root / "test.json"
     queries: dict[str, AudioFile] = {}
-    for query in _queries(file, root / "audio"):
+    for where, query in _queries(file, root / "audio"):
         if query.clip_id in queries:
-            raise DataError(f"{file}: query {query.clip_id} is listed twice; remove one of the two")
+            raise DataError(f"{where}: query {query.clip_id} is listed already above; remove one of the two")
         queries[query.clip_id] = query
     if not queries:
         raise DataError(f"{file}: no phrase has a segment; {_LAYOUT}")
@@ -44,22 +44,25 @@ def read(root: Path) -> Dataset:
     )
 
 
-def _queries(file: Path, folder: Path) -> Iterator[AudioFile]:
+def _queries(file: Path, folder: Path) -> Iterator[tuple[str, AudioFile]]:
+    """Yield the queries that sound somewhere, each after its file and item in words."""
     for number, item in enumerate(_items(file), start=1):
         where = f"{file}, item {number}"
         try:
             clip, audio = str(item["audiocap_id"]), str(item["audio_id"])
             phrases = [
-                (str(each["phrase"]).strip(), int(each["start_index"]), each["segments"]) for each in item["phrases"]
+                (str(each["phrase"]).strip(), int(each["start_index"]), [[*times] for times in each["segments"]])
+                for each in item["phrases"]
             ]
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{where}: not an item of AudioGrounding 2 ({error!r}); {_LAYOUT}") from None
         for phrase, place, segments in phrases:
             events = tuple(
-                sorted(event(*_times(each, where), phrase, where=where) for each in segments if list(each) != [0, 0])
+                sorted(event(*_times(each, where), phrase, where=where) for each in segments if each != [0, 0])
             )
             if events:
-                yield AudioFile(f"{clip}_{place}", folder / audio, phrase, source=audio, split="test", events=events)
+                query = f"{clip}_{place}"
+                yield where, AudioFile(query, folder / audio, phrase, source=audio, split="test", events=events)
 
 
 def _times(segment: Sequence[Any], where: str) -> tuple[Any, Any]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mgcl.data._annotations import filled, listed_once
+from mgcl.data._annotations import filled, listed_once, plain
 from mgcl.data.dataset import AudioFile, Dataset, Window, complete, read_table
 
 LICENCE = "each clip has a CC licence of its own; captions for non-commercial use; zenodo.org/records/4783391"
@@ -14,7 +14,7 @@ _LAYOUT = (
 
 
 def read(root: Path) -> Dataset:
-    """List the evaluation clips with their captions.
+    """List the evaluation clips with their captions, under MGA-CLAP's protocol: lower case, no punctuation.
 
     The published protocol takes a random 10 s of each clip. Here the place depends on the clip's name alone.
 
@@ -27,13 +27,13 @@ def read(root: Path) -> Dataset:
     names = listed_once(file, table["file_name"])
     captions = zip(*(filled(file, table[column]) for column in _CAPTIONS), strict=True)
     files = (
-        AudioFile(Path(name).stem, root / "evaluation" / name, split="test", captions=sentences)
+        AudioFile(Path(name).stem, root / "evaluation" / name, split="test", captions=tuple(map(plain, sentences)))
         for name, sentences in zip(names, captions, strict=True)
     )
     return Dataset(
         "clotho",
         "2.1, Zenodo 4783391, evaluation",
         "a CC licence a clip; captions non-commercial",
-        complete(files, table=file.name),
+        complete(files, table=file.name, lines=table.index),
         window=Window(10.0, short="zeros", long="random"),
     )

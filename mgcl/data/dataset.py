@@ -144,21 +144,24 @@ class MissingFilesError(DataError):
         self.listed = listed
 
 
-def complete(files: Iterable[AudioFile], *, table: str) -> tuple[AudioFile, ...]:
+def complete(files: Iterable[AudioFile], *, table: str, lines: Sequence[object] = ()) -> tuple[AudioFile, ...]:
     """Return the files as a tuple if all of them exist.
 
     Args:
         files: listed files.
         table: name of the table that lists them, for the message.
+        lines: the table's line of each file; empty: its lines are not one per file.
 
     Raises:
-        MissingFilesError: files are missing; names the first.
+        MissingFilesError: files are missing; names the first, and its line.
     """
     listed = tuple(files)
-    missing = [file.path for file in listed if not file.path.is_file()]
+    missing = [place for place, file in enumerate(listed) if not file.path.is_file()]
     if missing:
+        line = f" (line {lines[missing[0]]})" if len(lines) else ""
         raise MissingFilesError(
-            f"{missing[0]}: missing, one of {len(missing)} that {table} names; fetch it again, or remove its line",
+            f"{listed[missing[0]].path}: missing, one of {len(missing)} that {table} names{line}; fetch it again, or "
+            "remove its line",
             listed,
         )
     return listed

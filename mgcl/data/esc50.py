@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from mgcl.data import dataset
+from mgcl.data._annotations import filled, listed_once
 from mgcl.data._download import Archive
 from mgcl.data.dataset import AudioFile, Dataset, complete
 from mgcl.errors import DataError
@@ -41,14 +42,15 @@ def read_table(root: Path) -> pd.DataFrame:
     """Read ``meta/esc50.csv`` into a table of strings.
 
     Raises:
-        DataError: the file is missing, lacks a column, or has a fold that is not an integer.
+        DataError: the file is missing, lacks a column, has a fold that is not an integer, a clip without class, or a
+            clip twice.
     """
     file = root / "meta" / "esc50.csv"
     table = dataset.read_table(file, _COLUMNS, missing="a folder in ESC-50's layout has meta/esc50.csv and audio/")
-    for fold in table["fold"]:
+    for line, fold in table["fold"].items():
         if not fold.isdecimal():
-            raise DataError(f"{file}: fold {fold!r} is no integer; fetch the data set again")
-    return table
+            raise DataError(f"{file}, line {line}: fold {fold!r} is no integer; fetch the data set again")
+    return table.assign(filename=listed_once(file, table["filename"]), category=filled(file, table["category"]))
 
 
 def audio_files(root: Path, table: pd.DataFrame) -> tuple[AudioFile, ...]:
@@ -62,4 +64,4 @@ def audio_files(root: Path, table: pd.DataFrame) -> tuple[AudioFile, ...]:
         AudioFile(Path(name).stem, root / "audio" / name, label, int(fold), source)
         for name, label, fold, source in rows
     )
-    return complete(files, table="meta/esc50.csv")
+    return complete(files, table="meta/esc50.csv", lines=table.index)

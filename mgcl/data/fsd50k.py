@@ -40,7 +40,7 @@ def read(root: Path) -> Dataset:
         "fsd50k",
         "Zenodo 4060432, eval",
         "a CC licence a clip",
-        complete(files, table="FSD50K.ground_truth/eval.csv"),
+        complete(files, table="FSD50K.ground_truth/eval.csv", lines=table.index),
         window=Window(10.0, short="zeros", long="first"),
         prompt="{} can be heard",
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mgcl.data._annotations import filled, listed_once
 from mgcl.data._download import Archive
 from mgcl.data.dataset import AudioFile, Dataset, complete, read_table
 from mgcl.errors import DataError
@@ -57,9 +58,10 @@ def _training_clips(root: Path) -> list[AudioFile]:
     verified = table["manually_verified"].map({"1": True, "0": False})
     if verified.isna().any():
         raise DataError(
-            f"{file}: manually_verified is 0 or 1, got {table['manually_verified'][verified.isna()].iloc[0]!r}"
+            f"{file}, line {verified.index[verified.isna()][0]}: manually_verified is 0 or 1, got "
+            f"{table['manually_verified'][verified.isna()].iloc[0]!r}; fetch the published csv again"
         )
-    rows = zip(table["fname"], table["label"], verified, strict=True)
+    rows = zip(listed_once(file, table["fname"]), filled(file, table["label"]), verified, strict=True)
     return [_clip(_part(root, "audio_train") / name, label, bool(checked)) for name, label, checked in rows]
 
 
@@ -71,7 +73,7 @@ def _test_clips(root: Path) -> list[AudioFile]:
         raise DataError(
             f"{file}: no row has usage {' or '.join(_SCORED)}, as scored clips have; fetch the published csv again"
         )
-    rows = zip(scored["fname"], scored["label"], strict=True)
+    rows = zip(listed_once(file, scored["fname"]), filled(file, scored["label"]), strict=True)
     return [_clip(_part(root, "audio_test") / name, label, verified=True) for name, label in rows]
 
 

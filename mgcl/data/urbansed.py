@@ -55,5 +55,5 @@ def _events(file: Path) -> tuple[Event, ...]:
     table = read_table(file, ("onset", "offset", "label"), missing="", headless="\t")
     rows = table.itertuples(name=None)
     return tuple(
-        sorted(event(onset, offset, label, where=f"{file}, line {line}") for line, onset, offset, label in rows)
+        sorted(event(onset, offset, label.strip(), where=f"{file}, line {line}") for line, onset, offset, label in rows)
     )

@@ -50,7 +50,7 @@ def read(root: Path) -> Dataset:
         "urbansound8k",
         "Zenodo 1203745",
         "CC BY-NC 3.0",
-        complete(files, table="metadata/UrbanSound8K.csv"),
+        complete(files, table="metadata/UrbanSound8K.csv", lines=table.index),
         window=Window(10.0, short="zeros", long="first"),
         prompt="{}",
         mean_over_folds=True,

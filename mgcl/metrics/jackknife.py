@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ _PAIRS = 1 << 26
 """Pairs of clip and class that all units together read, before there are fewer units."""
 
 
-def jackknife(figure: Callable[[Floats], Floats], clips: int, most: int = MOST) -> Floats:
+def jackknife(
+    figure: Callable[[Floats], Floats], clips: int, most: int = MOST, recordings: Sequence[str] | None = None
+) -> Floats:
     """Share of each clip in a figure: how much the figure falls without the clip, around the figure itself.
 
     The mean of the numbers is the figure. Their spread is that of the delete-one jackknife, so that their bootstrap
@@ -26,13 +28,16 @@ def jackknife(figure: Callable[[Floats], Floats], clips: int, most: int = MOST) 
         figure: function from weights of the clips, shape (resamples, clips), to figures, shape (resamples,).
         clips: number of clips, at least 2.
         most: largest number of units; with more clips a unit is a group of clips.
+        recordings: recording of each clip, of at least two; clips of one recording are one unit, in the order of their
+            first clips. None: each clip is a recording of its own.
 
     Returns:
         Shape (units,).
     """
-    units = min(clips, most)
+    place = {name: number for number, name in enumerate(dict.fromkeys(recordings or map(str, range(clips))))}
+    units = min(len(place), most)
     weights = np.ones((units + 1, clips))
-    weights[1 + np.arange(clips) % units, np.arange(clips)] = 0
+    weights[1 + np.array([place[name] for name in recordings or place]) % units, np.arange(clips)] = 0
     figures = figure(weights)
     without = figures[1:]
     return np.asarray(figures[0] + (units - 1) * (without.mean() - without))

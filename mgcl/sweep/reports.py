@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from mgcl.catalogue import load, names
@@ -13,6 +14,7 @@ from mgcl.reporting.outline import Outline
 from mgcl.reporting.ranks import ranking
 from mgcl.reporting.ranks_figure import critical_difference
 from mgcl.reporting.transport_figure import Material
+from mgcl.sweep.aligned import alignment
 from mgcl.tracking.parent import comparisons, last_progress
 from mgcl.tracking.record import details, recorded_runs
 from mgcl.tracking.store import no_sweep
@@ -36,8 +38,8 @@ def draw(
         out: folder in which the report's folder, called ``name``, is made.
         runs: recorded runs of the sweep, one per trial key; None: they are read from the store.
         planned: keys of all trials of the sweep; None: those of the latest driver's command.
-        banks: feature banks whose explanations the transport pictures show.
-        roots: bank digest -> folder of its data set, whose audio the transport pictures show.
+        banks: feature banks whose sentences the pictures of single clips show.
+        roots: bank digest -> folder of its data set, whose audio these pictures show.
 
     Returns:
         The report's folder.
@@ -58,12 +60,15 @@ def draw(
     outline = Outline(reference=named[0], baselines=named[1:]) if named else Outline()
     material = {bank.digest: _material(bank, (roots or {}).get(bank.digest)) for bank in banks}
     pictures = _pictures(name, uri, tables.build(runs, outline.order), outline, material)
+    if not any(each.name.endswith("transport") for each in pictures):  # either shows one clip beside its sentences
+        found = (alignment(bank, material[bank.digest].audio) for bank in banks)
+        pictures = (*pictures, *islice(filter(None, found), 1))
     return report.write(name, runs, out, outline=outline, figures=pictures, planned=planned)
 
 
 def _pictures(
     name: str, uri: str, drawn: Sequence[tables.Table], outline: Outline, material: Mapping[str, Material]
-) -> Sequence[Figure]:
+) -> tuple[Figure, ...]:
     needed = figures.needed(drawn, outline)
     results = details(needed, uri)
     if lost := [run for run in needed if run.status == "FINISHED" and run.key not in results]:

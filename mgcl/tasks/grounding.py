@@ -1,11 +1,13 @@
 """Zero-shot grounding of phrases: where in its clip a phrase sounds (Xu et al. 2021, "Text-to-audio grounding").
 
-A unit is a query: a clip and the one phrase that is asked of it. The score of a frame is the sigmoid of the cosine of
-its segment with the phrase, smoothed by a median filter. A PSDS over 50 thresholds rates all queries as one class.
+A query is a clip and the one phrase that is asked of it; queries of one recording are one unit. The score of a frame is
+the sigmoid of the cosine of its segment with the phrase, smoothed by a median filter. A PSDS over 50 thresholds rates
+all queries as one class.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from mgcl.features import FeatureBank
 
-VERSION = 1
+VERSION = 2
 METHODS = ("few_shot", "zero_shot")
 GENERATED = "soundscape_phrases"
 READS = ("events", "label", "segments")
@@ -34,15 +36,18 @@ COLUMNS = {"phrases": Coordinate(int, "different ones, each asked of one clip or
 POOLED: Mapping[str, Coordinate] = {}
 SETTING: Mapping[str, Coordinate] = {}
 WORDS = Words(
-    unit="clip",
+    unit="recording",
     devices_caveat=": figures may differ in the last digit",
-    p_caveat="A clip asks for one phrase, and counts by its share of the figure (jackknife). The test says whether "
-    "other clips would show a difference.",
+    p_caveat="All queries of a recording are one unit, which counts by its share of the figure (jackknife). The test "
+    "says whether other recordings would show a difference.",
 )
 PRESETS: Mapping[str, Mapping[str, Value]] = {}
 
 _THRESHOLDS, _MEDIAN, _GAP, _MOST_FALSE_ALARMS = 50, 3, 0.5, 800.0
-"""Of MGA-CLAP's protocol: number, evenly spread over 0..1; frames; seconds; largest rate of false alarms per hour."""
+"""Of MGA-CLAP's protocol: number, evenly spread over 0..1; frames; seconds; largest rate of false alarms per hour.
+
+Its code closes gaps of so many frames as have ``_GAP`` or more: of frames of 10/32 s two, 0.625 s.
+"""
 _CLIPS_AT_ONCE = 64
 _QUERIED = "queried"
 
@@ -103,7 +108,7 @@ def largest_stack(_setup: Setup) -> int:
 def run(setup: Setup, stack: int) -> Measured:
     """Score the frames of every query, and compare its detections with its events.
 
-    A query's PSDS is its share of the figure (``jackknife``).
+    A recording's PSDS is its share of the figure (``jackknife``).
 
     Raises:
         FloatingPointError: a logit is not finite.
@@ -128,7 +133,9 @@ def run(setup: Setup, stack: int) -> Measured:
         for of_clip in bank.events
     ]
     edges, lengths = np.linspace(0, seconds, segments + 1), np.full(len(phrases), seconds)
-    points = counting.Points((np.arange(_THRESHOLDS)[::-1] + 0.5) / _THRESHOLDS, _GAP)
+    points = counting.Points((np.arange(_THRESHOLDS)[::-1] + 0.5) / _THRESHOLDS, closed_gap(seconds / segments))
+    clips = bank.clips["clip_id"].to_pylist()
+    recordings = [source or clip for source, clip in zip(bank.clips["source"].to_pylist(), clips, strict=True)]
     scores = {}
     for name, share in OVERLAPS.items():
         rule = Intersections(share, share)
@@ -138,8 +145,17 @@ def run(setup: Setup, stack: int) -> Measured:
         def figure(weights: NDArray[np.float64], of: Any = parameters, counted: Any = changes) -> Any:
             return psds(counted, events, [_QUERIED], lengths, of, weights)
 
-        scores[name] = tuple(jackknife(figure, len(events)).tolist())
+        scores[name] = tuple(jackknife(figure, len(events), recordings=recordings).tolist())
     return Measured(scores, convergence)
+
+
+def closed_gap(step: float) -> float:
+    """Longest gap between two detections that is closed, in seconds: a whole number of frames of ``step`` seconds.
+
+    >>> closed_gap(10 / 32), closed_gap(0.5)
+    (0.625, 0.5)
+    """
+    return math.ceil(_GAP / step) * step
 
 
 def column_name(column: Sequence[Value]) -> str:
@@ -156,7 +172,7 @@ def caption(_setting: Mapping[str, Value], _pooled: Mapping[str, Sequence[Value]
     """Sentence on a setting, for captions."""
     return (
         f"PSDS of all queries as one class, up to {_MOST_FALSE_ALARMS:g} false alarms an hour, over {_THRESHOLDS} "
-        f"thresholds of the sigmoid of the cosine; a median filter of {_MEDIAN} frames, gaps up to {_GAP:g} s closed. "
-        "The number is the share that a detection and its events must cover of each other. Queries count in the "
-        "intervals by their jackknife values."
+        f"thresholds of the sigmoid of the cosine; a median filter of {_MEDIAN} frames, gaps of so many frames as have "
+        f"{_GAP:g} s closed. The number is the share that a detection and its events must cover of each other. "
+        "Recordings count in the intervals by their jackknife values."
     )

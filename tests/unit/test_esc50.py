@@ -41,7 +41,7 @@ def test_ten_classes_alone_are_esc10(tmp_path) -> None:
     [
         ("filename,fold\nx,1\n", r"esc50\.csv: no column 'category'; it must have filename, fold"),
         (HEADER, r"esc50\.csv: no rows"),
-        (HEADER + "1-100-A-0.wav,one,0,dog,True,100,A\n", r"esc50\.csv: fold 'one' is no integer"),
+        (HEADER + "1-100-A-0.wav,one,0,dog,True,100,A\n", r"esc50\.csv, line 2: fold 'one' is no integer"),
         ("", r"esc50\.csv: not a csv file"),
     ],
 )

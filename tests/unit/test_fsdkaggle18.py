@@ -55,9 +55,18 @@ def test_verified_labels_can_be_kept_alone(tmp_path) -> None:
 def test_what_is_missing_or_wrong_is_named(tmp_path) -> None:
     with pytest.raises(DataError, match=r"train_post_competition\.csv: no such file; .*mgcl data fetch fsdkaggle18"):
         read(tmp_path)
-    write(tmp_path, train=TRAIN.replace(",1,3", ",yes,3"))
-    with pytest.raises(DataError, match="manually_verified is 0 or 1, got 'yes'"):
-        read(tmp_path)
+    for number, (train, words) in enumerate(
+        (
+            (TRAIN.replace(",1,3", ",yes,3"), "line 3: manually_verified is 0 or 1, got 'yes'"),
+            (TRAIN + TRAIN.splitlines()[1], r"line 4: .*\.wav is listed already in line 2; remove one of the lines"),
+            (TRAIN.replace("Hi-hat", ""), "line 2: no label; write it, or remove the line"),
+        )
+    ):
+        root = tmp_path / str(number)
+        root.mkdir()
+        write(root, train=train)
+        with pytest.raises(DataError, match=words):
+            read(root)
 
 
 def test_a_clip_that_is_not_there_is_named_and_all_that_is_listed_is_kept(tmp_path) -> None:

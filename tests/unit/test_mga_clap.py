@@ -237,6 +237,18 @@ def test_a_tokenizer_that_is_not_there_is_named(file, monkeypatch) -> None:
         mga_clap.load(file)
 
 
+def test_the_cosine_is_divided_among_frames_words_and_codewords(backbone) -> None:
+    waveform = clicks(backbone, 0.7, 6.2)
+    found = backbone.align(waveform, SENTENCES[0])
+    cosine = float(backbone.embed_audio(waveform[None]).clip[0] @ backbone.embed_text(SENTENCES[:1])[0])
+    assert found.words[:3] == ("a", "dog", "barks")
+    assert found.cosine == pytest.approx(cosine, abs=1e-5)
+    shares = torch.tensor(found.shares)
+    assert shares.shape == (len(found.words), 32)
+    assert float(shares.sum()) == pytest.approx(cosine, abs=1e-5)
+    assert len(found.codewords) == len(found.codeword_shares) > 0
+
+
 def test_thirty_tokens_are_read_and_one_more_is_an_error(backbone) -> None:
     sentence = " ".join(["a"] * 28)
     assert backbone.embed_text([sentence]).isfinite().all()

@@ -12,6 +12,7 @@ from mgcl.data.dataset import Dataset, MissingFilesError, Window
 from mgcl.errors import DataError
 from mgcl.events import Event
 
+ESC50 = "filename,fold,target,category,esc10,src_file,take\n2-200-B-9.wav,2,9,crow,False,200,B\n"
 US8K = (
     "slice_file_name,fsID,start,end,salience,fold,classID,class\n100032-3-0-0.wav,100032,0.0,0.317551,1,5,3,dog_bark\n"
 )
@@ -49,7 +50,7 @@ GROUNDING = [
 
 FOLDERS: Mapping[str, Mapping[str, str]] = {
     "esc50_zero_shot": {
-        "meta/esc50.csv": "filename,fold,target,category,esc10,src_file,take\n2-200-B-9.wav,2,9,crow,False,200,B\n",
+        "meta/esc50.csv": ESC50,
         "audio/2-200-B-9.wav": "",
     },
     "urbansound8k": {"metadata/UrbanSound8K.csv": US8K, "audio/fold5/100032-3-0-0.wav": ""},
@@ -149,6 +150,7 @@ def test_clips_have_all_their_labels_events_and_captions(tmp_path) -> None:
     assert (first.labels, second.labels) == (("Domestic animals, pets", "Dog"), ("Dog",))
     rattling, rocket = read("audiocaps", write(tmp_path / "c", "audiocaps")).files
     assert [len(clip.captions) for clip in (rattling, rocket)] == [2, 1]
+    assert rattling.captions[1] == "food is frying and a woman talks", "as MGA-CLAP's code gives captions to the model"
     (query,) = read("audiogrounding", write(tmp_path / "g", "audiogrounding")).files
     assert (query.clip_id, query.events) == ("103549_0", (Event(0.5, 9.5, "constant rattling noise"),))
     _, silent = read("urbansed", write(tmp_path / "u", "urbansed")).files
@@ -161,6 +163,17 @@ GROUNDED = json.dumps(GROUNDING)
 @pytest.mark.parametrize(
     ("name", "table", "words"),
     [
+        (
+            "esc50_zero_shot",
+            ESC50.replace("crow", ""),
+            r"esc50\.csv, line 2: no category; write it, or remove the line",
+        ),
+        ("esc50_zero_shot", ESC50.replace(",2,", ",two,"), r"esc50\.csv, line 2: fold 'two' is no integer; fetch"),
+        (
+            "esc50_zero_shot",
+            ESC50 + ESC50.splitlines()[1],
+            r"line 3: 2-200-B-9\.wav is listed already in line 2; remove",
+        ),
         ("urbansound8k", US8K.replace("dog_bark", ""), r"UrbanSound8K\.csv, line 2: no class; write it"),
         ("urbansound8k", US8K.replace(",5,", ",11,"), r"line 2: fold '11' is none of 1 to 10"),
         ("urbansound8k", US8K + US8K.splitlines()[1], r"line 3: 100032-3-0-0\.wav is listed already in line 2; remove"),
@@ -188,8 +201,23 @@ GROUNDED = json.dumps(GROUNDING)
         ),
         ("urbansed", "4.25\t2.5\tgun_shot\n", r"bimodal0\.txt, line 1: an event from 4\.25 to 2\.5 s"),
         ("audiogrounding", GROUNDED.replace("[0.5, 9.5]", "[9.5, 0.5]"), r"test\.json, item 1: an event from 9\.5 to"),
+        (
+            "audiogrounding",
+            GROUNDED.replace("[[0.5, 9.5]]", "null"),
+            r"item 1: not an item of AudioGrounding 2 \(TypeEr",
+        ),
+        (
+            "audiogrounding",
+            GROUNDED.replace("[0.5, 9.5]", "0.5"),
+            r"item 1: not an item of AudioGrounding 2 \(TypeError",
+        ),
+        (
+            "audiogrounding",
+            GROUNDED.replace("[0.5, 9.5]", "[0.5]"),
+            r"item 1: segment \[0\.5\] is not \[onset, offset\]",
+        ),
         ("audiogrounding", GROUNDED.replace("audio_id", "id"), r"item 1: not an item of AudioGrounding 2 \(KeyError"),
-        ("audiogrounding", json.dumps(2 * GROUNDING), r"query 103549_0 is listed twice; remove one"),
+        ("audiogrounding", json.dumps(2 * GROUNDING), r"item 2: query 103549_0 is listed already above; remove one"),
         (
             "audiocaps",
             AUDIOCAPS.replace("A rocket flies by followed by a loud explosion", ""),
@@ -197,7 +225,11 @@ GROUNDED = json.dumps(GROUNDING)
         ),
         ("audiocaps", AUDIOCAPS.replace("6BJ455B1aAs", ""), "line 3: no youtube_id; write it, or remove the line"),
         ("clotho", CLOTHO.replace("three", ""), r"evaluation\.csv, line 2: no caption_3; write it, or remove the line"),
-        ("clotho", CLOTHO.replace("Santa", "Sancta"), r"Sancta Motor\.wav: missing, one of 1 that clotho_captions"),
+        (
+            "clotho",
+            CLOTHO.replace("Santa", "Sancta"),
+            r"Sancta Motor\.wav: missing, one of 1 that clotho_captions_evaluation\.csv names \(line 2\); fetch",
+        ),
     ],
 )
 def test_what_is_wrong_is_refused_with_file_row_and_mend(tmp_path, name, table, words) -> None:

@@ -98,6 +98,7 @@ def test_a_phrase_is_grounded_by_its_own_cosines_at_fifty_thresholds(phrase_bank
         len(frames) * queries.header.seconds / 3600,
         sum(len(counting.joined(e, 8.0)) for e in queries.events),
     )
+    assert len(run_trial(trial, queries).scores["PSDS-0.5"]) == len(set(queries.clips["source"].to_pylist()))
     curve = []
     for threshold in (np.arange(50) + 0.5) / 50:
         hits = wrong = 0
@@ -138,6 +139,10 @@ def test_jackknife_values_have_the_figure_as_mean_and_the_bootstraps_spread(zero
     scores = random.random(9)
     assert jackknife(lambda weights: weights @ scores / weights.sum(1), 9) == pytest.approx(scores)
     assert len(jackknife(lambda weights: weights @ scores / weights.sum(1), 9, most=4)) == 4
+    three = jackknife(lambda weights: weights @ scores / weights.sum(1), 9, recordings=["a", "b", "c"] * 3)
+    assert three == pytest.approx([scores[start::3].mean() for start in range(3)]), (
+        "clips of one recording are one unit"
+    )
     events = [counting.joined(each, 8.0) for each in zero_shot_bank.events]
     frames = unit(zero_shot_bank.segment_embeddings) @ unit(zero_shot_bank.prompt_embeddings[:4]).T
     classes, seconds = tuple(zero_shot_bank.row_of_class)[:4], np.full(30, 8.0)

@@ -1,0 +1,45 @@
+"""The picture of a clip's frames against the words of its sentence, in a sweep's report."""
+
+from dataclasses import replace
+
+import pytest
+
+from mgcl.backbones import tiny
+from mgcl.data import soundscape_captions, soundscape_events
+from mgcl.extraction.extract import extract
+from mgcl.features import FeatureBank
+from mgcl.sweep.aligned import alignment
+
+
+@pytest.fixture(scope="module", params=[soundscape_captions, soundscape_events], ids=["captions", "classes"])
+def embedded(request, tmp_path_factory):
+    """A small generated set, its bank by the tiny backbone, and its audio."""
+    root = tmp_path_factory.mktemp("set")
+    dataset = request.param.generate(root / "sounds", clips=2)
+    bank = extract(dataset, tiny.load(), root / "bank")
+    return bank, {file.clip_id: file.path for file in dataset.files}
+
+
+def test_the_first_clip_is_drawn_against_its_sentence(embedded) -> None:
+    bank, audio = embedded
+    picture = alignment(bank, audio)
+    clip = bank.clips["clip_id"][0].as_py()
+    assert picture.name == "alignment" and picture.png.startswith(b"\x89PNG")
+    assert picture.caption.startswith(f"The first 5 s of clip {clip}: how its frames (columns) meet the words of")
+    assert "over the codebook" in picture.caption
+
+
+def test_without_sound_or_with_another_backbone_there_is_none(embedded, bank) -> None:
+    own, audio = embedded
+    assert alignment(own, {}) is None
+    assert alignment(bank, dict.fromkeys(bank.row_of_clip, next(iter(audio.values())))) is None, (
+        "not of a backbone here"
+    )
+
+
+def test_other_weights_than_the_banks_are_named_and_not_drawn(embedded, bank, capsys) -> None:
+    _, audio = embedded
+    other = FeatureBank.open(bank.path)
+    other = replace(other, header=replace(other.header, backbone="tiny"))
+    assert alignment(other, dict.fromkeys(other.row_of_clip, next(iter(audio.values())))) is None
+    assert "tiny has other weights here than the bank" in capsys.readouterr().err
