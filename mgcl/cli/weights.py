@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from mgcl.catalogue import load, names
 from mgcl.cli.commands import Commands
-from mgcl.errors import BackboneError
+from mgcl.errors import BackboneError, MgclError
 
 if TYPE_CHECKING:
     from mgcl.published_weights import Published
@@ -32,12 +32,18 @@ def add(commands: Commands) -> None:
 def _fetch(flags: argparse.Namespace) -> int:
     from mgcl.published_weights import copy_of, fetch, size_of
 
+    failed = []
     for weights in _published(flags.name):
         if copy := copy_of(flags.name, weights):
             print(f"{weights.name}: is here already, at {copy}")
             continue
-        print(f"{weights.name}: {_megabytes(size_of(weights))}; {weights.licence}", flush=True)
-        print(f"{weights.name}: fetched and checked, at {fetch(flags.name, weights)}")
+        try:
+            print(f"{weights.name}: {_megabytes(size_of(weights))}; {weights.licence}", flush=True)
+            print(f"{weights.name}: fetched and checked, at {fetch(flags.name, weights)}", flush=True)
+        except MgclError as error:
+            failed.append(str(error))
+    if failed:  # all of them, so that one visit to where there is a network is enough
+        raise BackboneError("\n".join(failed))
     return 0
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from mgcl.data import soundscapes
 from mgcl.features import FeatureBank
-from tests.checkpoints import captioners, ms_clap, transformers_clap
+from tests.checkpoints import captioners, mga_clap, transformers_clap
 from tests.conftest import SharedCluster
 from tests.integration.conftest import Place, Said, new_place
 
@@ -47,13 +47,13 @@ def out(said: Said) -> str:
 
 
 def test_recordings_become_a_bank_and_a_table(root, place: Place, shared_cluster: SharedCluster) -> None:
-    weights = ms_clap.make_2022(place.folder / "weights")
+    weights = mga_clap.make(place.folder / "weights")
     flags = ["--dataset", "esc50", "--root", str(root), "--explanations", "templates", "--actors", "1"]
-    flags += ["--backbone", "ms_clap", "--weights", weights, "--out", str(place.bank), *shared_cluster.joined]
+    flags += ["--backbone", "mga_clap", "--weights", weights, "--out", str(place.bank), *shared_cluster.joined]
     said = out(place.mgcl("extract", *flags))
     assert "no captions: write them with `mgcl caption`, or run sweeps of this bank with --audio-only" in said
     header = FeatureBank.open(place.bank).header
-    assert (header.backbone.split()[0], header.sample_rate, header.segments) == ("ms_clap", 44100, 21)
+    assert (header.backbone.split()[0], header.sample_rate, header.segments) == ("mga_clap", 32000, 32)
     asked = out(place.here(*SWEEP, *VARIANTS, "--audio-only"))
     assert "The bank has no captions: rows that read them ran on audio alone" in asked
     cells = pd.read_csv(place.report / "cells.csv")

@@ -146,6 +146,16 @@ def test_an_address_that_does_not_answer_says_what_to_do(tagger, site, capsys) -
     assert f"or put {tagger.url} at " in errors
 
 
+def test_every_file_that_does_not_come_is_named_at_once(tagger, site, monkeypatch, capsys) -> None:
+    other = replace(tagger, url=f"{site.address}/text.safetensors")
+    monkeypatch.setattr(efficientat, "PUBLISHED", (tagger, other))
+    del site.pages["/mn04_as_mAP_432.pt"]
+    code, _, errors = run(capsys, "weights", "fetch", "efficientat")
+    assert code == 2
+    for each in (tagger, other):
+        assert f"put {each.url} at " in errors
+
+
 FETCH = """
 import sys
 from dataclasses import replace

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mgcl import FewShotClassifier
 from mgcl.backbones import _htsat, _sentences, mga_clap, mga_clap_codebook, ms_clap
 from mgcl.backbones._sentences import BERT
 from mgcl.errors import BackboneError
 from mgcl.pretrained import hub_file
 from tests.checkpoints.mga_clap import PUBLISHED, SMALL, make, state
 from tests.contracts.test_backbones import clicks
+from tests.generated_sounds import KINDS, RATE, waveform
 from tests.unit.test_grained import sparsemax
 
 pytestmark = pytest.mark.usefixtures("hub")
@@ -166,6 +168,16 @@ def test_at_full_size_every_published_key_has_its_place(monkeypatch) -> None:
     # The probed instance had 148,092,376 parameters and 427,137 elements of buffers, of which 1,024 are not stored.
     stored = [value.numel() for name, value in published.items() if not name.endswith("position_ids")]
     assert (len(stored), sum(stored)) == (415, 148_092_376 + 427_137 - 1024)
+
+
+def test_a_classifier_learns_on_it(file) -> None:
+    sounds = [(waveform(kind, number), RATE) for kind in KINDS[:2] for number in range(2)]
+    labels = [kind for kind in KINDS[:2] for _ in range(2)]
+    classifier = FewShotClassifier("mga_clap", weights=file).fit(sounds, labels)
+    assert classifier.predict(sounds).tolist() == labels
+    reasons = classifier.explain(sounds[0])
+    assert len(reasons.segment_times) == 32 and reasons.segment_times[-1] < 10.0
+    assert reasons.alignment.sentence == reasons.strongest_sentence
 
 
 def on_cpu(kind):
