@@ -32,7 +32,7 @@ def embedded_bank(home: Path, *, make: bool = True) -> FeatureBank:
     Raises:
         BankError: the bank is missing, and ``make`` is False.
     """
-    return _opened(home, f"soundscapes-{VERSION}", make_bank, make=make)
+    return _opened(home, _named("soundscapes"), make_bank, make=make)
 
 
 def embedded_set(dataset: str, home: Path, *, make: bool = True) -> FeatureBank:
@@ -50,7 +50,7 @@ def embedded_set(dataset: str, home: Path, *, make: bool = True) -> FeatureBank:
     def make_set(data: Path, bank: Path) -> None:
         _embed(load("dataset", dataset).generate(data, workers=_workers()), bank, tuple(PROMPT_SETS))
 
-    return _opened(home, f"{dataset}-{SETS_VERSION}", make_set, make=make)
+    return _opened(home, _named(dataset), make_set, make=make)
 
 
 def _opened(home: Path, name: str, make_bank: Callable[[Path, Path], None], *, make: bool) -> FeatureBank:
@@ -65,10 +65,14 @@ def _opened(home: Path, name: str, make_bank: Callable[[Path, Path], None], *, m
     return FeatureBank.open(bank)
 
 
-def embedded_sounds(home: Path) -> Path | None:
-    """Return the folder of the generated soundscapes. None: it does not exist."""
-    root = home / "data" / f"soundscapes-{VERSION}"
+def embedded_sounds(dataset: str, home: Path) -> Path | None:
+    """Return the folder of the generated soundscapes, or of a set for zero-shot tasks. None: it does not exist."""
+    root = home / "data" / _named(dataset)
     return root if root.is_dir() else None
+
+
+def _named(dataset: str) -> str:
+    return f"{dataset}-{VERSION if dataset == 'soundscapes' else SETS_VERSION}"
 
 
 def make_bank(data: Path, bank: Path, *, clips: int = CLIPS) -> None:

@@ -34,4 +34,4 @@ def generated_bank(dataset: str, home: Path, *, make: bool = True) -> FeatureBan
 
 def sounds_of(dataset: str, home: Path) -> Path | None:
     """Folder of a generated data set's sound files. None: it does not exist, or its clips are videos."""
-    return embedded_sounds(home) if dataset == SOUNDSCAPES else None
+    return embedded_sounds(dataset, home) if dataset != SCENES else None

@@ -8,7 +8,9 @@ from mgcl.backbones import tiny
 from mgcl.data import soundscape_captions, soundscape_events
 from mgcl.extraction.extract import extract
 from mgcl.features import FeatureBank
+from mgcl.sweep import reports
 from mgcl.sweep.aligned import alignment
+from tests.unit.test_tables import ZERO
 
 
 @pytest.fixture(scope="module", params=[soundscape_captions, soundscape_events], ids=["captions", "classes"])
@@ -27,6 +29,24 @@ def test_the_first_clip_is_drawn_against_its_sentence(embedded) -> None:
     assert picture.name == "alignment" and picture.png.startswith(b"\x89PNG")
     assert picture.caption.startswith(f"The first 5 s of clip {clip}: how its frames (columns) meet the words of")
     assert "over the codebook" in picture.caption
+
+
+def test_a_report_without_a_transport_plan_has_it(embedded, empty_store, tmp_path) -> None:
+    bank, audio = embedded
+    root = next(iter(audio.values())).parents[1]
+    where = replace(ZERO.setting, task="zero_shot", dataset=bank.header.dataset, bank=bank.digest)
+    run = replace(ZERO, setting=replace(where, drawn=(("classes", 3),)), column=("prompt",), pooled=())
+    folder = reports.draw(
+        "s",
+        f"sqlite:///{empty_store}",
+        tmp_path,
+        runs=[run],
+        planned=[run.key],
+        banks=[bank],
+        roots={bank.digest: root},
+    )
+    assert (folder / "alignment.png").is_file()
+    assert "how its frames (columns) meet the words of" in (folder / "report.md").read_text()
 
 
 def test_without_sound_or_with_another_backbone_there_is_none(embedded, bank) -> None:
