@@ -6,12 +6,13 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from mgcl.methods.series import Series
 from mgcl.reporting.differences import paired_difference
 from mgcl.reporting.drawing import LOOKS, band, canvas, finish
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.lettering import fitted, width, wrapped
 from mgcl.reporting.notes import interval
-from mgcl.reporting.outline import Outline, Series
+from mgcl.reporting.outline import Outline
 from mgcl.reporting.statistics import Estimate
 from mgcl.reporting.tables import Column, Table
 

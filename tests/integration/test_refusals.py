@@ -13,7 +13,7 @@ CASES = {
     "no bank": (("--bank", "nowhere"), "nowhere: no such feature bank; make one with `mgcl extract` or"),
     "variant": (
         ("--variants", "ful"),
-        "no variant is called 'ful'; the nearest is 'full'; there are: mel-statistics, ",
+        "no variant is called 'ful'; the nearest is 'full'; there are: full, mel-statistics, ",
     ),
     "way": (("--ways", "7"), "7-way needs 7 classes, but fold 0 has 6; lower --ways"),
     "shot": (("--shots", "12"), "class 'class_00' has 16 clips: 12-shot leaves 4 for 5 queries"),

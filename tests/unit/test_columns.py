@@ -227,7 +227,11 @@ REFUSED = {
     "offsets": (write_scenes, {"video": Ragged(drawn(24, 6), np.array([0, 7, 22, 23]))}, "must rise from 0 to 24"),
     "other dimension": (write_scenes, {"audio": [*AUDIO[:2], AUDIO[0][:, :9]]}, "clips.arrow: column 'audio': "),
     "rows": (write_scenes, {"audio": AUDIO[:2]}, "clips.arrow: columns of different lengths: .*'audio': 2"),
-    "unknown": (write_scenes, {"vidoe": AUDIO}, "clips.arrow: 'vidoe' is no column of it; there are: clip_id, "),
+    "unknown": (
+        write_scenes,
+        {"vidoe": AUDIO},
+        "clips.arrow: 'vidoe' is no column of it; the nearest is 'video'; there are: clip_id, ",
+    ),
     "label": (write_sounds, {"labels": [["dog"], [], ["owl"]]}, "'labels', row 2: 'owl' has no row in classes"),
     "event's label": (write_sounds, {"events": [[], [Event(0, 1, "owl")], []]}, "'events', row 1: 'owl' has no row"),
     "event's times": (

@@ -98,7 +98,7 @@ def test_a_wrong_line_of_a_variant_is_refused(bank, monkeypatch, changes, messag
     [
         (
             {"variants": ("ful",)},
-            "no variant is called 'ful'; the nearest is 'full'; there are: mel",
+            "no variant is called 'ful'; the nearest is 'full'; there are: full, mel",
         ),
         ({"ways": (7,)}, "7-way needs 7 classes, but fold 0 has 6; lower `ways`"),
         ({"shots": (12,)}, "12-shot leaves 4 for 5 queries"),

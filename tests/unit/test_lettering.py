@@ -15,10 +15,11 @@ from mgcl.classifier.answers import Answer
 from mgcl.classifier.reasons import Reasons, Share
 from mgcl.classifier.sounds import Sound
 from mgcl.details import Confusion, ExplainedClip, Samples, Tradeoff
+from mgcl.methods.series import Series
 from mgcl.reporting import accuracy_figures, class_figures, drawing, trial_figures
 from mgcl.reporting.figure import Figure
 from mgcl.reporting.lettering import fitted, width, wrapped
-from mgcl.reporting.outline import Outline, Series
+from mgcl.reporting.outline import Outline
 from mgcl.reporting.tables import build
 from mgcl.reporting.transport_figure import Material, transport
 from tests.cases import changed_run
