@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -41,7 +42,8 @@ class PartsStudy:
 
     name: str
     rows: Mapping[str, Training]
-    """Name of a row -> its training. The first row is what the others are compared with."""
+    """Name of a row -> its training. The first row is what the others are compared with, and each
+    with the one above."""
     sweeps: tuple[Sweep, ...]
     """Sweeps that judge a model, each on the generated set of its task."""
 
@@ -113,6 +115,8 @@ def _judged(sweep: Sweep, bank: FeatureBank) -> Iterator[dict[str, object]]:
 def _write(study: PartsStudy, models: pd.DataFrame, drawn: Mapping[str, str], folder: Path) -> None:
     models.to_csv(folder / "models.csv", index=False, lineterminator="\n", float_format="%.5g")
     first = next(iter(study.rows))
+    from_first = {row: first for row in study.rows if row != first}
+    from_above = {row: above for above, row in pairwise(study.rows)}
     lines = [
         f"# {study.name}",
         f"The tiny model trained with parts of its objective for {models['steps'].iloc[0]:,} steps, and judged on the "
@@ -121,15 +125,31 @@ def _write(study: PartsStudy, models: pd.DataFrame, drawn: Mapping[str, str], fo
     ]
     for sweep in study.sweeps:
         figures = models[models["task"] == sweep.name]
-        place = ["seed", "column", "metric"]
-        others = figures[figures["row"] != first].set_index(["row", *place])["figure"]
         lines += [f"## {sweep.name.replace('_', ' ').capitalize()}", f"{drawn[sweep.name].capitalize()}."]
         lines += [_table(sweep, figures)]
-        if not others.empty:
-            compared = figures[figures["row"] == first].set_index(place)["figure"]
-            gains = others.sub(compared).reindex(others.index).dropna()
-            lines += [f"Differences from {first}:", _table(sweep, gains.reset_index(), sign="+")]
+        for words, other in (
+            (f"Differences from {first}:", from_first),
+            ("Differences from the row above:", from_above),
+        ):
+            if not (gains := _gains(figures, other)).empty:
+                lines += [words, _table(sweep, gains, sign="+")]
     (folder / "report.md").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _gains(figures: pd.DataFrame, other: Mapping[str, str]) -> pd.DataFrame:
+    """Figures of each row minus those of its other one, by seed, column and metric, for the seeds that both have.
+
+    Args:
+        figures: figures of a task.
+        other: row -> its other one; rows without figures are left out.
+    """
+    of_row = {name: each.set_index(["seed", "column", "metric"])["figure"] for name, each in figures.groupby("row")}
+    found = [
+        of_row[row].sub(of_row[its]).reindex(of_row[row].index).dropna().reset_index().assign(row=row)
+        for row, its in other.items()
+        if row in of_row and its in of_row
+    ]
+    return pd.concat(found) if found else pd.DataFrame()
 
 
 def _table(sweep: Sweep, figures: pd.DataFrame, *, sign: str = "") -> str:

@@ -41,8 +41,9 @@ def test_every_row_is_trained_once_a_seed_and_judged(tmp_path, capsys, monkeypat
     report = (folder / "report.md").read_text()
     assert "for 2 steps, and judged" in report
     tables = [line.split("|") for line in report.splitlines() if "±" in line and line[0] == "|"]
-    assert [row[1].strip() for row in tables] == ["plain", "whole", "whole"] * 2
-    assert [row[2].strip() for row in tables] == ["2", "2", "1"] * 2
+    assert [row[1].strip() for row in tables] == ["plain", "whole", "whole", "whole"] * 2
+    assert [row[2].strip() for row in tables] == ["2", "2", "1", "1"] * 2
+    assert tables[2][3:] == tables[3][3:], "the row above is the first"
     assert tables[-1][5].strip().startswith(f"{gain:+.3f} ±")
     assert "plain, seed 0: 2 steps" in capsys.readouterr().out
 
