@@ -60,7 +60,7 @@ def alignment(bank: FeatureBank, audio: Mapping[str, Path]) -> Figure | None:
 def _sentence(bank: FeatureBank, audio: Mapping[str, Path]) -> tuple[str, str, Floats] | None:
     """First clip that has a sentence and a file: its id, the sentence and the bank's vector of it."""
     captioned = not bank.lacks(["captions"])
-    if not captioned and bank.lacks(["prompt"]):
+    if not audio or (not captioned and bank.lacks(["prompt"])):
         return None
     for row, clip in enumerate(bank.clips["clip_id"].to_pylist()):
         if clip not in audio or not (captioned or bank.labels[row]):

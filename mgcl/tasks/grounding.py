@@ -71,8 +71,8 @@ def cells(_draws: Draws, bank: FeatureBank, only: Sequence[Any] | None = None) -
     """One cell.
 
     Raises:
-        SweepError: ``only`` is given; or the bank has fewer than two queries, or a clip with events that are not of its
-            label.
+        SweepError: ``only`` is given; or the bank has queries of fewer than two recordings, or a clip with events that
+            are not of its label.
     """
     if only:
         raise SweepError("`params`: grounding has nothing to search; leave it out")
@@ -85,8 +85,8 @@ def cells(_draws: Draws, bank: FeatureBank, only: Sequence[Any] | None = None) -
                 f"{bank.path}: clip {clip} asks for {phrase!r} and has events of {', '.join(sorted(strange))}; name a "
                 "bank of AudioGrounding's layout, where a clip has one phrase"
             )
-    if len(phrases) < 2 or not any(bank.events):
-        raise SweepError(f"{bank.path}: needs two queries and an event; name another")
+    if len(set(_recordings(bank))) < 2 or not any(bank.events):
+        raise SweepError(f"{bank.path}: needs queries of two recordings, and an event; name another")
     return (Cell(len(set(phrases))),)
 
 
@@ -134,8 +134,7 @@ def run(setup: Setup, stack: int) -> Measured:
     ]
     edges, lengths = np.linspace(0, seconds, segments + 1), np.full(len(phrases), seconds)
     points = counting.Points((np.arange(_THRESHOLDS)[::-1] + 0.5) / _THRESHOLDS, closed_gap(seconds / segments))
-    clips = bank.clips["clip_id"].to_pylist()
-    recordings = [source or clip for source, clip in zip(bank.clips["source"].to_pylist(), clips, strict=True)]
+    recordings = _recordings(bank)
     scores = {}
     for name, share in OVERLAPS.items():
         rule = Intersections(share, share)
@@ -156,6 +155,12 @@ def closed_gap(step: float) -> float:
     (0.625, 0.5)
     """
     return math.ceil(_GAP / step) * step
+
+
+def _recordings(bank: FeatureBank) -> list[str]:
+    """Recording of each query; one without a source is a recording of its own."""
+    columns = (bank.clips[name].to_pylist() for name in ("source", "clip_id"))
+    return [source or clip for source, clip in zip(*columns, strict=True)]
 
 
 def column_name(column: Sequence[Value]) -> str:
