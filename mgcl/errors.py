@@ -91,7 +91,7 @@ class MgclWarning(UserWarning):
     """A problem that changes no result but that a user may want to mend; a sweep shows each warning once."""
 
 
-def among(name: str, known: Iterable[str]) -> str:
+def among(name: object, known: Iterable[str]) -> str:
     """Names that there are, for the message on a name that there is not; the nearest one comes first, if one is near.
 
     >>> among("ful", ("full", "knn"))
@@ -100,7 +100,7 @@ def among(name: str, known: Iterable[str]) -> str:
     'there are: full, knn'
     """
     names = tuple(known)
-    near = "".join(f"the nearest is {each!r}; " for each in difflib.get_close_matches(name, names, n=1))
+    near = "".join(f"the nearest is {each!r}; " for each in difflib.get_close_matches(str(name), names, n=1))
     return f"{near}there are: {', '.join(names)}"
 
 

@@ -3,8 +3,9 @@
 python sweeps/pretraining.py
 
 It may be stopped: the same command goes on from the newest checkpoint. Models and banks stay in $MGCL_HOME/parts.
-Each row adds one part to the one above, from the plain contrast to the whole objective, which adds regularisation and
-soft targets. The last row divides the scores of codewords by 300, where the others with a codebook have 1,000.
+The rows go from the plain contrast to the whole objective. Each changes one thing of the row above; "+ published block"
+replaces the MLP of the last block, and the whole objective adds both regularisation and soft targets. The last row
+divides the scores of codewords by 300, where the others with a codebook have 1,000.
 """
 
 from dataclasses import replace
@@ -16,8 +17,7 @@ from mgcl.sweep.parts import PartsStudy, Training, main
 from mgcl.tasks import detection, few_shot, retrieval
 
 FIRST: dict[str, Any] = {"standardised": False, "score_temperature": 30.0}
-"""What the first tiny model was trained with; its codebook did not learn (reports/LOG.md). Without a codebook the
-temperature of its scores is of no account."""
+"""What the first tiny model was trained with; its codebook did not learn (reports/LOG.md)."""
 PLAIN = Plan(codebook=False, local=False, mlp=True, hardness=0.0, regularisation=0.0, soft_targets=False)
 MGA = replace(PLAIN, codebook=True, local=True, hardness=Plan.hardness)
 

@@ -136,10 +136,10 @@ def contrastive_loss(
     """Symmetric InfoNCE in which closer negatives weigh more, after MGA-CLAP's hard-negative guided loss.
 
     A negative's weight is e^(hardness s), divided by the mean of this term over the row's negatives; s is the cosine
-    divided by the temperature. The gradient passes through the weights, as in the published code. That code differs in
-    two places: the sum that it divides by, whose positive counts and whose own term does not, is that of the row of the
-    negative's number, because of how its sums broadcast; and it adds 1e-7 within the logarithm. With equal cosines all
-    weights are 1 in both.
+    divided by the temperature. The gradient passes through the weights, as in the published code. That code divides
+    by another mean: over row j for a negative in column j, because of how its sums broadcast, with the positive and
+    without the negative's own term. It also adds 1e-7 within the logarithm. With equal cosines all weights are 1 in
+    both.
 
     Args:
         audio: unit vectors; row i and row i of ``text`` are a pair.

@@ -1,4 +1,4 @@
-"""``mgcl extract`` of a data set of sounds that is held whole, and what that of streamed ones shares with it."""
+"""``mgcl extract`` of a data set of sounds that is held whole; streamed data sets use some of it."""
 
 import argparse
 from collections.abc import Mapping

@@ -43,7 +43,7 @@ def _fetch(flags: argparse.Namespace) -> int:
         except MgclError as error:
             failed.append(str(error))
     if failed:  # all of them, so that one visit to where there is a network is enough
-        raise BackboneError("\n".join(failed))
+        raise BackboneError("\nerror: ".join(failed))
     return 0
 
 

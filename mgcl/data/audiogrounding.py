@@ -19,7 +19,7 @@ _LAYOUT = (
 def read(root: Path) -> Dataset:
     """List one clip per query: a phrase of a caption, whose events are where it sounds; its class is the phrase.
 
-    Several queries share the audio of one caption; each is a unit of its own, as in MGA-CLAP's protocol. A phrase that
+    Several queries share the audio of one caption, which is their source. A phrase that
     sounds nowhere (no segment, or the segment 0 to 0) is no query.
 
     Raises:

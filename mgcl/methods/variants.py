@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from mgcl.language.prompt_sets import PROMPT_SETS
 from mgcl.records import Value
 
-Rows = Mapping[str, "Variant"]
+_Rows = Mapping[str, "Variant"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Variant:
     changes: Mapping[str, Value] = field(default_factory=dict)
 
 
-_FEW_SHOT: Mapping[str, Rows] = {
+_FEW_SHOT: Mapping[str, _Rows] = {
     "Baselines": {  # of MGCL Table 1, all on the same frozen features
         # No backbone: shows how much of a data set an average spectrum solves
         "mel-statistics": Variant("mel_statistics"),
@@ -78,9 +78,9 @@ _FEW_SHOT: Mapping[str, Rows] = {
     },
 }
 
-_ZERO_SHOT: Mapping[str, Rows] = {
-    # Beside "zero-shot", which reads each class's prompt. "cosine" has no sentences of classes, for tasks whose
-    # sentences are not the classes'
+_ZERO_SHOT: Mapping[str, _Rows] = {
+    # These stand beside "zero-shot", which reads each class's prompt. "cosine" reads no sentences of classes: it is for
+    # tasks whose sentences are those of clips
     "Other class texts": {
         "cosine": Variant("cosine"),
         "explanations-mean": Variant("cosine", {"texts": "explanations"}),
@@ -88,7 +88,7 @@ _ZERO_SHOT: Mapping[str, Rows] = {
     }
 }
 
-_AUDIO_VISUAL: Mapping[str, Rows] = {
+_AUDIO_VISUAL: Mapping[str, _Rows] = {
     "Plain rows": {
         "linear-probe": Variant("linear_probe"),
         "prototypes": Variant("prototypes"),
@@ -148,10 +148,10 @@ The reference's gain is measured from the first.
 """
 
 
-def _rows(tables: Mapping[str, Rows], first: str) -> dict[str, Variant]:
-    """Name -> variant, as in the tables, but for the row that comes first."""
+def _rows(tables: Mapping[str, _Rows], first: str | None = None) -> dict[str, Variant]:
+    """Name -> variant, in the order of the tables, except that one row comes first, as in the csv of older reports."""
     every = {name: variant for rows in tables.values() for name, variant in rows.items()}
-    return {first: every[first], **every}
+    return every if first is None else {first: every[first], **every}
 
 
 FEW_SHOT = _rows(_FEW_SHOT, REFERENCE)
@@ -160,7 +160,7 @@ FEW_SHOT = _rows(_FEW_SHOT, REFERENCE)
 AUDIO_VISUAL = _rows(_AUDIO_VISUAL, "av-diff")
 """Rows of tables of generalised audio-visual few-shot recognition."""
 
-VARIANTS: dict[str, Variant] = {**FEW_SHOT, **AUDIO_VISUAL, **_rows(_ZERO_SHOT, "cosine")}
+VARIANTS: dict[str, Variant] = {**FEW_SHOT, **AUDIO_VISUAL, **_rows(_ZERO_SHOT)}
 """All rows."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = {

@@ -1,4 +1,4 @@
-"""A figure over a set of clips, as one number per clip, for figures that are no mean of the clips' scores."""
+"""A figure over a set of clips, as one number per unit, for figures that are no mean of the clips' scores."""
 
 from __future__ import annotations
 
@@ -18,26 +18,28 @@ _PAIRS = 1 << 26
 def jackknife(
     figure: Callable[[Floats], Floats], clips: int, most: int = MOST, recordings: Sequence[str] | None = None
 ) -> Floats:
-    """Share of each clip in a figure: how much the figure falls without the clip, around the figure itself.
+    """Share of each unit, a clip or all clips of a recording, in a figure: how much the figure falls without it.
 
     The mean of the numbers is the figure. Their spread is that of the delete-one jackknife, so that their bootstrap
-    interval is an interval of the figure over clips, and the differences of two rows are paired by clip (Efron and
-    Tibshirani, "An introduction to the bootstrap", 1993, ch. 11). For a mean of scores the numbers are the scores.
+    interval is an interval of the figure over units, and the differences of two rows are paired by unit (Efron and
+    Tibshirani, "An introduction to the bootstrap", 1993, ch. 11). For a mean of the clips' scores with a unit per clip
+    the numbers are the scores.
 
     Args:
         figure: function from weights of the clips, shape (resamples, clips), to figures, shape (resamples,).
         clips: number of clips, at least 2.
-        most: largest number of units; with more clips a unit is a group of clips.
+        most: largest number of units; with more clips or recordings a unit is a group of them.
         recordings: recording of each clip, of at least two; clips of one recording are one unit, in the order of their
             first clips. None: each clip is a recording of its own.
 
     Returns:
         Shape (units,).
     """
-    place = {name: number for number, name in enumerate(dict.fromkeys(recordings or map(str, range(clips))))}
-    units = min(len(place), most)
+    of_clip = recordings or [str(clip) for clip in range(clips)]
+    number = {recording: place for place, recording in enumerate(dict.fromkeys(of_clip))}
+    units = min(len(number), most)
     weights = np.ones((units + 1, clips))
-    weights[1 + np.array([place[name] for name in recordings or place]) % units, np.arange(clips)] = 0
+    weights[1 + np.array([number[recording] for recording in of_clip]) % units, np.arange(clips)] = 0
     figures = figure(weights)
     without = figures[1:]
     return np.asarray(figures[0] + (units - 1) * (without.mean() - without))

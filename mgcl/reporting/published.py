@@ -62,7 +62,7 @@ def figures_for(table: Table) -> Mapping[Place, Published]:
 
 def _same_draws(table: Table, source: str) -> bool:
     alike = _alike(table, source)
-    return alike["data"] and alike["protocol"]
+    return alike["data"] and (alike["protocol"] or _conditions()[source]["setting"] is None)
 
 
 def sources(table: Table) -> tuple[str, ...]:
@@ -80,7 +80,8 @@ def _conditions() -> Mapping[str, Mapping[str, Any]]:
 def what_differs(table: Table, source: str) -> tuple[str, ...]:
     """Conditions in which a table differs from a source: "data" and "backbone", or else "protocol".
 
-    An empty tuple means that their figures can be compared.
+    "protocol" also stands where the table cannot tell whether it is the source's. An empty tuple means that their
+    figures can be compared.
     """
     alike = _alike(table, source)
     where = tuple(what for what in ("data", "backbone") if not alike[what])
@@ -147,12 +148,15 @@ def _section(table: Table, source: str) -> list[Block]:
     words = f"{table.metric.title}{unit}, as published: {source}."
     if any(figure.derived for figure in shown):
         words += " †: derived from a difference that its text states."
-    comparable = asked["setting"] is not None
-    if not (differs and comparable):
-        words += f" {asked['note']}"
-    heading = f"Paper (other {' and '.join(differs)})" if differs else "Published, and the difference"
-    if differs == ("protocol",) and not comparable:
+    unknown = asked["setting"] is None
+    if not differs:
+        heading = "Published, and the difference"
+    elif unknown and differs == ("protocol",):
         heading = "Published"
+    else:
+        heading = f"Paper (other {' and '.join(differs)})"
+    if unknown or not differs:
+        words += f" {asked['note']}"
     by_row = {row: [Shown(column[index]) for column in cells.values()] for index, row in enumerate(rows)}
     return [f"### {heading}", grid("variant", list(cells), table.groups, by_row), words]
 

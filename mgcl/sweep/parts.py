@@ -42,8 +42,7 @@ class PartsStudy:
 
     name: str
     rows: Mapping[str, Training]
-    """Name of a row -> its training. The first row is what the others are compared with, and each
-    with the one above."""
+    """Name of a row -> its training. Every row is compared with the first one, and with the one above it."""
     sweeps: tuple[Sweep, ...]
     """Sweeps that judge a model, each on the generated set of its task."""
 
@@ -136,18 +135,18 @@ def _write(study: PartsStudy, models: pd.DataFrame, drawn: Mapping[str, str], fo
     (folder / "report.md").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _gains(figures: pd.DataFrame, other: Mapping[str, str]) -> pd.DataFrame:
-    """Figures of each row minus those of its other one, by seed, column and metric, for the seeds that both have.
+def _gains(figures: pd.DataFrame, compared_with: Mapping[str, str]) -> pd.DataFrame:
+    """Figures of each row minus those of another one, by seed, column and metric, for the seeds that both have.
 
     Args:
         figures: figures of a task.
-        other: row -> its other one; rows without figures are left out.
+        compared_with: row -> the other one; rows without figures are left out.
     """
     of_row = {name: each.set_index(["seed", "column", "metric"])["figure"] for name, each in figures.groupby("row")}
     found = [
-        of_row[row].sub(of_row[its]).reindex(of_row[row].index).dropna().reset_index().assign(row=row)
-        for row, its in other.items()
-        if row in of_row and its in of_row
+        of_row[row].sub(of_row[other]).reindex(of_row[row].index).dropna().reset_index().assign(row=row)
+        for row, other in compared_with.items()
+        if row in of_row and other in of_row
     ]
     return pd.concat(found) if found else pd.DataFrame()
 

@@ -88,4 +88,5 @@ def _material(bank: FeatureBank, root: Path | None) -> Material:
         return Material(sentences)
     dataset = bank.header.dataset
     sounds = load("dataset", dataset if dataset in names("dataset") else "folder").read(root).files
-    return Material(sentences, {sound.clip_id: sound.path for sound in sounds})
+    # A clip that is a stretch of its file would be shown as the file's beginning
+    return Material(sentences, {sound.clip_id: sound.path for sound in sounds if sound.start is None})

@@ -46,7 +46,7 @@ PRESETS: Mapping[str, Mapping[str, Value]] = {}
 _THRESHOLDS, _MEDIAN, _GAP, _MOST_FALSE_ALARMS = 50, 3, 0.5, 800.0
 """Of MGA-CLAP's protocol: number, evenly spread over 0..1; frames; seconds; largest rate of false alarms per hour.
 
-Its code closes gaps of so many frames as have ``_GAP`` or more: of frames of 10/32 s two, 0.625 s.
+Its code closes gaps up to ``_GAP``, rounded up to whole frames: 0.625 s for frames of 10/32 s.
 """
 _CLIPS_AT_ONCE = 64
 _QUERIED = "queried"
@@ -177,7 +177,7 @@ def caption(_setting: Mapping[str, Value], _pooled: Mapping[str, Sequence[Value]
     """Sentence on a setting, for captions."""
     return (
         f"PSDS of all queries as one class, up to {_MOST_FALSE_ALARMS:g} false alarms an hour, over {_THRESHOLDS} "
-        f"thresholds of the sigmoid of the cosine; a median filter of {_MEDIAN} frames, gaps of so many frames as have "
-        f"{_GAP:g} s closed. The number is the share that a detection and its events must cover of each other. "
-        "Recordings count in the intervals by their jackknife values."
+        f"thresholds of the sigmoid of the cosine; a median filter of {_MEDIAN} frames; gaps up to {_GAP:g} s, rounded "
+        "up to whole frames, are closed. The number is the share that a detection and its events must cover of each "
+        "other. Recordings count in the intervals by their jackknife values."
     )

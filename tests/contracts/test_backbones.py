@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mgcl.backbones.backbone import reads_text
+from mgcl.backbones.backbone import Aligning, reads_text
 from mgcl.catalogue import load, names
 from mgcl.errors import BackboneError
 from tests.checkpoints import efficientat, laion_clap, mga_clap, ms_clap, transformers_audio, transformers_clap
@@ -122,6 +122,10 @@ def test_a_clip_is_heard_as_if_it_were_alone(backbone, pair, sentences) -> None:
     alone = backbone.embed_audio(noises(backbone, 2)[1:])
     assert torch.allclose(pair.segments[1], alone.segments[0], atol=1e-5)
     assert sentences is None or torch.allclose(sentences[:1], backbone.embed_text(SENTENCES[:1]), atol=1e-5)
+
+
+def test_its_module_says_whether_it_divides_a_cosine(backbone) -> None:
+    assert getattr(load("backbone", backbone.name.split()[0]), "ALIGNS", False) == isinstance(backbone, Aligning)
 
 
 def test_silence_is_finite(backbone) -> None:

@@ -18,6 +18,7 @@ STUDY = PartsStudy(
     rows={
         "plain": Training(replace(SMALL, codebook=False, local=False, mlp=True, hardness=0.0), seeds=(0, 1)),
         "whole": Training(SMALL, seeds=(1, 2)),
+        "sharp": Training(replace(SMALL, score_temperature=30.0), seeds=(2,)),
     },
     sweeps=(
         cases.sweep("classification", ("zero-shot", "full"), ways=(5,), shots=(1,), episodes=3, queries=2),
@@ -32,7 +33,7 @@ def test_every_row_is_trained_once_a_seed_and_judged(tmp_path, capsys, monkeypat
     folder = run_parts(STUDY, tmp_path / "home", tmp_path / "reports", workers=2)
     models = pd.read_csv(folder / "models.csv")
     trained = models[["row", "seed", "steps"]].drop_duplicates().values.tolist()
-    assert trained == [["plain", 0, 2], ["plain", 1, 2], ["whole", 1, 2], ["whole", 2, 2]]
+    assert trained == [["plain", 0, 2], ["plain", 1, 2], ["whole", 1, 2], ["whole", 2, 2], ["sharp", 2, 2]]
     accuracies = models[models["task"] == "classification"]
     assert set(accuracies["column"]) == {"zero-shot 5-way 1-shot", "full 5-way 1-shot"}
     assert accuracies["figure"].between(0, 1, inclusive="right").all()
@@ -41,10 +42,10 @@ def test_every_row_is_trained_once_a_seed_and_judged(tmp_path, capsys, monkeypat
     report = (folder / "report.md").read_text()
     assert "for 2 steps, and judged" in report
     tables = [line.split("|") for line in report.splitlines() if "±" in line and line[0] == "|"]
-    assert [row[1].strip() for row in tables] == ["plain", "whole", "whole", "whole"] * 2
-    assert [row[2].strip() for row in tables] == ["2", "2", "1", "1"] * 2
-    assert tables[2][3:] == tables[3][3:], "the row above is the first"
-    assert tables[-1][5].strip().startswith(f"{gain:+.3f} ±")
+    assert [row[1].strip() for row in tables] == ["plain", "whole", "sharp", "whole", "whole", "sharp"] * 2
+    assert [row[2].strip() for row in tables] == ["2", "2", "1", "1", "1", "1"] * 2
+    assert tables[3][3:] == tables[4][3:], "the row above is the first"
+    assert tables[-2][5].strip().startswith(f"{gain:+.3f} ±")
     assert "plain, seed 0: 2 steps" in capsys.readouterr().out
 
     run_parts(STUDY, tmp_path / "home", tmp_path / "reports", workers=2)

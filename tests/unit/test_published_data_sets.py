@@ -35,7 +35,9 @@ AUDIOCAPS = """audiocap_id,youtube_id,start_time,caption
 103548,6BJ455B1aAs,0,A rocket flies by followed by a loud explosion
 103542,7fmOlUlwoNg,20,"Food is frying, and a woman talks"
 """
-CLOTHO = "file_name,caption_1,caption_2,caption_3,caption_4,caption_5\nSanta Motor.wav,one,two,three,four,five\n"
+CLOTHO = (
+    'file_name,caption_1,caption_2,caption_3,caption_4,caption_5\nSanta Motor.wav,one,two,three,four,"Five, (5)!"\n'
+)
 GROUNDING = [
     {
         "audiocap_id": 103549,
@@ -151,6 +153,8 @@ def test_clips_have_all_their_labels_events_and_captions(tmp_path) -> None:
     rattling, rocket = read("audiocaps", write(tmp_path / "c", "audiocaps")).files
     assert [len(clip.captions) for clip in (rattling, rocket)] == [2, 1]
     assert rattling.captions[1] == "food is frying and a woman talks", "as MGA-CLAP's code gives captions to the model"
+    (clip,) = read("clotho", write(tmp_path / "k", "clotho")).files
+    assert clip.captions == ("one", "two", "three", "four", "five 5")
     (query,) = read("audiogrounding", write(tmp_path / "g", "audiogrounding")).files
     assert (query.clip_id, query.events) == ("103549_0", (Event(0.5, 9.5, "constant rattling noise"),))
     _, silent = read("urbansed", write(tmp_path / "u", "urbansed")).files

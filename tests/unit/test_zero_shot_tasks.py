@@ -143,6 +143,11 @@ def test_jackknife_values_have_the_figure_as_mean_and_the_bootstraps_spread(zero
     assert three == pytest.approx([scores[start::3].mean() for start in range(3)]), (
         "clips of one recording are one unit"
     )
+    sizes = [0, 1, 1, 2, 2, 2, 3, 3, 3]  # of four recordings; a unit of two holds every other one
+    of_clip = [str(size) for size in sizes]
+    two = jackknife(lambda weights: weights @ scores / weights.sum(1), 9, most=2, recordings=of_clip)
+    without = np.array([scores[[size % 2 != each for size in sizes]].mean() for each in range(2)])
+    assert two == pytest.approx(scores.mean() + without.mean() - without)
     events = [counting.joined(each, 8.0) for each in zero_shot_bank.events]
     frames = unit(zero_shot_bank.segment_embeddings) @ unit(zero_shot_bank.prompt_embeddings[:4]).T
     classes, seconds = tuple(zero_shot_bank.row_of_class)[:4], np.full(30, 8.0)
@@ -245,3 +250,18 @@ def test_what_cannot_be_is_refused(bank, zero_shot_bank) -> None:
             task.cells(task.Draws(), zero_shot_bank, only=("x",))
     with pytest.raises(SweepError, match="lacks a phrase"):
         grounding.cells(grounding.Draws(), zero_shot_bank)
+
+
+def test_grounding_needs_queries_of_two_recordings(phrase_bank, monkeypatch) -> None:
+    monkeypatch.setattr(grounding, "_recordings", lambda bank: ["one"] * len(bank.clips))
+    with pytest.raises(SweepError, match="needs queries of two recordings, and an event; name another"):
+        grounding.cells(grounding.Draws(), phrase_bank)
+
+
+def test_grounding_closes_gaps_of_whole_frames(phrase_bank, monkeypatch) -> None:
+    closed = []
+    points = counting.Points
+    monkeypatch.setattr(counting, "Points", lambda thresholds, gap: closed.append(gap) or points(thresholds, gap))
+    monkeypatch.setattr(grounding, "closed_gap", lambda step: 2 * step)
+    run_trial(trial_of("grounding", phrase_bank, "zero-shot"), phrase_bank)
+    assert closed == [2 * phrase_bank.header.seconds / phrase_bank.header.segments]
