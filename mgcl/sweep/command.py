@@ -18,6 +18,7 @@ from mgcl.extraction.generated import sounds_of
 from mgcl.extras import missing as not_installed
 from mgcl.features import FeatureBank
 from mgcl.home import home, similarity_limit
+from mgcl.methods.resolved import resolve
 from mgcl.methods.variants import GROUPS, VARIANTS
 from mgcl.progress import at_work
 from mgcl.records import PlannedTrial, Trial, TrialRun
@@ -55,6 +56,8 @@ def _main(sweep: Sweep, arguments: Sequence[str] | None) -> int:
     flags = _parser(sweep).parse_args(arguments)
     check(flags)
     sweep = override(sweep, flags)
+    for name in sweep.variants:
+        resolve(name)  # a misspelt row is refused before data are generated
     if sweep.settings:
         sweep = replace(sweep, name=f"{sweep.name}-{sweep.settings}")  # a record and a report of its own
     return swept(sweep, flags, open_banks(sweep.banks, make=not flags.plan, generated=sweep.task.GENERATED))

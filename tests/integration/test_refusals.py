@@ -6,6 +6,8 @@ import pytest
 import ray
 from mlflow import MlflowClient
 
+from mgcl.sweep import main
+from sweeps.full_grid import SWEEP
 from tests.conftest import SharedCluster
 from tests.integration.conftest import SMALL, Place
 
@@ -54,6 +56,15 @@ def test_it_is_one_line_and_exit_code_2(place: Place, refused, case: str) -> Non
     (place.folder / "no-database.txt").write_text("text " * 100)
     assert message in refused(*flags)
     assert not ray.is_initialized()
+
+
+def test_a_misspelt_row_is_refused_before_data_are_generated(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("MGCL_HOME", str(tmp_path / "home"))
+    with pytest.raises(SystemExit) as left:
+        main(SWEEP, ["--variants", "ful"])
+    assert left.value.code == 2
+    assert "the nearest is 'full'" in capsys.readouterr().err
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_deleted_experiment_says_how_to_restore_it(place: Place, refused) -> None:
