@@ -78,8 +78,17 @@ def test_eight_readers_reports_and_a_killed_driver(
     wait_until(lambda: place.complete_runs() >= 2, driver)
     wait_until(lambda: len(shared_cluster.workers()) == 1, driver)
     (worker,) = shared_cluster.workers()
-    worker.suspend()
-    wait_until(lambda: "1 running" in said_by_status(), driver)
+
+    def suspended_within_a_trial() -> bool:
+        worker.suspend()
+        wait_until(lambda: "1 running" in said_by_status(), driver)
+        (given,) = re.findall(r"^running (\w+)  ", said_by_status(), re.MULTILINE)
+        if (place.folder / "home" / "logs" / f"{given}.log").exists():
+            return True
+        worker.resume()  # it was given a trial, and had not begun it
+        return False
+
+    wait_until(suspended_within_a_trial, driver)
     during = said_by_status()
     assert re.search(r"12 trials: \d+ done, 0 failed, 1 running, \d+ waiting", during)
     assert "trials a minute, about 0:" in during
