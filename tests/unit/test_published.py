@@ -163,7 +163,9 @@ def test_audio_groundings_figure_says_that_its_kind_is_not_known() -> None:
     where = replace(RUN.setting, task="grounding", dataset="soundscape_phrases", drawn=())
     scores = dict.fromkeys(("PSDS-0.5", "PSDS-0.7", "PSDS-0.1"), (0.5, 0.6))
     run = replace(RUN, setting=where, variants=("zero-shot",), column=(30,), pooled=(), scores=scores)
-    for each in build([run]):
+    tables = build([run])
+    assert len(tables) == 3
+    for each in tables:
         text = markdown(each)
         assert text.startswith("### Paper (other data and backbone)")
         assert "| all queries" in text and "0.487" in text
